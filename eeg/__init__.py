@@ -1,0 +1,1 @@
+"""Recordings, windows, views, figures and reports: relevance in the coordinates of EEG."""

@@ -1,0 +1,1 @@
+"""ONNX in, relevance out. Knows no EEG, no torch, no click."""

@@ -1,0 +1,162 @@
+"""The input contract: which array a model wants, and what its outputs mean.
+
+A contract travels inside the ONNX file's metadata (key ``onnxplain.contract``, JSON) or in a YAML
+file beside a third party's model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import InputError
+
+METADATA_KEY = "onnxplain.contract"
+
+AxisName = Literal["batch", "channel", "time", "patch", "sample"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class InputContract(BaseModel):
+    """Which array a model wants.
+
+    The array is ``signal * scale`` with the signal in `unit`, laid out along `axes`: either
+    ``(batch, channel, time)`` or ``(batch, channel, patch, sample)``, where time is cut into
+    consecutive patches of `patch` samples.
+
+    Attributes
+    ----------
+    model : str
+        The network's name, e.g. "Labram".
+    input : str
+        The graph input that takes the signal.
+    axes : tuple of str
+        Names of that input's axes.
+    channels : tuple of str
+        Electrode names in the order of the channel axis.
+    sfreq : float
+        Sampling rate in Hz.
+    window : int
+        Samples in one window (time, or patch times sample).
+    patch : int or None
+        Samples in one patch when `axes` has a patch axis.
+    unit : {"V", "mV", "uV"}
+        Unit of the signal before `scale`.
+    scale : float
+        Factor from `unit` to what the model was trained on (LaBraM: microvolt / 100, so 0.01).
+    highpass, lowpass : float or None
+        Band-pass edges in Hz that the model expects; None leaves that side alone.
+    notch : float or None
+        Line frequency in Hz to remove.
+    reference : str or tuple of str
+        "as recorded", "average", or electrode names.
+    output : str or None
+        The graph output that is explained; None where there is only one.
+    classes : tuple of str
+        Names along the last axis of that output; empty for a regression.
+    output_unit : str or None
+        Unit of a regression output.
+    source, licence : str
+        Where the weights come from and under which licence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    model: str = ""
+    input: str
+    axes: tuple[AxisName, ...] = ("batch", "channel", "time")
+    channels: tuple[str, ...] = Field(min_length=1)
+    sfreq: Positive
+    window: int = Field(gt=0)
+    patch: int | None = Field(default=None, gt=0)
+    unit: Literal["V", "mV", "uV"] = "uV"
+    scale: Positive = 1.0
+    highpass: Positive | None = None
+    lowpass: Positive | None = None
+    notch: Positive | None = None
+    reference: str | tuple[str, ...] = "as recorded"
+    output: str | None = None
+    classes: tuple[str, ...] = ()
+    output_unit: str | None = None
+    source: str = ""
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> InputContract:
+        if self.axes not in (("batch", "channel", "time"), ("batch", "channel", "patch", "sample")):
+            raise ValueError("axes: (batch, channel, time) or (batch, channel, patch, sample)")
+        if ("patch" in self.axes) != (self.patch is not None):
+            raise ValueError("patch: its length is needed with, and only with, a patch axis")
+        if self.patch is not None and self.window % self.patch:
+            raise ValueError(f"window: {self.window} is no multiple of patch {self.patch}")
+        for what, names in (("channels", self.channels), ("classes", self.classes)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}: a name stands twice")
+        if self.highpass and self.lowpass and self.highpass >= self.lowpass:
+            raise ValueError("highpass: must lie below lowpass")
+        return self
+
+    @property
+    def seconds(self) -> float:
+        """Length of one window in seconds."""
+        return self.window / self.sfreq
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one window in the model's layout, without the batch axis."""
+        if self.patch is None:
+            return (len(self.channels), self.window)
+        return (len(self.channels), self.window // self.patch, self.patch)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The entries to put into an ONNX file's metadata."""
+        return {METADATA_KEY: self.model_dump_json(exclude_defaults=True)}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], *, where: str = "model") -> InputContract | None:
+        """Read the contract from an ONNX file's metadata; None where there is none.
+
+        Raises
+        ------
+        InputError
+            The metadata has a contract that is not valid.
+        """
+        text = metadata.get(METADATA_KEY)
+        if text is None:
+            return None
+        try:
+            data = json.loads(text)
+        except ValueError as e:
+            raise InputError(f"{where}: the input contract in its metadata is not JSON ({e})") from None
+        return cls.parse(data, where=where)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> InputContract:
+        """Read a contract from a YAML (or JSON) file."""
+        import yaml
+
+        path = Path(path)
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as e:
+            raise InputError(f"{path}: cannot be read ({e.strerror})") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as e:
+            raise InputError(f"{path}: not a YAML contract ({' '.join(str(e).split())})") from None
+        return cls.parse(data, where=str(path))
+
+    @classmethod
+    def parse(cls, data: Any, *, where: str) -> InputContract:
+        """Validate plain data; every problem found ends up in one line."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as e:
+            problems = "; ".join(
+                f"{'.'.join(map(str, p['loc'])) or 'contract'}: {p['msg'].removeprefix('Value error, ')}"
+                for p in e.errors(include_url=False)
+            )
+            raise InputError(f"{where}: the input contract is not valid ({problems})") from None

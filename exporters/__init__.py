@@ -1,0 +1,1 @@
+"""PyTorch EEG models to ONNX, verified. The only package that imports torch or braindecode."""

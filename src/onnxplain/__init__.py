@@ -1,0 +1,57 @@
+"""Explain any ONNX model by relevance, from the file alone.
+
+>>> import onnxplain as ox
+>>> explain = ox.Explainer("model.onnx", composite="attnlrp")  # doctest: +SKIP
+>>> explain(x, target="predicted").relevance["x"]  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine.attribution import Attribution as Attribution
+    from .engine.composite import Composite as Composite
+    from .engine.composite import composites as composites
+    from .engine.contract import InputContract as InputContract
+    from .engine.errors import InputError as InputError
+    from .engine.errors import LimitError as LimitError
+    from .engine.errors import ModelError as ModelError
+    from .engine.errors import OnnxplainError as OnnxplainError
+    from .engine.errors import PolicyError as PolicyError
+    from .engine.errors import UnsupportedOperator as UnsupportedOperator
+    from .engine.explainer import Explainer as Explainer
+    from .engine.inspection import Inspection as Inspection
+    from .engine.inspection import inspect as inspect
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Imported on first use, so that `import onnxplain` costs nothing.
+_HOME = {
+    "Attribution": "engine.attribution",
+    "Composite": "engine.composite",
+    "composites": "engine.composite",
+    "InputContract": "engine.contract",
+    "InputError": "engine.errors",
+    "LimitError": "engine.errors",
+    "ModelError": "engine.errors",
+    "OnnxplainError": "engine.errors",
+    "PolicyError": "engine.errors",
+    "UnsupportedOperator": "engine.errors",
+    "Explainer": "engine.explainer",
+    "Inspection": "engine.inspection",
+    "inspect": "engine.inspection",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
