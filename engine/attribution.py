@@ -71,6 +71,8 @@ class Attribution:
         Per graph input, in that input's shape (a leading axis K where the target asks for several).
     multiplier : dict of str to ndarray
         Relevance per unit of input: ``relevance = x * multiplier`` where no message r is left.
+    reached : dict of str to ndarray, shape (batch,) or (K, batch)
+        Per graph input, the sum of its relevance for each sample.
     unassigned : dict of str to ndarray
         The messages r that reached an input without a multiplier; only inputs that have some.
     outputs : dict of str to ndarray
@@ -95,6 +97,7 @@ class Attribution:
     target: Any
     output: str
     ledger: Ledger
+    reached: Mapping[str, Array] = field(default_factory=dict)
     unassigned: Mapping[str, Array] = field(default_factory=dict)
     at: Mapping[str, Array] = field(default_factory=dict)
     composite: str = ""
@@ -103,14 +106,13 @@ class Attribution:
     def closure(self) -> Array:
         """How far relevance plus ledger is from what was explained, relative, [batch] or [K, batch].
 
-        ``abs(sum R + ledger - explained) / max(abs(explained), max abs(R))``
+        ``abs(sum R + ledger - explained) / max(abs(explained), max abs(R))``, where max abs(R) is
+        over the batch.
         """
-        lead = self.explained.shape
         total = self.ledger.total()
         largest = np.abs(self.explained).astype(np.float64)
-        for r in self.relevance.values():
-            flat = np.asarray(r, dtype=np.float64).reshape(*lead, -1)
-            total = total + flat.sum(-1)
-            largest = np.maximum(largest, np.abs(flat).max(-1))
+        for name, r in self.relevance.items():
+            total = total + self.reached[name]
+            largest = np.maximum(largest, np.abs(r).max(initial=0.0))
         out: Array = np.abs(total - self.explained) / np.maximum(largest, np.finfo(np.float32).tiny)
         return out

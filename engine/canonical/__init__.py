@@ -1,0 +1,20 @@
+"""Passes that give one spelling to each layer.
+
+A pass marks operands that count as constants, or puts one node in the place of several. Only the
+graph that relevance walks is changed: the model that runs is the file as it is.
+"""
+
+from __future__ import annotations
+
+from ..graph import Graph
+from ..probe import Probe
+from . import gates, linear, normalisers
+
+PASSES = (normalisers.run, gates.run, linear.run)
+
+
+def canonical(graph: Graph, probe: Probe) -> Graph:
+    """Run every pass, in order."""
+    for run in PASSES:
+        graph = run(graph, probe)
+    return graph

@@ -1,0 +1,45 @@
+"""Softmaxes that are attention weights: what CP-LRP treats as constants.
+
+A softmax whose output is one factor of a product with another signal (attention times values) is
+attention. One that ends a classifier, or is averaged into an output, is not.
+"""
+
+from __future__ import annotations
+
+from ..graph import Graph, Node
+from ..probe import Probe
+
+_MOVES = frozenset(
+    {
+        "Cast", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice",
+        "Squeeze", "Transpose", "Unsqueeze",
+    }
+)  # fmt: skip
+_PRODUCTS = frozenset({"MatMul", "Mul", "Gemm", "Einsum", "FusedMatMul"})
+# What may stand between the softmax and the product without making it something else.
+_MASKS = frozenset({"Where", "Mul", "Add"})
+
+
+def attention_weights(graph: Graph, probe: Probe) -> list[Node]:
+    """Softmax nodes whose output weighs another signal."""
+    return [
+        n
+        for n in graph.nodes
+        if n.op_type == "Softmax" and n.domain == "" and _weighs(graph, probe, n.outputs[0])
+    ]
+
+
+def _weighs(graph: Graph, probe: Probe, value: str) -> bool:
+    stack, seen = [value], set()
+    while stack:
+        at = stack.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        for node in graph.consumers(at):
+            others = [v for v in node.inputs if v != at and v in probe.varying]
+            if node.op_type in _PRODUCTS and others:
+                return True
+            if node.op_type in _MOVES or (node.op_type in _MASKS and not others):
+                stack.extend(node.outputs)
+    return False

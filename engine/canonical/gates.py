@@ -1,0 +1,74 @@
+"""Self-gates: ``linear(x) * f(x)`` with f elementwise, as exporters spell GELU, SiLU, HardSwish.
+
+The factor f(x) is the gate and is held constant, so that x gets ``m f(x)``: the identity rule for
+the whole function. Without it the product would look like one of two signals.
+"""
+
+from __future__ import annotations
+
+from ..graph import Graph, Node
+from ..probe import Probe
+
+_SCALES = frozenset({"Mul", "Div", "Neg", "Identity", "Cast"})
+_ELEMENTWISE = frozenset(
+    {
+        "Abs", "Add", "Cast", "Ceil", "Clip", "Cos", "Div", "Elu", "Erf", "Exp", "Floor",
+        "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mul", "Neg",
+        "Pow", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign",
+        "Sqrt", "Sub", "Sum", "Tanh",
+    }
+)  # fmt: skip
+
+
+def run(graph: Graph, probe: Probe) -> Graph:
+    """Hold the gate of every self-gated activation."""
+    for node in graph.nodes:
+        if node.op_type != "Mul" or node.domain != "" or node.held:
+            continue
+        a, b = node.inputs
+        if a not in probe.varying or b not in probe.varying or a == b:
+            continue
+        for gate, (signal, factor) in ((1, (a, b)), (0, (b, a))):
+            root = _scaled(graph, probe, signal)
+            if factor not in root and (_elementwise_of(graph, probe, factor, root[-1])):
+                node.held.add(gate)
+                break
+    return graph
+
+
+def _varying_inputs(node: Node, probe: Probe) -> list[str]:
+    return [v for v in node.inputs if v in probe.varying]
+
+
+def _scaled(graph: Graph, probe: Probe, value: str) -> list[str]:
+    """`value` and what it is a constant multiple of, back to the first that is none."""
+    chain = [value]
+    while True:
+        node = graph.producer.get(chain[-1])
+        if node is None or node.op_type not in _SCALES or node.domain != "":
+            return chain
+        varying = _varying_inputs(node, probe)
+        if len(varying) != 1 or (node.op_type == "Div" and node.inputs[0] != varying[0]):
+            return chain
+        if any(
+            probe.constants.get(v) is None or probe.constants[v].size != 1
+            for v in node.inputs
+            if v and v not in varying
+        ):
+            return chain
+        chain.append(varying[0])
+
+
+def _elementwise_of(graph: Graph, probe: Probe, value: str, root: str) -> bool:
+    """Whether `value` is made from `root` alone, element by element."""
+    stack, steps = [value], 0
+    while stack:
+        at = stack.pop()
+        if at == root or at not in probe.varying:
+            continue
+        node = graph.producer.get(at)
+        if node is None or node.op_type not in _ELEMENTWISE or node.domain != "":
+            return False
+        steps += 1
+        stack.extend(_varying_inputs(node, probe))
+    return steps > 0

@@ -1,0 +1,233 @@
+"""What is in a file, and which rule each node gets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from . import registry, runtime
+from .canonical import canonical
+from .composite import Composite
+from .composite import composite as find_composite
+from .contract import InputContract
+from .errors import InputError, ModelError
+from .graph import from_model
+from .model import load
+from .probe import Probe, probe
+from .shapes import text
+from .targets import explained_tensor
+from .walk import active_nodes
+
+Array = np.ndarray[Any, Any]
+
+# Tried in turn for open dimensions other than the batch, until the model runs.
+_LENGTHS = (1, 16, 128, 512, 1000, 4000, 16000)
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output.
+
+    Attributes
+    ----------
+    name, dtype, shape : str
+    """
+
+    name: str
+    dtype: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """A node.
+
+    Attributes
+    ----------
+    name, domain, op_type : str
+    opset : int
+    on_path : bool
+        Whether relevance passes it.
+    rule : str or None
+        What its rule does; None where there is none, or where it is off the path.
+    absorbs : str
+        Kinds of ledger entries it can have.
+    """
+
+    name: str
+    domain: str
+    op_type: str
+    opset: int
+    on_path: bool
+    rule: str | None
+    absorbs: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found.
+
+    Attributes
+    ----------
+    path, sha256, producer : str
+    opsets : dict of str to int
+    inputs, outputs : tuple of TensorInfo
+    nodes : tuple of NodeInfo
+        All nodes, in the order they run.
+    explained : str
+        The tensor that is explained by default.
+    composite : str
+    contract : InputContract or None
+    notes : tuple of str
+    """
+
+    path: str
+    sha256: str
+    producer: str
+    opsets: dict[str, int]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    nodes: tuple[NodeInfo, ...]
+    explained: str
+    composite: str
+    contract: InputContract | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def on_path(self) -> tuple[NodeInfo, ...]:
+        """Nodes between the inputs and what is explained."""
+        return tuple(n for n in self.nodes if n.on_path)
+
+    @property
+    def unsupported(self) -> tuple[NodeInfo, ...]:
+        """Nodes on the path that have no rule."""
+        return tuple(n for n in self.on_path if n.rule is None)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the nodes on the path that have a rule, 0 to 1."""
+        return 1.0 - len(self.unsupported) / len(self.on_path) if self.on_path else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = {k: v for k, v in asdict(self).items() if k != "contract"}
+        data["contract"] = None if self.contract is None else self.contract.model_dump(exclude_defaults=True)
+        data["coverage"] = self.coverage
+        data["unsupported"] = [n.name for n in self.unsupported]
+        return data
+
+
+def inspect(
+    model: str | os.PathLike[str],
+    composite: str | Composite = "attnlrp",
+    example: dict[str, Array] | None = None,
+    *,
+    output: str | None = None,
+) -> Inspection:
+    """Look into a model file: inputs, outputs, and the rule of every node on the active path.
+
+    Parameters
+    ----------
+    model : path-like
+    composite : str or Composite
+    example : dict of str to ndarray, optional
+        An input to find the shapes with; made up where it is missing.
+    output : str, optional
+        The output to explain.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read or run.
+    """
+    rules = find_composite(composite)
+    loaded = load(model)
+    where = str(model)
+    graph = from_model(loaded.proto)
+    session = runtime.session(loaded.proto, where=where)
+    inputs = {i.name: (runtime.numpy_dtype(i.type), tuple(i.shape)) for i in session.get_inputs()}
+    outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
+    found = _probe(loaded.proto, graph, inputs, example, loaded.contract, where)
+    output = output or (loaded.contract.output if loaded.contract else None)
+    floating = [n for n, d in outputs.items() if d is not None and d.kind == "f"]
+    if output is not None and output not in outputs:
+        raise InputError(f"{where}: no output {output!r}; known: {', '.join(outputs)}")
+    if output is None and not floating:
+        raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
+    graph = canonical(graph, found)
+    target, note = explained_tensor(graph, output or floating[0])
+    path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
+    on_path = set(path_nodes)
+    nodes = []
+    for node in graph.nodes:
+        rule = registry.find(node) if node in on_path else None
+        nodes.append(
+            NodeInfo(
+                node.name,
+                node.domain,
+                node.op_type,
+                node.version,
+                node in on_path,
+                rule.summary if rule else None,
+                ", ".join(rule.absorbs) if rule else "",
+            )
+        )
+    opsets = {(o.domain or "ai.onnx"): o.version for o in loaded.proto.opset_import}
+    return Inspection(
+        path=where,
+        sha256=loaded.sha256,
+        producer=f"{loaded.proto.producer_name} {loaded.proto.producer_version}".strip(),
+        opsets=opsets,
+        inputs=tuple(TensorInfo(n, str(d or "?"), text(found.shapes[n])) for n, (d, _) in inputs.items()),
+        outputs=tuple(
+            TensorInfo(n, str(d or "?"), text(found.shapes[n]) if n in found.shapes else "?")
+            for n, d in outputs.items()
+        ),
+        nodes=tuple(nodes),
+        explained=target,
+        composite=rules.name,
+        contract=loaded.contract,
+        notes=(note,) if note else (),
+    )
+
+
+def _probe(
+    proto: Any,
+    graph: Any,
+    inputs: dict[str, tuple[np.dtype[Any] | None, tuple[Any, ...]]],
+    example: dict[str, Array] | None,
+    contract: InputContract | None,
+    where: str,
+) -> Probe:
+    if example is not None:
+        return probe(proto, graph, example, where=where)
+    open_lengths = any(not isinstance(d, int) for _, s in inputs.values() for d in s[1:])
+    problem: ModelError | None = None
+    for length in _LENGTHS if open_lengths else _LENGTHS[:1]:
+        made = {}
+        for name, (dtype, shape) in inputs.items():
+            if dtype is None:
+                raise ModelError(f"{where}: input {name!r} is not a numeric tensor")
+            if contract is not None and name == contract.input:
+                dims: tuple[int, ...] = (1, *contract.shape)
+            else:
+                dims = tuple(
+                    d if isinstance(d, int) else 1 if i == 0 else length for i, d in enumerate(shape)
+                )
+            made[name] = _made_up(dims, dtype)
+        try:
+            return probe(proto, graph, made, where=where)
+        except ModelError as e:
+            problem = problem or e
+    assert problem is not None
+    raise problem
+
+
+def _made_up(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    rng = np.random.default_rng(0)
+    if dtype.kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    return np.ones(shape, dtype=dtype)

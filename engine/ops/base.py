@@ -1,0 +1,362 @@
+"""`Ops`: the primitives a rule is written in.
+
+A rule is called once, with `Expr` handles in place of arrays; what it does to them is recorded.
+The record is carried out by numpy (`ops/numpy.py`), or written out as ONNX nodes (`ops/onnx.py`).
+So there is one definition of every rule, and whatever depends on activations alone (a gate, a
+stabilised denominator) can be left to onnxruntime beside the forward pass.
+
+Conventions
+-----------
+* Three kinds of value: constants; *forward* values, shaped like tensors of the model; *backward*
+  values, with a leading axis K (one slice for each explained target) before that shape.
+* Axes are negative and shapes are those of the model's tensors: the axis K is never named.
+* Broadcasting is numpy's, aligned at the last axis, so forward and backward values mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..shapes import Layout, Shape
+
+Array = NDArray[Any]
+Kind = Literal["const", "forward", "backward"]
+
+
+@dataclass(eq=False, frozen=True)
+class Expr:
+    """One recorded value.
+
+    Attributes
+    ----------
+    kind : {"const", "forward", "backward"}
+    op : str
+        The primitive that makes it; "const", "value" (a tensor of the model) or "seed" for leaves.
+    args : tuple of Expr
+    attrs : dict
+    index : int
+        Position in the record; arguments come before what uses them.
+    """
+
+    kind: Kind
+    op: str
+    args: tuple[Expr, ...] = ()
+    attrs: dict[str, Any] = field(default_factory=dict)
+    index: int = 0
+
+
+Operand = Expr | float | int
+
+
+class Ops:
+    """Records primitives. The same call with the same arguments is recorded once.
+
+    Parameters
+    ----------
+    fold : callable
+        ``fold(op, args, attrs) -> ndarray`` computes a primitive whose arguments are all constant.
+    dtype : numpy dtype
+        Floating type of the relevance arithmetic.
+    """
+
+    def __init__(
+        self,
+        fold: Callable[[str, list[Array], dict[str, Any]], Array],
+        dtype: np.dtype[Any] | type = np.float32,
+    ) -> None:
+        self._fold = fold
+        self._known: dict[Any, Expr] = {}
+        self.dtype = np.dtype(dtype)
+        self.record: list[Expr] = []
+
+    # -- leaves ---------------------------------------------------------------------------------
+
+    def const(self, value: Array | float | int) -> Expr:
+        """A constant; floating arrays are cast to the arithmetic's type."""
+        array = np.asarray(value)
+        if array.dtype.kind == "f" or isinstance(value, (float, int)):
+            array = array.astype(self.dtype)
+        key = ("const", array.item(), array.dtype) if array.ndim == 0 else ("const", id(value))
+        found = self._known.get(key)
+        if found is None:
+            # The caller's array is kept beside, so that its id stays taken.
+            found = self._add("const", "const", (), {"array": array, "keep": value})
+            self._known[key] = found
+        return found
+
+    def value(self, name: str) -> Expr:
+        """A tensor of the model, by name."""
+        return self._make("value", (), {"name": name}, kind="forward")
+
+    def seed(self, name: str = "seed") -> Expr:
+        """What relevance starts from, shaped [K, *shape of the explained tensor]."""
+        return self._make("seed", (), {"name": name}, kind="backward")
+
+    def _add(self, kind: Kind, op: str, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
+        expr = Expr(kind, op, args, attrs, len(self.record))
+        self.record.append(expr)
+        return expr
+
+    def _make(
+        self,
+        op: str,
+        args: Sequence[Operand],
+        attrs: dict[str, Any] | None = None,
+        *,
+        kind: Kind | None = None,
+    ) -> Expr:
+        attrs = attrs or {}
+        exprs = tuple(a if isinstance(a, Expr) else self.const(a) for a in args)
+        if kind is None:
+            kinds = {a.kind for a in exprs}
+            kind = "backward" if "backward" in kinds else "forward" if "forward" in kinds else "const"
+        if kind == "const":
+            return self.const(self._fold(op, [a.attrs["array"] for a in exprs], attrs))
+        key = (op, tuple(a.index for a in exprs), tuple(sorted((k, _frozen(v)) for k, v in attrs.items())))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._add(kind, op, exprs, attrs)
+        return found
+
+    # -- elementwise ----------------------------------------------------------------------------
+
+    def add(self, a: Operand, b: Operand) -> Expr:
+        """``a + b``."""
+        return self._make("add", (a, b))
+
+    def sub(self, a: Operand, b: Operand) -> Expr:
+        """``a - b``."""
+        return self._make("sub", (a, b))
+
+    def mul(self, a: Operand, b: Operand) -> Expr:
+        """``a * b``; a product with the number 1 is not recorded."""
+        if isinstance(a, (int, float)) and a == 1 and isinstance(b, Expr):
+            return b
+        if isinstance(b, (int, float)) and b == 1 and isinstance(a, Expr):
+            return a
+        return self._make("mul", (a, b))
+
+    def div(self, a: Operand, b: Operand) -> Expr:
+        """``a / b``."""
+        return self._make("div", (a, b))
+
+    def pow(self, a: Operand, b: Operand) -> Expr:
+        """``a ** b``."""
+        return self._make("pow", (a, b))
+
+    def minimum(self, a: Operand, b: Operand) -> Expr:
+        """The smaller, element by element."""
+        return self._make("minimum", (a, b))
+
+    def maximum(self, a: Operand, b: Operand) -> Expr:
+        """The larger, element by element."""
+        return self._make("maximum", (a, b))
+
+    def neg(self, a: Expr) -> Expr:
+        """``-a``."""
+        return self._make("neg", (a,))
+
+    def abs(self, a: Expr) -> Expr:
+        """``|a|``."""
+        return self._make("abs", (a,))
+
+    def exp(self, a: Expr) -> Expr:
+        """``e ** a``."""
+        return self._make("exp", (a,))
+
+    def log(self, a: Expr) -> Expr:
+        """Natural logarithm."""
+        return self._make("log", (a,))
+
+    def sqrt(self, a: Expr) -> Expr:
+        """Square root."""
+        return self._make("sqrt", (a,))
+
+    def sin(self, a: Expr) -> Expr:
+        """Sine."""
+        return self._make("sin", (a,))
+
+    def cos(self, a: Expr) -> Expr:
+        """Cosine."""
+        return self._make("cos", (a,))
+
+    def sinh(self, a: Expr) -> Expr:
+        """Hyperbolic sine."""
+        return self._make("sinh", (a,))
+
+    def tanh(self, a: Expr) -> Expr:
+        """Hyperbolic tangent."""
+        return self._make("tanh", (a,))
+
+    def erf(self, a: Expr) -> Expr:
+        """Error function."""
+        return self._make("erf", (a,))
+
+    def sigmoid(self, a: Expr) -> Expr:
+        """``1 / (1 + exp(-a))``."""
+        return self._make("sigmoid", (a,))
+
+    def softplus(self, a: Expr) -> Expr:
+        """``log(1 + exp(a))``."""
+        return self._make("softplus", (a,))
+
+    def less(self, a: Operand, b: Operand) -> Expr:
+        """``a < b``, boolean."""
+        return self._make("less", (a, b))
+
+    def greater(self, a: Operand, b: Operand) -> Expr:
+        """``a > b``, boolean."""
+        return self._make("greater", (a, b))
+
+    def equal(self, a: Operand, b: Operand) -> Expr:
+        """``a == b``, boolean."""
+        return self._make("equal", (a, b))
+
+    def where(self, condition: Expr, a: Operand, b: Operand) -> Expr:
+        """`a` where the condition holds, else `b`."""
+        return self._make("where", (condition, a, b))
+
+    # -- reductions and moves -------------------------------------------------------------------
+
+    def sum(self, a: Expr, axes: Sequence[int], keepdims: bool = True) -> Expr:
+        """Sum over negative axes."""
+        if not axes:
+            return a
+        return self._make("sum", (a,), {"axes": tuple(sorted(axes)), "keepdims": keepdims})
+
+    def mean(self, a: Expr, axes: Sequence[int], keepdims: bool = True) -> Expr:
+        """Mean over negative axes."""
+        if not axes:
+            return a
+        return self._make("mean", (a,), {"axes": tuple(sorted(axes)), "keepdims": keepdims})
+
+    def reshape(self, a: Expr, shape: Shape) -> Expr:
+        """The same elements in another shape."""
+        return self._make("reshape", (a,), {"shape": tuple(shape)})
+
+    def transpose(self, a: Expr, perm: Sequence[int]) -> Expr:
+        """Permute the model's axes; `perm` is ONNX's, counted without K."""
+        perm = tuple(perm)
+        if perm == tuple(range(len(perm))):
+            return a
+        return self._make("transpose", (a,), {"perm": perm})
+
+    def expand(self, a: Expr, shape: Shape) -> Expr:
+        """Broadcast to a shape."""
+        return self._make("expand", (a,), {"shape": tuple(shape)})
+
+    def slice(
+        self, a: Expr, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
+    ) -> Expr:
+        """ONNX Slice along negative axes."""
+        return self._make(
+            "slice",
+            (a,),
+            {"starts": tuple(starts), "ends": tuple(ends), "axes": tuple(axes), "steps": tuple(steps)},
+        )
+
+    def unslice(
+        self, a: Expr, shape: Shape, starts: Sequence[int], axes: Sequence[int], steps: Sequence[int]
+    ) -> Expr:
+        """Adjoint of `slice`: `a` put into zeros of `shape`."""
+        return self._make(
+            "unslice",
+            (a,),
+            {"shape": tuple(shape), "starts": tuple(starts), "axes": tuple(axes), "steps": tuple(steps)},
+        )
+
+    def concat(self, parts: Sequence[Expr], axis: int) -> Expr:
+        """Join along a negative axis."""
+        return self._make("concat", tuple(parts), {"axis": axis})
+
+    def gather(self, a: Expr, indices: Expr, axis: int) -> Expr:
+        """ONNX Gather: whole slices along a negative axis, by index."""
+        return self._make("gather", (a, indices), {"axis": axis})
+
+    def ungather(self, a: Expr, indices: Expr, axis: int, shape: Shape, rank: int) -> Expr:
+        """Adjoint of `gather`: slices summed into zeros of `shape`; `rank` is that of the indices."""
+        return self._make("ungather", (a, indices), {"axis": axis, "shape": tuple(shape), "rank": rank})
+
+    def gather_nd(self, a: Expr, indices: Expr, batch_dims: int) -> Expr:
+        """ONNX GatherND over the model's axes."""
+        return self._make("gather_nd", (a, indices), {"batch_dims": batch_dims})
+
+    def ungather_nd(self, a: Expr, indices: Expr, batch_dims: int, shape: Shape) -> Expr:
+        """Adjoint of `gather_nd`: elements summed into zeros of `shape`."""
+        return self._make("ungather_nd", (a, indices), {"batch_dims": batch_dims, "shape": tuple(shape)})
+
+    def mask_nd(self, a: Expr, indices: Expr) -> Expr:
+        """`a` with zeros at the positions that ScatterND `indices` overwrite."""
+        return self._make("mask_nd", (a, indices), {})
+
+    # -- linear maps ----------------------------------------------------------------------------
+
+    def matmul(self, a: Expr, b: Expr) -> Expr:
+        """Matrix product over the last two axes; both operands have at least two."""
+        return self._make("matmul", (a, b))
+
+    def conv(self, a: Expr, w: Expr, window: Window) -> Expr:
+        """ONNX Conv without bias."""
+        return self._make("conv", (a, w), {"window": window})
+
+    def conv_transpose(self, a: Expr, w: Expr, window: Window) -> Expr:
+        """Adjoint of `conv` in its input."""
+        return self._make("conv_transpose", (a, w), {"window": window})
+
+    def unpool(self, a: Expr, window: Window) -> Expr:
+        """Adjoint of summing over windows: every element spread over the window it came from."""
+        return self._make("unpool", (a,), {"window": window})
+
+    def max_pool_index(self, a: Expr, window: Window, attributes: dict[str, Any]) -> Expr:
+        """Flat index, into `a`, of the winner of every window."""
+        return self._make("max_pool_index", (a,), {"window": window, "attributes": _Attributes(attributes)})
+
+    def unflatten_at(self, a: Expr, index: Expr, shape: Shape) -> Expr:
+        """`a` summed into zeros of `shape` at flat positions."""
+        return self._make("unflatten_at", (a, index), {"shape": tuple(shape)})
+
+    # -- the ledger -----------------------------------------------------------------------------
+
+    def per_sample(self, a: Expr, layout: Layout | None) -> Expr:
+        """Sum of a backward value over everything but K and the sample, [K, B]."""
+        return self._make("per_sample", (a,), {"layout": layout})
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window over the spatial axes, as Conv and the pools have it.
+
+    Attributes
+    ----------
+    kernel, strides, dilations : tuple of int
+        One number a spatial axis.
+    pads : tuple of int
+        ONNX order: all begins, then all ends.
+    spatial : tuple of Dim
+        Spatial shape of the *input* of the forward operation.
+    group : int
+        Convolution groups.
+    """
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[int, ...]
+    spatial: Shape
+    group: int = 1
+
+
+class _Attributes(dict[str, Any]):
+    """A dict of attributes that can be part of a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((k, _frozen(v)) for k, v in self.items())))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,143 @@
+"""A recorded walk made ready to run: onnxruntime does the forward part, numpy the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from . import runtime
+from .ops import numpy as kernels
+from .ops.base import Array, Expr
+from .ops.onnx import Emitter
+from .probe import Probe
+from .walk import Trace
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of a plan gives.
+
+    Attributes
+    ----------
+    multipliers, remainders : dict of str to ndarray, [K, *shape of the input]
+        m and r of every input that relevance reached.
+    entries : list of ndarray, [K, batch]
+        The ledger, in the order of the trace's entries.
+    """
+
+    multipliers: Mapping[str, Array]
+    remainders: Mapping[str, Array]
+    entries: Sequence[Array]
+
+
+class Plan:
+    """One model, target and composite, ready to explain any number of batches.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        The model; a copy with more outputs is made.
+    probe : Probe
+    trace : Trace
+    where : str
+        The file, for messages.
+    """
+
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        probe: Probe,
+        trace: Trace,
+        *,
+        where: str,
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.trace, self.where = trace, where
+        self._steps = _live(trace)
+        model = onnx.ModelProto()
+        model.CopyFrom(proto)
+        initialisers = {t.name for t in model.graph.initializer}
+        inputs = {i.name for i in model.graph.input} - initialisers
+        self.outputs = [o.name for o in proto.graph.output]
+        emitter = Emitter(model, probe.dtypes, trace.ops.dtype)
+        is_input = inputs.__contains__
+        self._fetched: dict[int, str] = {}
+        for expr in self._steps:
+            for arg in expr.args:
+                if expr.kind == "backward" and arg.kind == "forward":
+                    self._fetched[arg.index] = emitter.fetch(arg, is_input)
+        self.fetch = [n for n in dict.fromkeys([trace.target, *self._fetched.values()]) if n not in inputs]
+        if trace.target not in {o.name for o in model.graph.output}:
+            model.graph.output.append(onnx.ValueInfoProto(name=trace.target))
+        self._session = runtime.session(model, where=where, asked=providers, threads=threads)
+
+    def forward(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the model: its outputs, the explained tensor, and what the rules read."""
+        names = list(dict.fromkeys([*self.outputs, *self.fetch]))
+        values = runtime.run(self._session, names, feed, where=self.where)
+        return {**feed, **dict(zip(names, values, strict=True))}
+
+    def backward(self, values: Mapping[str, Array], seed: Array, batch: int) -> Result:
+        """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
+        known: dict[int, Array] = {i: values[name] for i, name in self._fetched.items()}
+        uses = self._uses.copy()
+        contexts = (kernels.Context(batch, 0), kernels.Context(batch, 1))
+        wanted = self._wanted
+        kept: dict[int, Array] = {}
+        with np.errstate(all="ignore"):
+            for expr in self._steps:
+                if expr.op == "seed":
+                    known[expr.index] = seed.astype(self.trace.ops.dtype)
+                elif expr.op == "const":
+                    known[expr.index] = expr.attrs["array"]
+                elif expr.kind == "backward":
+                    args = [known[a.index] for a in expr.args]
+                    known[expr.index] = kernels.run(
+                        expr.op, args, expr.attrs, contexts[expr.args[0].kind == "backward"]
+                    )
+                    for a in expr.args:
+                        uses[a.index] -= 1
+                        if not uses[a.index]:
+                            del known[a.index]  # the last reader has read it
+                if expr.index in wanted:
+                    kept[expr.index] = known[expr.index]
+        messages = self.trace.messages.items()
+        return Result(
+            {n: kept[m.m.index] for n, m in messages if m.m is not None},
+            {n: kept[m.r.index] for n, m in messages if m.r is not None},
+            [kept[e.relevance.index] for e in self.trace.entries],
+        )
+
+    @property
+    def _wanted(self) -> set[int]:
+        return {e.index for e in _results(self.trace)}
+
+    @property
+    def _uses(self) -> dict[int, int]:
+        """How often each value is read, so that it can be let go after the last time."""
+        count: dict[int, int] = {}
+        for expr in self._steps:
+            if expr.kind == "backward":
+                for a in expr.args:
+                    count[a.index] = count.get(a.index, 0) + 1
+        return count
+
+
+def _results(trace: Trace) -> Iterable[Expr]:
+    for message in trace.messages.values():
+        yield from (e for e in (message.m, message.r) if e is not None)
+    for entry in trace.entries:
+        yield entry.relevance
+
+
+def _live(trace: Trace) -> list[Expr]:
+    """The part of the record that a result needs, in order: backward values and constants they read."""
+    needed = {e.index for e in _results(trace)}
+    for expr in reversed(trace.ops.record):
+        if expr.index in needed and expr.kind == "backward":
+            needed.update(a.index for a in expr.args)
+    return [e for e in trace.ops.record if e.index in needed and e.kind != "forward"]

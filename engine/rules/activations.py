@@ -1,0 +1,267 @@
+"""Functions of one number: the identity rule, written with each function's gate.
+
+With f(0) = 0 relevance passes unchanged (AttnLRP's identity rule, Achtibat et al. 2024, Prop. 3.2),
+which is a multiplier ``m f(x)/x``. The quotient is written out, with its limit at 0, instead of being
+formed from y and x. Where f(0) is not 0 it is the line through the origin's value that passes, and
+``f(0) m`` goes to the ledger. Where f has a pole at 0 relevance passes 1:1, as a message r.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..ops.base import Expr, Ops
+from ..registry import rule
+from ..site import Message, Site
+
+Result = list[Expr | Message | None]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of one number.
+
+    Attributes
+    ----------
+    gate : callable
+        ``(f(x) - f(0)) / x``, with its limit at 0.
+    slope : callable
+        The derivative.
+    origin : float
+        f(0).
+    """
+
+    gate: Callable[[Ops, Site, Expr], Expr]
+    slope: Callable[[Ops, Site, Expr], Expr]
+    origin: float = 0.0
+
+
+def apply(op: Ops, node: Site, m: Expr, f: Function) -> Result:
+    """The identity rule, or the derivative, for one function."""
+    x = node.input(0)
+    if node.variant("activation") == "gradient":
+        slope = f.slope(op, node, x)
+        node.absorb("nonlinear", m, op.sub(node.output(), op.mul(x, slope)))
+        return [op.mul(m, slope)]
+    if f.origin:
+        node.absorb("origin", m, op.const(f.origin))
+    return [op.mul(m, f.gate(op, node, x))]
+
+
+def pole(op: Ops, node: Site, m: Expr, slope: Callable[[Ops, Site, Expr], Expr]) -> Result:
+    """Relevance passes 1:1 as r; or the derivative."""
+    if node.variant("activation") == "gradient":
+        return apply(op, node, m, Function(slope, slope))
+    return [Message(r=op.mul(m, node.output()))]
+
+
+def _first(node: Site, m: Expr) -> Result:
+    """Everything to the first operand."""
+    return [m, *[None] * (node.count - 1)]
+
+
+def _nonzero(op: Ops, x: Expr) -> Expr:
+    return op.where(op.equal(x, 0.0), 1.0, x)
+
+
+def _positive(op: Ops, x: Expr, yes: float | Expr = 1.0, no: float | Expr = 0.0) -> Expr:
+    return op.where(op.greater(x, 0.0), yes, no)
+
+
+def _register(name: str, f: Function, *, since: int = 1) -> None:
+    def function(op: Ops, node: Site, m: Expr) -> Result:
+        return apply(op, node, m, f)
+
+    function.__name__ = name.lower()
+    function.__doc__ = f"``m`` times the gate of {name} (identity rule, AttnLRP, Prop. 3.2)."
+    rule(name, kind="activation", carry="gate", since=since)(function)
+
+
+def _phi(op: Ops, x: Expr) -> Expr:
+    """The normal distribution function."""
+    return op.mul(op.add(op.erf(op.mul(x, 1 / math.sqrt(2))), 1.0), 0.5)
+
+
+def _tanh_gate(op: Ops, x: Expr) -> Expr:
+    """The gate of the tanh approximation of GELU."""
+    cubic = op.add(x, op.mul(op.mul(op.mul(x, x), x), 0.044715))
+    return op.mul(op.add(op.tanh(op.mul(cubic, math.sqrt(2 / math.pi))), 1.0), 0.5)
+
+
+def _gelu_slope(op: Ops, node: Site, x: Expr) -> Expr:
+    if node.attr("approximate", "none") == "tanh":
+        g = _tanh_gate(op, x)
+        inner = op.mul(op.add(op.mul(op.mul(x, x), 3 * 0.044715), 1.0), math.sqrt(2 / math.pi))
+        # d/dx of g = (1 + tanh u)/2 is 2 g (1 - g) u'
+        return op.add(g, op.mul(op.mul(x, inner), op.mul(op.mul(g, op.sub(1.0, g)), 2.0)))
+    density = op.mul(op.exp(op.mul(op.mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
+    return op.add(_phi(op, x), op.mul(x, density))
+
+
+def _gelu_gate(op: Ops, node: Site, x: Expr) -> Expr:
+    return _tanh_gate(op, x) if node.attr("approximate", "none") == "tanh" else _phi(op, x)
+
+
+def _expm1_over(op: Ops, x: Expr) -> Expr:
+    """``(e^x - 1) / x`` without cancellation: ``e^(x/2) sinh(x/2) / (x/2)``."""
+    half = op.mul(x, 0.5)
+    safe = _nonzero(op, half)
+    return op.mul(op.exp(half), op.where(op.equal(half, 0.0), 1.0, op.div(op.sinh(safe), safe)))
+
+
+def _negative(op: Ops, x: Expr) -> Expr:
+    return op.minimum(x, 0.0)
+
+
+def _alpha(default: float) -> Callable[[Site], float]:
+    return lambda node: float(node.attr("alpha", default))
+
+
+def _tanh_over(op: Ops, x: Expr) -> Expr:
+    safe = _nonzero(op, x)
+    return op.where(op.equal(x, 0.0), 1.0, op.div(op.tanh(safe), safe))
+
+
+def _one_minus_square(op: Ops, y: Expr) -> Expr:
+    return op.sub(1.0, op.mul(y, y))
+
+
+_register("Relu", Function(lambda op, n, x: _positive(op, x), lambda op, n, x: _positive(op, x)))
+_register(
+    "LeakyRelu",
+    Function(
+        lambda op, n, x: _positive(op, x, 1.0, _alpha(0.01)(n)),
+        lambda op, n, x: _positive(op, x, 1.0, _alpha(0.01)(n)),
+    ),
+)
+_register(
+    "Elu",
+    Function(
+        lambda op, n, x: _positive(op, x, 1.0, op.mul(_expm1_over(op, _negative(op, x)), _alpha(1.0)(n))),
+        lambda op, n, x: _positive(op, x, 1.0, op.mul(op.exp(_negative(op, x)), _alpha(1.0)(n))),
+    ),
+)
+_register("Gelu", Function(_gelu_gate, _gelu_slope), since=20)
+_register(
+    "Tanh",
+    Function(lambda op, n, x: _tanh_over(op, x), lambda op, n, x: _one_minus_square(op, n.output())),
+)
+_register(
+    "Sigmoid",
+    Function(
+        # (sigmoid(x) - 1/2) / x = tanh(x/2) / (2x)
+        lambda op, n, x: op.mul(_tanh_over(op, op.mul(x, 0.5)), 0.25),
+        lambda op, n, x: op.mul(n.output(), op.sub(1.0, n.output())),
+        0.5,
+    ),
+)
+_register(
+    "Erf",
+    Function(
+        lambda op, n, x: op.where(
+            op.equal(x, 0.0), 2 / math.sqrt(math.pi), op.div(op.erf(_nonzero(op, x)), _nonzero(op, x))
+        ),
+        lambda op, n, x: op.mul(op.exp(op.neg(op.mul(x, x))), 2 / math.sqrt(math.pi)),
+    ),
+)
+_register(
+    "Exp",
+    Function(
+        lambda op, n, x: _expm1_over(op, x),
+        lambda op, n, x: n.output(),
+        1.0,
+    ),
+)
+_register(
+    "Softsign",
+    Function(
+        lambda op, n, x: op.div(1.0, op.add(op.abs(x), 1.0)),
+        lambda op, n, x: op.div(1.0, op.pow(op.add(op.abs(x), 1.0), 2.0)),
+    ),
+)
+_register(
+    "Abs",
+    Function(
+        lambda op, n, x: _positive(op, x, 1.0, op.where(op.less(x, 0.0), -1.0, 0.0)),
+        lambda op, n, x: _positive(op, x, 1.0, op.where(op.less(x, 0.0), -1.0, 0.0)),
+    ),
+)
+_register(
+    "Sin",
+    Function(
+        lambda op, n, x: op.where(op.equal(x, 0.0), 1.0, op.div(op.sin(_nonzero(op, x)), _nonzero(op, x))),
+        lambda op, n, x: op.cos(x),
+    ),
+)
+
+
+@rule("Log", kind="activation", carry="gate")
+def log(op: Ops, node: Site, m: Expr) -> Result:
+    """Pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
+    return pole(op, node, m, lambda op, n, x: op.div(1.0, x))
+
+
+@rule("Sqrt", kind="activation", carry="gate")
+def sqrt(op: Ops, node: Site, m: Expr) -> Result:
+    """Its gate has a pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
+    return pole(op, node, m, lambda op, n, x: op.div(0.5, n.output()))
+
+
+@rule("Reciprocal", kind="activation", carry="gate")
+def reciprocal(op: Ops, node: Site, m: Expr) -> Result:
+    """Pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
+    return pole(op, node, m, lambda op, n, x: op.neg(op.mul(n.output(), n.output())))
+
+
+@rule("Pow", kind="activation", carry="gate")
+def power(op: Ops, node: Site, m: Expr) -> Result:
+    """``m x^(p-1)`` for a constant exponent of at least 1; below, a pole: relevance passes 1:1."""
+    exponent = node.needs_const(1, "exponents")
+    if exponent.size != 1:
+        raise node.refuse("it has several exponents")
+    p = float(exponent.reshape(()))
+
+    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+        return op.const(1.0) if p == 1 else x if p == 2 else op.pow(x, p - 1)
+
+    if p < 1 and not node.gradient:
+        return [Message(r=op.mul(m, node.output())), None]
+    return [*apply(op, node, m, Function(gate, lambda op, n, x: op.mul(gate(op, n, x), p))), None]
+
+
+@rule("Clip", kind="activation", carry="gate")
+def clip(op: Ops, node: Site, m: Expr) -> Result:
+    """Around 0 the gate ``f(x)/x``; elsewhere the winner, x or the bound, gets everything."""
+    x, y = node.input(0), node.output()
+    inside = op.where(op.equal(x, y), 1.0, 0.0)
+    low, high = _bound(node, "min", 1, -math.inf), _bound(node, "max", 2, math.inf)
+    if low <= 0 <= high and not node.gradient:
+        # Outside, x is at least as far from 0 as the bound that is not 0.
+        gate = op.where(op.equal(x, y), 1.0, op.div(y, _nonzero(op, x)))
+        return _first(node, op.mul(m, gate))
+    node.absorb("winner", m, op.mul(y, op.sub(1.0, inside)))
+    return _first(node, op.mul(m, inside))
+
+
+def _bound(node: Site, name: str, operand: int, default: float) -> float:
+    """A bound of Clip: an attribute before opset 11, an operand since."""
+    value = node.const(operand) if node.has(operand) else node.attr(name)
+    if node.has(operand) and value is None:
+        raise node.refuse("its bounds depend on the input's values")
+    return default if value is None else float(value)
+
+
+@rule("Identity", "Dropout", kind="move", carry="move")
+def identity(op: Ops, node: Site, m: Expr) -> Result:
+    """Unchanged."""
+    if node.node.op_type == "Dropout" and node.has(2) and bool(node.needs_const(2, "training mode").any()):
+        raise node.refuse("it is in training mode")
+    return _first(node, m)
+
+
+@rule("Cast", "CastLike", kind="move", carry="move")
+def cast(op: Ops, node: Site, m: Expr) -> Result:
+    """Unchanged between floating types."""
+    return _first(node, m)

@@ -1,0 +1,45 @@
+"""Steps that many rules share."""
+
+from __future__ import annotations
+
+from ..ops.base import Expr, Ops
+from ..shapes import Shape, broadcast_axes
+from ..site import Site
+
+
+def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
+    """The adjoint of broadcasting: sum `m`, shaped `shape`, back to the shape `to`."""
+    m = op.sum(m, broadcast_axes(to, shape))
+    return m if len(shape) == len(to) else op.reshape(m, to)
+
+
+def stabilised(op: Ops, node: Site, m: Expr, parameter: str) -> Expr:
+    """``m |y| / (|y| + eps)``: the multiplier form of dividing by ``z + eps sign(z)``.
+
+    With eps 0 nothing is recorded. What the stabiliser keeps is ``m y eps / (|y| + eps)``.
+    """
+    eps = node.parameter(parameter)
+    if not eps or node.gradient:
+        return m
+    y = node.output()
+    size = op.abs(y)
+    below = op.add(size, eps)
+    node.absorb("stabilizer", m, op.mul(op.div(y, below), eps))
+    return op.mul(m, op.div(size, below))
+
+
+def shares(node: Site, *operands: int) -> dict[int, float]:
+    """How much of its adjoint each active factor of a product gets.
+
+    AttnLRP's uniform rule (Achtibat et al. 2024, Prop. 3.3): k active factors get 1/k each, so
+    that relevance is conserved. A derivative gives each the whole.
+    """
+    active = [i for i in operands if node.active(i)]
+    whole = node.variant("product") == "gradient"
+    return {i: 1.0 if whole else 1.0 / len(active) for i in active}
+
+
+def absorb_product(op: Ops, node: Site, m: Expr, active: int) -> None:
+    """The ledger of a derivative through k active factors: the output's relevance counted k times."""
+    if active > 1 and node.variant("product") == "gradient":
+        node.absorb("product", m, op.mul(node.output(), 1.0 - active))

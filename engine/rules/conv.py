@@ -1,0 +1,58 @@
+"""Convolutions (LRP-epsilon, Bach et al. 2015, eq. 58)."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..ops.base import Expr, Ops, Window
+from ..registry import rule
+from ..shapes import Dim
+from ..site import Site
+from .common import stabilised
+
+
+def window(node: Site, kernel: tuple[int, ...], group: int = 1) -> Window:
+    """The sliding window of a Conv or pool node, with `auto_pad` worked out from the shapes."""
+    n = len(kernel)
+    strides = tuple(node.attr("strides") or [1] * n)
+    dilations = tuple(node.attr("dilations") or [1] * n)
+    spatial, out = node.shape(0)[-n:], node.out_shape()[-n:]
+    pads = tuple(node.attr("pads") or [0] * (2 * n))
+    mode = node.attr("auto_pad", "NOTSET")
+    if mode == "VALID":
+        pads = (0,) * (2 * n)
+    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+        begins, ends = [], []
+        for i, o, k, s, d in zip(spatial, out, kernel, strides, dilations, strict=True):
+            total = max((_static(node, o) - 1) * s + d * (k - 1) + 1 - _static(node, i), 0)
+            small = total // 2
+            begins.append(small if mode == "SAME_UPPER" else total - small)
+            ends.append(total - begins[-1])
+        pads = (*begins, *ends)
+    return Window(tuple(kernel), strides, dilations, pads, spatial, group)
+
+
+def _static(node: Site, dim: Dim) -> int:
+    if not isinstance(dim, int):
+        raise node.refuse("it slides along the batch")
+    return dim
+
+
+@rule("Conv", kind="conv")
+def conv(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The transposed convolution of m; the bias absorbs its share (LRP-epsilon)."""
+    if node.active(1):
+        raise node.refuse("its kernel depends on the input")
+    m = stabilised(op, node, m, "epsilon")
+    weight = node.shape(1)
+    kernel = tuple(_static(node, k) for k in weight[2:])
+    if node.has(2):
+        bias = node.input(2)
+        node.absorb("bias", m, op.reshape(bias, (weight[0], *(1 for _ in kernel))))
+    x = op.conv_transpose(m, node.input(1), window(node, kernel, int(node.attr("group", 1))))
+    return [x, None, None][: node.count]
+
+
+def elements(kernel: tuple[int, ...]) -> int:
+    """Elements in one window."""
+    return prod(kernel)

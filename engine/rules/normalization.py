@@ -1,0 +1,105 @@
+"""Normalisation layers: the LN rule (Ali et al. 2022, eq. 7; Achtibat et al. 2024, Prop. 3.4).
+
+The standard deviation counts as a constant, so relevance passes through the centring, which is
+linear, and is conserved but for the shift. Under `gradient` the true derivative is taken.
+"""
+
+from __future__ import annotations
+
+from ..ops.base import Expr, Ops
+from ..registry import rule
+from ..shapes import Batch, Shape
+from ..site import Site
+
+
+def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
+    """Multiplier of x where ``y = (x - mean) / std`` over `axes` and g is the multiplier of y."""
+    centred = op.sub(x, op.mean(x, axes))
+    variance = op.mean(op.mul(centred, centred), axes)
+    inverse = op.div(1.0, op.sqrt(op.add(variance, eps)))
+    back = op.sub(g, op.mean(g, axes))
+    if node.variant("norm") == "gradient":
+        y = op.mul(centred, inverse)
+        back = op.sub(back, op.mul(y, op.mean(op.mul(g, y), axes)))
+    return op.mul(back, inverse)
+
+
+def _kept_by_derivative(op: Ops, node: Site, g: Expr, x: Expr, axes: tuple[int, ...], eps: float) -> Expr:
+    """Relevance that the true derivative does not pass on: ``g y var / (var + eps)``."""
+    centred = op.sub(x, op.mean(x, axes))
+    variance = op.mean(op.mul(centred, centred), axes)
+    floor = op.add(variance, eps)
+    return op.mul(g, op.mul(op.div(centred, op.sqrt(floor)), op.div(variance, floor)))
+
+
+@rule("LayerNormalization", kind="norm")
+def layer_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``(g - mean(g)) / std`` with ``g = gamma m``, std held constant: the LN rule."""
+    axis = node.negative(int(node.attr("axis", -1)))
+    axes = tuple(range(axis, 0))
+    eps = float(node.attr("epsilon", 1e-5))
+    if node.has(2):
+        node.absorb("bias", m, node.input(2))
+    g = op.mul(m, node.input(1))
+    x = node.input(0)
+    if node.variant("norm") == "gradient":
+        node.absorb("normalisation", _kept_by_derivative(op, node, g, x, axes, eps))
+    return [_standardise(op, node, x, g, axes, eps), None, None][: node.count]
+
+
+@rule("InstanceNormalization", kind="norm")
+def instance_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The LN rule over the spatial axes of each channel."""
+    spatial = node.rank() - 2
+    axes = tuple(range(-spatial, 0))
+    eps = float(node.attr("epsilon", 1e-5))
+    per_channel: Shape = (node.shape(0)[1], *(1 for _ in axes))
+    node.absorb("bias", m, op.reshape(node.input(2), per_channel))
+    g = op.mul(m, op.reshape(node.input(1), per_channel))
+    x = node.input(0)
+    if node.variant("norm") == "gradient":
+        node.absorb("normalisation", _kept_by_derivative(op, node, g, x, axes, eps))
+    return [_standardise(op, node, x, g, axes, eps), None, None]
+
+
+@rule("GroupNormalization", kind="norm", since=18)
+def group_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The LN rule over each group of channels and the spatial axes."""
+    shape, groups = node.shape(0), int(node.attr("num_groups"))
+    channels = shape[1]
+    if isinstance(channels, Batch):
+        raise node.refuse("its channels grow with the batch")
+    split: Shape = (shape[0], groups, channels // groups, *shape[2:])
+    axes = tuple(range(-(len(split) - 2), 0))
+    eps = float(node.attr("epsilon", 1e-5))
+    ones = tuple(1 for _ in shape[2:])
+
+    def affine(i: int) -> Expr:
+        # One number a channel since opset 21, one a group before.
+        value = node.input(i)
+        if node.shape(i)[0] == channels:
+            return op.reshape(value, (channels, *ones))
+        wide = op.expand(op.reshape(value, (groups, 1)), (groups, channels // groups))
+        return op.reshape(wide, (channels, *ones))
+
+    node.absorb("bias", m, affine(2))
+    g = op.mul(m, affine(1))
+    x = op.reshape(node.input(0), split)
+    g = op.reshape(g, split)
+    if node.variant("norm") == "gradient":
+        kept = _kept_by_derivative(op, node, g, x, axes, eps)
+        node.absorb("normalisation", op.reshape(kept, shape))
+    return [op.reshape(_standardise(op, node, x, g, axes, eps), shape), None, None]
+
+
+@rule("BatchNormalization", kind="scale")
+def batch_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """At inference a scale and a shift of each channel: ``m gamma / sqrt(var + eps)``."""
+    if node.attr("training_mode", 0):
+        raise node.refuse("it is in training mode")
+    ones = tuple(1 for _ in node.shape(0)[2:])
+    per_channel: Shape = (node.shape(0)[1], *ones)
+    gamma, beta, mean, variance = (op.reshape(node.input(i), per_channel) for i in (1, 2, 3, 4))
+    scale = op.div(gamma, op.sqrt(op.add(variance, float(node.attr("epsilon", 1e-5)))))
+    node.absorb("bias", m, op.sub(beta, op.mul(mean, scale)))
+    return [op.mul(m, scale), None, None, None, None]

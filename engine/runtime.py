@@ -1,0 +1,92 @@
+"""onnxruntime sessions: providers that are really there, threads, and errors of one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from .errors import ModelError
+
+Array = np.ndarray[Any, Any]
+
+ort.set_default_logger_severity(4)  # errors come back as exceptions; nothing is printed beside them
+
+
+def providers(asked: Sequence[str] | None = None) -> list[str]:
+    """Execution providers to use.
+
+    onnxruntime-gpu lists CUDA and TensorRT on machines without a GPU, and then every session starts
+    with an error; so CUDA is chosen only where there is a device.
+    """
+    if asked:
+        unknown = [p for p in asked if p not in ort.get_available_providers()]
+        if unknown:
+            raise ModelError(
+                f"execution provider {unknown[0]!r} is not available; known here: "
+                + ", ".join(ort.get_available_providers())
+            )
+        return list(asked)
+    gpu = "CUDAExecutionProvider" in ort.get_available_providers() and os.path.exists("/dev/nvidia0")
+    return [*(["CUDAExecutionProvider"] if gpu else []), "CPUExecutionProvider"]
+
+
+def session(
+    model: onnx.ModelProto | Path,
+    *,
+    where: str,
+    asked: Sequence[str] | None = None,
+    threads: int | None = None,
+    optimise: bool = True,
+) -> ort.InferenceSession:
+    """Open a session; what onnxruntime refuses becomes a ModelError of one line."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    if threads:
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+    # Threads that spin while numpy works would take its cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.graph_optimization_level = (
+        ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )
+    source = str(model) if isinstance(model, Path) else model.SerializeToString()
+    try:
+        return ort.InferenceSession(source, options, providers=providers(asked))
+    except Exception as e:  # onnxruntime raises its own classes, none with a common base
+        raise ModelError(f"{where}: onnxruntime cannot load it ({one_line(e)})") from None
+
+
+def run(
+    opened: ort.InferenceSession, fetch: Sequence[str], feed: Mapping[str, Array], *, where: str
+) -> list[Array]:
+    """Run a session; failures become a ModelError of one line."""
+    try:
+        out: list[Array] = opened.run(list(fetch), dict(feed))
+    except Exception as e:
+        raise ModelError(f"{where}: onnxruntime cannot run it on this input ({one_line(e)})") from None
+    return out
+
+
+def one_line(error: Exception, limit: int = 300) -> str:
+    """The message of a library's error, on one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def numpy_dtype(ort_type: str) -> np.dtype[Any] | None:
+    """The dtype of ``tensor(float)`` and kin; None for what is no numeric tensor."""
+    names = {
+        "float": "float32",
+        "double": "float64",
+        "float16": "float16",
+        "bool": "bool",
+        **{f"{u}int{b}": f"{u}int{b}" for u in ("", "u") for b in (8, 16, 32, 64)},
+    }
+    inner = ort_type.removeprefix("tensor(").removesuffix(")")
+    return np.dtype(names[inner]) if inner in names and ort_type.startswith("tensor(") else None

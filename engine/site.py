@@ -1,0 +1,161 @@
+"""What a rule sees of the node it is called for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .composite import Composite
+from .errors import UnsupportedOperator
+from .graph import Node
+from .ops.base import Expr, Ops
+from .probe import Probe
+from .shapes import Shape
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Message:
+    """Relevance on its way back: ``R = x * m + r``.
+
+    Attributes
+    ----------
+    m : Expr or None
+        The multiplier.
+    r : Expr or None
+        Relevance that is no multiple of the activation.
+    """
+
+    m: Expr | None = None
+    r: Expr | None = None
+
+
+Absorb = Callable[[str, str, Expr, "Expr | None"], None]
+
+
+class Site:
+    """A node, with the shapes, activations and composite that its rule needs.
+
+    Shapes, ranks and attributes are known and may be branched on. Activations are handles: what a
+    rule reads of them is what onnxruntime is asked for.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        op: Ops,
+        probe: Probe,
+        composite: Composite,
+        active: set[str],
+        blocked: set[int],
+        absorb: Absorb,
+    ) -> None:
+        self.node, self._op, self._probe, self.composite = node, op, probe, composite
+        self._active, self._blocked, self._absorb = active, blocked, absorb
+
+    # -- operands -------------------------------------------------------------------------------
+
+    def has(self, i: int) -> bool:
+        """Whether operand i is there (optional ones can be left out)."""
+        return i < len(self.node.inputs) and bool(self.node.inputs[i])
+
+    def active(self, i: int) -> bool:
+        """Whether relevance can go to operand i."""
+        return self.has(i) and self.node.inputs[i] in self._active and i not in self._blocked
+
+    @property
+    def count(self) -> int:
+        """Number of operands, absent ones included."""
+        return len(self.node.inputs)
+
+    def input(self, i: int) -> Expr:
+        """The activation (or constant) of operand i."""
+        return self._tensor(self.node.inputs[i])
+
+    def output(self, i: int = 0) -> Expr:
+        """The activation of output i."""
+        return self._tensor(self.node.outputs[i])
+
+    def _tensor(self, name: str) -> Expr:
+        constant = self._probe.constants.get(name)
+        return self._op.value(name) if constant is None else self._op.const(constant)
+
+    def const(self, i: int) -> Array | None:
+        """The value of operand i where no input can change it; None where it is absent or varies."""
+        return self._probe.constants.get(self.node.inputs[i]) if self.has(i) else None
+
+    def needs_const(self, i: int, what: str) -> Array:
+        """The value of an operand that must not vary.
+
+        Raises
+        ------
+        UnsupportedOperator
+            It depends on the input's values.
+        """
+        value = self.const(i)
+        if value is None:
+            raise self.refuse(f"its {what} depend on the input's values")
+        return value
+
+    def refuse(self, why: str) -> UnsupportedOperator:
+        """The error for a use of the operator that its rule does not know."""
+        return UnsupportedOperator(f"node {self.node}: {why}; no relevance rule for that")
+
+    # -- shapes and attributes --------------------------------------------------------------------
+
+    def shape(self, i: int) -> Shape:
+        """Shape of operand i."""
+        return self._probe.shapes[self.node.inputs[i]]
+
+    def out_shape(self, i: int = 0) -> Shape:
+        """Shape of output i."""
+        return self._probe.shapes[self.node.outputs[i]]
+
+    def rank(self, i: int = 0) -> int:
+        """Number of axes of operand i."""
+        return len(self.shape(i))
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """An attribute, or its default."""
+        return self.node.attributes.get(name, default)
+
+    def negative(self, axis: int, i: int = 0) -> int:
+        """An axis of operand i, counted from the end."""
+        return axis - self.rank(i) if axis >= 0 else axis
+
+    # -- what the composite asks for --------------------------------------------------------------
+
+    def variant(self, kind: str) -> str:
+        """Which rule the composite chose for a kind of layer."""
+        return self.composite.variant(kind)
+
+    def parameter(self, name: str) -> float:
+        """A parameter of the composite."""
+        return self.composite.parameter(name)
+
+    @property
+    def gradient(self) -> bool:
+        """Whether the true derivative is asked for."""
+        return self.composite.is_gradient
+
+    # -- the ledger -------------------------------------------------------------------------------
+
+    def absorb(self, kind: str, m: Expr, by: Expr | None = None, *, tensor: str | None = None) -> None:
+        """Put what stays here into the ledger: the sum of ``m * by`` for each sample.
+
+        Parameters
+        ----------
+        kind : str
+            bias, constant, softmax, origin, stabilizer, nonlinear, product, normalisation, winner.
+        m : Expr
+            Backward value laid out like output 0, [K, *shape].
+        by : Expr, optional
+            What m is multiplied with; None where m is relevance already.
+        tensor : str, optional
+            Where it stayed; the node's first output by default.
+        """
+        self._absorb(kind, tensor or self.node.outputs[0], m, by)

@@ -1,0 +1,248 @@
+"""The walk from an explained tensor back to the inputs.
+
+The walker owns what no single rule can know: which values relevance can be on, the order, the sums
+where several readers of a value send relevance back to it, and how a message r gets past operators
+whose rule speaks of multipliers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import registry
+from .canonical.attention import attention_weights
+from .composite import Composite
+from .errors import ModelError
+from .graph import Graph, Node
+from .ops.base import Expr, Ops
+from .ops.numpy import run as fold
+from .probe import Probe
+from .shapes import Layout, Shape
+from .site import Message, Site
+
+# In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
+# keeps a zero activation from dividing.
+DELTA = 1e-6
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A ledger entry before it is computed."""
+
+    node: str
+    kind: str
+    tensor: str
+    relevance: Expr
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The recorded walk.
+
+    Attributes
+    ----------
+    ops : Ops
+        The record.
+    target : str
+        The explained tensor.
+    messages : dict of str to Message
+        What arrived at each source that relevance reached.
+    entries : tuple of Entry
+    nodes : tuple of Node
+        Nodes on the active path.
+    """
+
+    ops: Ops
+    target: str
+    messages: Mapping[str, Message]
+    entries: tuple[Entry, ...]
+    nodes: tuple[Node, ...]
+
+
+def carries(graph: Graph, probe: Probe) -> set[str]:
+    """Values that relevance can be on: floating, and depending on what is in an input."""
+    return {v for v in probe.varying if v in probe.dtypes and probe.dtypes[v].kind == "f"}
+
+
+def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node, int]]:
+    """Operands that count as constants under a composite."""
+    found: set[tuple[Node, int]] = set()
+    if not composite.is_gradient:
+        found |= {(node, i) for node in graph.nodes for i in node.held}
+    if composite.variant("softmax") == "constant":
+        found |= {(node, i) for node in attention_weights(graph, probe) for i in range(len(node.inputs))}
+    return found
+
+
+def active_nodes(
+    graph: Graph, probe: Probe, composite: Composite, target: str, sources: Iterable[str]
+) -> tuple[list[Node], set[str]]:
+    """Nodes and values on the active path, from inputs to target."""
+    values = graph.active(sources, target, carries(graph, probe), blocked(graph, probe, composite))
+    nodes = [
+        n
+        for n in graph.nodes
+        if any(o in values for o in n.outputs) and any(i in values for i in (*n.inputs, *n.captures))
+    ]
+    return nodes, values
+
+
+def trace(
+    graph: Graph,
+    probe: Probe,
+    composite: Composite,
+    target: str,
+    *,
+    where: str,
+    ledger: bool = True,
+) -> Trace:
+    """Walk back from `target`, recording what every rule does.
+
+    Raises
+    ------
+    UnsupportedOperator
+        Nodes on the path have no rule; all are named.
+    ModelError
+        The target does not depend on any input.
+    """
+    return _Walker(graph, probe, composite, target, where, ledger).walk()
+
+
+class _Walker:
+    def __init__(
+        self, graph: Graph, probe: Probe, composite: Composite, target: str, where: str, ledger: bool
+    ) -> None:
+        self.graph, self.probe, self.composite = graph, probe, composite
+        self.target, self.where, self.ledger = target, where, ledger
+        double = probe.dtypes[target] == np.float64
+        self.ops = Ops(lambda op, args, attrs: fold(op, args, attrs), np.float64 if double else np.float32)
+        self.entries: list[Entry] = []
+        self.arrived: dict[str, Message] = {}
+        self.blocked = blocked(graph, probe, composite)
+
+    def walk(self) -> Trace:
+        sources = self.graph.inputs
+        nodes, values = active_nodes(self.graph, self.probe, self.composite, self.target, sources)
+        if not any(s in values for s in sources):
+            raise ModelError(
+                f"{self.where}: output {self.target!r} depends on no floating input; nothing to explain"
+            )
+        missing = [n for n in nodes if registry.find(n) is None]
+        if missing:
+            raise registry.unsupported(missing, self.where)
+        self.arrived[self.target] = Message(m=self.ops.seed())
+        for node in reversed(nodes):
+            self.visit(node, values)
+        messages = {s: self.arrived[s] for s in sources if s in self.arrived}
+        return Trace(self.ops, self.target, messages, tuple(self.entries), tuple(nodes))
+
+    # -- one node -------------------------------------------------------------------------------
+
+    def visit(self, node: Node, values: set[str]) -> None:
+        out = [self.arrived.get(o, Message()) if o else Message() for o in node.outputs]
+        if all(message.m is None and message.r is None for message in out):
+            return
+        found = registry.find(node)
+        assert found is not None
+        carry = found.carry
+        site = self.site(node, values, as_relevance=False)
+        if carry == "gate" and sum(site.active(i) for i in range(site.count)) != 1:
+            carry = "convert"
+        if carry == "convert":
+            out = [self.converted(node, i, message) for i, message in enumerate(out)]
+        if any(message.m is not None for message in out):
+            self.send(site, found.function(self.ops, site, *_trimmed([message.m for message in out])))
+        remaining = [message.r for message in out]
+        if any(r is not None for r in remaining):
+            self.pass_relevance(node, values, found, carry, remaining)
+
+    def pass_relevance(
+        self, node: Node, values: set[str], found: registry.Rule, carry: str, r: list[Expr | None]
+    ) -> None:
+        """A message r past an operator that moves, gates or normalises it."""
+        op = self.ops
+        site = self.site(node, values, as_relevance=True)
+        if carry == "move":
+            got = found.function(op, site, *_trimmed(r))
+            self.send(site, [Message(r=g) if isinstance(g, Expr) else g for g in got])
+            return
+        first = r[0]
+        assert first is not None
+        if carry == "softmax":
+            s = site.output()
+            before13 = node.version < 13
+            axis = site.negative(int(site.attr("axis", 1 if before13 else -1)))
+            axes = tuple(range(axis, 0)) if before13 else (axis,)
+            # R_i - s_i sum(R): AttnLRP eq. 13 for relevance that is no multiple of s. It is then a
+            # multiplier: x times it is the relevance of x.
+            m = op.sub(first, op.mul(s, op.sum(first, axes)))
+            site.absorb("softmax", first)
+            floor = op.where(op.greater(s, 0.0), s, 1.0)
+            site.absorb("softmax", op.neg(op.mul(m, op.log(floor))))
+            self.send(site, [Message(m=m)])
+            return
+        i = next(i for i in range(site.count) if site.active(i))
+        got_r = first
+        if site.shape(i) != site.out_shape():
+            from .rules.common import unbroadcast
+
+            got_r = unbroadcast(op, first, site.out_shape(), site.shape(i))
+        self.send(site, [Message(r=got_r) if k == i else None for k in range(site.count)])
+
+    def converted(self, node: Node, i: int, message: Message) -> Message:
+        """r as a multiplier: ``m + r / (y + delta sign(y))``, the difference to the ledger."""
+        if message.r is None:
+            return message
+        op, name = self.ops, node.outputs[i]
+        y = op.value(name)
+        delta = max(DELTA, self.composite.parameter("stabilizer"))
+        signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
+        extra = op.div(message.r, signed)
+        self.absorb(node.name, "stabilizer", name, op.sub(message.r, op.mul(extra, y)), None)
+        return Message(m=extra if message.m is None else op.add(message.m, extra))
+
+    def send(self, site: Site, messages: Iterable[Message | Expr | None]) -> None:
+        """Add what a rule gave to what has arrived at each operand."""
+        for i, sent in enumerate(messages):
+            if sent is None or not site.active(i):
+                continue
+            message = Message(m=sent) if isinstance(sent, Expr) else sent
+            name = site.node.inputs[i]
+            there = self.arrived.get(name, Message())
+            self.arrived[name] = Message(self.plus(there.m, message.m), self.plus(there.r, message.r))
+
+    def plus(self, a: Expr | None, b: Expr | None) -> Expr | None:
+        return b if a is None else a if b is None else self.ops.add(a, b)
+
+    def site(self, node: Node, values: set[str], *, as_relevance: bool) -> Site:
+        def absorb(kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
+            # Where a rule carries relevance itself, there is nothing to multiply it with.
+            self.absorb(node.name, kind, tensor, m, None if as_relevance else by)
+
+        held = {i for n, i in self.blocked if n is node}
+        return Site(node, self.ops, self.probe, self.composite, values, held, absorb)
+
+    def absorb(self, node: str, kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
+        if not self.ledger:
+            return
+        amount = m if by is None else self.ops.mul(m, by)
+        self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, self.layout(node))))
+
+    def layout(self, node_name: str) -> Layout | None:
+        if not hasattr(self, "_layouts"):
+            self._layouts = {n.name: self.probe.layouts.get(n.outputs[0]) for n in self.graph.nodes}
+        return self._layouts.get(node_name)
+
+
+def _trimmed(messages: list[Expr | None]) -> list[Expr | None]:
+    """Without the trailing outputs that have no message; at least one stays."""
+    last = max((i for i, m in enumerate(messages) if m is not None), default=0)
+    return messages[: last + 1]
+
+
+def shape_of(probe: Probe, name: str) -> Shape:
+    """Shape of a value."""
+    return probe.shapes[name]
