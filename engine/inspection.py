@@ -13,7 +13,8 @@ from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
-from .errors import InputError, ModelError
+from .errors import ModelError
+from .explainer import default_output
 from .graph import from_model
 from .model import load
 from .probe import Probe, probe
@@ -151,14 +152,9 @@ def inspect(
     inputs = {i.name: (runtime.numpy_dtype(i.type), tuple(i.shape)) for i in session.get_inputs()}
     outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
     found = _probe(loaded.proto, graph, inputs, example, loaded.contract, where)
-    output = output or (loaded.contract.output if loaded.contract else None)
-    floating = [n for n, d in outputs.items() if d is not None and d.kind == "f"]
-    if output is not None and output not in outputs:
-        raise InputError(f"{where}: no output {output!r}; known: {', '.join(outputs)}")
-    if output is None and not floating:
-        raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
+    chosen = default_output(outputs, output or (loaded.contract.output if loaded.contract else None), where)
     graph = canonical(graph, found)
-    target, note = explained_tensor(graph, output or floating[0])
+    target, note = explained_tensor(graph, chosen)
     path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
     on_path = set(path_nodes)
     nodes = []

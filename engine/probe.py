@@ -43,6 +43,7 @@ class Probe:
         Values in which samples can be told apart.
     varying : set of str
         Values that can depend on what is in an input.
+    outputs : tuple of str
     rows : int
         Rows of the inputs that make one sample.
     fixed : bool
@@ -56,6 +57,7 @@ class Probe:
     constants: Mapping[str, Array]
     layouts: Mapping[str, Layout]
     varying: frozenset[str]
+    outputs: tuple[str, ...]
     rows: int
     fixed: bool
     batch: int
@@ -238,7 +240,17 @@ class _Prober:
         for name, array in self.graph.constants.items():
             shapes[name] = array.shape
             dtypes[name] = array.dtype
-        return Probe(shapes, dtypes, constants, layouts, frozenset(varying), rows, fixed, batch)
+        return Probe(
+            shapes,
+            dtypes,
+            constants,
+            layouts,
+            frozenset(varying),
+            tuple(self.graph.outputs),
+            rows,
+            fixed,
+            batch,
+        )
 
 
 def _open_all(proto: onnx.ModelProto, graph: Graph, where: str) -> ort.InferenceSession:

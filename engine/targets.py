@@ -32,7 +32,7 @@ def explained_tensor(graph: Graph, output: str) -> tuple[str, str | None]:
 
 
 def seed_for(
-    y: Array, target: Any, contrast: str | None, classes: Sequence[str] = ()
+    y: Array, target: Any, contrast: str | None, classes: Sequence[str] = (), batch: int | None = None
 ) -> tuple[Array, Any, bool]:
     """The seed for an explained tensor.
 
@@ -47,6 +47,8 @@ def seed_for(
         "rest" explains each class against the mean of the others.
     classes : sequence of str
         Names along the last axis.
+    batch : int, optional
+        Number of samples; the length of y by default.
 
     Returns
     -------
@@ -64,8 +66,9 @@ def seed_for(
     if contrast not in (None, "rest", "none"):
         raise InputError(f"unknown contrast {contrast!r}; known: rest, none")
     against_rest = contrast == "rest"
-    batch = y.shape[0] if y.ndim else 1
-    flat = y.reshape(batch, -1) if y.ndim > 1 else y.reshape(batch, 1)
+    if batch is None:
+        batch = y.shape[0] if y.ndim else 1
+    flat = y.reshape(batch, -1)
     n = flat.shape[1]
     if isinstance(target, np.ndarray) and target.dtype.kind == "f":
         if target.shape != y.shape:

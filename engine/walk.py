@@ -228,7 +228,11 @@ class _Walker:
     def absorb(self, node: str, kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
         if not self.ledger:
             return
-        amount = m if by is None else self.ops.mul(m, by)
+        op = self.ops
+        amount = m if by is None else op.mul(m, by)
+        if by is not None and kind == "constant":
+            # Masks are -inf, where no relevance goes: 0 * inf is not to be formed.
+            amount = op.where(op.equal(m, 0.0), 0.0, amount)
         self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, self.layout(node))))
 
     def layout(self, node_name: str) -> Layout | None:

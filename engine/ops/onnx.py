@@ -37,7 +37,6 @@ _DIRECT = {
     "softplus": "Softplus",
     "less": "Less",
     "greater": "Greater",
-    "equal": "Equal",
     "where": "Where",
     "matmul": "MatMul",
     "minimum": "Min",
@@ -133,6 +132,14 @@ def _emitter(function: Callable[..., str]) -> Callable[..., str]:
 
 def _ints(e: Emitter, values: Iterable[int]) -> str:
     return e.constant(np.asarray(list(values), dtype=np.int64))
+
+
+@_emitter
+def _equal(e: Emitter, args: list[str]) -> str:
+    if e.opset < 11:  # Equal takes integers only
+        apart = e.node("Or", [e.node("Less", args), e.node("Greater", args)])
+        return e.node("Not", [apart])
+    return e.node("Equal", args)
 
 
 @_emitter

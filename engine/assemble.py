@@ -1,0 +1,133 @@
+"""From the micro-batches of a run to one `Attribution`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .attribution import Attribution, Ledger, LedgerEntry
+from .feed import Inputs, joined_targets
+from .ops import numpy as kernels
+from .plan import Result
+from .probe import Probe
+from .walk import Trace
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One micro-batch, explained.
+
+    Attributes
+    ----------
+    feed, values : dict of str to ndarray
+        What went in, and everything that came out.
+    result : Result
+    explained : ndarray, shape (K, batch)
+    target : object
+    several : bool
+        Whether the axis K is kept.
+    batch : int
+    """
+
+    feed: Mapping[str, Array]
+    values: Mapping[str, Array]
+    result: Result
+    explained: Array
+    target: Any
+    several: bool
+    batch: int
+
+
+def per_sample(probe: Probe, name: str, amounts: Array, batch: int) -> Array:
+    """Sums for each sample of something shaped [K, *shape of a tensor]; [K, batch], float64."""
+    layout = {"layout": probe.layouts.get(name)}
+    return kernels.run("per_sample", [amounts], layout, kernels.Context(batch, 1))
+
+
+def product(m: Array | None, x: Array, r: Array | None, dtype: np.dtype[Any]) -> Array:
+    """``x m + r``. Nothing is formed where no multiplier arrived: 0 * inf is not relevance."""
+    made: Any = 0 if m is None else np.where(m == 0, 0, m * x)
+    return np.asarray(made if r is None else made + r, dtype=dtype)
+
+
+def assemble(
+    parts: Sequence[Part],
+    inputs: Inputs,
+    probe: Probe,
+    trace: Trace,
+    outputs: Sequence[str],
+    *,
+    composite: str,
+    notes: Sequence[str],
+) -> Attribution:
+    """Join micro-batches along their rows.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    inputs : Inputs
+    probe : Probe
+    trace : Trace
+    outputs : sequence of str
+        Names of the model's own outputs.
+    composite : str
+    notes : sequence of str
+    """
+    several = parts[0].several
+    dtype = trace.ops.dtype
+
+    def whole(arrays: list[Array]) -> Array:
+        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+        return joined if several else joined[0]
+
+    relevance, multiplier, unassigned, reached = {}, {}, {}, {}
+    for name in inputs:
+        ms, rs = [], []
+        for p in parts:
+            k = (p.explained.shape[0], *p.feed[name].shape)
+            m, r = p.result.multipliers.get(name), p.result.remainders.get(name)
+            ms.append(np.zeros(k, dtype) if m is None else m)
+            rs.append(
+                (product(m, p.feed[name], r, dtype), r)
+                if m is not None or r is not None
+                else (np.zeros(k, dtype), None)
+            )
+        if len(parts) > 1 and not inputs.by_name[name].has_rows:
+            # One array for all rows: its relevance is that of all of them together.
+            relevance[name], multiplier[name] = whole([np.sum([x for x, _ in rs], axis=0)]), whole([np.sum(ms, axis=0)])
+        else:
+            relevance[name], multiplier[name] = whole([x for x, _ in rs]), whole(ms)
+        if rs[0][1] is not None:
+            unassigned[name] = whole([r for _, r in rs if r is not None])
+        reached[name] = whole(
+            [per_sample(probe, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
+        )
+    explained = whole([p.explained for p in parts])
+    entries = tuple(
+        LedgerEntry(e.node, e.kind, e.tensor, whole([p.result.entries[i] for p in parts]))
+        for i, e in enumerate(trace.entries)
+    )
+    made = {
+        n: np.concatenate([np.atleast_1d(p.values[n]) for p in parts])
+        if len(parts) > 1
+        else parts[0].values[n]
+        for n in outputs
+    }
+    return Attribution(
+        relevance=relevance,
+        multiplier=multiplier,
+        outputs=made,
+        explained=explained,
+        target=joined_targets([p.target for p in parts], several),
+        output=trace.target,
+        ledger=Ledger(entries, explained.shape),
+        reached=reached,
+        unassigned=unassigned,
+        composite=composite,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,143 @@
+"""What holds for every operator: closure, gradients, and a case for every rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from cases import CASES, Case
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+from scipy.special import erf
+
+import onnxplain as ox
+from onnxplain.engine import registry
+
+
+@pytest.fixture(scope="module", params=sorted(CASES))
+def case(request):
+    return CASES[request.param]
+
+
+def _seed(y: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(3).standard_normal(y.shape).astype(np.float32)
+
+
+def _explained(case: Case, folder, composite: str, **parameters: float):
+    explain = ox.Explainer(case.save(folder), composite=composite, **parameters)
+    y = explain.predict(case.inputs)["y"]
+    return explain(case.inputs, target=_seed(y))
+
+
+def test_every_rule_has_a_case():
+    covered = set().union(*(c.operators for c in CASES.values()))
+    names = {r.op_type for r in registry.rules() if r.domain != "onnxplain"}
+    assert names - covered == set()
+
+
+@pytest.mark.parametrize(
+    ("composite", "parameters"),
+    [("attnlrp", {}), ("cplrp", {}), ("epsilon", {"epsilon": 0.1, "stabilizer": 0.05}), ("gradient", {})],
+    ids=["attnlrp", "cplrp", "epsilon", "gradient"],
+)
+def test_ledger_closes(case, tmp_path, composite, parameters):
+    a = _explained(case, tmp_path, composite, **parameters)
+    # Relative to what went in: a random seed over many outputs can sum to almost nothing.
+    size = np.abs(a.explained).max() + max(np.abs(r).sum() for r in a.relevance.values())
+    total = a.ledger.total() + sum(a.reached.values())
+    assert np.abs(total - a.explained).max() <= 1e-5 * size
+
+
+class Erf(OpRun):
+    """onnx's own rounds to float32."""
+
+    def _run(self, x):
+        return (erf(x),)
+
+
+class Gelu(OpRun):
+    """onnx's own rounds to float32."""
+
+    def _run(self, x, approximate="none"):
+        if approximate == "tanh":
+            return (0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),)
+        return (0.5 * x * (1 + erf(x / np.sqrt(2))),)
+
+
+def _flat_softmax(x, axis):
+    axis = 1 if axis == -1 else axis  # the evaluator fills in the default of opset 13
+    flat = x.reshape(int(np.prod(x.shape[:axis])), -1)
+    e = np.exp(flat - flat.max(1, keepdims=True))
+    return (e / e.sum(1, keepdims=True)).reshape(x.shape)
+
+
+class Softmax(OpRun):
+    """onnx's own knows opset 13 only; before, all axes from `axis` on are one."""
+
+    def _run(self, x, axis=1):
+        return (_flat_softmax(x, axis),)
+
+
+class LogSoftmax(OpRun):
+    """As Softmax."""
+
+    def _run(self, x, axis=1):
+        return (np.log(_flat_softmax(x, axis)),)
+
+
+def _in_double(model: onnx.ModelProto) -> ReferenceEvaluator:
+    """The model in float64, run by onnx's own reference."""
+    old = model.opset_import[0].version < 13
+    double = onnx.ModelProto()
+    double.CopyFrom(model)
+    for t in double.graph.initializer:
+        if t.data_type == TensorProto.FLOAT:
+            t.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(t).astype(np.float64), t.name))
+    for v in (*double.graph.input, *double.graph.output):
+        if v.type.tensor_type.elem_type == TensorProto.FLOAT:
+            v.type.tensor_type.elem_type = TensorProto.DOUBLE
+    for node in double.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to":
+                attribute.i = TensorProto.DOUBLE
+        if node.op_type == "GroupNormalization":
+            node.attribute.append(helper.make_attribute("stash_type", TensorProto.DOUBLE))
+    return ReferenceEvaluator(double, new_ops=[Erf, Gelu, *([Softmax, LogSoftmax] if old else [])])
+
+
+def test_gradient_is_the_derivative(case, tmp_path):
+    """Along random directions, against central differences in float64."""
+    if not case.smooth:
+        assert case.name.endswith("-at-0")
+        return
+    a = _explained(case, tmp_path, "gradient")
+    seed = _seed(a.outputs["y"]).astype(np.float64)
+    model = _in_double(case.model())
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        direction = {n: rng.standard_normal(x.shape) for n, x in case.inputs.items()}
+
+        def along(step: float, direction=direction) -> float:
+            feed = {n: x.astype(np.float64) + step * direction[n] for n, x in case.inputs.items()}
+            return float((seed * model.run(["y"], feed)[0]).sum())
+
+        h = 1e-6
+        want = (along(h) - along(-h)) / (2 * h)
+        got = sum(float((a.multiplier[n] * direction[n]).sum()) for n in case.inputs)
+        size = sum(float(np.abs(a.multiplier[n] * direction[n]).sum()) for n in case.inputs)
+        assert abs(got - want) <= 2e-6 * size + 1e-6
+
+
+def test_batches_do_not_mix(case, tmp_path):
+    """One sample alone is explained as it is among others."""
+    if case.fixed:
+        assert next(iter(case.inputs.values())).shape[0] == 1
+        return
+    explain = ox.Explainer(case.save(tmp_path))
+    whole = explain(case.inputs, target=_seed(explain.predict(case.inputs)["y"]))
+    one = {n: x[1:2] for n, x in case.inputs.items()}
+    alone = explain(one, target=_seed(explain.predict(case.inputs)["y"])[1:2])
+    for name in case.inputs:
+        np.testing.assert_allclose(alone.relevance[name][0], whole.relevance[name][1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(alone.ledger.total()[0], whole.ledger.total()[1], rtol=1e-4, atol=1e-4)
