@@ -99,7 +99,10 @@ def assemble(
             )
         if len(parts) > 1 and not inputs.by_name[name].has_rows:
             # One array for all rows: its relevance is that of all of them together.
-            relevance[name], multiplier[name] = whole([np.sum([x for x, _ in rs], axis=0)]), whole([np.sum(ms, axis=0)])
+            relevance[name], multiplier[name] = (
+                whole([np.sum([x for x, _ in rs], axis=0)]),
+                whole([np.sum(ms, axis=0)]),
+            )
         else:
             relevance[name], multiplier[name] = whole([x for x, _ in rs]), whole(ms)
         if rs[0][1] is not None:

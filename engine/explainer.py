@@ -157,9 +157,8 @@ class Explainer:
         parts = []
         for done, (at, piece) in enumerate(pieces):
             step("explaining", done / len(pieces))
-            parts.append(
-                self._part(ready, piece, target if len(pieces) == 1 else of_samples(target, at), at, contrast)
-            )
+            own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
+            parts.append(self._part(ready, piece, own, at, contrast))
         _, note = explained_tensor(from_model(self._proto), self.output)
         made = assemble(
             parts,

@@ -169,14 +169,23 @@ class Inputs:
         return all(layout is None or (layout.axis == -rank and layout.outer == 1) for layout, rank in layouts)
 
 
-def of_samples(target: Any, at: slice) -> Any:
-    """The part of a target that belongs to some samples, where it has one for each."""
+def of_samples(target: Any, at: slice, samples: int) -> Any:
+    """The part of a target that belongs to some of the samples, where it has one for each.
+
+    Raises
+    ------
+    InputError
+        It has more or fewer than there are samples.
+    """
     if isinstance(target, (str, int, np.integer, tuple, Mapping)):
         return target
     try:
-        return target[at]
-    except (TypeError, IndexError):
+        given = len(target)
+    except TypeError:
         return target
+    if given != samples:
+        raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
+    return target[at]
 
 
 def joined_targets(targets: Sequence[Any], several: bool) -> Any:

@@ -1,0 +1,225 @@
+"""What users ask of an Explainer: targets, several inputs, batches, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from cases import BATCH, Case, ints, normal
+
+import onnxplain as ox
+
+CLASSES = ("left", "right", "feet")
+W, B = normal(4, 3), normal(3)
+
+
+def _contract() -> ox.InputContract:
+    return ox.InputContract(input="x", channels=("Cz",), sfreq=4, window=4, classes=CLASSES)
+
+
+@pytest.fixture
+def linear(tmp_path):
+    """A linear classifier of four numbers, with class names."""
+    model = Case("linear", "y = Gemm(x, w, b)", {"x": normal(1, 4)}, {"w": W, "b": B}).model()
+    for key, value in _contract().to_metadata().items():
+        model.metadata_props.add(key=key, value=value)
+    path = tmp_path / "linear.onnx"
+    onnx.save(model, path)
+    return ox.Explainer(path)
+
+
+X = normal(7, 4)
+
+
+def test_predicted_is_the_default(linear):
+    a = linear(X)
+    y = X @ W + B
+    np.testing.assert_array_equal(a.target, y.argmax(1))
+    np.testing.assert_allclose(a.explained, y.max(1), rtol=1e-5)
+    np.testing.assert_allclose(a.outputs["y"], y, rtol=1e-5)
+    np.testing.assert_allclose(a.multiplier["x"], W.T[y.argmax(1)], rtol=1e-6)
+    np.testing.assert_allclose(a.relevance["x"], X * W.T[y.argmax(1)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "target", [2, "feet", "FEET", "2", np.int64(2), [2] * 7, np.full(7, 2), ["feet"] * 7]
+)
+def test_ways_to_name_one_class(linear, target):
+    np.testing.assert_allclose(linear(X, target=target).multiplier["x"], np.tile(W[:, 2], (7, 1)), rtol=1e-6)
+
+
+def test_one_class_a_sample(linear):
+    target = [0, 1, 2, 0, 1, 2, 0]
+    np.testing.assert_allclose(linear(X, target=target).multiplier["x"], W.T[target], rtol=1e-6)
+
+
+def test_a_contrast_of_two_classes(linear):
+    a = linear(X, target={"left": 1, "right": -1})
+    np.testing.assert_allclose(a.multiplier["x"], np.tile(W[:, 0] - W[:, 1], (7, 1)), rtol=1e-5)
+    y = X @ W + B
+    np.testing.assert_allclose(a.explained, y[:, 0] - y[:, 1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_class_against_the_rest(linear):
+    a = linear(X, target="left", contrast="rest")
+    np.testing.assert_allclose(a.multiplier["x"], np.tile(W[:, 0] - W[:, 1:].mean(1), (7, 1)), rtol=1e-5)
+    assert (a.closure() < 1e-6).all()
+
+
+def test_all_targets_at_once(linear):
+    a = linear(X, target="all")
+    assert a.relevance["x"].shape == (3, 7, 4)
+    assert a.explained.shape == a.ledger.total().shape == a.closure().shape == (3, 7)
+    for k in range(3):
+        one = linear(X, target=k)
+        np.testing.assert_allclose(a.relevance["x"][k], one.relevance["x"], rtol=1e-6)
+        np.testing.assert_allclose(a.ledger.total()[k], one.ledger.total(), rtol=1e-6)
+    np.testing.assert_allclose(linear(X, target="all", contrast="rest").multiplier["x"].sum(0), 0, atol=1e-6)
+
+
+def test_a_seed_of_ones_own(linear):
+    seed = normal(7, 3)
+    np.testing.assert_allclose(linear(X, target=seed).multiplier["x"], seed @ W.T, rtol=1e-4, atol=1e-6)
+
+
+def test_an_element_of_a_dense_output(tmp_path):
+    path = Case("dense", "y = Conv(x, w)", {"x": normal(BATCH, 2, 8)}, {"w": normal(3, 2, 3)}).save(tmp_path)
+    x = normal(BATCH, 2, 8)
+    explain = ox.Explainer(path)
+    a = explain(x, target=(1, 4))
+    np.testing.assert_allclose(a.explained, explain.predict(x)["y"][:, 1, 4], rtol=1e-6)
+    assert (a.relevance["x"][:, :, :4] == 0).all()
+    assert (a.relevance["x"][:, :, 7:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (3, ["out of range", "0 to 2", "left, right, feet"]),
+        (-1, ["out of range"]),
+        ("tongue", ["unknown target", "left, right, feet"]),
+        ([0, 1], ["2 targets for 7 samples"]),
+        ((0, 1), ["does not fit"]),
+        (np.ones((2, 3), np.float32), ["shape"]),
+        (None, ["not understood"]),
+        (True, ["not understood"]),
+        ({"tongue": 1}, ["unknown target"]),
+    ],
+)
+def test_targets_that_do_not_fit(linear, target, words):
+    with pytest.raises(ox.InputError) as caught:
+        linear(X, target=target)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (normal(2, 5), ["shape [2, 5]", "4"]),
+        (normal(4), ["shape [4]"]),
+        (np.zeros((0, 4), "f"), ["empty"]),
+        (np.full((1, 4), np.nan, "f"), ["NaN"]),
+        (np.array([["a"] * 4]), ["numeric"]),
+        ({"z": X}, ["'x' is missing", "no input 'z'"]),
+        ({}, ["'x' is missing"]),
+    ],
+)
+def test_inputs_that_do_not_fit(linear, x, words):
+    with pytest.raises(ox.InputError) as caught:
+        linear(x)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_options_that_do_not_exist(linear):
+    for options, word in [
+        ({"composite": "lrp"}, "attnlrp"),
+        ({"backend": "torch"}, "numpy"),
+        ({"threads": 0}, "threads"),
+        ({"output": "z"}, "known: y"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"epsilon": float("nan")}, "epsilon"),
+        ({"gama": 1.0}, "gama"),
+        ({"providers": ["TpuExecutionProvider"]}, "TpuExecutionProvider"),
+    ]:
+        with pytest.raises(ox.OnnxplainError, match=word):
+            ox.Explainer(linear.path, **options)
+
+
+def test_several_inputs_and_outputs(tmp_path):
+    body = "s = Concat<axis = 1>(a, b) z = MatMul(s, w) y = Relu(s) "
+    case = Case("two", body, {"a": normal(BATCH, 2), "b": normal(BATCH, 3)}, {"w": normal(5, 4)})
+    model = case.model()
+    model.graph.output.append(onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, None))
+    onnx.save(model, tmp_path / "two.onnx")
+    a = ox.Explainer(tmp_path / "two.onnx", output="z")(case.inputs, target=1)
+    np.testing.assert_allclose(a.relevance["a"], case.inputs["a"] * case.weights["w"][:2, 1], rtol=1e-5)
+    np.testing.assert_allclose(a.relevance["b"], case.inputs["b"] * case.weights["w"][2:, 1], rtol=1e-5)
+    assert set(a.outputs) == {"y", "z"}
+    assert ox.Explainer(tmp_path / "two.onnx").output == "y"
+    with pytest.raises(ox.InputError, match="2 inputs"):
+        ox.Explainer(tmp_path / "two.onnx")(case.inputs["a"])
+
+
+def test_an_input_that_plays_no_part_gets_zeros(tmp_path):
+    case = Case("unused", "z = Relu(b) y = Neg(a)", {"a": normal(BATCH, 2), "b": normal(BATCH, 3)})
+    a = ox.Explainer(case.save(tmp_path))(case.inputs, target=0)
+    assert a.relevance["b"].shape == (BATCH, 3)
+    assert not a.relevance["b"].any()
+    assert (a.closure() < 1e-6).all()
+
+
+def test_a_file_fixed_at_one_sample_is_explained_sample_by_sample(tmp_path, linear):
+    model = Case("one", "y = Gemm(x, w, b)", {"x": X[:1]}, {"w": W, "b": B}, fixed=True)
+    a = ox.Explainer(model.save(tmp_path))(X)
+    b = linear(X)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-6)
+    np.testing.assert_allclose(a.ledger.total(), b.ledger.total(), rtol=1e-6)
+
+
+def test_a_softmax_at_the_end_is_looked_through(tmp_path):
+    case = Case("classifier", "z = MatMul(x, w) y = Softmax(z)", {"x": X}, {"w": W})
+    a = ox.Explainer(case.save(tmp_path))(X, target=1)
+    assert a.output == "z"
+    assert "Softmax" in a.notes[0]
+    np.testing.assert_allclose(a.explained, (X @ W)[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(a.outputs["y"].sum(1), 1, rtol=1e-5)
+
+
+def test_nothing_to_explain(tmp_path):
+    case = Case("constant", "s = Shape(x) f = Cast<to = 1>(s) y = Unsqueeze(f, a)", {"x": X}, {"a": ints(0)})
+    with pytest.raises(ox.ModelError, match="nothing to explain"):
+        ox.Explainer(case.save(tmp_path))(X)
+
+
+def test_an_operator_without_a_rule_is_named(tmp_path):
+    case = Case(
+        "det",
+        "s = Reshape(x, k) d = Det(s) y = Unsqueeze(d, a)",
+        {"x": X},
+        {"k": ints(-1, 2, 2), "a": ints(1)},
+    )
+    path = case.save(tmp_path)
+    with pytest.raises(ox.UnsupportedOperator, match=r"Det, opset 20") as caught:
+        ox.Explainer(path)(X)
+    assert "\n" not in str(caught.value)
+    found = ox.inspect(path)
+    assert [n.op_type for n in found.unsupported] == ["Det"]
+    assert found.coverage == pytest.approx(2 / 3)
+
+
+def test_samples_that_mix_are_refused(tmp_path):
+    case = Case("mixed", "m = ReduceMean(x, a) y = Sub(x, m)", {"x": X}, {"a": ints(0)})
+    with pytest.raises(ox.InputError, match="other samples in the batch"):
+        ox.Explainer(case.save(tmp_path))(X)
+
+
+def test_a_second_call_with_another_batch_size(linear):
+    np.testing.assert_allclose(linear(X[:2]).relevance["x"], linear(X).relevance["x"][:2], rtol=1e-6)
+
+
+def test_the_same_twice(linear):
+    np.testing.assert_array_equal(linear(X).relevance["x"], linear(X).relevance["x"])
