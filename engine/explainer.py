@@ -42,6 +42,7 @@ class _Prepared:
     probe: Probe
     plan: Plan
     trace: Trace
+    notes: tuple[str, ...]
 
 
 class Explainer:
@@ -159,7 +160,6 @@ class Explainer:
             step("explaining", done / len(pieces))
             own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
             parts.append(self._part(ready, piece, own, at, contrast))
-        _, note = explained_tensor(from_model(self._proto), self.output)
         made = assemble(
             parts,
             self.inputs,
@@ -167,7 +167,7 @@ class Explainer:
             ready.trace,
             self._outputs,
             composite=self.composite.name,
-            notes=[note] if note else [],
+            notes=ready.notes,
         )
         if not all(np.isfinite(r).all() for r in made.relevance.values()):
             raise ModelError(
@@ -193,12 +193,12 @@ class Explainer:
         found = probe(self._proto, graph, example, where=self._where)
         step("preparing the relevance rules")
         graph = canonical(graph, found)
-        target, _ = explained_tensor(graph, self.output)
+        target, note = explained_tensor(graph, self.output)
         recorded = trace(graph, found, self.composite, target, where=self._where, ledger=self._ledger)
         plan = Plan(
             self._proto, found, recorded, where=self._where, providers=self._providers, threads=self._threads
         )
-        ready = _Prepared(found, plan, recorded)
+        ready = _Prepared(found, plan, recorded, (note,) if note else ())
         step("checking the instrumented model")
         self._check_parity(ready, self.inputs.pieces(found, dict(feed))[0][1])
         self._prepared[key] = ready

@@ -183,6 +183,8 @@ def of_samples(target: Any, at: slice, samples: int) -> Any:
         given = len(target)
     except TypeError:
         return target
+    if given != samples and isinstance(target, np.ndarray) and target.dtype.kind == "f":
+        raise InputError(f"a target array must have the output's shape: {given} rows for {samples} samples")
     if given != samples:
         raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
     return target[at]
