@@ -1,28 +1,35 @@
 """Composites: which rule each kind of layer gets.
 
-A composite is data. The presets carry the names the field uses; `composites()` says what each is.
+A composite is data: a rule for each kind of layer, rules for the first layers, and rules for layers
+chosen by operator or name. The presets carry the names the field uses; `composites()` says what each
+is. A composite can be written as a YAML file.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .errors import InputError
+from .graph import Node
+
+_LAYER = ("epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient")
 
 # The choices for each kind of layer; the first is the default.
 VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "linear": ("epsilon", "gradient"),
-        "conv": ("epsilon", "gradient"),
+        "linear": _LAYER,
+        "conv": _LAYER,
         "product": ("uniform", "gradient"),
         "division": ("numerator", "gradient"),
         "softmax": ("attnlrp", "constant", "gradient"),
         "norm": ("identity", "gradient"),
-        "activation": ("identity", "gradient"),
+        "activation": ("identity", "pass", "gradient"),
     }
 )
 
@@ -30,9 +37,65 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 PARAMETERS: Mapping[str, tuple[float, float, str]] = MappingProxyType(
     {
         "epsilon": (0.0, 0.0, "added to the denominator of linear and convolution layers, with its sign"),
-        "stabilizer": (0.0, 0.0, "the same for sums, means and average pooling"),
+        "stabilizer": (0.0, 0.0, "the same for sums, means, pooling and the other rules' denominators"),
+        "gamma": (0.25, 0.0, "how much more the favoured contributions count under gamma rules"),
+        "alpha": (2.0, 0.0, "weight of positive contributions under alpha-beta; alpha - beta must be 1"),
+        "beta": (1.0, 0.0, "weight of negative contributions under alpha-beta"),
+        "low": (-1.0, -math.inf, "lowest possible input under z-box"),
+        "high": (1.0, -math.inf, "highest possible input under z-box"),
     }
 )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rule that one layer gets.
+
+    Attributes
+    ----------
+    variant : str
+    parameters : mapping of str to float
+    """
+
+    variant: str
+    parameters: Mapping[str, float]
+
+    def parameter(self, name: str) -> float:
+        """A parameter's value."""
+        return self.parameters.get(name, PARAMETERS[name][0])
+
+
+@dataclass(frozen=True)
+class LayerRule:
+    """A rule for the layers that fit.
+
+    Attributes
+    ----------
+    rule : str
+    op : str
+        Operator, e.g. "Conv"; "" for any linear or convolution layer.
+    name : str
+        The node's name, or "re:" and a regular expression that the whole name matches; "" for any.
+    position : {"", "first"}
+        "first": layers with no other layer between them and the inputs.
+    parameters : mapping of str to float
+    """
+
+    rule: str
+    op: str = ""
+    name: str = ""
+    position: str = ""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def fits(self, node: Node, position: str) -> bool:
+        """Whether it is for this node."""
+        if self.op and self.op.lower() != node.op_type.lower():
+            return False
+        if self.position and self.position != position:
+            return False
+        if self.name.startswith("re:"):
+            return re.fullmatch(self.name[3:], node.name) is not None
+        return not self.name or self.name == node.name
 
 
 @dataclass(frozen=True)
@@ -46,8 +109,10 @@ class Composite:
         What it is, in a sentence.
     variants : mapping of str to str
         Kind of layer (linear, conv, product, softmax, norm, activation, division) to rule.
+    layers : tuple of LayerRule
+        For linear and convolution layers; the first that fits wins over `variants`.
     parameters : mapping of str to float
-        epsilon, stabilizer.
+        See `PARAMETERS`.
 
     Raises
     ------
@@ -58,6 +123,7 @@ class Composite:
     name: str
     about: str = ""
     variants: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[LayerRule, ...] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,16 +133,44 @@ class Composite:
                 raise InputError(
                     f"composite {self.name!r}: no rule {variant!r} for {kind!r} layers; known: {known}"
                 )
-        for key, value in self.parameters.items():
-            _check_parameter(self.name, key, value)
+        for rule in self.layers:
+            if rule.rule not in _LAYER:
+                raise InputError(
+                    f"composite {self.name!r}: no rule {rule.rule!r}; known: {', '.join(_LAYER)}"
+                )
+            if rule.position not in ("", "first"):
+                raise InputError(f"composite {self.name!r}: no position {rule.position!r}; known: first")
+            try:
+                re.compile(rule.name.removeprefix("re:"))
+            except re.error as e:
+                raise InputError(
+                    f"composite {self.name!r}: {rule.name!r} is no regular expression ({e})"
+                ) from None
+        for parameters in (self.parameters, *(r.parameters for r in self.layers)):
+            for key, value in parameters.items():
+                _check_parameter(self.name, key, value)
+        for choice in (Choice("", self.parameters), *(self._choice(r) for r in self.layers)):
+            if not math.isclose(choice.parameter("alpha") - choice.parameter("beta"), 1, abs_tol=1e-9):
+                raise InputError(
+                    f"composite {self.name!r}: alpha - beta must be 1, or relevance is not conserved"
+                )
+            if choice.parameter("low") > choice.parameter("high"):
+                raise InputError(f"composite {self.name!r}: low must not be above high")
+
+    def _choice(self, rule: LayerRule) -> Choice:
+        return Choice(rule.rule, {**self.parameters, **rule.parameters})
+
+    def choose(self, kind: str, node: Node, position: str = "") -> Choice:
+        """The rule for a node as a layer of some kind, with its parameters."""
+        if kind in ("linear", "conv"):
+            for rule in self.layers:
+                if rule.fits(node, position):
+                    return self._choice(rule)
+        return Choice(self.variant(kind), self.parameters)
 
     def variant(self, kind: str) -> str:
-        """The rule for one kind of layer."""
+        """The rule for one kind of layer, where no layer's own rule says otherwise."""
         return self.variants.get(kind) or VARIANTS.get(kind, ("adjoint",))[0]
-
-    def parameter(self, name: str) -> float:
-        """A parameter's value."""
-        return self.parameters.get(name, PARAMETERS[name][0])
 
     def with_parameters(self, **parameters: float) -> Composite:
         """The same composite with other parameters."""
@@ -87,6 +181,69 @@ class Composite:
         """Whether every operator gets its true derivative: nothing is held constant then."""
         return self.variant("activation") == "gradient"
 
+    @classmethod
+    def from_file(cls, path: str | Path) -> Composite:
+        """Read a composite from YAML.
+
+        The keys are `name`, `about`, `base` (a preset to start from), `rules` (kind of layer to rule),
+        `first` (a rule for the first layers), `layers` (a list of rules with `op`, `name`, `position` and
+        parameters) and `parameters`.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or says something unknown.
+        """
+        import yaml
+
+        path = Path(path)
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as e:
+            raise InputError(f"{path}: cannot be read ({e.strerror})") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as e:
+            raise InputError(f"{path}: not a YAML composite ({' '.join(str(e).split())})") from None
+        return _from_data(data, path)
+
+
+_TOP = frozenset({"name", "about", "base", "rules", "first", "layers", "parameters"})
+_OWN = frozenset({"rule", "op", "name", "position"})
+
+
+def _from_data(data: Any, path: Path) -> Composite:
+    if not isinstance(data, dict) or not set(data) <= _TOP:
+        extra = ", ".join(map(repr, set(data) - _TOP)) if isinstance(data, dict) else "no mapping"
+        raise InputError(f"{path}: a composite has the keys {', '.join(sorted(_TOP))} (found {extra})")
+    base = composite(data["base"]) if "base" in data else Composite("")
+    first, layers, rules, parameters = (data.get(k) or {} for k in ("first", "layers", "rules", "parameters"))
+    own = (
+        [dict(first, position="first") if isinstance(first, dict) else {"rule": first, "position": "first"}]
+        if first
+        else []
+    )
+    for entry in [*(layers or []), *own] if isinstance(layers or [], list) else [layers]:
+        if not isinstance(entry, dict) or "rule" not in entry:
+            raise InputError(
+                f"{path}: every layer needs a rule, e.g. {{name: 're:head.*', rule: gamma, gamma: 0.1}}"
+            )
+    entries = [*(layers or []), *own]
+    made = tuple(
+        LayerRule(
+            **{k: str(v) for k, v in e.items() if k in _OWN},
+            parameters={k: v for k, v in e.items() if k not in _OWN},
+        )
+        for e in entries
+    )
+    if not isinstance(rules, dict) or not isinstance(parameters, dict):
+        raise InputError(f"{path}: rules and parameters are mappings")
+    return Composite(
+        str(data.get("name") or path.stem),
+        str(data.get("about", base.about)),
+        {**base.variants, **rules},
+        (*made, *base.layers),
+        {**base.parameters, **parameters},
+    )
+
 
 def _check_parameter(composite: str, name: str, value: Any) -> None:
     if name not in PARAMETERS:
@@ -95,7 +252,26 @@ def _check_parameter(composite: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(f"parameter {name} must be a number, not {value!r}")
     if not math.isfinite(value) or value < lowest:
-        raise InputError(f"parameter {name} must be a finite number >= {lowest:g}, not {value!r}")
+        at_least = f" >= {lowest:g}" if math.isfinite(lowest) else ""
+        raise InputError(f"parameter {name} must be a finite number{at_least}, not {value!r}")
+
+
+def _layers(rule: str) -> dict[str, str]:
+    return {"linear": rule, "conv": rule}
+
+
+_ZENNIT = {"epsilon": 1e-6, "stabilizer": 1e-6}
+
+
+def _zennit(name: str, conv: str, first: str = "") -> Composite:
+    about = f"Zennit's: epsilon on dense layers, {conv.replace('_', '-')} on convolutions"
+    return Composite(
+        name,
+        f"{about}, {first} on the first" if first else about,
+        {"conv": conv, "activation": "pass"},
+        (LayerRule(first, position="first"),) if first else (),
+        _ZENNIT,
+    )
 
 
 _PRESETS = (
@@ -109,8 +285,26 @@ _PRESETS = (
         "epsilon",
         "LRP-epsilon on every linear layer (Bach et al. 2015), attention as attnlrp",
         {},
+        (),
         {"epsilon": 1e-6, "stabilizer": 1e-6},
     ),
+    Composite(
+        "gamma", "LRP-gamma for signed inputs: contributions of the output's sign favoured", _layers("gamma")
+    ),
+    Composite(
+        "gamma_positive",
+        "LRP-gamma as w + gamma w+ (Montavon et al. 2019, Captum)",
+        _layers("gamma_positive"),
+    ),
+    Composite("zplus", "only positive contributions (Montavon et al. 2017): evidence for", _layers("zplus")),
+    Composite(
+        "alpha2_beta1", "positive evidence twice, negative once (Bach et al. 2015)", _layers("alpha_beta")
+    ),
+    _zennit("epsilon_plus", "zplus"),
+    _zennit("epsilon_plus_flat", "zplus", "flat"),
+    _zennit("epsilon_gamma_box", "gamma", "zbox"),
+    _zennit("epsilon_alpha2_beta1", "alpha_beta"),
+    _zennit("epsilon_alpha2_beta1_flat", "alpha_beta", "flat"),
     Composite(
         "gradient",
         "the true derivative of every operator; relevance is input x gradient",
@@ -124,8 +318,8 @@ def composites() -> dict[str, str]:
     return {c.name: c.about for c in _PRESETS}
 
 
-def composite(which: str | Composite, parameters: Mapping[str, float] | None = None) -> Composite:
-    """A preset by name, or a composite as it is, with parameters of one's own.
+def composite(which: str | Path | Composite, parameters: Mapping[str, float] | None = None) -> Composite:
+    """A preset by name, a YAML file, or a composite as it is, with parameters of one's own.
 
     Raises
     ------
@@ -137,7 +331,12 @@ def composite(which: str | Composite, parameters: Mapping[str, float] | None = N
     else:
         by_name = {c.name: c for c in _PRESETS}
         key = str(which).lower()
-        if key not in by_name:
-            raise InputError(f"unknown composite {str(which)!r}; known: {', '.join(by_name)}")
-        found = by_name[key]
+        if key in by_name:
+            found = by_name[key]
+        elif key.endswith((".yaml", ".yml")):
+            found = Composite.from_file(Path(which))
+        else:
+            raise InputError(
+                f"unknown composite {str(which)!r}; known: {', '.join(by_name)}, or a .yaml file"
+            )
     return found.with_parameters(**dict(parameters)) if parameters else found

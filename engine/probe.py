@@ -52,15 +52,19 @@ class Probe:
         Samples in one run where the batch size is fixed.
     """
 
-    shapes: Mapping[str, Shape]
-    dtypes: Mapping[str, np.dtype[Any]]
-    constants: Mapping[str, Array]
+    shapes: dict[str, Shape]
+    dtypes: dict[str, np.dtype[Any]]
+    constants: dict[str, Array]
     layouts: Mapping[str, Layout]
     varying: frozenset[str]
     outputs: tuple[str, ...]
     rows: int
     fixed: bool
     batch: int
+
+    def add_constant(self, name: str, array: Array) -> None:
+        """A constant that a canonical pass has worked out."""
+        self.constants[name], self.shapes[name], self.dtypes[name] = array, array.shape, array.dtype
 
 
 def batched(declared: Sequence[Any]) -> bool:

@@ -35,6 +35,7 @@ class Message:
 
 
 Absorb = Callable[[str, str, Expr, "Expr | None"], None]
+Convert = Callable[["Expr | None", Expr], Expr]
 
 
 class Site:
@@ -53,9 +54,13 @@ class Site:
         active: set[str],
         blocked: set[int],
         absorb: Absorb,
+        converted: Convert,
+        position: str = "",
     ) -> None:
         self.node, self._op, self._probe, self.composite = node, op, probe, composite
         self._active, self._blocked, self._absorb = active, blocked, absorb
+        self.remainder: Expr | None = None
+        self._converted, self._position = converted, position
 
     # -- operands -------------------------------------------------------------------------------
 
@@ -130,12 +135,28 @@ class Site:
     # -- what the composite asks for --------------------------------------------------------------
 
     def variant(self, kind: str) -> str:
-        """Which rule the composite chose for a kind of layer."""
-        return self.composite.variant(kind)
+        """Which rule the composite chose for this node, as a layer of some kind."""
+        return self.composite.choose(kind, self.node, self._position).variant
 
     def parameter(self, name: str) -> float:
-        """A parameter of the composite."""
-        return self.composite.parameter(name)
+        """A parameter of the rule that the composite chose."""
+        kind = "conv" if "Conv" in self.node.op_type else "linear"
+        return self.composite.choose(kind, self.node, self._position).parameter(name)
+
+    # -- relevance that is no multiple of the activation -------------------------------------------
+
+    def take_remainder(self) -> Expr | None:
+        """The message r of the output; it counts as dealt with."""
+        r, self.remainder = self.remainder, None
+        return r
+
+    def as_multiplier(self, m: Expr | None) -> Expr:
+        """The output's multiplier with the message r turned into one."""
+        r = self.take_remainder()
+        if r is not None:
+            return self._converted(m, r)
+        assert m is not None
+        return m
 
     @property
     def gradient(self) -> bool:

@@ -90,6 +90,21 @@ def active_nodes(
     return nodes, values
 
 
+def first_layers(graph: Graph, nodes: list[Node], values: set[str]) -> set[Node]:
+    """Linear and convolution layers with no other such layer between them and the inputs."""
+    behind: set[str] = set()  # values that have passed a layer
+    found: set[Node] = set()
+    for node in nodes:
+        rule = registry.find(node)
+        passed = any(v in behind for v in node.inputs)
+        is_layer = rule is not None and rule.kind in ("linear", "conv")
+        if is_layer and not passed and sum(v in values for v in node.inputs) == 1:
+            found.add(node)
+        if is_layer or passed:
+            behind.update(node.outputs)
+    return found
+
+
 def trace(
     graph: Graph,
     probe: Probe,
@@ -133,6 +148,7 @@ class _Walker:
         missing = [n for n in nodes if registry.find(n) is None]
         if missing:
             raise registry.unsupported(missing, self.where)
+        self.first = first_layers(self.graph, nodes, values)
         self.arrived[self.target] = Message(m=self.ops.seed())
         for node in reversed(nodes):
             self.visit(node, values)
@@ -153,6 +169,10 @@ class _Walker:
             carry = "convert"
         if carry == "convert":
             out = [self.converted(node, i, message) for i, message in enumerate(out)]
+        if carry == "own":
+            site.remainder = out[0].r
+            self.send(site, found.function(self.ops, site, out[0].m))
+            return
         if any(message.m is not None for message in out):
             self.send(site, found.function(self.ops, site, *_trimmed([message.m for message in out])))
         remaining = [message.r for message in out]
@@ -198,7 +218,7 @@ class _Walker:
             return message
         op, name = self.ops, node.outputs[i]
         y = op.value(name)
-        delta = max(DELTA, self.composite.parameter("stabilizer"))
+        delta = max(DELTA, self.composite.parameters.get("stabilizer", 0.0))
         signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
         extra = op.div(message.r, signed)
         self.absorb(node.name, "stabilizer", name, op.sub(message.r, op.mul(extra, y)), None)
@@ -223,7 +243,14 @@ class _Walker:
             self.absorb(node.name, kind, tensor, m, None if as_relevance else by)
 
         held = {i for n, i in self.blocked if n is node}
-        return Site(node, self.ops, self.probe, self.composite, values, held, absorb)
+
+        def converted(m: Expr | None, r: Expr) -> Expr:
+            made = self.converted(node, 0, Message(m, r)).m
+            assert made is not None
+            return made
+
+        position = "first" if node in self.first else ""
+        return Site(node, self.ops, self.probe, self.composite, values, held, absorb, converted, position)
 
     def absorb(self, node: str, kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
         if not self.ledger:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..graph import Graph
 from ..probe import Probe
-from . import gates, linear, normalisers
+from . import batchnorm, gates, linear, normalisers
 
-PASSES = (normalisers.run, gates.run, linear.run)
+PASSES = (normalisers.run, gates.run, linear.run, batchnorm.run)
 
 
 def canonical(graph: Graph, probe: Probe) -> Graph:

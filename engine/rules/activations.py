@@ -45,6 +45,9 @@ def apply(op: Ops, node: Site, m: Expr, f: Function) -> Result:
         slope = f.slope(op, node, x)
         node.absorb("nonlinear", m, op.sub(node.output(), op.mul(x, slope)))
         return [op.mul(m, slope)]
+    if node.variant("activation") == "pass":
+        # Zennit's Pass: relevance 1:1, whatever the function.
+        return [Message(r=op.mul(m, node.output()))]
     if f.origin:
         node.absorb("origin", m, op.const(f.origin))
     return [op.mul(m, f.gate(op, node, x))]
@@ -237,6 +240,10 @@ def clip(op: Ops, node: Site, m: Expr) -> Result:
     x, y = node.input(0), node.output()
     inside = op.where(op.equal(x, y), 1.0, 0.0)
     low, high = _bound(node, "min", 1, -math.inf), _bound(node, "max", 2, math.inf)
+    if node.variant("activation") == "pass":
+        return [*apply(op, node, m, Function(lambda op, n, x: x, lambda op, n, x: x)), None, None][
+            : node.count
+        ]
     if low <= 0 <= high and not node.gradient:
         # Outside, x is at least as far from 0 as the bound that is not 0.
         gate = op.where(op.equal(x, y), 1.0, op.div(y, _nonzero(op, x)))

@@ -13,15 +13,33 @@ def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
     return m if len(shape) == len(to) else op.reshape(m, to)
 
 
-def stabilised(op: Ops, node: Site, m: Expr, parameter: str) -> Expr:
-    """``m |y| / (|y| + eps)``: the multiplier form of dividing by ``z + eps sign(z)``.
+def relevance(op: Ops, node: Site, m: Expr | None) -> Expr:
+    """All relevance of the output, ``y m + r``."""
+    r = node.take_remainder()
+    if m is None:
+        assert r is not None
+        return r
+    product = op.mul(m, node.output())
+    return product if r is None else op.add(product, r)
 
-    With eps 0 nothing is recorded. What the stabiliser keeps is ``m y eps / (|y| + eps)``.
+
+def stabilised(op: Ops, node: Site, m: Expr | None, parameter: str) -> Expr:
+    """``R / (y + eps sign(y))``, in the multiplier form ``m |y| / (|y| + eps)`` where R is ``y m``.
+
+    With eps 0 nothing is recorded. What the stabiliser keeps, ``R eps sign(y) / (y + eps sign(y))``, goes
+    to the ledger.
     """
-    eps = node.parameter(parameter)
-    if not eps or node.gradient:
-        return m
+    eps = 0.0 if node.gradient else node.parameter(parameter)
+    if not eps:
+        return node.as_multiplier(m)
     y = node.output()
+    if node.remainder is not None:
+        signed = op.where(op.less(y, 0.0), -eps, eps)
+        whole = op.add(y, signed)
+        r = relevance(op, node, m)
+        node.absorb("stabilizer", r, op.div(signed, whole))
+        return op.div(r, whole)
+    assert m is not None
     size = op.abs(y)
     below = op.add(size, eps)
     node.absorb("stabilizer", m, op.mul(op.div(y, below), eps))

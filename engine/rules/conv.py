@@ -1,14 +1,12 @@
-"""Convolutions (LRP-epsilon, Bach et al. 2015, eq. 58)."""
+"""Convolutions: layers with a rule of `layers.py`."""
 
 from __future__ import annotations
-
-from math import prod
 
 from ..ops.base import Expr, Ops, Window
 from ..registry import rule
 from ..shapes import Dim
-from ..site import Site
-from .common import stabilised
+from ..site import Message, Site
+from .layers import Layer, propagate
 
 
 def window(node: Site, kernel: tuple[int, ...], group: int = 1) -> Window:
@@ -38,21 +36,22 @@ def _static(node: Site, dim: Dim) -> int:
     return dim
 
 
-@rule("Conv", kind="conv")
-def conv(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """The transposed convolution of m; the bias absorbs its share (LRP-epsilon)."""
+@rule("Conv", kind="conv", carry="own")
+def conv(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+    """A layer by the composite's rule; its adjoint is the transposed convolution."""
     if node.active(1):
         raise node.refuse("its kernel depends on the input")
-    m = stabilised(op, node, m, "epsilon")
-    weight = node.shape(1)
-    kernel = tuple(_static(node, k) for k in weight[2:])
-    if node.has(2):
-        bias = node.input(2)
-        node.absorb("bias", m, op.reshape(bias, (weight[0], *(1 for _ in kernel))))
-    x = op.conv_transpose(m, node.input(1), window(node, kernel, int(node.attr("group", 1))))
-    return [x, None, None][: node.count]
-
-
-def elements(kernel: tuple[int, ...]) -> int:
-    """Elements in one window."""
-    return prod(kernel)
+    shape = node.shape(1)
+    kernel = tuple(_static(node, k) for k in shape[2:])
+    view = window(node, kernel, int(node.attr("group", 1)))
+    bias = op.reshape(node.input(2), (shape[0], *(1 for _ in kernel))) if node.has(2) else None
+    layer = Layer(
+        "conv",
+        node.input(0),
+        node.input(1),
+        bias,
+        lambda x, w: op.conv(x, w, view),
+        lambda q, w: op.conv_transpose(q, w, view),
+        node.const(1) is not None,
+    )
+    return [propagate(op, node, m, layer), None, None][: node.count]

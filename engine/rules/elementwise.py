@@ -8,8 +8,8 @@ from ..site import Message, Site
 from .common import absorb_product, shares, stabilised, unbroadcast
 
 
-@rule("Add", "Sum", kind="add")
-def add(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("Add", "Sum", kind="add", carry="own")
+def add(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m`` to every operand: relevance splits as the activations do; a constant absorbs its share."""
     m = stabilised(op, node, m, "stabilizer")
     result: list[Expr | None] = []
@@ -22,8 +22,8 @@ def add(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return result
 
 
-@rule("Sub", kind="add")
-def sub(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("Sub", kind="add", carry="own")
+def sub(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m`` to the first operand, ``-m`` to what is subtracted."""
     m = stabilised(op, node, m, "stabilizer")
     result: list[Expr | None] = []

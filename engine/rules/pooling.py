@@ -14,8 +14,8 @@ from .common import stabilised
 from .conv import window
 
 
-@rule("AveragePool", kind="pool")
-def average_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("AveragePool", kind="pool", carry="own")
+def average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m / n`` over each window, n without the padding unless `count_include_pad`."""
     m = stabilised(op, node, m, "stabilizer")
     view = window(node, tuple(node.attr("kernel_shape")))
@@ -36,8 +36,8 @@ def average_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.unpool(op.div(m, op.const(counts)), view)]
 
 
-@rule("GlobalAveragePool", kind="pool")
-def global_average_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("GlobalAveragePool", kind="pool", carry="own")
+def global_average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m / n`` over all spatial positions."""
     m = stabilised(op, node, m, "stabilizer")
     shape = node.shape(0)

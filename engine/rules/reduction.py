@@ -28,15 +28,15 @@ def _spread(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> Expr:
     return op.expand(op.reshape(m, kept), shape)
 
 
-@rule("ReduceSum", kind="reduce")
-def reduce_sum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("ReduceSum", kind="reduce", carry="own")
+def reduce_sum(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m`` to every summand: each gets relevance in proportion to its activation."""
     m = stabilised(op, node, m, "stabilizer")
     return [_spread(op, node, m, reduced_axes(node)), None][: node.count]
 
 
-@rule("ReduceMean", kind="reduce")
-def reduce_mean(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+@rule("ReduceMean", kind="reduce", carry="own")
+def reduce_mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m / n`` to every summand."""
     axes = reduced_axes(node)
     sizes = [node.shape(0)[a] for a in axes]

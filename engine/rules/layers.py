@@ -1,0 +1,205 @@
+"""Rules of linear layers: LRP-epsilon, gamma, z-plus, alpha-beta, w^2, flat and z-box.
+
+They are written once, for any layer that is a linear map of its input with a constant weight: `Layer`
+has the map and its adjoint, whatever the operator. Conventions are Zennit's (Anders et al. 2021):
+sign(0) = +1; the bias takes part in the denominator and absorbs its share.
+
+With ``z0 = x W`` and ``a = |x| |W|`` the sums of positive and negative contributions are ``p = (z0 + a)/2``
+and ``n = (z0 - a)/2``, and the adjoint of keeping the positive ones is ``(W^T q + sign(x) |W|^T q) / 2``:
+one product with W and one with |W| each way do for signed inputs what four products with clipped
+operands would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..ops.base import Expr, Ops
+from ..site import Message, Site
+from .common import relevance, stabilised
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A linear map of a signal.
+
+    Attributes
+    ----------
+    kind : {"linear", "conv"}
+        What the composite chooses by.
+    x : Expr
+        The signal.
+    weight : Expr
+    bias : Expr or None
+        Shaped to broadcast with the output.
+    apply : callable
+        ``apply(x, weight)``: the map without its bias.
+    adjoint : callable
+        ``adjoint(m, weight)``: its adjoint in x.
+    constant : bool
+        Whether the weight is a constant. What is not (attention held constant) gets LRP-epsilon at 0.
+    """
+
+    kind: str
+    x: Expr
+    weight: Expr
+    bias: Expr | None
+    apply: Callable[[Expr, Expr], Expr]
+    adjoint: Callable[[Expr, Expr], Expr]
+    constant: bool = True
+
+
+def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
+    """What arrives at the layer's signal, by the composite's rule for this layer.
+
+    Parameters
+    ----------
+    m : Expr or None
+        Multiplier of the output; a message r waits at ``node.remainder``.
+    """
+    variant = node.variant(layer.kind)
+    if variant in ("epsilon", "gradient") or not layer.constant:
+        return Message(m=_epsilon(op, node, m, layer))
+    return _RULES[variant](op, node, relevance(op, node, m), layer)
+
+
+def share_out(op: Ops, node: Site, r: Expr, denominator: Expr) -> Expr:
+    """``q = R / (d + eps sign(d))``, 0 where there is nothing to divide by; what is lost to the ledger."""
+    eps = node.parameter("stabilizer")
+    empty = op.equal(denominator, 0.0)
+    if eps:
+        signed = op.where(op.less(denominator, 0.0), -eps, eps)
+        full = op.add(denominator, signed)
+        node.absorb("stabilizer", r, op.div(signed, full))
+        return op.div(r, full)
+    node.absorb("stabilizer", op.where(empty, r, 0.0))
+    return op.where(empty, 0.0, op.div(r, op.where(empty, 1.0, denominator)))
+
+
+def sign(op: Ops, x: Expr) -> Expr:
+    """The sign of the input, +1 at 0."""
+    return op.where(op.less(x, 0.0), -1.0, 1.0)
+
+
+def _absolute(op: Ops, layer: Layer) -> Expr:
+    """``|x| |W|``."""
+    return layer.apply(op.abs(layer.x), op.abs(layer.weight))
+
+
+def _kept(op: Ops, layer: Layer, plain: Expr, absolute: Expr) -> Expr:
+    """``W^T plain + sign(x) |W|^T absolute``."""
+    signed = op.mul(layer.adjoint(absolute, op.abs(layer.weight)), sign(op, layer.x))
+    return op.add(layer.adjoint(plain, layer.weight), signed)
+
+
+def _bias(op: Ops, node: Site, q: Expr, part: Expr | None) -> None:
+    if part is not None:
+        node.absorb("bias", q, part)
+
+
+def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
+    """LRP-epsilon (Bach et al. 2015, eq. 58): ``m |y| / (|y| + eps)``, carried back by the adjoint."""
+    q = stabilised(op, node, m, "epsilon") if layer.constant else node.as_multiplier(m)
+    _bias(op, node, q, layer.bias)
+    return layer.adjoint(q, layer.weight)
+
+
+def _zplus(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """Z-plus (Montavon et al. 2017, sec. 4.1), for signed inputs: positive contributions only."""
+    p = op.mul(op.add(layer.apply(layer.x, layer.weight), _absolute(op, layer)), 0.5)
+    b = None if layer.bias is None else op.maximum(layer.bias, 0.0)
+    q = share_out(op, node, r, p if b is None else op.add(p, b))
+    _bias(op, node, q, b)
+    half = op.mul(q, 0.5)
+    return Message(m=_kept(op, layer, half, half))
+
+
+def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """Alpha-beta (Bach et al. 2015, eq. 60): alpha times the positive, beta times the negative part."""
+    alpha, beta = node.parameter("alpha"), node.parameter("beta")
+    z0, a = layer.apply(layer.x, layer.weight), _absolute(op, layer)
+    p, n = op.mul(op.add(z0, a), 0.5), op.mul(op.sub(z0, a), 0.5)
+    positive = None if layer.bias is None else op.maximum(layer.bias, 0.0)
+    negative = None if layer.bias is None else op.minimum(layer.bias, 0.0)
+    up = share_out(op, node, op.mul(r, alpha), p if positive is None else op.add(p, positive))
+    down = share_out(op, node, op.mul(r, -beta), n if negative is None else op.add(n, negative))
+    _bias(op, node, up, positive)
+    _bias(op, node, down, negative)
+    return Message(m=_kept(op, layer, op.mul(op.add(up, down), 0.5), op.mul(op.sub(up, down), 0.5)))
+
+
+def _gamma(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """LRP-gamma (Montavon et al. 2019, sec. 10.2.1), generalised to signed inputs and outputs.
+
+    Where the output is positive, positive contributions count ``1 + gamma``-fold; where it is negative,
+    negative ones (Andeol et al. 2022, eq. 8; Zennit's Gamma).
+    """
+    gamma = node.parameter("gamma")
+    z0, a = layer.apply(layer.x, layer.weight), _absolute(op, layer)
+    z = z0 if layer.bias is None else op.add(z0, layer.bias)
+    up, zero = op.greater(z, 0.0), op.equal(z, 0.0)
+    favoured = op.mul(op.where(up, op.add(z0, a), op.sub(z0, a)), 0.5)
+    b = None
+    if layer.bias is not None:
+        own = op.where(up, op.maximum(layer.bias, 0.0), op.minimum(layer.bias, 0.0))
+        b = op.add(op.mul(own, gamma), layer.bias)
+        favoured = op.add(favoured, own)
+    whole = op.where(zero, 0.0, op.add(z, op.mul(favoured, gamma)))
+    q = share_out(op, node, r, whole)
+    q = op.where(zero, 0.0, q)
+    _bias(op, node, q, b)
+    half = op.mul(q, gamma / 2)
+    return Message(m=_kept(op, layer, op.mul(q, 1 + gamma / 2), op.where(up, half, op.neg(half))))
+
+
+def _gamma_positive(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """LRP-gamma with ``w + gamma w+`` (Montavon et al. 2019, sec. 10.2.1; Captum's), blind to signs of x."""
+    weight = op.add(layer.weight, op.mul(op.maximum(layer.weight, 0.0), node.parameter("gamma")))
+    z = layer.apply(layer.x, weight)
+    q = share_out(op, node, r, z if layer.bias is None else op.add(z, layer.bias))
+    _bias(op, node, q, layer.bias)
+    return Message(m=layer.adjoint(q, weight))
+
+
+def _wsquare(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """W^2 (Montavon et al. 2017, eq. 12): by squared weights, whatever the input."""
+    squared = op.mul(layer.weight, layer.weight)
+    b = None if layer.bias is None else op.mul(layer.bias, layer.bias)
+    total = layer.apply(_ones(op, layer.x), squared)
+    q = share_out(op, node, r, total if b is None else op.add(total, b))
+    _bias(op, node, q, b)
+    return Message(r=layer.adjoint(q, squared))
+
+
+def _flat(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """Flat (Lapuschkin et al. 2019): the same share to every input of a unit; the bias gets none."""
+    ones = _ones(op, layer.weight)
+    q = share_out(op, node, r, layer.apply(_ones(op, layer.x), ones))
+    return Message(r=layer.adjoint(q, ones))
+
+
+def _zbox(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+    """Z-box (Montavon et al. 2017, eq. 14), for inputs between `low` and `high`; the bias cancels."""
+    low, high = node.parameter("low"), node.parameter("high")
+    positive, negative = op.maximum(layer.weight, 0.0), op.minimum(layer.weight, 0.0)
+    ones = _ones(op, layer.x)
+    floor = op.add(op.mul(layer.apply(ones, positive), low), op.mul(layer.apply(ones, negative), high))
+    q = share_out(op, node, r, op.sub(layer.apply(layer.x, layer.weight), floor))
+    back = op.add(op.mul(layer.adjoint(q, positive), low), op.mul(layer.adjoint(q, negative), high))
+    return Message(m=layer.adjoint(q, layer.weight), r=op.neg(back))
+
+
+def _ones(op: Ops, x: Expr) -> Expr:
+    return op.where(op.equal(x, x), 1.0, 1.0)
+
+
+_RULES: dict[str, Callable[[Ops, Site, Expr, Layer], Message]] = {
+    "zplus": _zplus,
+    "alpha_beta": _alpha_beta,
+    "gamma": _gamma,
+    "gamma_positive": _gamma_positive,
+    "wsquare": _wsquare,
+    "flat": _flat,
+    "zbox": _zbox,
+}
