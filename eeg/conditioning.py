@@ -1,0 +1,343 @@
+"""The signal before it is cut: what is wrong with it, reference, filters, sampling rate.
+
+Everything works on pieces, stretches of uninterrupted signal, so that no filter reaches over a gap.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import mne
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.contract import InputContract
+from ..engine.errors import InputError
+from .channels import normalise, parse, positions
+from .text import counted, listed, plain
+
+Signal = NDArray[np.float64]
+
+# Median absolute amplitude that an EEG channel can have, in microvolt, once offset and drift are gone.
+PLAUSIBLE = (0.5, 500.0)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of uninterrupted signal.
+
+    Attributes
+    ----------
+    start : float
+        Seconds from the recording's first sample.
+    data : ndarray, shape (channel, time)
+        Microvolt.
+    zero : float
+        Seconds from `start` to the event, in an epoch.
+    label : str or None
+        The epoch's event.
+    """
+
+    start: float
+    data: Signal
+    zero: float = 0.0
+    label: str | None = None
+
+
+def amplitude(x: Signal, sfreq: float) -> NDArray[np.float64]:
+    """Median absolute value of each channel after offset and drift are removed.
+
+    Parameters
+    ----------
+    x : ndarray, shape (channel, time)
+    sfreq : float
+        A straight line is removed from blocks of at most ten seconds, since electrodes drift.
+    """
+    length = max(2, min(x.shape[-1], round(10 * sfreq)))
+    blocks = max(1, x.shape[-1] // length)
+    line = np.arange(length) - (length - 1) / 2
+    line /= np.linalg.norm(line)
+    out = np.empty(len(x))
+    # One channel at a time: a recording may fill a good part of memory.
+    for i, channel in enumerate(x):
+        cut = channel[: blocks * length].reshape(blocks, length)
+        level = cut - cut.mean(-1, keepdims=True)
+        level -= (level @ line)[:, None] * line
+        out[i] = np.median(np.abs(level, out=level))
+    return out
+
+
+def check(
+    pieces: Sequence[Piece],
+    names: Sequence[str],
+    sfreq: float,
+    *,
+    unscaled: Sequence[str] = (),
+    unit_given: bool = False,
+    declared: Mapping[str, str] | None = None,
+    repair: bool = False,
+    where: str,
+) -> tuple[list[str], list[str]]:
+    """Look for channels that cannot be what they claim to be.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        With the channels `names`, in microvolt.
+    names : sequence of str
+    sfreq : float
+    unscaled : sequence of str
+        Channels whose header gives no scale.
+    unit_given : bool
+        The user vouches for the unit: amplitudes are not judged.
+    declared : dict of str to str, optional
+        The header's units, for the message.
+    repair : bool
+        Unusable channels are returned, to be splined, instead of refused.
+    where : str
+        The recording's name, for messages.
+
+    Returns
+    -------
+    unusable : list of str
+    said : list of str
+
+    Raises
+    ------
+    InputError
+        Not-a-number, flat or unscaled channels (without `repair`), or amplitudes that no EEG has.
+    """
+    data = [p.data for p in pieces]
+    said: list[str] = []
+    wrong: dict[str, list[str]] = {}
+    finite = np.all([np.isfinite(x).all(-1) for x in data], axis=0)
+    low, high = (f([g(x, axis=-1) for x in data], axis=0) for f, g in ((np.min, np.min), (np.max, np.max)))
+    for i, name in enumerate(names):
+        if name in unscaled:
+            wrong.setdefault("with equal minimum and maximum in the header", []).append(name)
+        elif not finite[i]:
+            wrong.setdefault("with values that are not numbers", []).append(name)
+        elif low[i] == high[i]:
+            wrong.setdefault("flat", []).append(name)
+    unusable = [n for group in wrong.values() for n in group]
+    sound = [i for i, n in enumerate(names) if n not in unusable]
+    if sound and not unit_given:
+        level = np.average(
+            [amplitude(x[sound], sfreq) for x in data], axis=0, weights=[x.shape[-1] for x in data]
+        )
+        off = [
+            (names[i], v) for i, v in zip(sound, level, strict=True) if not PLAUSIBLE[0] <= v <= PLAUSIBLE[1]
+        ]
+        if len(off) * 2 > len(sound):
+            units = sorted({(declared or {}).get(n, "none") for n, _ in off})
+            typical = float(np.median([v for _, v in off]))
+            raise InputError(
+                f"{where}: a typical amplitude of {typical:.3g} uV is no EEG (expected "
+                f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
+                "say which unit the stored numbers have (unit V, mV or uV)"
+            )
+        for name, value in off:
+            wrong.setdefault("of implausible amplitude", []).append(f"{plain(name)} ({value:.3g} uV)")
+            unusable.append(name)
+    if wrong and not repair:
+        groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
+        raise InputError(
+            f"{where}: unusable channels: {groups}; they can be splined on request (interpolate missing)"
+        )
+    for what, group in wrong.items():
+        said.append(f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}.")
+    clipped = []
+    for i in sound:
+        stuck = sum(_stuck(x[i], low[i]) + _stuck(x[i], high[i]) for x in data)
+        share = stuck / sum(x.shape[-1] for x in data)
+        if stuck >= 20 and share > 0.001:
+            clipped.append(f"{plain(names[i])} ({share:.1%} of its samples)")
+    if clipped:
+        said.append(f"Clipped at the amplifier's limit, used all the same: {listed(clipped, 40)}.")
+    return unusable, said
+
+
+def _stuck(x: Signal, limit: float) -> int:
+    """Samples that stay at the channel's extreme, where noise alone would leave it at once."""
+    at = x == limit
+    return int((at[1:] & at[:-1]).sum())
+
+
+def spline(
+    pieces: Sequence[Piece], names: Sequence[str], wanted: Sequence[str], *, where: str
+) -> list[Signal]:
+    """Interpolate channels from all recorded electrodes by spherical splines (Perrin et al. 1989).
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        With the sound channels `names`.
+    wanted : sequence of str
+        The channels to make.
+
+    Returns
+    -------
+    list of ndarray, shape (len(wanted), time)
+        One a piece.
+    """
+    placed = positions([*names, *wanted])
+    lost = [n for n in wanted if n not in placed]
+    if lost:
+        raise InputError(f"{where}: {listed(lost)} cannot be splined, since no position is known for it")
+    keys = {n: normalise(n) for n in wanted}
+    base = {normalise(n): i for i, n in enumerate(names) if n in placed and normalise(n) not in keys.values()}
+    if len(base) < max(4, len(wanted)):
+        raise InputError(
+            f"{where}: {counted(len(wanted), 'channel')} cannot be splined from {len(base)} electrodes"
+        )
+    info = mne.create_info([*base, *keys.values()], 100.0, "eeg")
+    place = {**{normalise(n): placed[n] for n in placed}}
+    montage = mne.channels.make_dig_montage({n: place[n] for n in info["ch_names"]}, coord_frame="head")
+    info.set_montage(montage)
+    info["bads"] = list(keys.values())
+    out = []
+    for piece in pieces:
+        filled = np.vstack([piece.data[list(base.values())], np.zeros((len(wanted), piece.data.shape[-1]))])
+        raw = mne.io.RawArray(filled, info.copy(), verbose="error")
+        raw.interpolate_bads(reset_bads=True, verbose="error")
+        out.append(np.asarray(raw.get_data(picks=list(keys.values()))))
+    return out
+
+
+def reference(
+    pieces: Sequence[Piece],
+    names: Sequence[str],
+    contract: InputContract,
+    *,
+    leave: Collection[str],
+    where: str,
+) -> tuple[list[Signal] | None, str | None]:
+    """The signal that the contract's reference sees.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        With every channel of the recording, `names`, in the first rows.
+    leave : collection of str
+        Channels that must not enter an average (bad or unusable ones).
+
+    Returns
+    -------
+    signals : list of ndarray, shape (time,), or None
+        What to subtract from every channel, one a piece; None to leave the reference alone.
+    said : str or None
+    """
+    wanted = contract.reference
+    if wanted == "as recorded":
+        return None, None
+    if wanted == "average":
+        placed = positions(names)
+        rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
+        said = f"Re-referenced to the average of {len(rows)} electrodes."
+    else:
+        electrodes = (wanted,) if isinstance(wanted, str) else wanted
+        found = {parse(n).key: i for i, n in enumerate(names)}
+        missing = [n for n in electrodes if normalise(n) not in found]
+        if missing:
+            raise InputError(f"{where}: the reference that the model expects is missing: {listed(missing)}")
+        rows = [found[normalise(n)] for n in electrodes]
+        said = f"Re-referenced to {listed(electrodes)}."
+    if not rows:
+        raise InputError(f"{where}: there is no electrode to make an average reference of")
+    return [np.mean([p.data[i] for i in rows], axis=0) for p in pieces], said
+
+
+def condition(
+    pieces: Sequence[Piece], sfreq: float, contract: InputContract, *, recorded: tuple[float, float]
+) -> tuple[list[Piece], list[str]]:
+    """Filter and resample as the contract says, with MNE's zero-phase FIR filters.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    sfreq : float
+        Hz, of the recording.
+    contract : InputContract
+    recorded : (float, float)
+        High-pass and low-pass edge that the recording was made with; 0 and Nyquist for none.
+
+    Returns
+    -------
+    pieces : list of Piece
+    said : list of str
+        What was done and what was left alone, and why.
+    """
+    said: list[str] = []
+    steps: list[Callable[[Signal], Signal]] = []
+    nyquist = sfreq / 2
+    low, high = contract.highpass, contract.lowpass
+    if low is not None and recorded[0] >= low * 0.999:
+        more = ", so slower activity that the model may use is missing" if recorded[0] > low * 1.5 else ""
+        said.append(f"No high-pass at {low:g} Hz: the recording was made with {recorded[0]:g} Hz{more}.")
+        low = None
+    if high is not None and high >= nyquist:
+        said.append(
+            f"No low-pass at {high:g} Hz: the recording, at {sfreq:g} Hz, holds nothing above {nyquist:g} Hz."
+        )
+        high = None
+    elif high is not None and recorded[1] <= high * 1.001 and recorded[1] < nyquist * 0.999:
+        said.append(f"No low-pass at {high:g} Hz: the recording was made with {recorded[1]:g} Hz.")
+        high = None
+    notch = contract.notch
+    if notch is not None and notch >= min(nyquist, recorded[1]):
+        said.append(f"No notch at {notch:g} Hz: the recording ends at {min(nyquist, recorded[1]):g} Hz.")
+        notch = None
+    if notch is not None:
+        steps.append(lambda x, f=notch: mne.filter.notch_filter(x, sfreq, [f], verbose="warning"))  # type: ignore[misc]
+        said.append(f"Notch filter at {notch:g} Hz.")
+    if low is not None or high is not None:
+        band = {(True, True): f"Band-pass {low} to {high} Hz", (True, False): f"High-pass at {low} Hz"}.get(
+            (low is not None, high is not None), f"Low-pass at {high} Hz"
+        )
+        steps.append(lambda x: mne.filter.filter_data(x, sfreq, low, high, verbose="warning"))
+        said.append(f"{band} (zero-phase FIR).")
+    rate = contract.sfreq
+    if abs(rate / sfreq - 1) > 1e-6:
+        steps.append(lambda x: resample(x, sfreq, rate))
+        empty = f"; nothing is added above {nyquist:g} Hz" if rate > sfreq else ""
+        said.append(f"Resampled from {sfreq:g} to {rate:g} Hz{empty}.")
+    out = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for piece in pieces:
+            # A few channels at a time: MNE's filters make several copies of what they are given.
+            done = []
+            for first in range(0, len(piece.data), 8):
+                x = piece.data[first : first + 8]
+                for step in steps:
+                    x = np.asarray(step(x), dtype=np.float64)
+                done.append(x)
+            out.append(replace(piece, data=np.vstack(done) if steps else piece.data))
+    if any("longer than the signal" in str(w.message) for w in caught):
+        said.append("A filter is longer than a piece of signal: windows near its ends are distorted.")
+    return out, said
+
+
+def resample(x: Signal, sfreq: float, rate: float) -> Signal:
+    """Resample along the last axis, exactly in time: sample k of the result is at k / rate.
+
+    MNE's FFT method pads to a power of two and rounds its length, which shifts the signal by part of a
+    sample; the polyphase method is exact once the length is a multiple of the ratio's denominator.
+
+    Parameters
+    ----------
+    x : ndarray, shape (..., time)
+    sfreq, rate : float
+        Old and new sampling rate in Hz.
+    """
+    ratio = Fraction(rate / sfreq).limit_denominator(1000)
+    up, down = ratio.numerator, ratio.denominator
+    n = x.shape[-1]
+    more = -n % down
+    width = [(0, 0)] * (x.ndim - 1) + [(0, more)]
+    whole = np.pad(x, width, mode="reflect", reflect_type="odd") if more else x
+    out = mne.filter.resample(whole, up=up, down=down, method="polyphase", verbose="warning")
+    return np.asarray(out[..., : round(n * up / down)], dtype=np.float64)

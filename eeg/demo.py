@@ -1,0 +1,268 @@
+"""The bundled demonstration: two models, one recording, and which of them takes a shortcut.
+
+Both models tell imagined movement of the left hand from the right. One was trained on data in which eye
+movements give the answer away, the other on data in which they do not. In the recording, half of the
+saccades agree with the label and half contradict it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import models
+from ..engine.errors import InputError
+from ..engine.evaluation.randomisation import randomised_copy
+from ..engine.explainer import Explainer
+from ..engine.steps import step
+from . import shares, views
+from .drawings import draw
+from .explained import Explained, predictions, truth, versions
+from .page import Drawing, bullets, page, safe, table
+from .recording import read
+from .report import LIMITS
+from .run import explain_windows, finite
+from .slicing import tagged
+from .windows import cut
+
+NAMES = ("honest", "shortcut")
+SETS = ("frontal-ocular", "sensorimotor")
+EVENTS = "left,right"
+
+
+@dataclass(frozen=True)
+class DemoModel:
+    """What the demonstration found about one model.
+
+    Attributes
+    ----------
+    name : str
+    accuracy : dict of str to float
+        "agree" and "contradict": how often the model is right where saccades do so.
+    windows : dict of str to int
+        The windows that each accuracy counts.
+    share : dict of str to float
+        Relevance share of each electrode set.
+    share_of_electrodes : dict of str to float
+    share_random : dict of str to float
+        The same in copies with permuted weights, mean over copies.
+    closure : float
+        Largest over windows.
+    explained : Explained
+    """
+
+    name: str
+    accuracy: dict[str, float]
+    windows: dict[str, int]
+    share: dict[str, float]
+    share_of_electrodes: dict[str, float]
+    share_random: dict[str, float]
+    closure: float
+    explained: Explained
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """The demonstration's models, the seed of the random copies, and how long it took."""
+
+    models: tuple[DemoModel, ...]
+    seed: int
+    copies: int
+    seconds: float
+
+    def head(self) -> list[str]:
+        """Column names of the table: one column a model."""
+        return ["", *(m.name for m in self.models)]
+
+    def rows(self) -> list[list[str]]:
+        """The table's rows: a quantity, then its value for each model."""
+        each = self.models
+        out = [
+            ["right, saccades agree", *(f"{m.accuracy['agree']:.0%}" for m in each)],
+            ["right, saccades contradict", *(f"{m.accuracy['contradict']:.0%}" for m in each)],
+        ]
+        for name in SETS:
+            out += [
+                [f"{name}: relevance share", *(f"{m.share[name]:.0%}" for m in each)],
+                [f"{name}: with random weights", *(f"{m.share_random[name]:.0%}" for m in each)],
+                [f"{name}: share of electrodes", *(f"{m.share_of_electrodes[name]:.0%}" for m in each)],
+            ]
+        return [*out, ["ledger closure", *(f"{m.closure:.0e}" for m in each)]]
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers as plain data."""
+        each = []
+        for m in self.models:
+            numbers = {k: v for k, v in vars(m).items() if k != "explained"}
+            each.append({**numbers, **m.explained.provenance})
+        return {"models": each, "seed": self.seed, "copies": self.copies, "versions": versions()}
+
+
+def run_demo(
+    *, seed: int = 0, threads: int | None = None, copies: int = 3, folder: Path | None = None
+) -> DemoResult:
+    """Explain both models on the recording.
+
+    Parameters
+    ----------
+    seed : int
+        Of the first random-weight copy; the others count on from it.
+    threads : int, optional
+        Of onnxruntime.
+    copies : int
+        Random-weight copies of each model.
+    folder : Path, optional
+        Where honest.onnx, shortcut.onnx and recording.edf are; by default those that come along.
+
+    Returns
+    -------
+    DemoResult
+    """
+    began = time.monotonic()
+    folder = folder or Path(models.__file__).parent / "demo"
+    step("reading the demo's recording")
+    recording = read(folder / "recording.edf")
+    found = []
+    for name in NAMES:
+        path = folder / f"{name}.onnx"
+        step(f"explaining {name}.onnx")
+        explainer = Explainer(path, composite="attnlrp", threads=threads)
+        contract = explainer.contract
+        if contract is None:
+            raise InputError(f"{path}: no input contract in its metadata")
+        windows = cut(recording, contract, events=EVENTS)
+        about = {
+            "model": {"file": path.name, "name": name, "sha256": explainer.sha256},
+            "data": {"file": recording.name},
+            "target": "predicted",
+            "contrast": "rest",
+            "options": {"composite": "attnlrp", "threads": threads, "seed": seed},
+        }
+        explained = explain_windows(explainer, windows, contract, provenance=about)
+        random: list[list[shares.Share]] = []
+        with tempfile.TemporaryDirectory() as temporary:
+            for i in range(copies):
+                step(f"explaining copies of {name}.onnx with random weights", i / copies)
+                copy = randomised_copy(path, Path(temporary) / f"{i}.onnx", seed + i)
+                scrambled = explain_windows(
+                    Explainer(copy, composite="attnlrp", threads=threads), windows, contract
+                )
+                random.append(shares.by_set(scrambled.relevance, windows.channels))
+        found.append(_measured(name, explained, random))
+    return DemoResult(tuple(found), seed, copies, time.monotonic() - began)
+
+
+def _measured(name: str, explained: Explained, random: Sequence[Sequence[shares.Share]]) -> DemoModel:
+    labels = explained.windows.labels
+    real, guess = truth(labels, explained.contract.classes), predictions(explained)
+    accuracy, count = {}, {}
+    for tag in ("agree", "contradict"):
+        rows = np.array([label is not None and tagged(label, tag) for label in labels]) & (real >= 0)
+        count[tag] = int(rows.sum())
+        right = np.zeros(0) if guess is None else guess[rows] == real[rows]
+        accuracy[tag] = float(right.mean()) if len(right) else float("nan")
+    own = {s.name: s for s in shares.by_set(explained.relevance, explained.windows.channels)}
+    return DemoModel(
+        name=name,
+        accuracy=accuracy,
+        windows=count,
+        share={s: own[s].share for s in SETS},
+        share_of_electrodes={s: own[s].of_electrodes for s in SETS},
+        share_random={
+            s: float(np.mean([x.share for each in random for x in each if x.name == s]))
+            if random
+            else float("nan")
+            for s in SETS
+        },
+        closure=float(explained.dataset["closure"].max()),
+        explained=explained,
+    )
+
+
+def write_demo(result: DemoResult, out: Path) -> list[Path]:
+    """Write the report of both models side by side, the figures, the Datasets and summary.json.
+
+    Parameters
+    ----------
+    result : DemoResult
+    out : Path
+        A folder that exists.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    files = []
+    maps: list[tuple[str, str | Drawing]] = []
+    # One scale for the shares of both models, since they are there to be compared.
+    top = max(float(np.nanmax(shares.by_electrode(m.explained.relevance))) for m in result.models)
+    for m in result.models:
+        step(f"drawing {m.name}")
+        files.append(views.save(m.explained.dataset, out / f"{m.name}.nc"))
+        drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1, share_limit=top)
+        maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.figures]
+        files += [d.path for d in drawn.figures]
+    maps.sort(key=lambda pair: pair[0].split(": ", 1)[1] != "where on the head")
+    summary = json.dumps(finite(result.summary()), indent=2, ensure_ascii=False) + "\n"
+    (out / "summary.json").write_text(summary, encoding="utf-8")
+    step("writing the report")
+    first = result.models[0].explained
+    beware = (
+        "The recording is simulated: it has known truth, and it is easier than a real one.",
+        "That a model takes a shortcut follows from the map together with what it does where the shortcut "
+        "fails, not from the map alone.",
+        *LIMITS,
+    )
+    sections: list[tuple[str, str | Drawing]] = [
+        ("The answer", _answer(result)),
+        *maps,
+        ("Decisions made on the recording", bullets(first.windows.decisions)),
+        ("What to beware of", bullets(beware)),
+        ("Provenance", _provenance(result)),
+    ]
+    return [
+        *files,
+        out / "summary.json",
+        page("Which model takes the shortcut", sections, out / "report.html"),
+    ]
+
+
+def _answer(result: DemoResult) -> str:
+    said = [
+        "Two models tell imagined movement of the left hand from the right. One was trained where eye "
+        "movements give the answer away, one where they do not. In this recording half of the saccades agree "
+        "with the answer and half contradict it."
+    ]
+    for m in result.models:
+        share, electrodes = m.share["frontal-ocular"], m.share_of_electrodes["frontal-ocular"]
+        said.append(
+            f"<b>{safe(m.name)}</b> is right in {m.accuracy['agree']:.0%} of the windows where they agree, "
+            f"and in {m.accuracy['contradict']:.0%} where they contradict; {share:.0%} of its relevance lies "
+            f"on frontal-ocular electrodes, which are {electrodes:.0%} of all "
+            f"({m.share_random['frontal-ocular']:.0%} with random weights)."
+        )
+    counts = result.models[0].windows
+    return (
+        f"<p class='answer'>{' '.join(said)}</p>"
+        + table(result.head(), result.rows(), numbers=range(1, len(result.head())))
+        + f"<p>Over {counts['agree']} windows that agree and {counts['contradict']} that contradict. "
+        "Explained is the predicted class against the mean of the others, by AttnLRP. Share: an electrode "
+        "set's part of the relevance, beside its part of the electrodes, and its part of the relevance in "
+        f"copies of the model with permuted weights (mean of {result.copies}). Closure: how far relevance "
+        "and ledger are from what was explained, relative, largest over windows.</p>"
+    )
+
+
+def _provenance(result: DemoResult) -> str:
+    rows = [(m.name, f"sha256 {m.explained.provenance['model']['sha256']}") for m in result.models]
+    rows += [("seed", str(result.seed)), ("seconds", f"{result.seconds:.1f}")]
+    rows += [(k, v) for k, v in versions().items()]
+    return table((), rows)

@@ -1,0 +1,169 @@
+"""What an explanation of a recording is, and the numbers that sum it up."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..engine.contract import InputContract
+from . import shares
+from .text import plain
+from .windows import Windows
+
+_VERSIONED = ("numpy", "scipy", "mne", "onnx", "onnxruntime-gpu", "onnxruntime", "xarray")
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The explanation of a recording.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Everything by name (see `views.to_dataset`).
+    windows : Windows
+    contract : InputContract
+    provenance : dict
+        Files, hashes, options, versions; anything JSON can hold.
+    notes : tuple of str
+        What the engine had to say.
+    """
+
+    dataset: xr.Dataset
+    windows: Windows
+    contract: InputContract
+    provenance: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    unit: str = field(default="logit")
+
+    @property
+    def relevance(self) -> NDArray[Any]:
+        """Relevance, shape (window, channel, time)."""
+        return self.dataset["relevance"].values
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers of summary.json: shares, ledger, closure, accuracy, decisions, provenance."""
+        data = self.dataset
+        found = data["explained"].values
+        out: dict[str, Any] = {
+            **self.provenance,
+            "what": said_target(self),
+            "unit": self.unit,
+            "windows": len(self.windows),
+            "windows_dropped": self.windows.dropped,
+            "labels": dict(Counter(label for label in self.windows.labels if label is not None)),
+            "accuracy": accuracy(self),
+            "explained": {"mean": float(found.mean()), "min": float(found.min()), "max": float(found.max())},
+            "reached_input": float(self.relevance.sum((-2, -1), dtype=np.float64).mean()),
+            "ledger": {str(k): float(v) for k, v in data["ledger"].mean("epoch").to_series().items()}
+            if "ledger" in data
+            else {},
+            "closure": float(data["closure"].max()) if "closure" in data else None,
+            "shares": [asdict(s) for s in shares.by_set(self.relevance, self.windows.channels)],
+            "regions": [asdict(s) for s in shares.by_region(self.relevance, self.windows.channels)],
+            "splined": list(self.windows.splined),
+            "decisions": list(self.windows.decisions),
+            "notes": list(self.notes),
+        }
+        if "unassigned" in data:
+            out["unassigned"] = float(data["unassigned"].sum(("channel", "time")).mean())
+        return out
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The summary in a few lines, as (what, text)."""
+        s = self.summary()
+        value = s["explained"]
+        right = s["accuracy"]
+        kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(s["ledger"].items())[:3])
+        spread = f"{value['min']:.4g} to {value['max']:.4g}"
+        rows = [
+            ("model", f"{s['model']['file']}  (sha256 {s['model']['sha256'][:12]})"),
+            ("recording", f"{s['data']['file']}: {s['windows']} windows of {self.contract.seconds:g} s"),
+            ("explained", f"{s['what']}: mean {value['mean']:.4g} {self.unit}, {spread}"),
+        ]
+        if right is not None:
+            rows.append(("accuracy", f"{right['correct']} of {right['of']} labelled windows"))
+        for share in s["shares"]:
+            if share["electrodes"]:
+                on = f"on {share['of_electrodes']:.0%} of the electrodes"
+                rows.append((share["name"], f"{share['share']:.0%} of the relevance {on}"))
+        rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
+        if s["closure"] is not None:
+            rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))
+        return [*rows, *(("note", note) for note in self.notes)]
+
+
+def truth(labels: tuple[str | None, ...], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Class index that each label names with one of its tags ("left/agree" is "left"); -1 for none.
+
+    Parameters
+    ----------
+    labels : tuple of (str or None)
+    classes : tuple of str
+
+    Returns
+    -------
+    ndarray of int, shape (len(labels),)
+    """
+    folded = {c.casefold(): i for i, c in enumerate(classes)}
+    out = []
+    for label in labels:
+        tags = [] if label is None else [label.casefold(), *label.casefold().split("/")]
+        found = {folded[t] for t in tags if t in folded}
+        out.append(found.pop() if len(found) == 1 else -1)
+    return np.array(out, dtype=np.int64)
+
+
+def predictions(explained: Explained) -> NDArray[np.int64] | None:
+    """Class with the largest output in each window; None where the output has no class axis."""
+    if "output" not in explained.dataset or "class" not in explained.dataset["output"].dims:
+        return None
+    out: NDArray[np.int64] = explained.dataset["output"].values.argmax(-1)
+    return out
+
+
+def accuracy(explained: Explained) -> dict[str, Any] | None:
+    """How often the model was right where a label names a class; None where no label does."""
+    guess = predictions(explained)
+    real = truth(explained.windows.labels, explained.contract.classes)
+    if guess is None or not (real >= 0).any():
+        return None
+    known = real >= 0
+    correct = int((guess[known] == real[known]).sum())
+    return {"correct": correct, "of": int(known.sum()), "accuracy": correct / int(known.sum())}
+
+
+def said_target(explained: Explained) -> str:
+    """What was explained, in words."""
+    target, contrast = explained.provenance.get("target"), explained.provenance.get("contrast")
+    if isinstance(target, Mapping):
+        text = ", ".join(f"{weight:+g} {plain(name)}" for name, weight in target.items())
+    elif target == "predicted":
+        text = "the predicted class" if explained.contract.classes else "the largest output"
+    elif isinstance(target, int) and 0 <= target < len(explained.contract.classes):
+        text = f"class {plain(explained.contract.classes[target])}"
+    else:
+        text = f"class {plain(target)}"
+    output = explained.dataset.get("output")
+    alone = output is not None and output.ndim > 1 and output.shape[-1] == 1
+    return "the output" if alone else text + (" against the mean of the others" if contrast == "rest" else "")
+
+
+def versions() -> dict[str, str]:
+    """Versions of onnxplain and what it computes with."""
+    found = {"onnxplain": __version__, "python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name.removesuffix("-gpu")] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

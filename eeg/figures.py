@@ -1,0 +1,290 @@
+"""Figures of relevance: head maps, and electrode by time.
+
+Diverging maps are red-blue with symmetric limits, so white is zero and colour-blind readers
+see the sign; sizes without a sign are in one hue. Figures are made without pyplot, so nothing global is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+from numpy.typing import NDArray
+
+from .channels import head_positions, positions
+from .regions import PARTITION, region
+from .text import plain
+
+SIGNED = "RdBu_r"
+SIZE = "Purples"
+RADIUS = 0.095
+_INK = "#222222"
+
+Floats = NDArray[np.float64]
+
+
+def order(channels: Sequence[str]) -> list[int]:
+    """Indices of the channels from front to back by region, and left to right within."""
+    placed = positions(channels)
+
+    def key(i: int) -> tuple[int, float, int]:
+        place = placed.get(channels[i])
+        return PARTITION.index(region(channels[i])), 0.0 if place is None else float(place[0]), i
+
+    return sorted(range(len(channels)), key=key)
+
+
+def limit(values: NDArray[Any], quantile: float = 1.0) -> float:
+    """The symmetric colour limit: a quantile of the absolute values, never 0."""
+    size = np.abs(np.asarray(values, dtype=np.float64))
+    size = size[np.isfinite(size)]
+    return float(np.quantile(size, quantile)) or 1.0 if size.size else 1.0
+
+
+def head_maps(
+    signed: Mapping[str, Floats],
+    channels: Sequence[str],
+    *,
+    unit: str,
+    size: Floats | None = None,
+    size_limit: float | None = None,
+) -> tuple[Figure | None, str]:
+    """Maps on the head: one for each title in `signed`, and one of sizes.
+
+    Parameters
+    ----------
+    signed : dict of str to ndarray, shape (channel,)
+        Relevance by title; all share one symmetric scale.
+    channels : sequence of str
+    unit : str
+        Shown at the colour bar of the signed maps.
+    size : ndarray, shape (channel,), optional
+        Share of absolute relevance, summing to 1.
+    size_limit : float, optional
+        Where the colours of `size` end; by default at its largest value.
+
+    Returns
+    -------
+    figure : Figure or None
+        None when fewer than four electrodes have a known position.
+    said : str
+        Which channels are left out, or why there is no figure; empty when all are drawn.
+    """
+    flat = head_positions(channels)
+    lost = [c for c in channels if c not in flat]
+    shown = [i for i, c in enumerate(channels) if c in flat]
+    if len(shown) < 4:
+        return None, "There is no head map: no standard position is known for these channel names."
+    said = (
+        f"Without a standard position, and not on the head maps: {', '.join(map(plain, lost))}."
+        if lost
+        else ""
+    )
+    pos = np.array([flat[channels[i]] for i in shown])
+    names = [plain(channels[i], 12) for i in shown]
+    panels: list[tuple[str, Floats, bool]] = [(title, values, True) for title, values in signed.items()]
+    if size is not None:
+        panels.append(("share of |relevance|", size, False))
+    figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(panels)))
+    top = limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0
+    drawn: dict[bool, tuple[Any, list[Axes]]] = {}
+    for axis, (title, values, is_signed) in zip(axes, panels, strict=True):
+        span = (-top, top) if is_signed else (0.0, size_limit or limit(values[shown]))
+        image, _ = mne.viz.plot_topomap(
+            values[shown],
+            pos,
+            axes=axis,
+            show=False,
+            cmap=SIGNED if is_signed else SIZE,
+            vlim=span,
+            sphere=(0.0, 0.0, 0.0, RADIUS),
+            sensors=False,
+            contours=0,
+            res=160,
+            extrapolate="head",
+        )
+        for (x, y), name, value in zip(pos, names, values[shown], strict=True):
+            axis.plot(x, y, ".", ms=2.0, color=_INK)
+            text = axis.text(
+                x, y + 0.0045, name, ha="center", va="center", fontsize=_name_size(len(shown)), color=_INK,
+                parse_math=False,
+            )  # fmt: skip
+            if abs(value) > 0.25 * span[1]:
+                text.set_path_effects([patheffects.withStroke(linewidth=1.4, foreground="white", alpha=0.85)])
+        axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
+        axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
+        axis.set_title(title, fontsize=10, color=_INK, parse_math=False)
+        drawn.setdefault(is_signed, (image, []))[1].append(axis)
+    for is_signed, (image, where) in drawn.items():
+        wide = 0.75 / len(where) ** 0.5
+        bar = figure.colorbar(image, ax=where, orientation="horizontal", fraction=0.05, pad=0.03, shrink=wide)
+        if is_signed:
+            bar.set_label(f"relevance ({unit})   blue: against, red: for", fontsize=8)
+        else:
+            bar.formatter = PercentFormatter(1.0, decimals=0)
+            bar.update_ticks()
+            bar.set_label("share of all electrodes", fontsize=8)
+        _tidy(bar)
+    return figure, said
+
+
+def _tidy(bar: Colorbar) -> None:
+    bar.ax.tick_params(labelsize=8)
+    bar.ax.locator_params(nbins=5)
+    if not isinstance(bar.formatter, PercentFormatter):
+        # Whole numbers at the ticks: a common factor of ten at the end of the bar is overlooked.
+        bar.formatter = FuncFormatter(lambda value, _: f"{value:.3g}")
+        bar.update_ticks()
+    for spine in bar.ax.spines.values():
+        spine.set_linewidth(0.5)
+
+
+def _name_size(n: int) -> float:
+    return 7.5 if n <= 24 else 6.2 if n <= 36 else 5.2 if n <= 70 else 3.6
+
+
+def _rows(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
+    """Electrode names at the left, and lines between regions."""
+    n = len(ordered)
+    names = [plain(channels[i], 12) for i in ordered]
+    axis.set_yticks(range(n), names, fontsize=7 if n <= 40 else 5.5 if n <= 70 else 4, parse_math=False)
+    axis.tick_params(axis="y", length=0)
+    regions = [region(channels[i]) for i in ordered]
+    for k in range(1, n):
+        if regions[k] != regions[k - 1]:
+            axis.axhline(k - 0.5, color="0.55", lw=0.5)
+
+
+def window_map(
+    relevance: NDArray[Any],
+    signal: NDArray[Any],
+    channels: Sequence[str],
+    times: NDArray[Any],
+    *,
+    unit: str,
+    title: str = "",
+) -> Figure:
+    """Relevance of one window, electrode by time, with the signal drawn over it.
+
+    Parameters
+    ----------
+    relevance, signal : ndarray, shape (channel, time)
+        The signal in microvolt.
+    channels : sequence of str
+    times : ndarray, shape (time,)
+        Seconds.
+    unit : str
+        The relevance's.
+    title : str
+    """
+    ordered = order(channels)
+    n = len(ordered)
+    figure = Figure(figsize=(10, 1.4 + 0.21 * min(n, 70)), layout="constrained")
+    axis = figure.subplots()
+    step = times[1] - times[0] if len(times) > 1 else 1.0
+    extent = (float(times[0]), float(times[-1] + step), n - 0.5, -0.5)
+    top = limit(relevance, 0.995)
+    image = axis.imshow(
+        relevance[ordered], aspect="auto", cmap=SIGNED, vmin=-top, vmax=top, extent=extent,
+        interpolation="nearest", interpolation_stage="data",
+    )  # fmt: skip
+    centred = signal[ordered] - np.median(signal[ordered], axis=-1, keepdims=True)
+    scale = _round(2.0 * limit(centred, 0.99))
+    for k, trace in enumerate(centred):
+        axis.plot(times + step / 2, k - np.clip(trace / scale, -2.5, 2.5), color=_INK, lw=0.45, alpha=0.85)
+    _rows(axis, channels, ordered)
+    _regions(axis, channels, ordered)
+    axis.set_xlabel("time in the window (s)", fontsize=9)
+    axis.set_xlim(extent[0], extent[1])
+    axis.set_ylim(n - 0.5, -0.5)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_title(title, fontsize=10, loc="left", color=_INK, parse_math=False)
+    axis.set_title(f"row height {scale:g} µV", fontsize=8, loc="right", color="0.35")
+    bar = figure.colorbar(image, ax=axis, extend="both", pad=0.02, fraction=0.03, aspect=30)
+    bar.set_label(f"relevance per sample ({unit})   blue: against, red: for", fontsize=8)
+    _tidy(bar)
+    return figure
+
+
+def mean_map(
+    size: NDArray[Any],
+    share: NDArray[Any],
+    channels: Sequence[str],
+    times: NDArray[Any],
+    *,
+    unit: str,
+    title: str = "",
+    bins: int = 80,
+) -> Figure:
+    """Mean absolute relevance, electrode by time, in bins of time.
+
+    Parameters
+    ----------
+    size : ndarray, shape (channel, time)
+        Mean of |relevance| over windows.
+    share : ndarray, shape (channel,)
+        Each electrode's relevance share; the bars. A dotted line is where all would end alike.
+    bins : int
+        At most so many bins of time; values are means within a bin.
+    """
+    ordered = order(channels)
+    n = len(ordered)
+    width = max(1, -(-len(times) // bins))
+    starts = np.arange(0, len(times), width)
+    counts = np.diff([*starts, len(times)])
+    binned = np.add.reduceat(size, starts, axis=-1) / counts
+    step = times[1] - times[0] if len(times) > 1 else 1.0
+    figure = Figure(figsize=(10, 1.6 + 0.2 * min(n, 70)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[8, 1], sharey=True)
+    extent = (float(times[0]), float(times[-1] + step), n - 0.5, -0.5)
+    image = left.imshow(
+        binned[ordered], aspect="auto", cmap=SIZE, vmin=0, vmax=limit(binned), extent=extent,
+        interpolation="nearest",
+    )  # fmt: skip
+    right.barh(range(n), share[ordered], color="#6a51a3", height=0.8)
+    right.axvline(1 / n, color="0.3", lw=0.8, ls=":")
+    right.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    right.tick_params(axis="both", labelsize=7, left=False, labelleft=False)
+    right.spines[["top", "right"]].set_visible(False)
+    right.set_xlabel("relevance share", fontsize=8)
+    _rows(left, channels, ordered)
+    _regions(right, channels, ordered)
+    left.set_xlabel("time in the window (s)", fontsize=9)
+    left.tick_params(axis="x", labelsize=8)
+    left.set_title(title, fontsize=10, loc="left", color=_INK, parse_math=False)
+    bar = figure.colorbar(image, ax=[left, right], pad=0.02, fraction=0.03, aspect=30)
+    bar.set_label(f"mean |relevance| per sample ({unit})", fontsize=8)
+    _tidy(bar)
+    return figure
+
+
+def _regions(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
+    """Region names at the right."""
+    regions = [region(channels[i]) for i in ordered]
+    for name in dict.fromkeys(regions):
+        rows = [k for k, r in enumerate(regions) if r == name]
+        axis.annotate(
+            name, (1.02, (rows[0] + rows[-1]) / 2), xycoords=("axes fraction", "data"), fontsize=7,
+            color="0.35", va="center", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _round(value: float) -> float:
+    """The nearest of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(value)) if value > 0 else 1.0
+    return float(min((1, 2, 5, 10), key=lambda k: abs(k * power - value)) * power)
+
+
+def save(figure: Figure, path: Path, dpi: int = 150) -> Path:
+    """Write a figure as PNG, without a time stamp or a software name in it."""
+    figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    return path

@@ -1,0 +1,160 @@
+"""report.html of one recording: the answer first, then the maps, what was decided, what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .drawings import Drawn
+from .explained import Explained, predictions, truth
+from .page import Drawing, bullets, page, safe, table
+from .text import counted, plain
+
+LIMITS = (
+    "Relevance tells how this model's output came about from this input. It does not tell how the brain "
+    "works, nor that the model is right, and a map alone proves nothing: check it by taking the feature "
+    "away, and against the same model with random weights.",
+    "Normalisation layers that pool over electrodes (LaBraM's GroupNorm, for one) let a large artefact on "
+    "two electrodes rescale all the others. Rules that hold the standard deviation constant show nothing "
+    "of this path.",
+    "A model can use a channel to subtract noise from another one. Such suppressor channels get "
+    "relevance although nothing of the class is in them.",
+    "Relevance on an electrode is not activity under it: electrodes see sources far away, and references and "
+    "splined channels mix them.",
+    "Colours between electrodes on the head maps are interpolated; only the electrodes' own values count.",
+)
+
+CLOSURE = (
+    "abs(relevance + ledger - explained), relative to the larger of what was explained and the largest "
+    "relevance"
+)
+
+
+def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
+    """Write the report of one recording.
+
+    Parameters
+    ----------
+    explained : Explained
+    drawn : Drawn
+        Its figures.
+    path : Path
+
+    Returns
+    -------
+    Path
+    """
+    summary = explained.summary()
+    sections: list[tuple[str, str | Drawing]] = [("The answer", answer(explained, summary))]
+    maps = list(drawn.figures)
+    if maps and maps[0].title == "Where on the head":
+        sections.append((maps[0].title, maps.pop(0)))
+    sections.append(("How much reached the input", _ledger(summary)))
+    sections += [(d.title, d) for d in maps]
+    sections += [
+        ("Decisions made on the recording", bullets([*summary["decisions"], *drawn.said])),
+        ("What to beware of", bullets([*summary["notes"], *LIMITS])),
+        ("Windows", _windows(explained)),
+        ("Provenance", _provenance(summary)),
+    ]
+    return page("What the model used", sections, path)
+
+
+def answer(explained: Explained, summary: dict[str, Any]) -> str:
+    """The first section: what was explained, how often the model was right, where the relevance lies."""
+    unit, value = safe(explained.unit), summary["explained"]
+    model = summary["model"]["name"] or summary["model"]["file"]
+    said = [
+        f"<b>{safe(model)}</b> on <b>{safe(summary['data']['file'])}</b>: {safe(summary['what'])} "
+        f"is explained in {counted(summary['windows'], 'window')} of {explained.contract.seconds:g} s "
+        f"(mean {value['mean']:.3g} {unit}, {value['min']:.3g} to {value['max']:.3g})."
+    ]
+    right = summary["accuracy"]
+    if right is not None:
+        said.append(
+            f"The model is right in {right['correct']} of {right['of']} labelled windows "
+            f"({right['accuracy']:.0%})."
+        )
+    named = [s for s in summary["shares"] if s["electrodes"]]
+    for share in named:
+        said.append(
+            f"<b>{share['share']:.0%}</b> of the relevance lies on {safe(share['name'])} electrodes, which "
+            f"are {share['of_electrodes']:.0%} of all."
+        )
+    text = f"<p class='answer'>{' '.join(said)}</p>"
+    text += share_table(named, unit, "Electrode set")
+    text += "<p>By region (these sum to the whole):</p>" + share_table(summary["regions"], unit, "Region")
+    return text + (
+        "<p>Relevance share: each electrode's relevance is summed over the window, then the sizes over a set "
+        "are divided by the sizes over all electrodes, and the ratios averaged over windows. "
+        "The signed sum is the mean over windows, in the unit of what was explained; for and "
+        "against cancel in it.</p>"
+    )
+
+
+def share_table(rows: Sequence[dict[str, Any]], unit: str, what: str) -> str:
+    """A table of shares with bars."""
+    head = (
+        f"<tr><th>{safe(what)}</th><th class='n'>relevance share</th><th></th>"
+        f"<th class='n'>share of electrodes</th><th class='n'>signed sum ({unit})</th>"
+        "<th>electrodes</th></tr>"
+    )
+    body = "".join(
+        f"<tr><td>{safe(r['name'])}</td><td class='n'>{r['share']:.1%}</td>"
+        f"<td><span class='bar' style='width:{_width(r['share']):.1f}em'></span></td>"
+        f"<td class='n'>{r['of_electrodes']:.1%}</td><td class='n'>{r['signed']:+.3g}</td>"
+        f"<td>{safe(' '.join(plain(e, 12) for e in r['electrodes']))}</td></tr>"
+        for r in rows
+    )
+    return f"<div class='wide'><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _width(share: float) -> float:
+    return 8 * share if np.isfinite(share) else 0.0
+
+
+def _ledger(summary: dict[str, Any]) -> str:
+    value = summary["explained"]["mean"]
+    rows: list[tuple[object, ...]] = [("the input (electrodes and time)", f"{summary['reached_input']:+.4g}")]
+    rows += [(f"kept back: {kind}", f"{amount:+.4g}") for kind, amount in summary["ledger"].items() if amount]
+    rows.append(("sum", f"{summary['reached_input'] + sum(summary['ledger'].values()):+.4g}"))
+    rows.append(("explained", f"{value:+.4g}"))
+    text = table(("where it went", f"mean ({summary['unit']})"), rows, numbers=(1,))
+    if "unassigned" in summary:
+        text += f"<p>Of what reached the input, {summary['unassigned']:+.4g} came without a multiplier.</p>"
+    if summary["closure"] is not None:
+        text += (
+            f"<p>Closure: {summary['closure']:.1e} at worst. This is {safe(CLOSURE)}; "
+            "entries are computed from their causes, so a wrong rule would leave the account open.</p>"
+        )
+    return text
+
+
+def _windows(explained: Explained, most: int = 200) -> str:
+    windows, data = explained.windows, explained.dataset
+    guess, real = predictions(explained), truth(windows.labels, explained.contract.classes)
+    classes = explained.contract.classes
+    rows: list[tuple[object, ...]] = []
+    for i in range(min(len(windows), most)):
+        said = "" if guess is None else classes[guess[i]] if classes else guess[i]
+        verdict = "" if guess is None or real[i] < 0 else "right" if guess[i] == real[i] else "wrong"
+        value = f"{data['explained'].values[i]:.3g}"
+        rows.append((i, f"{windows.onsets[i]:.2f}", windows.labels[i] or "", said, verdict, value))
+    head = ("window", "onset (s)", "label", "model says", "", f"explained ({explained.unit})")
+    more = (
+        f"<p>The first {most} of {len(windows)}; all are in relevance.nc.</p>" if len(windows) > most else ""
+    )
+    return more + table(head, rows, numbers=(0, 1, 5))
+
+
+def _provenance(summary: dict[str, Any]) -> str:
+    rows = [
+        ("model", f"{summary['model']['file']} (sha256 {summary['model']['sha256']})"),
+        ("recording", f"{summary['data']['file']} (sha256 {summary['data']['sha256']})"),
+        *((k, "" if v in (None, {}) else v) for k, v in summary["options"].items()),
+        ("versions", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
+    ]
+    return table((), [(str(k).replace("_", " "), v) for k, v in rows])

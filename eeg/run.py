@@ -1,0 +1,294 @@
+"""A model and a recording in, an explanation with names on its axes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.attribution import Attribution
+from ..engine.contract import InputContract
+from ..engine.errors import InputError
+from ..engine.explainer import Explainer
+from ..engine.steps import step
+from ..engine.targets import class_index
+from . import views
+from .explained import Explained, versions
+from .recording import read
+from .text import plain
+from .windows import Windows, cut
+
+
+def explain_recording(
+    model: Path,
+    data: Path,
+    *,
+    contract: InputContract | None = None,
+    composite: str = "attnlrp",
+    params: Mapping[str, float] | None = None,
+    target: Any = "predicted",
+    contrast: str | None = "rest",
+    backend: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    window: float | None = None,
+    events: str | None = None,
+    channels: str | Sequence[str] | Mapping[str, str] | None = None,
+    seed: int = 0,
+    unit: str | None = None,
+    interpolate_missing: bool = False,
+) -> Explained:
+    """Explain what a model says about a recording, window by window.
+
+    Parameters
+    ----------
+    model : Path
+        ONNX file.
+    data : Path
+        Recording of any kind that MNE reads.
+    contract : InputContract, optional
+        In place of the one in the model's metadata.
+    composite, params, backend, threads
+        As for `Explainer`.
+    target, contrast
+        What is explained: by default the predicted class against the mean of the others.
+    batch_size : int
+        Windows explained at a time; bounds memory.
+    window : float, optional
+        Length of a window in seconds, for models that take any; by default the contract's.
+    events, channels, unit, interpolate_missing
+        As for `windows.cut`.
+    seed : int
+        Kept with the result; nothing here is random.
+
+    Returns
+    -------
+    Explained
+
+    Raises
+    ------
+    OnnxplainError
+        The model or the recording cannot be used, in one line.
+    """
+    model, data = Path(model), Path(data)
+    if batch_size < 1:
+        raise InputError(f"batch size {batch_size}: at least 1")
+    step("reading the model")
+    extra: dict[str, Any] = dict(params or {})
+    if contract is not None and contract.output is not None:
+        extra["output"] = contract.output
+    explainer = Explainer(model, composite=composite, backend=backend, threads=threads, **extra)
+    contract = contract or explainer.contract
+    if contract is None:
+        raise InputError(
+            f"{plain(model, 300)}: no input contract in its metadata, so it is not known which channels, "
+            "rate and unit it takes; give one (contract FILE)"
+        )
+    if window is not None:
+        contract = with_window(contract, window)
+    step("reading the recording")
+    recording = read(data)
+    windows = cut(
+        recording, contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
+    )
+    provenance = {
+        "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
+        "data": {"file": plain(data.name), "sha256": _sha256(data)},
+        "target": _jsonable(target),
+        "contrast": None if contrast == "none" else contrast,
+        "options": {
+            "composite": str(composite),
+            "parameters": dict(params or {}),
+            "backend": backend,
+            "batch_size": batch_size,
+            "threads": threads,
+            "seed": seed,
+            "window": window,
+            "events": events,
+            "unit": unit,
+            "interpolate_missing": interpolate_missing,
+        },
+        "versions": versions(),
+    }
+    return explain_windows(
+        explainer,
+        windows,
+        contract,
+        target=target,
+        contrast=contrast,
+        batch_size=batch_size,
+        provenance=provenance,
+    )
+
+
+def with_window(contract: InputContract, seconds: float) -> InputContract:
+    """The contract with windows of another length."""
+    samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
+    if samples < 1 or (contract.patch and samples % contract.patch):
+        need = f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
+        raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
+    return contract.model_copy(update={"window": samples})
+
+
+def explain_windows(
+    explainer: Explainer,
+    windows: Windows,
+    contract: InputContract,
+    *,
+    target: Any = "predicted",
+    contrast: str | None = "rest",
+    batch_size: int = 8,
+    provenance: Mapping[str, Any] | None = None,
+) -> Explained:
+    """Explain windows that are cut already.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    windows : Windows
+    contract : InputContract
+    target, contrast, batch_size
+        As for `explain_recording`.
+    provenance : mapping, optional
+        Kept with the result.
+
+    Returns
+    -------
+    Explained
+    """
+    if isinstance(target, str) and target == "all":
+        raise InputError("target all: a recording is explained one class at a time; name a class")
+    per_window = isinstance(target, list | np.ndarray)
+    if per_window and len(target) != len(windows):
+        raise InputError(f"target: {len(target)} values for {len(windows)} windows")
+    against = None if contrast == "none" or isinstance(target, Mapping) else contrast
+    target = _indices(target, contract)
+    parts: list[Attribution] = []
+    for start in range(0, len(windows), batch_size):
+        step("explaining", start / len(windows))
+        some = slice(start, start + batch_size)
+        x = {contract.input: windows.data[some]}
+        parts.append(explainer(x, target=target[some] if per_window else target, contrast=against))
+    step("explaining", 1.0)
+    first = parts[0]
+
+    def joined(name: str) -> NDArray[Any] | None:
+        if contract.input not in getattr(first, name):
+            return None
+        return np.concatenate([getattr(p, name)[contract.input] for p in parts])
+
+    relevance = joined("relevance")
+    if relevance is None:
+        raise InputError(f"input {plain(contract.input)}: the explained output does not depend on it")
+    said = contract.output or (first.output if first.output in first.outputs else next(iter(first.outputs)))
+    output = np.concatenate([p.outputs[said] for p in parts]) if said in first.outputs else None
+    targets = [np.asarray(p.target) for p in parts]
+    plain_class = all(
+        t.dtype.kind in "iu" and t.shape == (len(p.explained),) for t, p in zip(targets, parts, strict=True)
+    )
+    dataset = views.to_dataset(
+        windows,
+        contract,
+        relevance=relevance,
+        multiplier=joined("multiplier"),
+        unassigned=joined("unassigned"),
+        explained=np.concatenate([p.explained for p in parts]),
+        target=np.concatenate(targets) if plain_class else None,
+        output=output,
+        ledger=_ledger(parts),
+        closure=np.concatenate([p.closure() for p in parts]),
+        provenance=provenance,
+    )
+    notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
+    return Explained(
+        dataset, windows, contract, dict(provenance or {}), notes, contract.output_unit or "logit"
+    )
+
+
+def _indices(target: Any, contract: InputContract) -> Any:
+    """Class names as indices: the contract may be one that the model's own metadata does not have."""
+    n = len(contract.classes)
+    if not n or isinstance(target, np.ndarray | tuple):
+        return target
+    if isinstance(target, str):
+        return target if target == "predicted" else class_index(target, n, contract.classes)
+    if isinstance(target, Mapping):
+        return {class_index(k, n, contract.classes): v for k, v in target.items()}
+    if isinstance(target, list):
+        return [class_index(t, n, contract.classes) for t in target]
+    return target
+
+
+def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
+    """Per kind, one value a window; a kind that a batch lacks is zero there. Largest first."""
+    found = [p.ledger.by_kind() for p in parts]
+    kinds = list(dict.fromkeys(kind for each in found for kind in each))
+    whole = {
+        kind: np.concatenate(
+            [f.get(kind, np.zeros(len(p.explained))) for f, p in zip(found, parts, strict=True)]
+        )
+        for kind in kinds
+    }
+    return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
+
+
+def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
+    """Write relevance.nc and summary.json, and with `report` the figures and report.html.
+
+    Parameters
+    ----------
+    explained : Explained
+    out : Path
+        A folder that exists.
+    report : bool
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    step("writing the results")
+    files = [views.save(explained.dataset, out / "relevance.nc")]
+    text = json.dumps(finite(explained.summary()), indent=2, ensure_ascii=False) + "\n"
+    (out / "summary.json").write_text(text, encoding="utf-8")
+    files.append(out / "summary.json")
+    if report:
+        from .drawings import draw
+        from .report import write_report
+
+        step("drawing the figures")
+        drawn = draw(explained, out)
+        step("writing the report")
+        files += [*(f.path for f in drawn.figures), write_report(explained, drawn, out / "report.html")]
+    return files
+
+
+def finite(value: Any) -> Any:
+    """The same value with None for what is not a finite number: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _jsonable(target: Any) -> Any:
+    if isinstance(target, np.ndarray):
+        return target.tolist()
+    if isinstance(target, Mapping):
+        return {str(k): float(v) for k, v in target.items()}
+    return int(target) if isinstance(target, np.integer) else target
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

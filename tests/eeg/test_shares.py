@@ -1,0 +1,84 @@
+"""Shares against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from onnxplain.eeg import regions, shares
+from onnxplain.engine.errors import InputError
+
+CHANNELS = ("Fp1", "Fp2", "C3", "O1")
+
+
+def test_share_by_hand() -> None:
+    # Two windows, three samples. Summed over time first: [2, -1, 4, 1] and [0, 3, -3, 0].
+    relevance = np.zeros((2, 4, 3))
+    relevance[0] = [[5, -2, -1], [-1, 0, 0], [1, 1, 2], [0, 0, 1]]
+    relevance[1] = [[9, -9, 0], [1, 1, 1], [-1, -1, -1], [2, -2, 0]]
+    found = shares.share(relevance, CHANNELS, ["Fp1", "Fp2"], name="front")
+    assert found.share == pytest.approx((3 / 8 + 3 / 6) / 2)
+    assert found.spread == pytest.approx(1 / 16)
+    assert found.signed == pytest.approx((1 + 3) / 2)
+    assert found.of_electrodes == 0.5
+    assert found.electrodes == ("Fp1", "Fp2")
+
+
+def test_windows_without_relevance_do_not_count() -> None:
+    relevance = np.zeros((2, 4, 3))
+    relevance[0, 0] = 1
+    assert shares.share(relevance, CHANNELS, ["Fp1"]).share == 1.0
+    assert np.isnan(shares.share(relevance[1:], CHANNELS, ["Fp1"]).share)
+
+
+def test_partition_sums_to_one() -> None:
+    channels = ["Fp1", "F7", "FC3", "C3", "T3", "CP1", "Pz", "PO7", "O2", "EOG", "A1"]
+    relevance = np.random.default_rng(0).normal(size=(5, len(channels), 20))
+    parts = shares.by_region(relevance, channels)
+    assert sum(s.share for s in parts) == pytest.approx(1)
+    assert sum(s.of_electrodes for s in parts) == pytest.approx(1)
+    assert sum(s.signed for s in parts) == pytest.approx(relevance.sum((1, 2)).mean())
+    assert shares.by_electrode(relevance).sum() == pytest.approx(1)
+    assert sorted(c for s in parts for c in s.electrodes) == sorted(channels)
+
+
+def test_by_electrode_is_the_share_of_each() -> None:
+    relevance = np.random.default_rng(1).normal(size=(5, 4, 20))
+    each = [shares.share(relevance, CHANNELS, [c]).share for c in CHANNELS]
+    np.testing.assert_allclose(shares.by_electrode(relevance), each)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("Fp1", "frontopolar"),
+        ("AF7", "frontopolar"),
+        ("F10", "frontal"),
+        ("EEG FZ-REF", "frontal"),
+        ("FC3", "frontocentral"),
+        ("Cz", "central"),
+        ("FT7", "temporal"),
+        ("T3", "temporal"),
+        ("TP10", "temporal"),
+        ("CP4", "centroparietal"),
+        ("T5", "parietal"),
+        ("PO8", "parieto-occipital"),
+        ("Iz", "occipital"),
+        ("A1", "other"),
+        ("EOG", "other"),
+        ("Fp1-F7", "other"),
+    ],
+)
+def test_regions(name: str, where: str) -> None:
+    assert regions.region(name) == where
+
+
+def test_sets_find_their_electrodes_under_any_name() -> None:
+    assert regions.members("frontal-ocular", ["EEG FP1-REF", "f7", "Cz"]) == ("EEG FP1-REF", "f7")
+    assert regions.members("sensorimotor", ["Fp1", "C3..", "CP4", "T7"]) == ("C3..", "CP4")
+    assert regions.members(["T7"], ["T3", "C3"]) == ("T3",)
+    assert regions.members("temporal", ["T3", "C3"]) == ("T3",)
+    assert not set(regions.FRONTAL_OCULAR) & set(regions.SENSORIMOTOR)
+
+
+def test_unknown_set_is_refused() -> None:
+    with pytest.raises(InputError, match="no region 'frontel'"):
+        regions.members("frontel", ["Fp1"])
