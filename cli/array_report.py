@@ -1,0 +1,115 @@
+"""A report of array results in one HTML file that needs nothing else: no network, no scripts."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.attribution import Array, Attribution
+from ..engine.contract import InputContract
+from . import console
+
+SHOWN = 4  # samples drawn of each input
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left;vertical-align:top}
+img{max-width:100%}code{background:#f3f3f3;padding:0 .2em}"""
+
+CAVEAT = """Relevance says how this model's output came about from its input, not how the brain works, and not
+that the model is right. A map is a hint to be checked: against a model with random weights, by taking the
+feature away, and with the artefacts of eye, muscle and heart in mind."""
+
+
+def write_report(
+    out: Path, found: Attribution, summary: Mapping[str, Any], contract: InputContract | None
+) -> list[Path]:
+    """Draw a heat map per input that can be drawn in two dimensions, and write report.html around them.
+
+    Parameters
+    ----------
+    out : Path
+        The folder to write to.
+    found : Attribution
+    summary : mapping
+        As in summary.json.
+    contract : InputContract or None
+        Gives the channel names.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    pictures = []
+    for number, (name, relevance) in enumerate(found.relevance.items()):
+        maps = _maps(np.asarray(relevance), several=found.explained.ndim > 1)
+        if maps is None:
+            continue
+        labels = contract.channels if contract is not None and contract.input == name else ()
+        path = out / f"relevance_{number}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)[:40]}.png"
+        _draw(maps, name, labels, path)
+        pictures.append((name, path))
+    page = out / "report.html"
+    page.write_text(_page(summary, pictures), encoding="utf-8")
+    return [page, *(path for _, path in pictures)]
+
+
+def _maps(relevance: Array, *, several: bool) -> Array | None:
+    """The first samples as [sample, row, column]; None for what has no two axes to draw."""
+    first = (relevance[0] if several else relevance)[:SHOWN]
+    lengths = [length for length in first.shape[1:] if length != 1]
+    if len(lengths) < 2 or 0 in first.shape:
+        return None
+    return first.reshape(len(first), lengths[0], -1)
+
+
+def _draw(maps: Array, name: str, labels: tuple[str, ...], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 2.6 * len(maps) + 0.4), layout="constrained")
+    axes = figure.subplots(len(maps), squeeze=False)[:, 0]
+    for number, (axis, values) in enumerate(zip(axes, maps, strict=True)):
+        limit = float(np.abs(values).max()) or 1.0
+        image = axis.imshow(
+            values, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
+        )
+        axis.set_title(f"sample {number}", loc="left", fontsize=9)
+        if len(labels) == len(values):
+            every = max(1, len(labels) // 16)
+            axis.set_yticks(range(0, len(labels), every), labels[::every], fontsize=7, parse_math=False)
+        figure.colorbar(image, ax=axis)
+    figure.suptitle(f"relevance of {console.plain(name)}", fontsize=10, parse_math=False)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _page(summary: Mapping[str, Any], pictures: list[tuple[str, Path]]) -> str:
+    facts = {
+        "model": f"{summary['model']['file']} (sha256 {summary['model']['sha256']})",
+        "data": f"{summary['data']['file']}, {summary['data']['samples']} samples",
+        "explained": f"{summary['target']} of {summary['output']}, contrast {summary['contrast']}",
+        "composite": f"{summary['options']['composite']} {summary['options']['parameters'] or ''}",
+        "closure": f"{summary['closure']:.1e}: relevance and ledger against what was explained, worst sample",
+        "ledger": ", ".join(f"{kind} {value:.3g}" for kind, value in summary["ledger"].items()) or "empty",
+        **{f"note {n}": note for n, note in enumerate(summary["notes"], 1)},
+    }
+    rows = "".join(f"<tr><th>{_safe(key)}</th><td>{_safe(value)}</td></tr>" for key, value in facts.items())
+    images = "".join(
+        f"<h2>{_safe(name)}</h2><img alt='relevance of {_safe(name)}' src='data:image/png;base64,"
+        f"{base64.b64encode(path.read_bytes()).decode('ascii')}'>"
+        for name, path in pictures
+    )
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>onnxplain</title>"
+        f"<style>{STYLE}</style></head><body><h1>What the model used</h1><table>{rows}</table>"
+        f"<p>{CAVEAT}</p>{images}</body></html>\n"
+    )
+
+
+def _safe(value: object) -> str:
+    return html.escape(console.plain(value))

@@ -1,0 +1,189 @@
+"""`explain` for arrays: read them, explain them, write what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..engine.attribution import Array, Attribution
+from ..engine.contract import InputContract
+from ..engine.errors import InputError
+from ..engine.explainer import Explainer
+from ..engine.steps import step
+from . import console
+
+VERSIONED = ("numpy", "onnx", "onnxruntime-gpu", "onnxruntime")
+
+
+def explain(
+    model: Path,
+    data: Path,
+    out: Path,
+    *,
+    target: Any,
+    contrast: str,
+    composite: str,
+    params: Mapping[str, float],
+    backend: str,
+    contract: Path | None,
+    threads: int | None,
+    seed: int,
+    report: bool,
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Explain the arrays in a file and write the results to the folder `out`.
+
+    Returns
+    -------
+    summary : dict
+        What was written to summary.json.
+    lines : list of (str, str)
+        The summary in a few lines.
+    """
+    step("reading the data")
+    inputs = load(data)
+    step("reading the model")
+    given = None if contract is None else InputContract.from_file(contract)
+    output = None if given is None else given.output
+    options: dict[str, Any] = dict(params)
+    explainer = Explainer(
+        model, composite=composite, backend=backend, threads=threads, output=output, **options
+    )
+    said = target if given is None else numbered(target, given.classes)
+    step("explaining")
+    found = explainer(inputs, target=said, contrast=None if contrast == "none" else contrast)
+    step("writing the results")
+    np.savez(out / "relevance.npz", **_arrays(found))  # type: ignore[arg-type]
+    summary = {
+        "onnxplain": __version__,
+        "model": {"file": model.name, "sha256": explainer.sha256},
+        "data": {"file": data.name, "sha256": _sha256(data), "samples": int(found.explained.shape[-1])},
+        "output": found.output,
+        "target": target,
+        "contrast": contrast,
+        "explained": {name: float(getattr(found.explained, name)()) for name in ("mean", "min", "max")},
+        "closure": float(np.max(found.closure())),
+        "ledger": {kind: float(np.mean(value)) for kind, value in found.ledger.by_kind().items()},
+        "notes": list(found.notes),
+        "options": {
+            "composite": composite,
+            "parameters": dict(params),
+            "backend": backend,
+            "threads": threads,
+            "seed": seed,
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+    summary = console.jsonable(summary)
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if report:
+        from .array_report import write_report
+
+        step("drawing the report")
+        write_report(out, found, summary, given or explainer.contract)
+    return summary, _lines(model, found, summary)
+
+
+def load(path: Path) -> Array | dict[str, Array]:
+    """The array of an .npy file, or the arrays of an .npz file by name.
+
+    Raises
+    ------
+    InputError
+        The file is not what its name says, or holds Python objects instead of numbers.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            inputs: Array | dict[str, Array] = found
+        else:
+            with found:
+                inputs = {name: found[name] for name in found.files}
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise InputError(f"{path}: holds Python objects (a pickle), or is no NumPy file") from None
+        raise InputError(f"{path}: not a NumPy file ({error})") from None
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
+        raise InputError(f"{path}: not a NumPy file ({error})") from None
+    arrays = inputs if isinstance(inputs, dict) else {"": inputs}
+    if not arrays:
+        raise InputError(f"{path}: holds no array")
+    for name, array in arrays.items():
+        what = f"{path}: {name}" if name else str(path)
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{what}: holds {array.dtype} values, not numbers")
+        if array.ndim == 0 or array.size == 0:
+            raise InputError(f"{what}: is empty; the first axis is the batch")
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise InputError(f"{what}: holds NaN")
+    return inputs
+
+
+def numbered(target: Any, classes: Sequence[str]) -> Any:
+    """A target with the class names of a contract that is not in the model's file as numbers."""
+    index = {name.casefold(): number for number, name in enumerate(classes)}
+    if isinstance(target, Mapping):
+        return {numbered(name, classes): weight for name, weight in target.items()}
+    return index.get(target.casefold(), target) if isinstance(target, str) else target
+
+
+def _arrays(found: Attribution) -> dict[str, Array]:
+    arrays = {
+        **{f"relevance.{name}": value for name, value in found.relevance.items()},
+        **{f"multiplier.{name}": value for name, value in found.multiplier.items()},
+        **{f"unassigned.{name}": value for name, value in found.unassigned.items()},
+        **{f"output.{name}": value for name, value in found.outputs.items()},
+        **{f"ledger.{kind}": value for kind, value in found.ledger.by_kind().items()},
+        "explained": found.explained,
+    }
+    target = np.asarray(found.target)
+    # A contrast has no array form that loads without pickle.
+    arrays["target"] = target if target.dtype.kind in "biuf" else np.asarray(str(found.target))
+    return arrays
+
+
+def _lines(model: Path, found: Attribution, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    value = found.explained
+    against = " against the mean of the others" if summary["contrast"] == "rest" else ""
+    kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(summary["ledger"].items())[:3])
+    return [
+        ("model", f"{model}  (sha256 {summary['model']['sha256'][:12]})"),
+        (
+            "explained",
+            f"{_said(summary['target'])} of {found.output}{against}: mean {value.mean():.4g}, "
+            f"{value.min():.4g} to {value.max():.4g} over {value.shape[-1]} samples",
+        ),
+        ("kept back", f"{kept} (mean)" if kept else "nothing"),
+        ("closure", f"{summary['closure']:.1e} (relevance and ledger against what was explained)"),
+        *(("note", note) for note in found.notes),
+    ]
+
+
+def _said(target: Any) -> str:
+    if isinstance(target, Mapping):
+        return ", ".join(f"{weight:+g} {name}" for name, weight in target.items())
+    return {"predicted": "the predicted class", "all": "every class"}.get(str(target), f"class {target}")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[re.sub("-gpu$", "", name)] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

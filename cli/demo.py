@@ -1,0 +1,76 @@
+"""``onnxplain demo``: the bundled models on the bundled recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console, options, output
+
+if TYPE_CHECKING:
+    from ..eeg.demo import DemoResult
+
+DEFAULT = Path("demo-report")
+
+
+@click.command("demo")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=DEFAULT, show_default=True, help="The folder to write."
+)
+@options.threads
+@options.seed
+@options.overwrite
+@options.as_json
+@options.quiet
+@options.guarded()
+def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Explain two small models on a bundled recording, and see which one takes a shortcut.
+
+    Both tell imagined movement of the left hand from the right; one of them has learnt it where eye
+    movements give the answer away. Needs no network and no files of your own.
+    """
+    from ..engine.steps import step
+
+    overwrite = overwrite or output.is_ours(out)  # what an earlier demo wrote may be replaced
+    with output.folder(out, overwrite=overwrite) as temporary:
+        step("loading MNE")
+        from ..eeg.demo import run_demo, write_demo
+
+        found = run_demo(seed=seed, threads=threads)
+        write_demo(found, temporary)
+    if as_json:
+        console.say_json({**found.summary(), "seconds": found.seconds})
+    else:
+        show(found)
+        console.say(f"report      {out / 'report.html'}  (after {found.seconds:.0f} s)")
+
+
+def show(found: DemoResult) -> None:
+    """Print the demo's numbers, one column a model, so that 80 columns are enough."""
+    models = found.models
+    rows: list[tuple[str, ...]] = []
+    for case in ("agree", "contradict"):
+        rows.append((f"accuracy where saccades {case}", *(_percent(m.accuracy[case]) for m in models)))
+    for name in models[0].share:
+        rows += [
+            (f"{name}: relevance share", *(_percent(m.share[name]) for m in models)),
+            ("  in copies with random weights", *(_percent(m.share_random[name]) for m in models)),
+            ("  share of the electrodes", *(_percent(m.share_of_electrodes[name]) for m in models)),
+        ]
+    rows.append(("closure of the ledger", *(f"{m.closure:.0e}" for m in models)))
+    names = [m.name for m in models]
+    counts = models[0].windows
+    console.table(
+        ("left or right hand, imagined", *names),
+        rows,
+        title=f"a simulated recording, {counts['agree']} + {counts['contradict']} windows",
+        right=names,
+    )
+    console.say("Which model reads the eyes: the one that fails where saccades contradict the label, and")
+    console.say("whose relevance lies on frontal electrodes.")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

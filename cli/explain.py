@@ -1,0 +1,93 @@
+"""``onnxplain explain``: relevance of a model's input, for arrays and for recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console, options, output
+
+ARRAYS = (".npy", ".npz")
+RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing")
+
+
+@click.command("explain")
+@options.model
+@options.data
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@options.target
+@options.contrast
+@options.composite
+@options.param
+@options.backend
+@options.contract
+@options.recorded
+@click.option("--window", type=options.above_zero, help="Length of a window in seconds.")
+@click.option("--events", help="Windows start at annotations with these names, e.g. left,right.")
+@click.option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
+@click.option("--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks.")
+@options.batch_size
+@options.threads
+@options.seed
+@options.as_json
+@options.quiet
+@options.overwrite
+@options.no_report
+@options.guarded()
+def command(model: Path, data: Path, out: Path, **given: Any) -> None:
+    """Explain what MODEL says about DATA, and write the maps to the folder OUT.
+
+    DATA is an array (.npy, or .npz with the model's input names as keys; batch first) or a recording
+    (EDF, BDF, FIF, SET, VHDR). A recording is cut into windows as the model's input contract says.
+    """
+    as_json, quiet, overwrite = given.pop("as_json"), given.pop("quiet"), given.pop("overwrite")
+    report, params = not given.pop("no_report"), dict(given.pop("params"))
+    # A contrast that the user wrote out is its own answer to "against what".
+    default = "none" if isinstance(given["target"], dict) else "rest"
+    given["contrast"] = given["contrast"] or default
+    with output.folder(out, overwrite=overwrite) as temporary:
+        if data.suffix.lower() in ARRAYS:
+            summary, lines = _array(model, data, temporary, params, report, given)
+        else:
+            summary, lines = _recording(model, data, temporary, params, report, given)
+    if as_json:
+        console.say_json(summary)
+    elif not quiet:
+        lines.append(("written", str(out)))
+        width = max(11, *(len(what) for what, _ in lines))
+        for what, text in lines:
+            console.say(f"{what:<{width}} {text}")
+
+
+Lines = list[tuple[str, str]]
+
+
+def _array(
+    model: Path, data: Path, out: Path, params: dict[str, float], report: bool, given: dict[str, Any]
+) -> tuple[dict[str, Any], Lines]:
+    for name in RECORDINGS_ONLY:
+        if given.pop(name):
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
+    given.pop("batch_size")  # the engine cuts arrays itself: it knows which rows belong together
+    from . import arrays
+
+    return arrays.explain(model, data, out, params=params, report=report, **given)
+
+
+def _recording(
+    model: Path, data: Path, out: Path, params: dict[str, float], report: bool, given: dict[str, Any]
+) -> tuple[dict[str, Any], Lines]:
+    from ..engine.contract import InputContract
+    from ..engine.steps import step
+
+    step("loading MNE")
+    from ..eeg.run import explain_recording, write
+
+    contract = given.pop("contract")
+    given["contract"] = None if contract is None else InputContract.from_file(contract)
+    explained = explain_recording(model, data, params=params, **given)
+    write(explained, out, report=report)
+    return explained.summary(), explained.lines()

@@ -1,0 +1,83 @@
+"""``onnxplain export``: a PyTorch EEG model to ONNX, verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from . import console, options, output
+from .inspect import in_words
+
+
+@click.command("export")
+@click.argument("name")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The ONNX file to write.")
+@click.option("--checkpoint", help="Weights: a .pt, .pth or .safetensors file, or a Hugging Face id.")
+@options.channels
+@click.option("--sfreq", type=options.above_zero, help="Sampling rate in Hz.")
+@click.option("--window", type=options.above_zero, help="Length of a window in seconds.")
+@options.classes
+@click.option(
+    "--exporter",
+    type=click.Choice(["auto", "dynamo", "legacy"]),
+    default="auto",
+    show_default=True,
+    help="Which of torch's exporters.",
+)
+@options.seed
+@options.overwrite
+@options.as_json
+@options.quiet
+@options.guarded(time_limit=600)
+def command(
+    name: str,
+    out: Path,
+    checkpoint: str | None,
+    channels: tuple[str, ...] | None,
+    sfreq: float | None,
+    window: float | None,
+    classes: tuple[str, ...] | None,
+    exporter: Literal["auto", "dynamo", "legacy"],
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the PyTorch EEG model NAME to an ONNX file with its input contract inside.
+
+    Without --checkpoint the weights are random. The file is run against PyTorch at several batch
+    sizes before it is kept. Needs the extra: pip install "onnxplain[export]".
+    """
+    from ..engine.steps import step
+
+    step("loading PyTorch")
+    from ..exporters import export
+
+    with output.file(out, overwrite=overwrite) as temporary:
+        report = export(
+            name,
+            temporary,
+            checkpoint=checkpoint,
+            channels=channels,
+            sfreq=sfreq,
+            window=window,
+            classes=classes,
+            exporter=exporter,
+            seed=seed,
+        )
+    if as_json:
+        console.say_json({**report.to_dict(), "path": str(out)})
+        return
+    contract = report.contract
+    console.say(f"written     {out}  ({report.size / 1e6:.1f} MB, {report.parameters:,} weights)")
+    nodes = sum(report.ops.values())
+    console.say(f"graph       {nodes} nodes, opset {report.opset}, by torch's {report.exporter} exporter")
+    console.say(f"contract    {in_words(contract)}")
+    console.say(
+        f"checked     against PyTorch at batch {', '.join(map(str, report.batches))}: differs by "
+        f"{report.parity:.1e} of what the outputs move"
+    )
+    for note in report.notes:
+        console.say(f"note        {note}")

@@ -1,0 +1,237 @@
+"""The options that commands share: spelt, checked and explained once."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console, guard
+
+Command = Callable[..., Any]
+Target = str | int | dict[str | int, float]
+
+
+def checked(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback for click that parses text; a ValueError becomes an error of usage."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return tuple(map(parse, value)) if isinstance(value, tuple) else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx=ctx, param=param) from None
+
+    return callback
+
+
+def existing(text: str, *, folder: bool = False) -> Path:
+    """A path that can be read: never a pipe or a device, and nothing is opened to find out."""
+    path = Path(text)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise ValueError(f"{text}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{text}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if stat.S_ISDIR(mode) and not folder:
+        raise ValueError(f"{text}: is a folder, not a file")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(f"{text}: is a pipe or a device, not a file")
+    return path
+
+
+def size(text: str) -> int:
+    """Bytes, from "8G", "500M", "1.5GiB" or a plain number; K, M, G and T are powers of 1024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    number = 0 if match is None else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    if number <= 0:
+        raise ValueError(f"{text!r} is no size; write it like 8G or 500M")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A number above 0; "inf" stands for no limit."""
+    number = _number(text)
+    if not number > 0:
+        raise ValueError(f"{text!r} is no number of seconds above 0")
+    return number
+
+
+def parameter(text: str) -> tuple[str, float]:
+    """NAME=VALUE; whether the composite has such a parameter is the engine's to say."""
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not (sign and name.isidentifier()):
+        raise ValueError(f"{text!r} is not NAME=VALUE, like epsilon=1e-6")
+    number = _number(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    return name, number
+
+
+def explained(text: str) -> Target:
+    """A target: predicted, all, a class number or name, or {class: weight} from "left:1,right:-1".
+
+    Whether the model has such a class is the engine's to say.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("it is empty")
+    parts = [part.rpartition(":") for part in text.split(",")]
+    numbers = [_number(weight) for _, _, weight in parts]
+    if not all(name.strip() for name, _, _ in parts) or any(map(math.isnan, numbers)):
+        return _class(text)  # a name may itself have a comma or a colon in it
+    weights: dict[str | int, float] = {}
+    for (name, _, _), weight in zip(parts, numbers, strict=True):
+        if _class(name) in weights:
+            raise ValueError(f"the class {name!r} stands twice")
+        if not math.isfinite(weight):
+            raise ValueError(f"the weight of {name!r} must be finite")
+        weights[_class(name)] = weight
+    return weights
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, none of them empty or twice."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise ValueError("a name is empty")
+    twice = [name for name in found if found.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands twice")
+    return found
+
+
+def _class(text: str) -> str | int:
+    try:
+        return int(text)
+    except ValueError:
+        return text.strip()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _option(
+    *names: str, parse: Callable[[str], Any] | None = None, **more: Any
+) -> Callable[[Command], Command]:
+    if parse is not None:
+        more.update(type=str, callback=checked(parse))
+    return click.option(*names, **more)
+
+
+positive = click.IntRange(min=1)
+above_zero = click.FloatRange(min=0, min_open=True)
+
+model = click.argument("model", type=str, callback=checked(existing))
+data = click.argument("data", type=str, callback=checked(functools.partial(existing, folder=True)))
+target = _option(
+    "--target",
+    parse=explained,
+    default="predicted",
+    show_default=True,
+    help="predicted, all, a class number or name, or a contrast like left:1,right:-1.",
+)
+contrast = _option(
+    "--contrast",
+    type=click.Choice(["rest", "none"]),
+    help="rest: the class against the mean of the others (the default); none: the plain logit.",
+)
+composite = _option(
+    "--composite",
+    default="attnlrp",
+    show_default=True,
+    help="The rules: a preset such as attnlrp, cplrp, epsilon, gamma or gradient, or a YAML file.",
+)
+param = _option(
+    "--param",
+    "params",
+    parse=parameter,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the composite, e.g. epsilon=1e-6.",
+)
+backend = _option(
+    "--backend",
+    type=click.Choice(["auto", "numpy"]),
+    default="auto",
+    show_default=True,
+    help="What executes the rules.",
+)
+contract = _option(
+    "--contract",
+    parse=existing,
+    metavar="FILE",
+    help="The model's input contract (YAML), where its own file carries none.",
+)
+channels = _option(
+    "--channels", parse=names, metavar="NAMES", help="Electrodes in the model's order, e.g. C3,Cz,C4."
+)
+recorded = _option(
+    "--channels",
+    metavar="NAMES",
+    help="Recorded channels in the model's order, or pairs like T7=T3,Cz=vertex.",
+)
+classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the outputs, e.g. left,right.")
+batch_size = _option(
+    "--batch-size", type=positive, default=8, show_default=True, help="Windows explained at a time."
+)
+threads = _option("--threads", type=positive, help="Threads to compute with (default: one a core).")
+seed = _option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of what is random."
+)
+as_json = _option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+quiet = _option("--quiet", is_flag=True, help="Print nothing but errors.")
+overwrite = _option("--overwrite", is_flag=True, help="Replace an output that exists.")
+no_report = _option("--no-report", is_flag=True, help="Write no figures and no report.html.")
+
+
+def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:
+    """Run a command's body in a child process, within limits that the user can set.
+
+    Parameters
+    ----------
+    time_limit : int
+        Default number of seconds that one step may take without progress.
+    """
+
+    def wrap(body: Command) -> Command:
+        @_option(
+            "--time-limit",
+            parse=seconds,
+            default=str(time_limit),
+            show_default=True,
+            metavar="SECONDS",
+            help="How long one step may take without progress.",
+        )
+        @_option(
+            "--memory-limit",
+            parse=size,
+            metavar="SIZE",
+            help="E.g. 8G (default: three quarters of the memory).",
+        )
+        @functools.wraps(body)
+        def command(*, time_limit: float, memory_limit: int | None, **options: Any) -> None:
+            if options.get("quiet"):
+                console.quiet()
+            if options.get("threads"):
+                for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+                    os.environ[name] = str(options["threads"])  # read once, when numpy is imported
+            job = functools.partial(body, **options)
+            raise click.exceptions.Exit(guard.run(job, time_limit=time_limit, memory_limit=memory_limit))
+
+        return command
+
+    return wrap

@@ -1,0 +1,110 @@
+"""What the guard asks the operating system: memory of a process tree, and how to end one.
+
+Standard library only, and nothing of it slow to import: this runs in the process that stays small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+if sys.platform != "win32":
+    _PAGE = os.sysconf("SC_PAGE_SIZE")
+    # Some kernels are built without the file that lists a process's children; `ps` knows them too.
+    _HAS_PROC = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def machine_memory() -> int:
+    """Bytes of memory there are: the machine's, or its container's if that is less."""
+    if sys.platform == "win32":
+        from . import windows
+
+        return windows.machine_memory()
+    total = _PAGE * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such control group, or "max"
+            continue
+    return total
+
+
+def tree_memory(pid: int) -> int:
+    """Resident bytes of a process and all its descendants; 0 when it is gone.
+
+    A page that several of them share counts once for each: good enough for a limit that is meant to
+    save the machine, and it errs on the safe side.
+    """
+    if sys.platform == "win32":
+        from . import windows
+
+        return windows.tree_memory(pid)
+    if _HAS_PROC:
+        return proc_tree_memory(pid)
+    return ps_tree_memory(pid)
+
+
+def poll_seconds() -> float:
+    """How often a look at the memory is cheap enough: starting `ps` costs more than reading /proc."""
+    return 0.05 if sys.platform == "win32" or _HAS_PROC else 0.5
+
+
+def proc_tree_memory(pid: int) -> int:
+    """`tree_memory` as Linux tells it."""
+    total, stack, seen = 0, [pid], {pid}
+    while stack:
+        process = stack.pop()
+        try:
+            with open(f"/proc/{process}/statm", encoding="ascii") as file:
+                total += int(file.read().split()[1]) * _PAGE
+            for task in os.listdir(f"/proc/{process}/task"):
+                with open(f"/proc/{process}/task/{task}/children", encoding="ascii") as file:
+                    new = set(map(int, file.read().split())) - seen
+                stack += new
+                seen |= new
+        except (OSError, IndexError):  # ended between two looks
+            continue
+    return total
+
+
+def ps_tree_memory(pid: int) -> int:
+    """`tree_memory` as POSIX's ps tells it."""
+    import subprocess
+
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False)
+    resident: dict[int, int] = {}
+    children: dict[int, list[int]] = {}
+    for line in table.stdout.splitlines():
+        process, parent, kilobytes = map(int, line.split())
+        resident[process] = kilobytes * 1024
+        children.setdefault(parent, []).append(process)
+    total, stack = 0, [pid]
+    while stack:
+        process = stack.pop()
+        total += resident.get(process, 0)
+        stack += children.get(process, [])
+    return total
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Send a signal to the process group that `pid` leads; nothing happens when it is gone."""
+    if sys.platform == "win32":
+        from . import windows
+
+        if number != signal.SIGINT:  # the console has already told the child about Ctrl-C
+            windows.end_tree(pid)
+        return
+    # PermissionError is what macOS says where only zombies are left.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def signal_name(number: int) -> str:
+    """SIGSEGV for 11, and so on."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,141 @@
+"""`export`: a network by name to a checked ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from onnxplain.engine.errors import InputError, OnnxplainError
+from onnxplain.engine.steps import step
+
+from .report import ExportReport
+from .request import Built, Request
+
+# name -> module and function that build it; imported when asked for
+_BUILDERS = {
+    "labram": ("labram", "labram"),
+    "eegnet": ("convnets", "eegnet"),
+    "shallowfbcspnet": ("convnets", "shallow_fbcsp_net"),
+}
+
+
+def known() -> list[str]:
+    """Names that `export` takes."""
+    return sorted(_BUILDERS)
+
+
+def builder(name: str) -> Callable[[Request], Built]:
+    """The function that builds a network by name, in any case.
+
+    Raises
+    ------
+    InputError
+        The name is not known.
+    """
+    try:
+        module, function = _BUILDERS[name.strip().lower()]
+    except KeyError:
+        raise InputError(
+            f"{name!r} is not a model that can be exported; known: {', '.join(known())}"
+        ) from None
+    found: Callable[[Request], Built] = getattr(import_module(f".{module}", __package__), function)
+    return found
+
+
+def export(
+    name: str,
+    out: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    channels: Sequence[str] | None = None,
+    sfreq: float | None = None,
+    window: float | None = None,
+    classes: Sequence[str] | None = None,
+    exporter: Literal["auto", "dynamo", "legacy"] = "auto",
+    opset: int | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    **model_kwargs: Any,
+) -> ExportReport:
+    """Export a PyTorch EEG network to one ONNX file with its input contract inside.
+
+    Parameters
+    ----------
+    name : str
+        One of `known`, in any case.
+    out : str or Path
+        The file to write.
+    checkpoint : str or Path, optional
+        Weights: a local ``.pt``/``.pth``/``.safetensors`` file, or a Hugging Face id. Without it the
+        weights are random.
+    channels : sequence of str, optional
+        Electrode names in order; the card's by default.
+    sfreq : float, optional
+        Sampling rate in Hz; the card's by default.
+    window : float, optional
+        Seconds; the card's by default.
+    classes : sequence of str, optional
+        Names of the outputs; numbered by default.
+    exporter : {"auto", "dynamo", "legacy"}
+        Which of torch's exporters; "auto" tries dynamo first.
+    opset : int, optional
+        By default 20 for dynamo, 17 for legacy.
+    overwrite : bool
+        Replace a file that exists.
+    seed : int
+        For weights that no checkpoint gives.
+    **model_kwargs
+        For the network's constructor.
+
+    Returns
+    -------
+    ExportReport
+        How well the file agrees with torch, and what is in it.
+
+    Raises
+    ------
+    InputError
+        An option does not fit.
+    ModelError
+        The export or one of its checks failed; no file is left.
+    OnnxplainError
+        A package of the `export` extra is missing.
+    """
+    build = builder(name)
+    for what, names in (("channels", channels), ("classes", classes)):
+        if isinstance(names, str):
+            raise InputError(f"{what}: a list of names is needed, not the text {names!r}")
+    from .extras import need
+
+    torch = need("torch")
+    from .torch import check_writable, export_module
+
+    check_writable(Path(out), overwrite)
+    request = Request(
+        channels=None if channels is None else tuple(channels),
+        sfreq=sfreq,
+        window=window,
+        classes=None if classes is None else tuple(classes),
+        checkpoint=None if checkpoint is None else str(checkpoint),
+        options=model_kwargs,
+    )
+    step(f"building {name}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            built = build(request)
+        except OnnxplainError as e:
+            raise type(e)(f"{name}: {e}") from e
+        example = torch.randn(2, *built.contract.shape)
+    return export_module(
+        built.module,
+        example,
+        out,
+        contract=built.contract,
+        exporter=exporter,
+        opset=opset,
+        overwrite=overwrite,
+        notes=built.notes,
+    )

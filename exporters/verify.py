@@ -1,0 +1,163 @@
+"""Is the written file the module? The checks that no export can skip.
+
+An absolute tolerance says little here: the outputs of a network fresh from its initialiser hardly
+move (LaBraM scales its head by 0.001), so that any two files agree to 1e-4. Every difference is
+therefore measured against how far that output moves when the input changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxplain.engine.contract import InputContract
+from onnxplain.engine.errors import ModelError, OnnxplainError
+
+Array = NDArray[Any]
+
+BATCHES = (1, 2, 3)
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the file agrees with the module; see `ExportReport`."""
+
+    error: float
+    sensitivity: float
+    parity: float
+
+
+def probes(example: Array, seed: int = 0) -> list[Array]:
+    """Inputs like `example`, a different one for each sample of each batch size."""
+    rng = np.random.default_rng(seed)
+
+    def draw(n: int) -> Array:
+        shape = (n, *example.shape[1:])
+        if not np.issubdtype(example.dtype, np.floating):
+            return rng.choice(example.ravel(), shape).astype(example.dtype)
+        spread = float(example.std()) or 1.0
+        return (float(example.mean()) + spread * rng.standard_normal(shape)).astype(example.dtype)
+
+    return [draw(n) for n in BATCHES]
+
+
+def verify(
+    path: Path, reference: Callable[[Array], Array], example: Array, contract: InputContract
+) -> Agreement:
+    """Run every check on the file at `path`.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    reference : callable
+        The module that it came from, arrays in and out.
+    example : array
+        An input, batch first.
+    contract : InputContract
+        What must be readable from the file.
+
+    Raises
+    ------
+    ModelError
+        The first check that fails, and by how much.
+    """
+    session = open_session(path)
+    _contract_inside(session, contract)
+    _batch_is_free(session)
+    xs = probes(example)
+    wanted = [_ask(reference, x) for x in xs]
+    if contract.classes and wanted[0].shape[-1:] != (len(contract.classes),):
+        raise ModelError(
+            f"contract: it names {len(contract.classes)} classes, the output is {list(wanted[0].shape)}"
+        )
+    name = session.get_inputs()[0].name
+    got = [_run(session, name, x) for x in xs]
+    for x, want, have in zip(xs, wanted, got, strict=True):
+        if want.shape != have.shape:
+            raise ModelError(
+                f"dynamic batch: at batch {len(x)} the file answers with shape {list(have.shape)}, "
+                f"torch with {list(want.shape)}"
+            )
+    return _agreement(wanted, got)
+
+
+def open_session(path: Path) -> Any:
+    """The file in onnxruntime, on the CPU."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is in the exception, not in a log line
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as e:
+        reason = first_line(e).replace(f"Load model from {path} failed:", "")
+        raise ModelError(f"loading: onnxruntime refuses the exported file ({reason})") from e
+
+
+def first_line(error: BaseException) -> str:
+    """An exception in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+def _contract_inside(session: Any, contract: InputContract) -> None:
+    try:
+        found = InputContract.from_metadata(session.get_modelmeta().custom_metadata_map)
+    except OnnxplainError as e:
+        raise ModelError(f"contract: {e}") from e
+    if found != contract:
+        raise ModelError("contract: the file does not give back the contract that was written into it")
+    inputs = [i.name for i in session.get_inputs()]
+    if inputs != [contract.input]:
+        raise ModelError(f"contract: its input is {contract.input!r}, the file's inputs are {inputs}")
+    if contract.output is not None and contract.output not in [o.name for o in session.get_outputs()]:
+        raise ModelError(f"contract: the file has no output {contract.output!r}")
+
+
+def _batch_is_free(session: Any) -> None:
+    first = session.get_inputs()[0].shape[0]
+    if isinstance(first, int):
+        raise ModelError(f"dynamic batch: the file's input is fixed at batch {first}")
+
+
+def _ask(reference: Callable[[Array], Array], x: Array) -> Array:
+    try:
+        return reference(x)
+    except Exception as e:  # the module is anyone's
+        raise ModelError(
+            f"dynamic batch: the module itself does not run at batch {len(x)} ({first_line(e)})"
+        ) from e
+
+
+def _run(session: Any, name: str, x: Array) -> Array:
+    try:
+        return np.asarray(session.run(None, {name: x})[0])
+    except Exception as e:
+        raise ModelError(f"dynamic batch: the file does not run at batch {len(x)} ({first_line(e)})") from e
+
+
+def _agreement(wanted: list[Array], got: list[Array]) -> Agreement:
+    want = np.concatenate(wanted).astype(np.float64)
+    have = np.concatenate(got).astype(np.float64)
+    if not np.isfinite(want).all():
+        raise ModelError("parity: the module's own outputs are not finite")
+    moves = np.ptp(want, axis=0)  # one number an output
+    sensitivity = float(moves.max(initial=0.0))
+    if sensitivity == 0.0:
+        raise ModelError("parity: the outputs do not depend on the input, there is nothing to compare")
+    error = np.abs(have - want).max(axis=0)
+    # An output that never moves (padding, say) is held to the others' scale.
+    parity = float((error / np.maximum(moves, 1e-3 * sensitivity)).max())
+    if not parity <= TOLERANCE:
+        raise ModelError(
+            f"parity: onnxruntime differs from torch by {parity:.1e} of how far the output moves "
+            f"(allowed {TOLERANCE:.0e}; largest difference {error.max():.1e}, output moves {sensitivity:.1e})"
+        )
+    return Agreement(error=float(error.max()), sensitivity=sensitivity, parity=parity)

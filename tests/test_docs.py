@@ -1,0 +1,74 @@
+"""What the documents say works: their Python runs, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import onnxplain as ox
+from onnxplain.models import demo_file
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("number", range(len(blocks(ROOT / "README.md", "python"))))
+def test_python_in_the_readme_runs(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(demo_file("honest.onnx"), tmp_path / "model.onnx")
+    shutil.copy(demo_file("recording.edf"), tmp_path / "recording.edf")
+    contract = ox.inspect(tmp_path / "model.onnx").contract
+    assert contract is not None
+    windows = np.random.default_rng(0).normal(size=(3, *contract.shape)).astype(np.float32)
+    np.save(tmp_path / "windows.npy", windows * 20 * contract.scale)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks(ROOT / "README.md", "python")[number], "README.md", "exec"), {})
+
+
+def test_the_example_contract_is_valid() -> None:
+    (text,) = blocks(ROOT / "docs" / "contract.md", "yaml")
+    contract = ox.InputContract.parse(yaml.safe_load(text), where="docs/contract.md")
+    assert contract.seconds == 4
+    assert set(yaml.safe_load(text)) <= set(ox.InputContract.model_fields)
+
+
+def test_composites_are_documented(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "composites.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(ox.composites())
+    (tmp_path / "careful.yaml").write_text(*blocks(ROOT / "docs" / "composites.md", "yaml"))
+    composite = ox.Composite.from_file(tmp_path / "careful.yaml")
+    assert (composite.name, composite.variant("softmax")) == ("careful", "constant")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_says_what_must_be_said() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for words in (
+        "make demo",
+        "make test",
+        "US12061966B2",
+        "EP3271863B1",
+        "before commercial use",
+        "BSD-3-Clause",
+    ):
+        assert words in text
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert f"## [{ox.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
