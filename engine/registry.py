@@ -37,16 +37,18 @@ Kind = Literal[
 ]
 
 _MODULES = (
-    "linear",
-    "conv",
-    "attention",
-    "normalization",
-    "elementwise",
     "activations",
-    "reduction",
-    "pooling",
-    "shape",
+    "attention",
+    "conv",
+    "elementwise",
     "indexing",
+    "linear",
+    "normalization",
+    "pooling",
+    "reduction",
+    "selection",
+    "shape",
+    "signal",
 )
 
 

@@ -189,6 +189,18 @@ class Ops:
         """Hyperbolic sine."""
         return self._make("sinh", (a,))
 
+    def cosh(self, a: Expr) -> Expr:
+        """Hyperbolic cosine."""
+        return self._make("cosh", (a,))
+
+    def atan(self, a: Expr) -> Expr:
+        """Inverse tangent."""
+        return self._make("atan", (a,))
+
+    def asinh(self, a: Expr) -> Expr:
+        """Inverse hyperbolic sine."""
+        return self._make("asinh", (a,))
+
     def tanh(self, a: Expr) -> Expr:
         """Hyperbolic tangent."""
         return self._make("tanh", (a,))
@@ -294,11 +306,43 @@ class Ops:
         """`a` with zeros at the positions that ScatterND `indices` overwrite."""
         return self._make("mask_nd", (a, indices), {})
 
+    def gather_elements(self, a: Expr, indices: Expr, axis: int) -> Expr:
+        """ONNX GatherElements along a negative axis."""
+        return self._make("gather_elements", (a, indices), {"axis": axis})
+
+    def ungather_elements(self, a: Expr, indices: Expr, axis: int, shape: Shape) -> Expr:
+        """Adjoint of `gather_elements`: elements summed into zeros of `shape`."""
+        return self._make("ungather_elements", (a, indices), {"axis": axis, "shape": tuple(shape)})
+
+    def mask_elements(self, a: Expr, indices: Expr, axis: int) -> Expr:
+        """`a` with zeros at the positions that ScatterElements `indices` overwrite."""
+        return self._make("mask_elements", (a, indices), {"axis": axis})
+
+    def reverse_sequence(self, a: Expr, lengths: Expr, time: int, batch: int) -> Expr:
+        """ONNX ReverseSequence; it is its own adjoint. Axes are negative."""
+        return self._make("reverse_sequence", (a, lengths), {"time": time, "samples": batch})
+
+    def cumsum(self, a: Expr, axis: int, exclusive: bool = False, reverse: bool = False) -> Expr:
+        """ONNX CumSum along a negative axis."""
+        return self._make("cumsum", (a,), {"axis": axis, "exclusive": exclusive, "reverse": reverse})
+
+    def argmax(self, a: Expr, axis: int) -> Expr:
+        """Index of the first largest element along a negative axis, which stays with length 1."""
+        return self._make("argmax", (a,), {"axis": axis})
+
     # -- linear maps ----------------------------------------------------------------------------
 
     def matmul(self, a: Expr, b: Expr) -> Expr:
         """Matrix product over the last two axes; both operands have at least two."""
         return self._make("matmul", (a, b))
+
+    def einsum(self, equation: str, operands: Sequence[Expr]) -> Expr:
+        """Einstein summation; the equation names the model's axes only, and has no ``...``."""
+        return self._make("einsum", tuple(operands), {"equation": equation})
+
+    def dft(self, a: Expr, axis: int, inverse: bool) -> Expr:
+        """Discrete Fourier transform along a negative axis; the last axis holds real and imaginary part."""
+        return self._make("dft", (a,), {"axis": axis, "inverse": inverse})
 
     def conv(self, a: Expr, w: Expr, window: Window) -> Expr:
         """ONNX Conv without bias."""
@@ -341,6 +385,8 @@ class Window:
         Spatial shape of the *input* of the forward operation.
     group : int
         Convolution groups.
+    extra : tuple of int
+        Of a transposed convolution: ONNX's output_padding, one number a spatial axis.
     """
 
     kernel: tuple[int, ...]
@@ -349,6 +395,7 @@ class Window:
     pads: tuple[int, ...]
     spatial: Shape
     group: int = 1
+    extra: tuple[int, ...] = ()
 
 
 class _Attributes(dict[str, Any]):

@@ -77,6 +77,9 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "sin": np.sin,
     "cos": np.cos,
     "sinh": np.sinh,
+    "cosh": np.cosh,
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
     "tanh": np.tanh,
     "erf": _erf,
     "sigmoid": _sigmoid,
@@ -229,6 +232,81 @@ def _mask_nd(c: Context, a: Array, indices: Array) -> Array:
     out = a.copy()
     out[(slice(None),) * c.lead + _nd_index(indices, 0, a.shape[c.lead :])] = 0
     return out
+
+
+def _whole_indices(a: Array, indices: Array, axis: int, lead: int) -> Array:
+    """Indices counted from the front, with the axis K of `a` before them."""
+    size = a.shape[axis]
+    found = np.where(indices < 0, indices + size, indices)
+    return np.broadcast_to(found, (*a.shape[:lead], *found.shape)) if lead else found
+
+
+@_kernel
+def _gather_elements(c: Context, a: Array, indices: Array, *, axis: int) -> Array:
+    found = _whole_indices(a, indices, axis, c.lead)
+    # The indices may be shorter than `a` along the other axes.
+    cut = [slice(None) if i == a.ndim + axis else slice(n) for i, n in enumerate(found.shape)]
+    return np.take_along_axis(a[tuple(cut)], found, axis=axis)
+
+
+@_kernel
+def _ungather_elements(c: Context, a: Array, indices: Array, *, axis: int, shape: Shape) -> Array:
+    out = np.zeros(a.shape[: c.lead] + resolve(shape, c.batch), dtype=a.dtype)
+    found = _whole_indices(out, indices, axis, c.lead)
+    grid: list[Any] = list(np.ix_(*(np.arange(n) for n in found.shape)))
+    grid[axis] = found
+    np.add.at(out, tuple(grid), a)
+    return out
+
+
+@_kernel
+def _mask_elements(c: Context, a: Array, indices: Array, *, axis: int) -> Array:
+    out = a.copy()
+    found = _whole_indices(out, indices, axis, c.lead)
+    grid: list[Any] = list(np.ix_(*(np.arange(n) for n in found.shape)))
+    grid[axis] = found
+    out[tuple(grid)] = 0
+    return out
+
+
+@_kernel
+def _reverse_sequence(c: Context, a: Array, lengths: Array, *, time: int, samples: int) -> Array:
+    steps = np.arange(a.shape[time])
+    turned = np.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)  # [samples, time]
+    shape = [1] * a.ndim
+    shape[samples], shape[time] = turned.shape
+    return np.take_along_axis(a, (turned if samples < time else turned.T).reshape(shape), axis=time)
+
+
+@_kernel
+def _cumsum(c: Context, a: Array, *, axis: int, exclusive: bool, reverse: bool) -> Array:
+    x = np.flip(a, axis) if reverse else a
+    total = np.cumsum(x, axis=axis)
+    total = total - x if exclusive else total
+    return np.flip(total, axis) if reverse else total
+
+
+@_kernel
+def _argmax(c: Context, a: Array, *, axis: int) -> Array:
+    return np.asarray(np.argmax(a, axis=axis, keepdims=True))
+
+
+@_kernel
+def _einsum(c: Context, *operands: Array, equation: str) -> Array:
+    terms, out = equation.split("->")
+    if c.lead:
+        # The axis K goes along under a letter that the equation does not use.
+        k = next(x for x in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if x not in equation)
+        first, *rest = terms.split(",")
+        equation = ",".join([k + first, *rest]) + "->" + k + out
+    return np.asarray(np.einsum(equation, *operands, optimize=True))
+
+
+@_kernel
+def _dft(c: Context, a: Array, *, axis: int, inverse: bool) -> Array:
+    z = a[..., 0] + 1j * a[..., 1]
+    z = (np.fft.ifft if inverse else np.fft.fft)(z, axis=axis + 1)
+    return np.stack([z.real, z.imag], axis=-1).astype(a.dtype)
 
 
 @_kernel

@@ -31,6 +31,9 @@ _DIRECT = {
     "sin": "Sin",
     "cos": "Cos",
     "sinh": "Sinh",
+    "cosh": "Cosh",
+    "atan": "Atan",
+    "asinh": "Asinh",
     "tanh": "Tanh",
     "erf": "Erf",
     "sigmoid": "Sigmoid",
@@ -166,6 +169,68 @@ def _reshape(e: Emitter, args: list[str], *, shape: tuple[Any, ...]) -> str:
     if sum(not isinstance(d, int) for d in shape) > 1:
         raise ValueError(f"two dimensions of {shape} grow with the batch")
     return e.node("Reshape", [*args, _ints(e, (d if isinstance(d, int) else -1 for d in shape))])
+
+
+@_emitter
+def _expand(e: Emitter, args: list[str], *, shape: tuple[Any, ...]) -> str:
+    if any(not isinstance(d, int) for d in shape):
+        raise ValueError(f"{shape} grows with the batch")
+    return e.node("Expand", [*args, _ints(e, shape)])
+
+
+@_emitter
+def _slice(e: Emitter, args: list[str], *, starts: Any, ends: Any, axes: Any, steps: Any) -> str:
+    return e.node("Slice", [*args, _ints(e, starts), _ints(e, ends), _ints(e, axes), _ints(e, steps)])
+
+
+@_emitter
+def _concat(e: Emitter, args: list[str], *, axis: int) -> str:
+    return e.node("Concat", args, axis=axis)
+
+
+@_emitter
+def _argmax(e: Emitter, args: list[str], *, axis: int) -> str:
+    return e.node("ArgMax", args, axis=axis, keepdims=1)
+
+
+@_emitter
+def _cumsum(e: Emitter, args: list[str], *, axis: int, exclusive: bool, reverse: bool) -> str:
+    where = e.constant(np.asarray(axis, dtype=np.int64))
+    return e.node("CumSum", [*args, where], exclusive=int(exclusive), reverse=int(reverse))
+
+
+@_emitter
+def _gather(e: Emitter, args: list[str], *, axis: int) -> str:
+    return e.node("Gather", args, axis=axis)
+
+
+@_emitter
+def _gather_elements(e: Emitter, args: list[str], *, axis: int) -> str:
+    return e.node("GatherElements", args, axis=axis)
+
+
+@_emitter
+def _gather_nd(e: Emitter, args: list[str], *, batch_dims: int) -> str:
+    return e.node("GatherND", args, batch_dims=batch_dims)
+
+
+@_emitter
+def _einsum(e: Emitter, args: list[str], *, equation: str) -> str:
+    return e.node("Einsum", args, equation=equation)
+
+
+@_emitter
+def _conv_transpose(e: Emitter, args: list[str], *, window: Any) -> str:
+    return e.node(
+        "ConvTranspose",
+        args,
+        kernel_shape=list(window.kernel),
+        strides=list(window.strides),
+        dilations=list(window.dilations),
+        pads=list(window.pads),
+        output_padding=list(window.extra),
+        group=window.group,
+    )
 
 
 @_emitter

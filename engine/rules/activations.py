@@ -200,6 +200,167 @@ _register(
 )
 
 
+def _hard(op: Ops, n: Site, x: Expr) -> tuple[float, float, Expr]:
+    """Slope, value at 0 and the unclipped line of HardSigmoid."""
+    alpha, beta = float(n.attr("alpha", 0.2)), float(n.attr("beta", 0.5))
+    return alpha, beta, op.add(op.mul(x, alpha), beta)
+
+
+def _inside(op: Ops, line: Expr, low: float, high: float) -> Expr:
+    return op.mul(op.where(op.greater(line, low), 1.0, 0.0), op.where(op.less(line, high), 1.0, 0.0))
+
+
+@rule("HardSigmoid", kind="activation", carry="gate")
+def hard_sigmoid(op: Ops, node: Site, m: Expr) -> Result:
+    """``m (f(x) - f(0)) / x``, f(0) to the ledger (identity rule around the origin's value)."""
+    alpha, beta, line = _hard(op, node, node.input(0))
+    start = min(max(beta, 0.0), 1.0)
+
+    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+        if not 0 < beta < 1:  # 0 lies where the function is flat
+            return op.div(op.sub(n.output(), start), _nonzero(op, x))
+        # Inside, the quotient is the slope; outside, x is away from 0.
+        outside = op.div(op.sub(n.output(), start), _nonzero(op, x))
+        return op.where(op.greater(_inside(op, line, 0.0, 1.0), 0.5), alpha, outside)
+
+    def slope(op: Ops, n: Site, x: Expr) -> Expr:
+        return op.mul(_inside(op, line, 0.0, 1.0), alpha)
+
+    return apply(op, node, m, Function(gate, slope, start))
+
+
+@rule("HardSwish", kind="activation", carry="gate", since=14)
+def hard_swish(op: Ops, node: Site, m: Expr) -> Result:
+    """``m`` times its gate, the hard sigmoid of x (identity rule, AttnLRP, Prop. 3.2)."""
+
+    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+        return op.minimum(op.maximum(op.add(op.mul(x, 1 / 6), 0.5), 0.0), 1.0)
+
+    def slope(op: Ops, n: Site, x: Expr) -> Expr:
+        line = op.add(op.mul(x, 1 / 6), 0.5)
+        return op.add(gate(op, n, x), op.mul(op.mul(x, _inside(op, line, 0.0, 1.0)), 1 / 6))
+
+    return apply(op, node, m, Function(gate, slope))
+
+
+@rule("PRelu", kind="activation", carry="gate")
+def parametric_relu(op: Ops, node: Site, m: Expr) -> Result:
+    """``m`` where x is positive, else ``m`` times the slope."""
+    if node.active(1):
+        raise node.refuse("its slope depends on the input")
+    got = op.mul(m, _positive(op, node.input(0), 1.0, node.input(1)))
+    return [got, None]
+
+
+def _step(name: str) -> None:
+    def function(op: Ops, node: Site, m: Expr) -> Result:
+        return pole(op, node, m, lambda op, n, x: op.mul(op.minimum(op.abs(x), 0.0), 1.0))
+
+    function.__name__ = name.lower()
+    function.__doc__ = f"{name} has no slope: relevance passes 1:1 (identity rule); its derivative is 0."
+    rule(name, kind="activation", carry="gate")(function)
+
+
+for _name in ("Round", "Floor", "Ceil", "Sign"):
+    _step(_name)
+
+
+_register(
+    "Softplus",
+    Function(
+        lambda op, n, x: op.where(
+            op.less(op.abs(x), 0.05),
+            # Around 0 the quotient would cancel: its series.
+            op.add(op.add(0.5, op.mul(x, 0.125)), op.mul(op.mul(op.mul(x, x), x), -1 / 192)),
+            op.div(op.sub(n.output(), math.log(2)), _nonzero(op, x)),
+        ),
+        lambda op, n, x: op.sigmoid(x),
+        math.log(2),
+    ),
+)
+_register(
+    "Selu",
+    Function(
+        lambda op, n, x: op.mul(
+            _positive(
+                op, x, 1.0, op.mul(_expm1_over(op, _negative(op, x)), float(n.attr("alpha", 1.6732632)))
+            ),
+            float(n.attr("gamma", 1.0507010)),
+        ),
+        lambda op, n, x: op.mul(
+            _positive(op, x, 1.0, op.mul(op.exp(_negative(op, x)), float(n.attr("alpha", 1.6732632)))),
+            float(n.attr("gamma", 1.0507010)),
+        ),
+    ),
+)
+_register(
+    "Celu",
+    Function(
+        lambda op, n, x: _positive(op, x, 1.0, _expm1_over(op, op.mul(_negative(op, x), 1 / _alpha(1.0)(n)))),
+        lambda op, n, x: _positive(op, x, 1.0, op.exp(op.mul(_negative(op, x), 1 / _alpha(1.0)(n)))),
+    ),
+    since=12,
+)
+_register(
+    "Mish",
+    Function(
+        lambda op, n, x: op.tanh(op.softplus(x)),
+        lambda op, n, x: op.add(
+            op.tanh(op.softplus(x)),
+            op.mul(op.mul(x, op.sigmoid(x)), _one_minus_square(op, op.tanh(op.softplus(x)))),
+        ),
+    ),
+    since=18,
+)
+_register(
+    "ThresholdedRelu",
+    Function(
+        lambda op, n, x: op.where(op.greater(x, _alpha(1.0)(n)), 1.0, 0.0),
+        lambda op, n, x: op.where(op.greater(x, _alpha(1.0)(n)), 1.0, 0.0),
+    ),
+    since=10,
+)
+_register(
+    "Cos",
+    Function(
+        # (cos x - 1) / x = -2 sin(x/2)^2 / x, without cancellation
+        lambda op, n, x: op.mul(
+            op.mul(op.sin(op.mul(x, 0.5)), -1.0),
+            op.where(
+                op.equal(x, 0.0),
+                0.0,
+                op.div(op.sin(op.mul(_nonzero(op, x), 0.5)), op.mul(_nonzero(op, x), 0.5)),
+            ),
+        ),
+        lambda op, n, x: op.neg(op.sin(x)),
+        1.0,
+    ),
+)
+_register(
+    "Sinh",
+    Function(
+        lambda op, n, x: op.where(op.equal(x, 0.0), 1.0, op.div(op.sinh(_nonzero(op, x)), _nonzero(op, x))),
+        lambda op, n, x: op.cosh(x),
+    ),
+    since=9,
+)
+_register(
+    "Asinh",
+    Function(
+        lambda op, n, x: op.where(op.equal(x, 0.0), 1.0, op.div(op.asinh(_nonzero(op, x)), _nonzero(op, x))),
+        lambda op, n, x: op.div(1.0, op.sqrt(op.add(op.mul(x, x), 1.0))),
+    ),
+    since=9,
+)
+_register(
+    "Atan",
+    Function(
+        lambda op, n, x: op.where(op.equal(x, 0.0), 1.0, op.div(op.atan(_nonzero(op, x)), _nonzero(op, x))),
+        lambda op, n, x: op.div(1.0, op.add(op.mul(x, x), 1.0)),
+    ),
+)
+
+
 @rule("Log", kind="activation", carry="gate")
 def log(op: Ops, node: Site, m: Expr) -> Result:
     """Pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""

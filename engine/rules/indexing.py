@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..site import Site
@@ -28,6 +30,10 @@ def scatter_nd(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
         raise node.refuse(f"reduction {reduction!r}")
     rest = m if reduction == "add" else op.mask_nd(m, node.input(1))
     written = op.gather_nd(m, node.input(1), 0)
+    return _scattered(op, node, m, rest, written, adds=reduction == "add")
+
+
+def _scattered(op: Ops, node: Site, m: Expr, rest: Expr, written: Expr, *, adds: bool) -> list[Expr | None]:
     result: list[Expr | None] = [None, None, None]
     if node.active(0):
         result[0] = rest
@@ -35,9 +41,46 @@ def scatter_nd(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
         node.absorb("constant", rest, node.input(0), tensor=node.node.inputs[0])
     if node.active(2):
         result[2] = written
-    elif reduction == "none":
+    elif adds:
+        node.absorb("constant", m, op.sub(node.output(), node.input(0)), tensor=node.node.inputs[2])
+    else:
         # In the shape of the output, where it is known which sample is where.
         node.absorb("constant", op.sub(m, rest), node.output(), tensor=node.node.inputs[2])
-    else:
-        raise node.refuse("it adds constants")
     return result
+
+
+@rule("GatherElements", kind="move", carry="move")
+def gather_elements(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Summed back into the elements that were picked."""
+    axis = node.negative(int(node.attr("axis", 0)))
+    return [op.ungather_elements(m, node.input(1), axis, node.shape(0)), None]
+
+
+@rule("ScatterElements", "Scatter", kind="move", carry="move")
+def scatter_elements(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The updates get what was written, the data what was left (or, for `add`, everything)."""
+    axis = node.negative(int(node.attr("axis", 0)))
+    reduction = node.attr("reduction", "none")
+    if reduction not in ("none", "add"):
+        raise node.refuse(f"reduction {reduction!r}")
+    adds = reduction == "add"
+    rest = m if adds else op.mask_elements(m, node.input(1), axis)
+    written = op.gather_elements(m, node.input(1), axis)
+    return _scattered(op, node, m, rest, written, adds=adds)
+
+
+@rule("Compress", kind="move", carry="move")
+def compress(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Back to the slices that were kept."""
+    kept = np.flatnonzero(node.needs_const(1, "conditions"))
+    axis = node.attr("axis")
+    if axis is None:
+        raise node.refuse("it flattens the batch")
+    return [op.ungather(m, op.const(kept), node.negative(int(axis)), node.shape(0), 1), None]
+
+
+@rule("ReverseSequence", kind="move", carry="move")
+def reverse_sequence(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Reversed once more."""
+    time, batch = (node.negative(int(node.attr(k, d))) for k, d in (("time_axis", 0), ("batch_axis", 1)))
+    return [op.reverse_sequence(m, node.input(1), time, batch), None]

@@ -8,7 +8,7 @@ from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
 from ..site import Site
-from .common import stabilised
+from .common import stabilised, unbroadcast
 
 
 def reduced_axes(node: Site) -> tuple[int, ...]:
@@ -46,3 +46,91 @@ def reduce_mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     return [_spread(op, node, op.mul(m, 1.0 / prod(s for s in sizes if isinstance(s, int))), axes), None][
         : node.count
     ]
+
+
+@rule("CumSum", kind="reduce")
+def cumulative_sum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The running sum from the other end: every element is in all later sums."""
+    axis = node.negative(int(node.needs_const(1, "axis").reshape(())))
+    exclusive, reverse = bool(node.attr("exclusive", 0)), bool(node.attr("reverse", 0))
+    return [op.cumsum(m, axis, exclusive, not reverse), None]
+
+
+@rule("Mean", kind="reduce", carry="own")
+def mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+    """``m / n`` to each of n operands; a constant one absorbs its share."""
+    q = op.mul(stabilised(op, node, m, "stabilizer"), 1.0 / node.count)
+    result: list[Expr | None] = []
+    for i in range(node.count):
+        if node.active(i):
+            result.append(unbroadcast(op, q, node.out_shape(), node.shape(i)))
+        else:
+            node.absorb("constant", q, node.input(i), tensor=node.node.inputs[i])
+            result.append(None)
+    return result
+
+
+def _nonlinear(
+    op: Ops, node: Site, m: Expr, axes: tuple[int, ...], gate: Expr, slope: Expr, gates: bool = True
+) -> list[Expr | None]:
+    """A reduction of degree one by its gate ``y_i / x_i``, or by its derivative."""
+    spread = _spread(op, node, m, axes)
+    if node.gradient or not gates:
+        x = node.input(0)
+        node.absorb("nonlinear", m, op.sub(node.output(), _gathered(op, node, op.mul(x, slope), axes)))
+        return [op.mul(spread, slope), None][: node.count]
+    return [op.mul(spread, gate), None][: node.count]
+
+
+def _gathered(op: Ops, node: Site, a: Expr, axes: tuple[int, ...]) -> Expr:
+    total = op.sum(a, axes)
+    return op.reshape(total, node.out_shape())
+
+
+def _kept(node: Site, axes: tuple[int, ...]) -> Shape:
+    return tuple(1 if i - node.rank() in axes else d for i, d in enumerate(node.shape(0)))
+
+
+@rule("ReduceSumSquare", kind="reduce")
+def reduce_sum_square(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m x``: each square passes its own relevance (identity rule)."""
+    x = node.input(0)
+    return _nonlinear(op, node, m, reduced_axes(node), x, op.mul(x, 2.0))
+
+
+@rule("ReduceL1", kind="reduce")
+def reduce_l1(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m sign(x)``."""
+    x = node.input(0)
+    sign = op.where(op.greater(x, 0.0), 1.0, op.where(op.less(x, 0.0), -1.0, 0.0))
+    return _nonlinear(op, node, m, reduced_axes(node), sign, sign)
+
+
+@rule("ReduceL2", kind="reduce")
+def reduce_l2(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m x / |x|``: in proportion to the squares, which is also the derivative."""
+    axes = reduced_axes(node)
+    y = op.reshape(node.output(), _kept(node, axes))
+    per = op.where(op.equal(y, 0.0), 0.0, op.div(node.input(0), op.where(op.equal(y, 0.0), 1.0, y)))
+    return _nonlinear(op, node, m, axes, per, per)
+
+
+@rule("ReduceLogSumExp", kind="reduce")
+def reduce_log_sum_exp(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m softmax(x)``: a Taylor step at x, as for softmax."""
+    axes = reduced_axes(node)
+    weight = op.exp(op.sub(node.input(0), op.reshape(node.output(), _kept(node, axes))))
+    return _nonlinear(op, node, m, axes, weight, weight, gates=False)
+
+
+@rule("ReduceProd", kind="reduce")
+def reduce_product(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The product of the others, divided by their number (uniform rule, AttnLRP, Prop. 3.3)."""
+    axes = reduced_axes(node)
+    sizes = [node.shape(0)[a] for a in axes]
+    x = node.input(0)
+    y = op.reshape(node.output(), _kept(node, axes))
+    # The product of the others is y / x; where x is 0 it is a product without this one.
+    others = op.div(y, x)
+    count = prod(s for s in sizes if isinstance(s, int))
+    return _nonlinear(op, node, m, axes, op.mul(others, 1.0 / count), others)

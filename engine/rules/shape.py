@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ..ops.base import Expr, Ops
 from ..registry import rule
-from ..shapes import Dim
+from ..shapes import Batch, Dim, Shape
 from ..site import Site
 from .common import unbroadcast
 
@@ -105,3 +108,118 @@ def _unslice(
     if node.shape(0) == node.out_shape() and all(s == 1 for s in steps):
         return [m, *[None] * (node.count - 1)]
     return [op.unslice(m, node.shape(0), starts, negative, steps), *[None] * (node.count - 1)]
+
+
+@rule("Pad", kind="move", carry="move")
+def pad_before_11(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """What was padded is cut off again; constants absorb, mirrored elements get theirs back."""
+    pads = node.attr("pads") or node.attr("paddings")
+    return _unpad(op, node, m, list(pads), list(range(node.rank())), node.attr("value", 0.0))
+
+
+@rule("Pad", kind="move", since=11, carry="move")
+def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """What was padded is cut off again; constants absorb, mirrored elements get theirs back."""
+    pads = node.needs_const(1, "pads").reshape(-1).tolist()
+    axes = node.needs_const(3, "axes").reshape(-1).tolist() if node.has(3) else range(node.rank())
+    value = node.needs_const(2, "value").reshape(-1) if node.has(2) else [0.0]
+    return _unpad(op, node, m, pads, [int(a) for a in axes], float(value[0]) if len(value) else 0.0)
+
+
+def _unpad(
+    op: Ops, node: Site, m: Expr, pads: list[int], axes: Sequence[int], value: float
+) -> list[Expr | None]:
+    mode = node.attr("mode", "constant")
+    n = len(axes)
+    shape = list(node.out_shape())
+    whole = m
+    for axis, begin, end in zip(axes, pads[:n], pads[n:], strict=True):
+        at = node.negative(axis)
+        before, after = node.shape(0)[at], shape[at]
+        if not begin and not end:
+            continue
+        size, wide = _length(node, before), _length(node, after)
+        if mode == "constant":
+            if begin < 0 or end < 0:  # a negative pad cuts; its adjoint puts zeros back
+                cut: list[Dim] = list(shape)
+                cut[at] = wide + max(-begin, 0) + max(-end, 0)
+                m = op.unslice(m, tuple(cut), [max(-begin, 0)], [at], [1])
+            m = _part(op, m, at, max(begin, 0), size)
+        else:
+            line: Any = np.arange(size)
+            index = np.pad(line, (begin, end), mode=mode)
+            shape[at] = before
+            m = op.ungather(m, op.const(index), at, tuple(shape), 1)
+        shape[at] = before
+    if mode == "constant" and value:
+        # Where the input is, y - pad(x, 0) is 0; where it is not, it is the value.
+        node.absorb("constant", whole, op.mul(_outside(op, node, axes, pads), value))
+    return [m, *[None] * (node.count - 1)]
+
+
+def _outside(op: Ops, node: Site, axes: Sequence[int], pads: list[int]) -> Expr:
+    """One at padded positions, zero at the input's own."""
+    n, inside = len(axes), op.const(1.0)
+    for axis, begin, end in zip(axes, pads[:n], pads[n:], strict=True):
+        at = node.negative(axis)
+        if begin > 0 or end > 0:
+            size = _length(node, node.out_shape()[at])
+            line = np.ones(size, np.float32)
+            line[: max(begin, 0)] = 0
+            line[size - max(end, 0) :] = 0
+            inside = op.mul(inside, op.const(line.reshape(-1, *[1] * (-at - 1))))
+    return op.sub(1.0, inside)
+
+
+@rule("Tile", kind="move", carry="move")
+def tile(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The sum over the copies."""
+    shape = node.shape(0)
+    split: list[Dim] = []
+    for size, wide in zip(shape, node.out_shape(), strict=True):
+        if size == wide:
+            split += [1, size]
+        elif isinstance(size, Batch) and isinstance(wide, Batch):
+            split += [wide.scale // size.scale, size]
+        else:
+            split += [_length(node, wide) // _length(node, size), size]
+    axes = [2 * i - len(split) for i in range(len(shape)) if split[2 * i] != 1]
+    got = op.sum(op.reshape(m, tuple(split)), axes)
+    return [op.reshape(got, shape), None]
+
+
+@rule("DepthToSpace", kind="move", carry="move")
+def depth_to_space(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Back from blocks of space to channels."""
+    n, c, h, w = node.shape(0)
+    b = int(node.attr("blocksize"))
+    if node.attr("mode", "DCR") == "DCR":
+        inner: Shape = (n, b, b, _length(node, c) // b**2, h, w)
+        perm = [0, 3, 4, 1, 5, 2]
+    else:
+        inner = (n, _length(node, c) // b**2, b, b, h, w)
+        perm = [0, 1, 4, 2, 5, 3]
+    moved = tuple(inner[p] for p in perm)
+    back = op.transpose(op.reshape(m, moved), [perm.index(i) for i in range(6)])
+    return [op.reshape(back, node.shape(0))]
+
+
+@rule("SpaceToDepth", kind="move", carry="move")
+def space_to_depth(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Back from channels to blocks of space."""
+    n, c, h, w = node.shape(0)
+    b = int(node.attr("blocksize"))
+    inner: Shape = (n, c, _length(node, h) // b, b, _length(node, w) // b, b)
+    perm = [0, 3, 5, 1, 2, 4]
+    back = op.transpose(op.reshape(m, tuple(inner[p] for p in perm)), [perm.index(i) for i in range(6)])
+    return [op.reshape(back, node.shape(0))]
+
+
+@rule("Trilu", kind="move", carry="move")
+def trilu(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """The part that was kept."""
+    k = int(node.needs_const(1, "diagonal").reshape(())) if node.has(1) else 0
+    rows, columns = (_length(node, d) for d in node.shape(0)[-2:])
+    ones = np.ones((rows, columns), np.float32)
+    kept = np.triu(ones, k) if node.attr("upper", 1) else np.tril(ones, k)
+    return [op.mul(m, op.const(kept)), None][: node.count]

@@ -397,3 +397,201 @@ case(
     i=np.array([[0, 1], [2, -1]]),
     j=np.array([[1, 1], [1, 1]]),
 )
+
+# -- more linear layers ------------------------------------------------------------------------------
+case("ConvTranspose", "y = ConvTranspose(x, w, b)", x=normal(*IMAGE), w=normal(4, 3, 2, 3), b=normal(3))
+case(
+    "ConvTranspose-strided",
+    "y = ConvTranspose<strides = [2], pads = [1, 2], output_padding = [1], dilations = [2]>(x, w)",
+    x=normal(*SERIES),
+    w=normal(3, 2, 3),
+)
+case(
+    "ConvTranspose-grouped",
+    "y = ConvTranspose<group = 2, strides = [2, 1]>(x, w, b)",
+    x=normal(*IMAGE),
+    w=normal(4, 3, 3, 2),
+    b=normal(6),
+)
+case(
+    "ConvTranspose-same",
+    'y = ConvTranspose<auto_pad = "SAME_UPPER", strides = [2]>(x, w)',
+    x=normal(*SERIES),
+    w=normal(3, 2, 3),
+)
+case("Einsum", 'y = Einsum<equation = "bij,jk->bik">(x, w)', x=normal(*TOKENS), w=normal(4, 3))
+case(
+    "Einsum-product",
+    'y = Einsum<equation = "bij,bkj->bik">(a, b)',
+    inputs={"a": normal(*TOKENS), "b": normal(BATCH, 2, 4)},
+)
+case(
+    "Einsum-three",
+    'y = Einsum<equation = "bij,jk,bk->bi">(a, w, b)',
+    inputs={"a": normal(*TOKENS), "b": normal(BATCH, 3)},
+    w=normal(4, 3),
+)
+case("Einsum-sum", 'y = Einsum<equation = "bij->b">(x)', x=normal(*TOKENS))
+case(
+    "Einsum-ellipsis",
+    'y = Einsum<equation = "...ij,jk->...ki">(x, w)',
+    x=normal(BATCH, 2, 5, 4),
+    w=normal(4, 3),
+)
+
+# -- selection ---------------------------------------------------------------------------------------
+case("Max", "y = Max(a, b, c)", inputs={"a": normal(*TOKENS), "b": normal(BATCH, 1, 4)}, c=normal(4))
+case("Min", "y = Min(a, b)", inputs={"a": normal(*TOKENS), "b": normal(*TOKENS)})
+case("Max-ties", "y = Max(x, x)")
+case("ReduceMax", "y = ReduceMax<keepdims = 0>(x, a)", x=normal(*IMAGE), a=ints(1, 3))
+case("ReduceMin", "y = ReduceMin(x, a)", x=normal(*TOKENS), a=ints(-1))
+case(
+    "ReduceMax-ties",
+    "r = Relu(x) n = Neg(r) y = ReduceMax(n, a)",
+    x=positive(*TOKENS) * np.array([1, -1, 1, -1], "f"),
+    a=ints(1, 2),
+)
+case("ReduceMax-13", "y = ReduceMax<axes = [1]>(x)", x=normal(*TOKENS), opset=13)
+case("GlobalMaxPool", "y = GlobalMaxPool(x)", x=normal(*IMAGE))
+case("TopK", "v, i = TopK<axis = 1>(x, k) y = Exp(v)", x=normal(*TOKENS), k=ints(2))
+case("Mean", "y = Mean(a, b, c)", inputs={"a": normal(*TOKENS), "b": normal(BATCH, 1, 4)}, c=normal(4))
+
+# -- more reductions ---------------------------------------------------------------------------------
+for _name in ("ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceProd"):
+    case(_name, f"y = {_name}(x, a)", x=normal(*TOKENS), a=ints(1), opset=18)
+    case(f"{_name}-all", f"y = {_name}<axes = [1, 2], keepdims = 0>(x)", x=normal(*TOKENS), opset=13)
+case("CumSum", "y = CumSum(x, a)", x=normal(*TOKENS), a=np.array(1))
+case("CumSum-exclusive", "y = CumSum<exclusive = 1, reverse = 1>(x, a)", x=normal(*TOKENS), a=np.array(-1))
+
+# -- more functions ----------------------------------------------------------------------------------
+for _name, _attributes in {
+    "HardSigmoid": "", "HardSwish": "", "Softplus": "", "Selu": "", "Celu": "<alpha = 1.7>", "Mish": "",
+    "ThresholdedRelu": "<alpha = 0.4>", "Cos": "", "Sinh": "", "Asinh": "", "Atan": "",
+}.items():  # fmt: skip
+    case(
+        _name,
+        f"f = {_name}{_attributes}(x) y = Neg(f)",
+        x=np.concatenate([normal(BATCH, 6), np.full((BATCH, 1), 3e-4, "f")], 1),
+    )
+    case(
+        f"{_name}-at-0",
+        f"f = {_name}{_attributes}(x) y = Neg(f)",
+        x=np.zeros((BATCH, 2), np.float32),
+        smooth=False,
+    )
+case("HardSigmoid-far", "f = HardSigmoid<alpha = 0.5, beta = 1.2>(x) y = Neg(f)", x=4 * normal(BATCH, 6))
+case("PRelu", "y = PRelu(x, s)", x=normal(*TOKENS), s=normal(4))
+for _name in ("Round", "Floor", "Ceil", "Sign"):
+    case(_name, f"y = {_name}(x)", x=3 * normal(BATCH, 6))
+
+# -- more moves --------------------------------------------------------------------------------------
+case("Pad", "y = Pad(x, p)", x=normal(*TOKENS), p=ints(0, 1, 2, 0, 0, 3))
+case("Pad-value", "y = Pad(x, p, v, a)", x=normal(*TOKENS), p=ints(1, 2), v=np.float32(3), a=ints(-1))
+case("Pad-negative", "y = Pad(x, p)", x=normal(*TOKENS), p=ints(0, -1, 2, 0, 1, -1))
+case("Pad-reflect", 'y = Pad<mode = "reflect">(x, p)', x=normal(*TOKENS), p=ints(0, 2, 1, 0, 1, 0))
+case("Pad-edge", 'y = Pad<mode = "edge">(x, p)', x=normal(*TOKENS), p=ints(0, 2, 1, 0, 1, 0))
+case("Pad-2", "y = Pad<pads = [0, 1, 0, 0, 0, 2], value = 1.5>(x)", x=normal(*TOKENS), opset=2 + 7)
+case("Tile", "y = Tile(x, r)", x=normal(*TOKENS), r=ints(1, 2, 3))
+case("DepthToSpace", "y = DepthToSpace<blocksize = 2>(x)", x=normal(BATCH, 8, 2, 3))
+case("DepthToSpace-crd", 'y = DepthToSpace<blocksize = 2, mode = "CRD">(x)', x=normal(BATCH, 8, 2, 3))
+case("SpaceToDepth", "y = SpaceToDepth<blocksize = 2>(x)", x=normal(BATCH, 2, 4, 6))
+case("Trilu", "y = Trilu<upper = 0>(x, k)", x=normal(*TOKENS), k=np.array(1))
+case("Compress", "y = Compress<axis = 1>(x, c)", x=normal(*TOKENS), c=np.array([True, False, True]))
+case(
+    "GatherElements",
+    "y = GatherElements<axis = 2>(x, i)",
+    x=normal(1, 3, 4),
+    i=np.array([[[0, -1], [2, 2]]]),
+    fixed=True,
+)
+case(
+    "ScatterElements",
+    "e = Exp(x) u = Slice(e, s, t, a) y = ScatterElements<axis = 2>(x, i, u)",
+    x=normal(1, 2, 4),
+    i=np.array([[[0, 3], [2, 1]]]),
+    s=ints(0),
+    t=ints(2),
+    a=ints(2),
+    fixed=True,
+)
+case(
+    "ScatterElements-add",
+    'u = Slice(x, s, t, a) y = ScatterElements<axis = 2, reduction = "add">(x, i, u)',
+    x=normal(1, 2, 4),
+    i=np.array([[[0, 0], [2, 1]]]),
+    s=ints(0),
+    t=ints(2),
+    a=ints(2),
+    fixed=True,
+)
+case(
+    "ScatterElements-constant",
+    "y = ScatterElements<axis = 1>(x, i, u)",
+    x=normal(1, 4),
+    i=np.array([[0, 2]]),
+    u=normal(1, 2),
+    fixed=True,
+)
+case(
+    "Scatter",
+    "e = Exp(x) y = Scatter<axis = 1>(x, i, e)",
+    x=normal(1, 3),
+    i=np.array([[2, 0, 1]]),
+    opset=9,
+    fixed=True,
+)
+case(
+    "ReverseSequence",
+    "y = ReverseSequence<batch_axis = 0, time_axis = 1>(x, n)",
+    x=normal(1, 5, 4),
+    n=ints(3),
+    fixed=True,
+)
+case(
+    "ReverseSequence-time-first",
+    "t = Transpose<perm = [1, 0, 2]>(x) y = ReverseSequence(t, n)",
+    x=normal(1, 5, 4),
+    n=ints(4),
+    fixed=True,
+)
+case(
+    "Resize-nearest",
+    'y = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">(x, , s)',
+    x=normal(*IMAGE),
+    s=np.array([1, 1, 2, 3], np.float32),
+)
+case(
+    "Resize-linear",
+    'y = Resize<mode = "linear">(x, , , z)',
+    x=normal(1, 4, 6, 5),
+    z=ints(1, 4, 3, 8),
+    fixed=True,
+)
+case(
+    "Resize-cubic",
+    'y = Resize<mode = "cubic", coordinate_transformation_mode = "align_corners">(x, , s)',
+    x=normal(*IMAGE),
+    s=np.array([1, 1, 1.5, 2], np.float32),
+)
+case(
+    "Upsample",
+    'y = Upsample<mode = "nearest">(x, s)',
+    x=normal(*IMAGE),
+    s=np.array([1, 1, 2, 2], np.float32),
+    opset=9,
+)
+
+# -- Fourier -----------------------------------------------------------------------------------------
+case("DFT", "y = DFT<onesided = 1>(x, , a)", x=normal(BATCH, 8, 1), a=np.array(1))
+case("DFT-complex", "y = DFT(x, n, a)", x=normal(BATCH, 6, 3, 2), n=np.array(8), a=np.array(1))
+case("DFT-inverse", "y = DFT<inverse = 1>(x, n, a)", x=normal(BATCH, 6, 2), n=np.array(4), a=np.array(1))
+case("DFT-17", "y = DFT<axis = 2, onesided = 1>(x)", x=normal(BATCH, 2, 7, 1), opset=17)
+case("STFT", "y = STFT(x, h, w)", x=normal(BATCH, 20, 1), h=np.array(3), w=positive(8), opset=17)
+case(
+    "STFT-whole",
+    "y = STFT<onesided = 0>(x, h, , n)",
+    x=normal(BATCH, 20),
+    h=np.array(4),
+    n=np.array(6),
+    opset=17,
+)
