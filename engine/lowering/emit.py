@@ -23,7 +23,7 @@ class Emit:
 
     Attributes
     ----------
-    nodes, initialisers : list
+    nodes, initialisers, sparse : list
     """
 
     def __init__(self, work: Workspace, node: onnx.NodeProto) -> None:
@@ -32,6 +32,7 @@ class Emit:
         self.opset = work.version()
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
+        self.sparse: list[onnx.SparseTensorProto] = []
         self._constants: dict[tuple[Any, ...], str] = {}
 
     # -- values -----------------------------------------------------------------------------------
@@ -154,5 +155,3 @@ class Emit:
         if list(perm) == sorted(perm):
             return x
         return self.op("Transpose", x, what=what, perm=list(perm))
-
-
