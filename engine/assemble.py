@@ -81,9 +81,11 @@ def assemble(
     several = parts[0].several
     dtype = trace.ops.dtype
 
-    def whole(arrays: list[Array]) -> Array:
-        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+    def whole(arrays: list[Array], axis: int = 0) -> Array:
+        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1 + axis)
         return joined if several else joined[0]
+
+    axes = inputs.axes(parts[0].feed)
 
     relevance, multiplier, unassigned, reached = {}, {}, {}, {}
     for name in inputs:
@@ -97,16 +99,16 @@ def assemble(
                 if m is not None or r is not None
                 else (np.zeros(k, dtype), None)
             )
-        if len(parts) > 1 and not inputs.by_name[name].has_rows:
+        axis = axes[name]
+        if len(parts) > 1 and axis is None:
             # One array for all rows: its relevance is that of all of them together.
-            relevance[name], multiplier[name] = (
-                whole([np.sum([x for x, _ in rs], axis=0)]),
-                whole([np.sum(ms, axis=0)]),
-            )
+            relevance[name] = whole([np.sum([x for x, _ in rs], axis=0)])
+            multiplier[name] = whole([np.sum(ms, axis=0)])
         else:
-            relevance[name], multiplier[name] = whole([x for x, _ in rs]), whole(ms)
+            relevance[name] = whole([x for x, _ in rs], axis or 0)
+            multiplier[name] = whole(ms, axis or 0)
         if rs[0][1] is not None:
-            unassigned[name] = whole([r for _, r in rs if r is not None])
+            unassigned[name] = whole([r for _, r in rs if r is not None], axis or 0)
         reached[name] = whole(
             [per_sample(probe, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
         )

@@ -18,10 +18,10 @@ from .composite import Composite
 from .composite import composite as find_composite
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
-from .graph import from_model
+from .graph import Graph, from_model
 from .model import load
 from .plan import Plan
-from .probe import Probe, probe
+from .probe import Probe, SamplesMix, probe
 from .steps import step
 from .targets import explained_tensor, seed_for
 from .walk import Trace, trace
@@ -184,13 +184,13 @@ class Explainer:
         return dict(zip(self._outputs, made, strict=True))
 
     def _prepare(self, feed: Mapping[str, Array]) -> _Prepared:
-        key = self.inputs.signature(self.inputs.example(feed))
-        if key in self._prepared:
-            return self._prepared[key]
-        example = self.inputs.example(feed)
+        for rows in (False, True):
+            ready = self._prepared.get(self.inputs.signature(feed, rows=rows))
+            if ready is not None:
+                return ready
         # A graph of its own: the passes mark its nodes by what this shape of input showed.
         graph = from_model(self._proto)
-        found = probe(self._proto, graph, example, where=self._where)
+        found, notes = self._probe(graph, feed)
         step("preparing the relevance rules")
         graph = canonical(graph, found)
         target, note = explained_tensor(graph, self.output)
@@ -198,11 +198,33 @@ class Explainer:
         plan = Plan(
             self._proto, found, recorded, where=self._where, providers=self._providers, threads=self._threads
         )
-        ready = _Prepared(found, plan, recorded, (note,) if note else ())
+        ready = _Prepared(found, plan, recorded, (*notes, *([note] if note else [])))
         step("checking the instrumented model")
         self._check_parity(ready, self.inputs.pieces(found, dict(feed))[0][1])
-        self._prepared[key] = ready
+        self._prepared[self.inputs.signature(feed, rows=found.mode in ("fixed", "joint"))] = ready
         return ready
+
+    def _probe(self, graph: Graph, feed: Mapping[str, Array]) -> tuple[Probe, tuple[str, ...]]:
+        """What onnxruntime tells of this shape of input, and what to say of it."""
+        rows, axes = self.inputs.rows(feed), self.inputs.axes(feed)
+        declared_open = any(i.open for i in self.inputs.by_name.values())
+        if not declared_open:
+            # A file fixed at one row is fed row by row.
+            some = self.inputs.take(feed, 0, 1) if any(a is not None for a in axes.values()) else dict(feed)
+            return probe(self._proto, graph, some, axes, where=self._where, mode="fixed"), ()
+        if all(a is None for a in axes.values()):
+            found = probe(self._proto, graph, feed, axes, where=self._where, mode="joint")
+            return found, ("the inputs have different lengths; they are explained together as one sample",)
+        try:
+            return probe(
+                self._proto, graph, self.inputs.take(feed, 0, min(rows, 64)), axes, where=self._where
+            ), ()
+        except SamplesMix:
+            if any(n.op_type.startswith("DynamicQuantize") for n in graph.nodes):
+                found = probe(self._proto, graph, feed, axes, where=self._where, mode="single")
+                return found, ("samples in one batch share a quantisation scale; each is explained alone",)
+            found = probe(self._proto, graph, feed, axes, where=self._where, mode="joint")
+            return found, ("what the model says of one row depends on the others; explained as one sample",)
 
     def _check_parity(self, ready: _Prepared, feed: Mapping[str, Array]) -> None:
         """The instrumented forward must give what the file gives, or nothing is explained."""

@@ -38,13 +38,8 @@ class Input:
 
     @property
     def open(self) -> bool:
-        """Whether any number of rows is taken."""
+        """Whether the first axis takes any number of rows."""
         return bool(self.shape) and not isinstance(self.shape[0], int)
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether the first axis counts rows: open, or fixed at one and fed row by row."""
-        return bool(self.shape) and (self.open or self.shape[0] == 1)
 
     def array(self, value: Any, where: str) -> Array:
         """The value as this input's type, checked.
@@ -115,24 +110,57 @@ class Inputs:
         problems += [f"no input {n!r}" for n in x if n not in self.by_name]
         if problems:
             raise InputError(f"{self.where}: {'; '.join(problems)}; its inputs are {names}")
-        feed = {name: known.array(x[name], self.where) for name, known in self.by_name.items()}
-        rows = {name: len(a) for name, a in feed.items() if self.by_name[name].open}
-        if len(set(rows.values())) > 1:
-            counts = ", ".join(f"{n}: {k}" for n, k in rows.items())
-            raise InputError(f"{self.where}: the inputs have different numbers of rows ({counts})")
-        return feed
+        return {name: known.array(x[name], self.where) for name, known in self.by_name.items()}
 
-    def signature(self, feed: Mapping[str, Array]) -> tuple[Any, ...]:
-        """What the shapes inside the model depend on: the inputs' shapes without their open rows."""
-        return tuple((n, a.shape[1:] if self.by_name[n].open else a.shape) for n, a in feed.items())
+    def axes(self, feed: Mapping[str, Array]) -> dict[str, int | None]:
+        """The axis of each input along which its rows lie; None where it is the same for all rows.
 
-    def example(self, feed: Mapping[str, Array]) -> dict[str, Array]:
-        """Enough of a feed to probe the model with."""
-        out = {}
-        for name, a in feed.items():
-            known = self.by_name[name]
-            out[name] = a[:64] if known.open else a[:1] if known.has_rows else a
-        return out
+        Rows lie along the first axis where the file leaves it open, or along an axis of the same name (a
+        recurrent state is often [layers, batch, units]). Inputs of different lengths are no rows of one
+        batch: then there are none. A file fixed at one row is fed row by row.
+        """
+        known = self.by_name.values()
+        if not any(i.open for i in known):
+            return {i.name: 0 if i.shape and i.shape[0] == 1 else None for i in known}
+        if len({len(feed[i.name]) for i in known if i.open}) > 1:
+            return dict.fromkeys(self.by_name)
+        names = {i.shape[0] for i in known if i.open and i.shape[0]}
+        return {
+            i.name: 0 if i.open else next((k for k, d in enumerate(i.shape) if d in names), None)
+            for i in known
+        }
+
+    def signature(self, feed: Mapping[str, Array], *, rows: bool) -> tuple[Any, ...]:
+        """What the shapes inside the model depend on; with or without the number of rows."""
+        axes = self.axes(feed)
+        return tuple(
+            (n, a.shape if rows or axes[n] is None else (*a.shape[: axes[n]], *a.shape[(axes[n] or 0) + 1 :]))
+            for n, a in feed.items()
+        )
+
+    def rows(self, feed: Mapping[str, Array]) -> int:
+        """How many rows a feed has.
+
+        Raises
+        ------
+        InputError
+            Its inputs have different numbers of them.
+        """
+        counts = {n: feed[n].shape[axis] for n, axis in self.axes(feed).items() if axis is not None}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{n}: {k}" for n, k in counts.items())
+            raise InputError(f"{self.where}: the inputs have different numbers of rows ({listed})")
+        return next(iter(counts.values()), 1)
+
+    def take(self, feed: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
+        """Some of a feed's rows."""
+        axes = self.axes(feed)
+        return {
+            n: a
+            if (axis := axes[n]) is None
+            else np.ascontiguousarray(np.take(a, range(start, stop), axis=axis))
+            for n, a in feed.items()
+        }
 
     def pieces(self, probe: Probe, feed: dict[str, Array]) -> list[tuple[slice, dict[str, Array]]]:
         """Micro-batches, and which samples each one has.
@@ -142,31 +170,35 @@ class Inputs:
         InputError
             The rows do not make whole samples, or whole batches where the file fixes the batch size.
         """
-        rows = max((len(a) for n, a in feed.items() if self.by_name[n].has_rows), default=1)
-        if probe.fixed:
-            size = probe.batch * probe.rows
-            if rows % size:
-                raise InputError(f"{self.where} takes {size} rows at a time; {rows} were given")
-        else:
+        rows = self.rows(feed)
+        if probe.mode == "joint":
+            return [(slice(0, 1), feed)]
+        if probe.mode == "open":
             if rows % probe.rows:
                 raise InputError(f"{self.where} makes one sample of {probe.rows} rows; {rows} were given")
             # Rows of one sample need not be neighbours: then everything goes at once.
             size = MICRO_BATCH if probe.rows == 1 and self._rows_come_first(probe, feed) else rows
+        elif not any(axis is not None for axis in self.axes(feed).values()):
+            return [(slice(0, probe.batch), feed)]
+        else:
+            size = 1 if probe.mode == "single" else probe.batch * probe.rows
+            if rows % size:
+                raise InputError(f"{self.where} takes {size} rows at a time; {rows} were given")
         if rows == size:
             return [(slice(0, rows // probe.rows), feed)]
-        pieces = []
-        for start in range(0, rows, size):
-            stop = min(start + size, rows)
-            piece = {n: a[start:stop] if self.by_name[n].has_rows else a for n, a in feed.items()}
-            pieces.append((slice(start // probe.rows, stop // probe.rows), piece))
-        return pieces
+        cuts = [(start, min(start + size, rows)) for start in range(0, rows, size)]
+        return [(slice(a // probe.rows, b // probe.rows), self.take(feed, a, b)) for a, b in cuts]
 
-    @staticmethod
-    def _rows_come_first(probe: Probe, feed: Mapping[str, Array]) -> bool:
-        """Whether what comes out for several micro-batches can be joined along the first axis."""
-        ends = [*feed, *probe.outputs]
-        layouts = [(probe.layouts.get(n), len(probe.shapes[n])) for n in ends if n in probe.shapes]
-        return all(layout is None or (layout.axis == -rank and layout.outer == 1) for layout, rank in layouts)
+    def _rows_come_first(self, probe: Probe, feed: Mapping[str, Array]) -> bool:
+        """Whether what comes out for several micro-batches can be joined again along one axis."""
+        axes: dict[str, int | None] = {**self.axes(feed), **dict.fromkeys(probe.outputs, 0)}
+        for name, axis in axes.items():
+            layout = probe.layouts.get(name)
+            if layout is None or axis is None:
+                continue
+            if layout.axis != axis - len(probe.shapes[name]) or layout.outer != 1:
+                return False
+        return True
 
 
 def of_samples(target: Any, at: slice, samples: int) -> Any:

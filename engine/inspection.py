@@ -15,9 +15,10 @@ from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import ModelError
 from .explainer import default_output
+from .feed import Inputs
 from .graph import from_model
 from .model import load
-from .probe import Probe, probe
+from .probe import Probe, SamplesMix, probe
 from .shapes import text
 from .targets import explained_tensor
 from .walk import active_nodes
@@ -149,7 +150,7 @@ def inspect(
     where = str(model)
     graph = from_model(loaded.proto)
     session = runtime.session(loaded.proto, where=where)
-    inputs = {i.name: (runtime.numpy_dtype(i.type), tuple(i.shape)) for i in session.get_inputs()}
+    inputs = Inputs(session, where)
     outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
     found = _probe(loaded.proto, graph, inputs, example, loaded.contract, where)
     chosen = default_output(outputs, output or (loaded.contract.output if loaded.contract else None), where)
@@ -177,7 +178,10 @@ def inspect(
         sha256=loaded.sha256,
         producer=f"{loaded.proto.producer_name} {loaded.proto.producer_version}".strip(),
         opsets=opsets,
-        inputs=tuple(TensorInfo(n, str(d or "?"), text(found.shapes[n])) for n, (d, _) in inputs.items()),
+        inputs=tuple(
+            TensorInfo(i.name, str(i.dtype or "?"), text(found.shapes[i.name]))
+            for i in inputs.by_name.values()
+        ),
         outputs=tuple(
             TensorInfo(n, str(d or "?"), text(found.shapes[n]) if n in found.shapes else "?")
             for n, d in outputs.items()
@@ -193,18 +197,18 @@ def inspect(
 def _probe(
     proto: Any,
     graph: Any,
-    inputs: dict[str, tuple[np.dtype[Any] | None, tuple[Any, ...]]],
+    inputs: Inputs,
     example: dict[str, Array] | None,
     contract: InputContract | None,
     where: str,
 ) -> Probe:
     if example is not None:
-        return probe(proto, graph, example, where=where)
-    open_lengths = any(not isinstance(d, int) for _, s in inputs.values() for d in s[1:])
+        return _open_or_joint(proto, graph, example, inputs, where)
+    open_lengths = any(not isinstance(d, int) for i in inputs.by_name.values() for d in i.shape[1:])
     problem: ModelError | None = None
     for length in _LENGTHS if open_lengths else _LENGTHS[:1]:
         made = {}
-        for name, (dtype, shape) in inputs.items():
+        for name, dtype, shape in ((i.name, i.dtype, i.shape) for i in inputs.by_name.values()):
             if dtype is None:
                 raise ModelError(f"{where}: input {name!r} is not a numeric tensor")
             if contract is not None and name == contract.input:
@@ -215,11 +219,21 @@ def _probe(
                 )
             made[name] = _made_up(dims, dtype)
         try:
-            return probe(proto, graph, made, where=where)
+            return _open_or_joint(proto, graph, made, inputs, where)
         except ModelError as e:
             problem = problem or e
     assert problem is not None
     raise problem
+
+
+def _open_or_joint(proto: Any, graph: Any, example: dict[str, Array], inputs: Inputs, where: str) -> Probe:
+    axes = inputs.axes(example)
+    if not any(i.open for i in inputs.by_name.values()):
+        return probe(proto, graph, example, axes, where=where, mode="fixed")
+    try:
+        return probe(proto, graph, example, axes, where=where)
+    except SamplesMix:
+        return probe(proto, graph, example, axes, where=where, mode="joint")
 
 
 def _made_up(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

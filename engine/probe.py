@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 
 from . import runtime
-from .errors import InputError, ModelError
+from .errors import ModelError
 from .graph import Graph
 from .shapes import Batch, Layout, Shape
 from .steps import step
@@ -26,6 +26,9 @@ Array = np.ndarray[Any, Any]
 
 # Rows fed per sample, tried in this order: ICLabel folds four copies of a component into one.
 _ROWS_PER_SAMPLE = (1, 2, 3, 4, 6, 8)
+
+
+Mode = Literal["open", "fixed", "single", "joint"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,12 @@ class Probe:
     outputs : tuple of str
     rows : int
         Rows of the inputs that make one sample.
-    fixed : bool
-        Whether the file takes one batch size only (then shapes have no batch in them).
+    mode : {"open", "fixed", "single", "joint"}
+        open: any number of samples at once. fixed: the file says how many. single: one at a time, because
+        samples in one batch share a quantisation scale. joint: all rows are one sample, because what the
+        model says of one depends on the others.
     batch : int
-        Samples in one run where the batch size is fixed.
+        Samples in one run where the mode is not open; shapes then have no batch in them.
     """
 
     shapes: dict[str, Shape]
@@ -59,7 +64,7 @@ class Probe:
     varying: frozenset[str]
     outputs: tuple[str, ...]
     rows: int
-    fixed: bool
+    mode: Mode
     batch: int
 
     def add_constant(self, name: str, array: Array) -> None:
@@ -67,12 +72,19 @@ class Probe:
         self.constants[name], self.shapes[name], self.dtypes[name] = array, array.shape, array.dtype
 
 
-def batched(declared: Sequence[Any]) -> bool:
-    """Whether a declared input shape leaves its first dimension open."""
-    return bool(declared) and not isinstance(declared[0], int)
+class SamplesMix(Exception):  # noqa: N818 (not an error: an answer)
+    """What the model says of one row depends on the others."""
 
 
-def probe(proto: onnx.ModelProto, graph: Graph, example: Mapping[str, Array], *, where: str) -> Probe:
+def probe(
+    proto: onnx.ModelProto,
+    graph: Graph,
+    example: Mapping[str, Array],
+    axes: Mapping[str, int | None],
+    *,
+    where: str,
+    mode: Mode = "open",
+) -> Probe:
     """Run the model and find its shapes, constants and sample layouts.
 
     Parameters
@@ -81,52 +93,65 @@ def probe(proto: onnx.ModelProto, graph: Graph, example: Mapping[str, Array], *,
     graph : Graph
         Of that model.
     example : dict of str to ndarray
-        At least one sample for every input, in the shape that will be explained.
+        At least one row for every input; all rows in the modes fixed and joint.
+    axes : dict of str to (int or None)
+        The axis of each input along which its rows lie.
     where : str
         The file, for messages.
+    mode : {"open", "fixed", "single", "joint"}
 
     Raises
     ------
     ModelError
         onnxruntime cannot load or run the model.
+    SamplesMix
+        In mode open: rows are not independent.
     """
     step("running the model on a first window")
-    return _Prober(proto, graph, example, where).run()
+    prober = _Prober(proto, graph, example, axes, where)
+    if mode == "open" and any(a is not None for a in axes.values()):
+        return prober.open()
+    return prober.closed("fixed" if mode == "open" else mode)
 
 
 class _Prober:
     def __init__(
-        self, proto: onnx.ModelProto, graph: Graph, example: Mapping[str, Array], where: str
+        self,
+        proto: onnx.ModelProto,
+        graph: Graph,
+        example: Mapping[str, Array],
+        axes: Mapping[str, int | None],
+        where: str,
     ) -> None:
         self.graph, self.where = graph, where
         self.session = _open_all(proto, graph, where)
         self.fetch = [o.name for o in self.session.get_outputs()]
-        declared = {i.name: i.shape for i in self.session.get_inputs()}
-        self.open = [n for n in graph.inputs if batched(declared[n]) and example[n].ndim]
         self.example = example
+        self.axes = {n: a for n, a in axes.items() if a is not None}
 
     def feed(self, rows: int) -> dict[str, Array]:
-        """Rows like the example's first one, no two alike."""
+        """Rows like the example's first ones, no two alike."""
         rng = np.random.default_rng(0)
         made = {}
         for name in self.graph.inputs:
             x = self.example[name]
-            if name not in self.open:
-                made[name] = x
-                continue
-            x = np.concatenate([x] * (-(-rows // len(x))))[:rows]
-            if x.dtype.kind == "f":
-                spread = float(np.std(x[:1], dtype=np.float64)) or 1.0
-                x = (x + 0.1 * spread * rng.standard_normal(x.shape)).astype(x.dtype)
+            axis = self.axes.get(name)
+            if axis is not None:
+                x = np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
+                if x.dtype.kind == "f":
+                    spread = float(np.std(x, dtype=np.float64)) or 1.0
+                    x = (x + 0.1 * spread * rng.standard_normal(x.shape)).astype(x.dtype)
             made[name] = x
         return made
 
-    def change(self, feed: Mapping[str, Array], rows: Sequence[int]) -> dict[str, Array]:
+    def change(
+        self, feed: Mapping[str, Array], rows: Sequence[int], axes: Mapping[str, int]
+    ) -> dict[str, Array]:
         """The same feed with these rows changed in every input that has rows."""
         rng = np.random.default_rng(1)
         changed = dict(feed)
-        for name in self.names_with_rows(feed):
-            x = feed[name].copy()
+        for name, axis in axes.items():
+            x = np.moveaxis(feed[name].copy(), axis, 0)
             for row in rows:
                 if x.dtype.kind == "f":
                     spread = float(np.std(x[row], dtype=np.float64)) or 1.0
@@ -135,76 +160,72 @@ class _Prober:
                     x[row] = np.roll(x[row], 1)
                 elif x.dtype.kind == "b":
                     x[row] = ~x[row]
-            changed[name] = x
+            changed[name] = np.ascontiguousarray(np.moveaxis(x, 0, axis))
         return changed
-
-    def names_with_rows(self, feed: Mapping[str, Array]) -> list[str]:
-        if self.open:
-            return self.open
-        rows = max((len(x) for x in feed.values() if x.ndim), default=1)
-        return [n for n, x in feed.items() if x.ndim and len(x) == rows]
 
     def values(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         made = runtime.run(self.session, self.fetch, feed, where=self.where)
         known = {n: v for n, v in zip(self.fetch, made, strict=True) if isinstance(v, np.ndarray)}
         return {**known, **feed}
 
-    def run(self) -> Probe:
-        if not self.open:
-            return self._fixed()
+    def open(self) -> Probe:
         problem: ModelError | None = None
         for rows in _ROWS_PER_SAMPLE:
             try:
                 two = self.values(self.feed(2 * rows))
-                three_feed = self.feed(3 * rows)
-                three = self.values(three_feed)
+                feed = self.feed(3 * rows)
+                three = self.values(feed)
             except ModelError as e:
                 problem = problem or e
                 continue
-            return self._describe(two, three, three_feed, rows)
+            if any(two[n].ndim != three[n].ndim for n in two):
+                raise SamplesMix
+            changed = self.values(
+                self.change(feed, self._rows_of_sample(feed, three, 3, 3 * rows, self.axes), self.axes)
+            )
+            layouts = _layouts(three, changed, 3, sample=1)
+            if layouts is None:
+                raise SamplesMix
+            return self._probe(two, three, layouts, rows, mode="open", batch=0)
         # It may run at its own batch size only, whatever it declares.
         try:
-            return self._fixed()
+            return self.closed("fixed")
         except ModelError:
             assert problem is not None
             raise problem from None
 
-    def _fixed(self) -> Probe:
+    def closed(self, mode: Mode) -> Probe:
+        """At the example's own number of rows."""
         feed = {n: self.example[n] for n in self.graph.inputs}
+        if mode == "single":
+            feed = {
+                n: x if n not in self.axes else np.take(x, [0], axis=self.axes[n]) for n, x in feed.items()
+            }
         values = self.values(feed)
+        if mode != "fixed":
+            return self._probe(values, values, {}, 1, mode=mode, batch=1)
+        # A file that fixes its batch: how many samples that is shows at the outputs.
+        rows = max((len(x) for x in feed.values() if x.ndim), default=1)
+        axes = {n: 0 for n, x in feed.items() if x.ndim and len(x) == rows}
         lead = next((values[o].shape[0] for o in self.graph.outputs if o in values and values[o].ndim), 1)
-        rows = max((len(feed[n]) for n in self.names_with_rows(feed)), default=1)
         batch = lead if lead and rows % lead == 0 else 1
-        layouts: dict[str, Layout] = {}
+        layouts: dict[str, Layout] | None = {}
         if batch > 1:
-            changed = self.values(self.change(feed, self._rows_of_sample(feed, values, batch)))
-            found = _layouts(values, changed, batch, sample=1)
-            if found is None:
-                batch = 1
-            else:
-                layouts = found
-        return self._probe(values, values, layouts, rows // batch, fixed=True, batch=batch)
+            own = self._rows_of_sample(feed, values, batch, rows, axes)
+            layouts = _layouts(values, self.values(self.change(feed, own, axes)), batch, sample=1)
+            if layouts is None:
+                batch, layouts = 1, {}
+        return self._probe(values, values, layouts or {}, rows // batch, mode="fixed", batch=batch)
 
-    def _describe(
-        self, two: dict[str, Array], three: dict[str, Array], feed: dict[str, Array], rows: int
-    ) -> Probe:
-        changed = self.values(self.change(feed, self._rows_of_sample(feed, three, 3)))
-        layouts = _layouts(three, changed, 3, sample=1)
-        if layouts is None:
-            raise InputError(
-                f"{self.where}: what it says of one sample depends on the other samples in the batch; "
-                "give one sample at a time"
-            )
-        return self._probe(two, three, layouts, rows, fixed=False, batch=0)
-
-    def _rows_of_sample(self, feed: dict[str, Array], values: dict[str, Array], batch: int) -> list[int]:
+    def _rows_of_sample(
+        self, feed: dict[str, Array], values: dict[str, Array], batch: int, rows: int, axes: Mapping[str, int]
+    ) -> list[int]:
         """Input rows on which the second row of the outputs depends."""
-        rows = max((len(feed[n]) for n in self.names_with_rows(feed)), default=batch)
         if rows == batch:
             return [1]
         found = []
         for row in range(rows):
-            other = self.values(self.change(feed, [row]))
+            other = self.values(self.change(feed, [row], axes))
             if any(
                 values[o].ndim
                 and len(values[o]) == batch
@@ -221,7 +242,7 @@ class _Prober:
         layouts: dict[str, Layout],
         rows: int,
         *,
-        fixed: bool,
+        mode: Mode,
         batch: int,
     ) -> Probe:
         varying = self.graph.depends_on_input()
@@ -229,8 +250,6 @@ class _Prober:
         constants = dict(self.graph.constants)
         for name, a in two.items():
             b = three[name]
-            if a.ndim != b.ndim:
-                raise ModelError(f"{self.where}: the rank of {name!r} changes with the batch")
             shapes[name] = tuple(
                 m if m == n else Batch(n - m, m - 2 * (n - m)) for m, n in zip(a.shape, b.shape, strict=True)
             )
@@ -252,7 +271,7 @@ class _Prober:
             frozenset(varying),
             tuple(self.graph.outputs),
             rows,
-            fixed,
+            mode,
             batch,
         )
 

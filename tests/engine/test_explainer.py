@@ -211,10 +211,33 @@ def test_an_operator_without_a_rule_is_named(tmp_path):
     assert found.coverage == pytest.approx(2 / 3)
 
 
-def test_samples_that_mix_are_refused(tmp_path):
+def test_samples_that_mix_are_explained_as_one(tmp_path):
     case = Case("mixed", "m = ReduceMean(x, a) y = Sub(x, m)", {"x": X}, {"a": ints(0)})
-    with pytest.raises(ox.InputError, match="other samples in the batch"):
-        ox.Explainer(case.save(tmp_path))(X)
+    explain = ox.Explainer(case.save(tmp_path))
+    seed = normal(7, 4)
+    a = explain(X, target=seed)
+    assert "depends on the others" in a.notes[0]
+    assert a.explained.shape == (1,)
+    np.testing.assert_allclose(a.multiplier["x"], seed - seed.mean(0), rtol=1e-4, atol=1e-6)
+    assert (a.closure() < 1e-5).all()
+    np.testing.assert_allclose(
+        explain(X[:3], target=seed[:3]).multiplier["x"], seed[:3] - seed[:3].mean(0), atol=1e-5
+    )
+
+
+def test_a_state_with_its_batch_in_the_middle(tmp_path):
+    body = "s = Transpose<perm = [1, 0, 2]>(h) f = Flatten(s) y = Add(x, f)"
+    case = Case("state", body, {"x": normal(6, 4), "h": normal(2, 6, 2)})
+    model = case.model()
+    for value, dims in zip(model.graph.input, (["batch", 4], [2, "batch", 2]), strict=True):
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, 1, dims))
+    onnx.save(model, tmp_path / "state.onnx")
+    a = ox.Explainer(tmp_path / "state.onnx")(case.inputs, target=3)
+    want = np.zeros((2, 6, 2), np.float32)
+    want[1, :, 1] = case.inputs["h"][1, :, 1]
+    np.testing.assert_allclose(a.relevance["h"], want, rtol=1e-6)
+    assert a.explained.shape == (6,)
+    assert (a.closure() < 1e-6).all()
 
 
 def test_a_second_call_with_another_batch_size(linear):
