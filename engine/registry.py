@@ -45,6 +45,7 @@ _MODULES = (
     "linear",
     "normalization",
     "pooling",
+    "quantized",
     "reduction",
     "selection",
     "shape",

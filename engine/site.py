@@ -34,7 +34,7 @@ class Message:
     r: Expr | None = None
 
 
-Absorb = Callable[[str, str, Expr, "Expr | None"], None]
+Absorb = Callable[[str, str, Expr, "Expr | None", "str | None"], None]
 Convert = Callable[["Expr | None", Expr], Expr]
 
 
@@ -56,11 +56,13 @@ class Site:
         absorb: Absorb,
         converted: Convert,
         position: str = "",
+        as_relevance: bool = False,
     ) -> None:
         self.node, self._op, self._probe, self.composite = node, op, probe, composite
         self._active, self._blocked, self._absorb = active, blocked, absorb
         self.remainder: Expr | None = None
         self._converted, self._position = converted, position
+        self._as_relevance = as_relevance
 
     # -- operands -------------------------------------------------------------------------------
 
@@ -84,6 +86,11 @@ class Site:
     def output(self, i: int = 0) -> Expr:
         """The activation of output i."""
         return self._tensor(self.node.outputs[i])
+
+    def activation(self) -> Expr:
+        """The first output as a number, where it is an integer that stands for one."""
+        y = self.output()
+        return self._op.as_float(y) if self._probe.dtypes[self.node.outputs[0]].kind in "iu" else y
 
     def _tensor(self, name: str) -> Expr:
         constant = self._probe.constants.get(name)
@@ -163,20 +170,35 @@ class Site:
         """Whether the true derivative is asked for."""
         return self.composite.is_gradient
 
+    def carried(self, m: Expr) -> Expr:
+        """The relevance of output 0: ``m y``, or m itself where a message r is being moved."""
+        return m if self._as_relevance else self._op.mul(m, self.activation())
+
     # -- the ledger -------------------------------------------------------------------------------
 
-    def absorb(self, kind: str, m: Expr, by: Expr | None = None, *, tensor: str | None = None) -> None:
+    def absorb(
+        self,
+        kind: str,
+        m: Expr,
+        by: Expr | None = None,
+        *,
+        tensor: str | None = None,
+        operand: int | None = None,
+    ) -> None:
         """Put what stays here into the ledger: the sum of ``m * by`` for each sample.
 
         Parameters
         ----------
         kind : str
-            bias, constant, softmax, origin, stabilizer, nonlinear, product, normalisation, winner.
+            bias, constant, softmax, origin, stabilizer, nonlinear, product, normalisation, winner, rounding.
         m : Expr
             Backward value laid out like output 0, [K, *shape].
         by : Expr, optional
             What m is multiplied with; None where m is relevance already.
         tensor : str, optional
             Where it stayed; the node's first output by default.
+        operand : int, optional
+            m is laid out like this operand instead.
         """
-        self._absorb(kind, tensor or self.node.outputs[0], m, by)
+        layout_of = None if operand is None else self.node.inputs[operand]
+        self._absorb(kind, tensor or self.node.outputs[0], m, by, layout_of)

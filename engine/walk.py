@@ -20,8 +20,11 @@ from .graph import Graph, Node
 from .ops.base import Expr, Ops
 from .ops.numpy import run as fold
 from .probe import Probe
+from .quantised import quantised_values
+from .rules.common import unbroadcast
 from .shapes import Layout, Shape
 from .site import Message, Site
+from .tokens import numeric_values, token_values
 
 # In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
 # keeps a zero activation from dividing.
@@ -63,8 +66,11 @@ class Trace:
 
 
 def carries(graph: Graph, probe: Probe) -> set[str]:
-    """Values that relevance can be on: floating, and depending on what is in an input."""
-    return {v for v in probe.varying if v in probe.dtypes and probe.dtypes[v].kind == "f"}
+    """Values that relevance can be on: floating, or tokens on their way to an embedding."""
+    floating = {v for v in probe.varying if v in probe.dtypes and probe.dtypes[v].kind == "f"}
+    # A scale found from the input is a constant of the numbers it scales.
+    scales = {v for n in graph.nodes if n.op_type == "DynamicQuantizeLinear" for v in n.outputs[1:]}
+    return (floating | token_values(graph, probe) | quantised_values(graph, probe)) - scales
 
 
 def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node, int]]:
@@ -81,7 +87,12 @@ def active_nodes(
     graph: Graph, probe: Probe, composite: Composite, target: str, sources: Iterable[str]
 ) -> tuple[list[Node], set[str]]:
     """Nodes and values on the active path, from inputs to target."""
-    values = graph.active(sources, target, carries(graph, probe), blocked(graph, probe, composite))
+    able = carries(graph, probe)
+    held = blocked(graph, probe, composite)
+    values = graph.active(sources, target, able, held)
+    if not any(s in values for s in sources):
+        # No floating input and no embedding: integers that are used as numbers.
+        values = graph.active(sources, target, able | numeric_values(graph, probe), held)
     nodes = [
         n
         for n in graph.nodes
@@ -137,13 +148,15 @@ class _Walker:
         self.entries: list[Entry] = []
         self.arrived: dict[str, Message] = {}
         self.blocked = blocked(graph, probe, composite)
+        self.quantised = quantised_values(graph, probe)
 
     def walk(self) -> Trace:
         sources = self.graph.inputs
         nodes, values = active_nodes(self.graph, self.probe, self.composite, self.target, sources)
         if not any(s in values for s in sources):
             raise ModelError(
-                f"{self.where}: output {self.target!r} depends on no floating input; nothing to explain"
+                f"{self.where}: output {self.target!r} depends on no input that has relevance; "
+                "nothing to explain"
             )
         missing = [n for n in nodes if registry.find(n) is None]
         if missing:
@@ -163,6 +176,9 @@ class _Walker:
             return
         found = registry.find(node)
         assert found is not None
+        if all(message.m is None for message in out) and self.is_tokens(node):
+            self.pass_tokens(node, values, found, [message.r for message in out])
+            return
         carry = found.carry
         site = self.site(node, values, as_relevance=False)
         if carry == "gate" and sum(site.active(i) for i in range(site.count)) != 1:
@@ -178,6 +194,25 @@ class _Walker:
         remaining = [message.r for message in out]
         if any(r is not None for r in remaining):
             self.pass_relevance(node, values, found, carry, remaining)
+
+    def is_tokens(self, node: Node) -> bool:
+        """Whether what comes out is integers: relevance on them is a message r."""
+        return self.probe.dtypes[node.outputs[0]].kind in "iu" and node.outputs[0] not in self.quantised
+
+    def pass_tokens(self, node: Node, values: set[str], found: registry.Rule, r: list[Expr | None]) -> None:
+        """Relevance of tokens past an operator on integers: it moves, or stays with its element."""
+        if found.carry == "move":
+            self.pass_relevance(node, values, found, "move", r)
+            return
+        site = self.site(node, values, as_relevance=True)
+        active = [i for i in range(site.count) if site.active(i)]
+        first = r[0]
+        assert first is not None
+        share = self.ops.mul(first, 1.0 / len(active))
+        sent: list[Message | None] = [None] * site.count
+        for i in active:
+            sent[i] = Message(r=unbroadcast(self.ops, share, site.out_shape(), site.shape(i)))
+        self.send(site, sent)
 
     def pass_relevance(
         self, node: Node, values: set[str], found: registry.Rule, carry: str, r: list[Expr | None]
@@ -207,8 +242,6 @@ class _Walker:
         i = next(i for i in range(site.count) if site.active(i))
         got_r = first
         if site.shape(i) != site.out_shape():
-            from .rules.common import unbroadcast
-
             got_r = unbroadcast(op, first, site.out_shape(), site.shape(i))
         self.send(site, [Message(r=got_r) if k == i else None for k in range(site.count)])
 
@@ -217,7 +250,7 @@ class _Walker:
         if message.r is None:
             return message
         op, name = self.ops, node.outputs[i]
-        y = op.value(name)
+        y = op.as_float(op.value(name)) if self.probe.dtypes[name].kind in "iu" else op.value(name)
         delta = max(DELTA, self.composite.parameters.get("stabilizer", 0.0))
         signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
         extra = op.div(message.r, signed)
@@ -238,9 +271,9 @@ class _Walker:
         return b if a is None else a if b is None else self.ops.add(a, b)
 
     def site(self, node: Node, values: set[str], *, as_relevance: bool) -> Site:
-        def absorb(kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
+        def absorb(kind: str, tensor: str, m: Expr, by: Expr | None, layout_of: str | None) -> None:
             # Where a rule carries relevance itself, there is nothing to multiply it with.
-            self.absorb(node.name, kind, tensor, m, None if as_relevance else by)
+            self.absorb(node.name, kind, tensor, m, None if as_relevance else by, layout_of)
 
         held = {i for n, i in self.blocked if n is node}
 
@@ -250,9 +283,28 @@ class _Walker:
             return made
 
         position = "first" if node in self.first else ""
-        return Site(node, self.ops, self.probe, self.composite, values, held, absorb, converted, position)
+        return Site(
+            node,
+            self.ops,
+            self.probe,
+            self.composite,
+            values,
+            held,
+            absorb,
+            converted,
+            position,
+            as_relevance,
+        )
 
-    def absorb(self, node: str, kind: str, tensor: str, m: Expr, by: Expr | None) -> None:
+    def absorb(
+        self,
+        node: str,
+        kind: str,
+        tensor: str,
+        m: Expr,
+        by: Expr | None,
+        layout_of: str | None = None,
+    ) -> None:
         if not self.ledger:
             return
         op = self.ops
@@ -260,7 +312,8 @@ class _Walker:
         if by is not None and kind == "constant":
             # Masks are -inf, where no relevance goes: 0 * inf is not to be formed.
             amount = op.where(op.equal(m, 0.0), 0.0, amount)
-        self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, self.layout(node))))
+        where = self.layout(node) if layout_of is None else self.probe.layouts.get(layout_of)
+        self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, where)))
 
     def layout(self, node_name: str) -> Layout | None:
         if not hasattr(self, "_layouts"):

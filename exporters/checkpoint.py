@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -105,13 +106,21 @@ def _download(name: str) -> Path:
     if name.count("/") != 1 or Path(name).suffix in (".pt", ".pth", ".bin", ".safetensors"):
         raise InputError(f"{name}: there is no such checkpoint file")
     hub = need("huggingface_hub", what=f"fetching {name} from Hugging Face")
-    reasons = []
-    for file in ("model.safetensors", "pytorch_model.bin"):
-        try:
-            return Path(hub.hf_hub_download(name, file))
-        except Exception as e:
-            reasons.append(first_line(e))
-    raise InputError(f"{name}: neither a file here nor weights on Hugging Face ({reasons[0]})")
+    reason = ""
+    quiet = logging.getLogger("huggingface_hub")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)  # its retries; what fails in the end is in the exception
+    try:
+        for file in ("model.safetensors", "pytorch_model.bin"):
+            try:
+                return Path(hub.hf_hub_download(name, file))
+            except Exception as e:
+                reason = reason or first_line(e)
+                if type(e).__name__ not in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
+                    break  # no such model, no network: another file name does not help
+    finally:
+        quiet.setLevel(level)
+    raise InputError(f"{name}: neither a file here nor weights on Hugging Face ({reason})")
 
 
 def _without_prefix(state: State) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 from onnxplain.engine.contract import InputContract
@@ -46,8 +47,16 @@ def base_contract(name: str, request: Request, classes: tuple[str, ...]) -> Inpu
         sfreq=sfreq,
         window=window,
         classes=classes,
-        source=str(request.checkpoint) if request.checkpoint else "random weights",
+        source=_source(request.checkpoint),
     )
+
+
+def _source(checkpoint: str | None) -> str:
+    """Where the weights come from, without the folders of this machine."""
+    if checkpoint is None:
+        return "random weights"
+    path = Path(checkpoint)
+    return path.name if path.exists() else checkpoint
 
 
 def build(cls: Any, contract: InputContract, options: dict[str, Any]) -> Any:

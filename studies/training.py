@@ -71,7 +71,7 @@ def subjects(seeds: Sequence[int], agree: float, contract: InputContract, worker
 def fit(data: Windows, seed: int, name: str) -> dict[str, Any]:
     """Train the network; returns its weights.
 
-    One thread, so that the result depends on the seed alone.
+    One thread, so that two runs differ by rounding at most.
     """
     import torch
 

@@ -1,7 +1,8 @@
-"""Self-gates: ``linear(x) * f(x)`` with f elementwise, as exporters spell GELU, SiLU, HardSwish.
+"""Gates: factors that say how much of a signal passes are held constant.
 
-The factor f(x) is the gate and is held constant, so that x gets ``m f(x)``: the identity rule for
-the whole function. Without it the product would look like one of two signals.
+Self-gates are ``linear(x) * f(x)`` with f elementwise, as exporters spell GELU, SiLU, HardSwish: x gets
+``m f(x)``, the identity rule for the whole function. Without it the product would look like one of two
+signals. Gates of another signal are sigmoids (LSTM, GRU, gated units).
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ _ELEMENTWISE = frozenset(
 )  # fmt: skip
 
 
+_MOVES = frozenset(
+    {"Cast", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose",
+     "Unsqueeze"}
+)  # fmt: skip
+
+
 def run(graph: Graph, probe: Probe) -> Graph:
-    """Hold the gate of every self-gated activation."""
+    """Hold the gate of every gated signal."""
     for node in graph.nodes:
         if node.op_type != "Mul" or node.domain != "" or node.held:
             continue
@@ -30,10 +37,30 @@ def run(graph: Graph, probe: Probe) -> Graph:
             continue
         for gate, (signal, factor) in ((1, (a, b)), (0, (b, a))):
             root = _scaled(graph, probe, signal)
-            if factor not in root and (_elementwise_of(graph, probe, factor, root[-1])):
+            if factor not in root and _elementwise_of(graph, probe, factor, root[-1]):
                 node.held.add(gate)
                 break
+        else:
+            sides = [_is_gate(graph, probe, v) for v in (a, b)]
+            if sides[0] != sides[1]:
+                node.held.add(sides.index(True))
     return graph
+
+
+def _is_gate(graph: Graph, probe: Probe, value: str) -> bool:
+    """Whether a value is between 0 and 1 by construction: a sigmoid, or one minus a sigmoid.
+
+    Such a factor says how much of the other one passes (LSTM, GRU, gated units): the signal takes all
+    (Arras et al. 2017).
+    """
+    node = graph.producer.get(value)
+    while node is not None and node.domain == "" and node.op_type in _MOVES:
+        node = graph.producer.get(node.inputs[0])
+    if node is None or node.domain != "":
+        return False
+    if node.op_type == "Sub" and node.inputs[0] not in probe.varying:
+        return _is_gate(graph, probe, node.inputs[1])
+    return node.op_type in ("Sigmoid", "HardSigmoid")
 
 
 def _varying_inputs(node: Node, probe: Probe) -> list[str]:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from ..errors import LimitError
 from ..model import MAX_NODES
-from .emit import Emit
-from .graphs import Array, attributes, constant_of, every_node, is_random, reads
+from .emit import Emit, apply
+from .graphs import attributes, every_node, is_random, reads
 from .inline import inline
 from .workspace import Workspace
 
@@ -45,16 +45,13 @@ def run(work: Workspace) -> bool:
             _if(emit, node)
         else:
             (_loop if node.op_type == "Loop" else _scan)(emit, node, counts[i])
-    work.replace(
-        {i: emit.nodes for i, emit in made.items()},
-        [t for emit in made.values() for t in emit.initialisers],
-        [s for emit in made.values() for s in emit.sparse],
-    )
+    apply(work, made)
     return True
 
 
 def _body(node: onnx.NodeProto, name: str = "body") -> onnx.GraphProto:
-    return next(a.g for a in node.attribute if a.name == name)
+    found: onnx.GraphProto = next(a.g for a in node.attribute if a.name == name)
+    return found
 
 
 # -- If ---------------------------------------------------------------------------------------------
@@ -64,7 +61,7 @@ def _if(emit: Emit, node: onnx.NodeProto) -> None:
     """The branch that is taken."""
     work, condition = emit.work, node.input[0]
     value = work.observe([condition])[condition]
-    work.decide(condition, value)
+    emit.note(condition, value)
     branch = _body(node, "then_branch" if value.reshape(-1)[0] else "else_branch")
     known = inline(emit, branch, {}, emit.prefix, keep=True)
     emit.give({o: known.get(b.name, b.name) for o, b in zip(node.output, branch.output, strict=False)})
@@ -161,14 +158,13 @@ def _loop(emit: Emit, node: onnx.NodeProto, count: int) -> None:
     carried = list(node.input[2:])
     for name in node.input[:2]:
         if name:
-            work.decide(name, work.observe([name])[name])
+            emit.note(name, work.observe([name])[name])
     number, condition = body.input[0], body.input[1]
     formal = [v.name for v in body.input[2:]]
     steps = _Iterations(emit, body, {v.name for v in body.input})
     going = node.input[1] if len(node.input) > 1 and node.input[1] else ""
-    varies = bool(going) and work.varies(going)
-    values, scanned, ends = carried, list[list[str]](), list[str]()
-    scanned = [[] for _ in body.output[1 + len(carried) :]]
+    values, ends = carried, list[str]()
+    scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
     for k in range(count):
         given = dict(zip(formal, values, strict=True))
         given[number.name] = emit.const(np.full(_shaped_like(number), k, np.int64), "iteration")
@@ -179,7 +175,7 @@ def _loop(emit: Emit, node: onnx.NodeProto, count: int) -> None:
         ends.append(going)
         for parts, value in zip(scanned, out[1 + len(carried) :], strict=True):
             parts.append(value)
-    _note_conditions(emit, node, ends, varies)
+    _note_conditions(emit, node, ends)
     names = list(node.output) + [""] * (len(body.output) - 1 - len(node.output))
     give = dict(zip(names, values, strict=False))
     for name, parts in zip(names[len(carried) :], scanned, strict=True):
@@ -188,17 +184,15 @@ def _loop(emit: Emit, node: onnx.NodeProto, count: int) -> None:
     emit.give({k: v for k, v in give.items() if k})
 
 
-def _note_conditions(emit: Emit, node: onnx.NodeProto, ends: Sequence[str], varies: bool) -> None:
+def _note_conditions(emit: Emit, node: onnx.NodeProto, ends: Sequence[str]) -> None:
     """Every iteration went on but the last, unless the trip count ended it."""
     work = emit.work
     limit = work.observe([node.input[0]])[node.input[0]] if node.input and node.input[0] else None
-    constant = {o: constant_of(n) for n in emit.nodes if n.op_type == "Constant" for o in n.output}
     for k, name in enumerate(ends):
         last = k == len(ends) - 1
         if last and limit is not None and len(ends) >= int(limit.reshape(-1)[0]):
             return
-        if constant.get(name) is None:
-            emit.work.pending.append((name, np.array(not last)))
+        emit.note(name, np.array(not last))
 
 
 def _stacked(emit: Emit, output: str, parts: Sequence[str], axis: int) -> str:
@@ -225,7 +219,7 @@ def _scan(emit: Emit, node: onnx.NodeProto, count: int) -> None:
     backwards = given.get("scan_input_directions") or [0] * scans
     for name, axis, back in zip(node.input[states:], axes, backwards, strict=True):
         axis %= observed[name].ndim
-        _note_length(emit, name, axis, observed[name])
+        emit.note_size(name, axis, count)
         parts = emit.split(name, [1] * count, axis, what="Split") if count else []
         parts = [emit.squeeze(p, axis) for p in parts]
         pieces.append(parts[::-1] if back else parts)
@@ -249,12 +243,3 @@ def _scan(emit: Emit, node: onnx.NodeProto, count: int) -> None:
                 axis += work.observe([name])[name].ndim
             give[name] = _stacked(emit, name, parts[::-1] if back else parts, axis)
     emit.give({k: v for k, v in give.items() if k})
-
-
-def _note_length(emit: Emit, name: str, axis: int, value: Array) -> None:
-    """The number of iterations is a decision where another input can be longer."""
-    if emit.work.varies(name):
-        shape = emit.op("Shape", name, what="Shape")
-        length = emit.op("Gather", shape, emit.const(np.int64(axis)), what="length", axis=0)
-        emit.work.pending.append((length, np.array(value.shape[axis], np.int64)))
-        _ = numpy_helper

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .graphs import Array, rename_free, subgraphs
 from .workspace import Workspace
 
 
@@ -24,6 +25,8 @@ class Emit:
     Attributes
     ----------
     nodes, initialisers, sparse : list
+    notes : list of (str, ndarray)
+        Values that the rewriting takes as given.
     """
 
     def __init__(self, work: Workspace, node: onnx.NodeProto) -> None:
@@ -33,6 +36,7 @@ class Emit:
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
         self.sparse: list[onnx.SparseTensorProto] = []
+        self.notes: list[tuple[str, Array]] = []
         self._constants: dict[tuple[Any, ...], str] = {}
 
     # -- values -----------------------------------------------------------------------------------
@@ -95,7 +99,22 @@ class Emit:
                 for i, name in enumerate(field):
                     if name in rename:
                         field[i] = rename[name]
+            for inner in subgraphs(node):
+                rename_free(inner, rename)
+        self.notes = [(rename.get(name, name), value) for name, value in self.notes]
         self.nodes.extend(handed)
+
+    def note(self, name: str, value: Array) -> None:
+        """A value made here that the rewriting takes as given."""
+        self.notes.append((name, value))
+
+    def note_size(self, x: str, axis: int, size: int) -> None:
+        """The size of an axis that the rewriting takes as given."""
+        if self.work.varies(x):
+            shape = self.op("Shape", x, what="Shape")
+            self.note(
+                self.op("Gather", shape, self.const(np.int64(axis)), what="size", axis=0), np.array(size)
+            )
 
     # -- operators that changed their form ---------------------------------------------------------
 
@@ -155,3 +174,15 @@ class Emit:
         if list(perm) == sorted(perm):
             return x
         return self.op("Transpose", x, what=what, perm=list(perm))
+
+
+def apply(work: Workspace, made: Mapping[int, Emit]) -> None:
+    """Put what was emitted in the place of the nodes at these positions."""
+    work.replace(
+        {i: emit.nodes for i, emit in made.items()},
+        [t for emit in made.values() for t in emit.initialisers],
+        [t for emit in made.values() for t in emit.sparse],
+    )
+    for emit in made.values():
+        for name, value in emit.notes:
+            work.decide(name, value)

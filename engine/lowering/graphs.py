@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,23 @@ def free(graph: onnx.GraphProto) -> set[str]:
         for inner in subgraphs(node):
             read |= free(inner)
     return read - own_names(graph)
+
+
+def rename_free(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Rename what a subgraph reads from outside."""
+    own = own_names(graph)
+    outside = {k: v for k, v in names.items() if k not in own and k != v}
+    if not outside:
+        return
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            if name in outside:
+                node.input[i] = outside[name]
+        for inner in subgraphs(node):
+            rename_free(inner, outside)
+    for output in graph.output:
+        if output.name in outside:
+            output.name = outside[output.name]
 
 
 def reads(node: onnx.NodeProto) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 from .emit import Emit
-from .graphs import own_names, subgraphs
+from .graphs import rename_free, subgraphs
 
 
 def inline(
@@ -66,20 +66,3 @@ def inline(
         made.output[:] = [named(o) if o else "" for o in node.output]
         emit.nodes.append(made)
     return known
-
-
-def rename_free(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    """Rename what a subgraph reads from outside."""
-    own = own_names(graph)
-    outside = {k: v for k, v in names.items() if k not in own and k != v}
-    if not outside:
-        return
-    for node in graph.node:
-        for i, name in enumerate(node.input):
-            if name in outside:
-                node.input[i] = outside[name]
-        for inner in subgraphs(node):
-            rename_free(inner, outside)
-    for output in graph.output:
-        if output.name in outside:
-            output.name = outside[output.name]

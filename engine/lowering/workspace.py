@@ -123,9 +123,7 @@ class Workspace:
         model.graph.input.extend(source.input)
         read = free(model.graph) | {i.name for i in source.input}
         model.graph.initializer.extend(t for t in source.initializer if t.name in read)
-        model.graph.sparse_initializer.extend(
-            s for s in source.sparse_initializer if s.values.name in read
-        )
+        model.graph.sparse_initializer.extend(s for s in source.sparse_initializer if s.values.name in read)
         model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names)
         opened = runtime.session(model, where=self.where, asked=["CPUExecutionProvider"], optimise=False)
         made = runtime.run(opened, names, self.feed, where=self.where)

@@ -233,6 +233,10 @@ class Ops:
         """`a` where the condition holds, else `b`."""
         return self._make("where", (condition, a, b))
 
+    def as_float(self, a: Expr) -> Expr:
+        """Integers as numbers of the arithmetic's type."""
+        return self._make("as_float", (a,), {"dtype": self.dtype.name})
+
     # -- reductions and moves -------------------------------------------------------------------
 
     def sum(self, a: Expr, axes: Sequence[int], keepdims: bool = True) -> Expr:

@@ -92,6 +92,11 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
 
 
 @_kernel
+def _as_float(c: Context, a: Array, *, dtype: str) -> Array:
+    return a.astype(dtype)
+
+
+@_kernel
 def _sum(c: Context, a: Array, *, axes: tuple[int, ...], keepdims: bool) -> Array:
     return np.asarray(a.sum(axis=axes, keepdims=keepdims))
 

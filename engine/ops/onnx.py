@@ -146,6 +146,11 @@ def _equal(e: Emitter, args: list[str]) -> str:
 
 
 @_emitter
+def _as_float(e: Emitter, args: list[str], *, dtype: str) -> str:
+    return e.node("Cast", args, to=cast_float(np.dtype(dtype)))
+
+
+@_emitter
 def _sum(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
     if e.opset < 13:
         return e.node("ReduceSum", args, axes=list(axes), keepdims=int(keepdims))

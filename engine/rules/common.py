@@ -19,7 +19,7 @@ def relevance(op: Ops, node: Site, m: Expr | None) -> Expr:
     if m is None:
         assert r is not None
         return r
-    product = op.mul(m, node.output())
+    product = op.mul(m, node.activation())
     return product if r is None else op.add(product, r)
 
 
@@ -32,7 +32,7 @@ def stabilised(op: Ops, node: Site, m: Expr | None, parameter: str) -> Expr:
     eps = 0.0 if node.gradient else node.parameter(parameter)
     if not eps:
         return node.as_multiplier(m)
-    y = node.output()
+    y = node.activation()
     if node.remainder is not None:
         signed = op.where(op.less(y, 0.0), -eps, eps)
         whole = op.add(y, signed)

@@ -6,14 +6,30 @@ import numpy as np
 
 from ..ops.base import Expr, Ops
 from ..registry import rule
-from ..site import Site
+from ..site import Message, Site
 
 
 @rule("Gather", kind="move", carry="move")
-def gather(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """Summed back into the slices that were picked."""
+def gather(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """Summed back into the slices that were picked; a token gets what its embedding has."""
     axis = node.negative(int(node.attr("axis", 0)))
+    if node.active(1) and not node.active(0):
+        first = node.rank(0) + axis  # axes of the output: the table's before, the index's, the table's after
+        after = node.rank(0) - first - 1
+        rank = len(node.out_shape())
+        own = [*range(-rank, first - rank), *range(-after, 0)]
+        r = op.sum(node.carried(m), own)
+        return [None, Message(r=op.reshape(r, node.shape(1)))]
     return [op.ungather(m, node.input(1), axis, node.shape(0), node.rank(1)), None]
+
+
+@rule("OneHot", kind="move", carry="move")
+def one_hot(op: Ops, node: Site, m: Expr) -> list[Message | None]:
+    """A token gets what its unit vector has."""
+    axis = int(node.attr("axis", -1))
+    axis = axis - len(node.out_shape()) if axis >= 0 else axis
+    r = op.sum(node.carried(m), [axis])
+    return [Message(r=op.reshape(r, node.shape(0))), None, None]
 
 
 @rule("GatherND", kind="move", carry="move")

@@ -109,7 +109,8 @@ def _in_double(model: onnx.ModelProto) -> ReferenceEvaluator:
 def test_gradient_is_the_derivative(case, tmp_path):
     """Along random directions, against central differences in float64."""
     if not case.smooth:
-        assert case.name.endswith("-at-0")
+        integers = any(x.dtype.kind == "i" for x in case.inputs.values()) or "Quantize" in case.body
+        assert integers or case.name.endswith("-at-0")
         return
     a = _explained(case, tmp_path, "gradient")
     seed = _seed(a.outputs["y"]).astype(np.float64)

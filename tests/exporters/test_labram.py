@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -86,7 +88,7 @@ def test_a_checkpoint_is_what_is_exported(tmp_path: Path, x: np.ndarray) -> None
     np.testing.assert_allclose(answers(tmp_path / "l.onnx", x), want, atol=1e-6)
     assert report.notes == ()
     assert report.contract.classes == ("class_0", "class_1")
-    assert report.contract.source.endswith("c.pt")
+    assert report.contract.source == "c.pt"  # and not the folders that it lies in
 
 
 def test_the_authors_names_and_a_shorter_window(tmp_path: Path, x: np.ndarray) -> None:
@@ -144,6 +146,41 @@ def test_bad_options(tmp_path: Path, options: dict[str, Any], reason: str) -> No
         export("labram", tmp_path / "l.onnx", **{"channels": CHANNELS, "window": 2, **options})
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_other_places_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Stand-ins for two packages: nothing is fetched in a test.
+    state = small().state_dict()
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"")
+    reader = ModuleType("safetensors.torch")
+    reader.__dict__["load_file"] = lambda path: dict(state)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", reader)
+    hub = ModuleType("huggingface_hub")
+    asked = []
+
+    class EntryNotFoundError(Exception):
+        pass
+
+    def download(name: str, what: str) -> str:
+        asked.append((name, what))
+        if name == "lab/nothing":
+            raise EntryNotFoundError("404: no such entry")
+        return str(file)
+
+    hub.__dict__["hf_hub_download"] = download
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+
+    for source in (str(file), "lab/labram"):
+        built = labram(Request(channels=CHANNELS, window=2.0, checkpoint=source))
+        torch.testing.assert_close(built.module.net.cls_token.detach(), state["cls_token"])
+    assert built.contract.source == "lab/labram"
+    with pytest.raises(InputError, match=r"neither a file here nor weights on Hugging Face .*404"):
+        labram(Request(channels=CHANNELS, window=2.0, checkpoint="lab/nothing"))
+    assert [what for name, what in asked if name == "lab/nothing"] == [
+        "model.safetensors",
+        "pytorch_model.bin",
+    ]
 
 
 def test_bad_checkpoints(tmp_path: Path) -> None:

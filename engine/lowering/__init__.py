@@ -1,0 +1,69 @@
+"""A model rewritten, for one input, into elementary operators.
+
+Relevance rules are written for elementary operators. What holds subgraphs (If, Loop, Scan), recurrent
+layers, onnxruntime's own fused and quantised operators, and operators that the standard defines by
+others, become such operators here, before anything is walked. The rewritten model gives what the
+source gives, for every input on which the same decisions are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx
+
+from . import controlflow, recurrent
+from .graphs import Array
+from .workspace import Workspace
+
+# In this order, until none finds anything: a function's body can hold an If, an If a recurrent layer.
+_PASSES = (controlflow.run, recurrent.run)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A rewritten model.
+
+    Attributes
+    ----------
+    proto : onnx.ModelProto
+        The very object that was given where there was nothing to do.
+    decisions : tuple of (str, ndarray)
+        Tensors of `proto` (its inputs among them) and the values that it holds for: conditions, trip
+        counts, lengths. Where another input gives another value, it must be lowered anew.
+    approximate : tuple of str
+        Nodes that are rewritten into something that gives slightly other values.
+    """
+
+    proto: onnx.ModelProto
+    decisions: tuple[tuple[str, Array], ...]
+    approximate: tuple[str, ...] = ()
+
+
+def lower(proto: onnx.ModelProto, feed: Mapping[str, Array], *, where: str) -> Lowered:
+    """Rewrite a model into elementary operators.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+        Local functions inlined. It is not changed.
+    feed : dict of str to ndarray
+        The input that decides which branches are taken and how many iterations are made.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        onnxruntime cannot run it, or a node has a form that is not supported.
+    LimitError
+        More nodes than a model may have come of it.
+    """
+    work = Workspace(proto, feed, where)
+    again = True
+    while again:
+        again = False
+        for run in _PASSES:
+            again |= run(work)
+    return Lowered(work.proto, tuple(work.decisions.items()), tuple(work.approximate))

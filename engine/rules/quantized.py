@@ -1,0 +1,113 @@
+"""Quantised layers: relevance on integers is that of the numbers they stand for.
+
+Rounding has no slope, so m passes straight through, as in quantisation-aware training; what rounding and
+zero points add to the activation goes to the ledger.
+"""
+
+from __future__ import annotations
+
+from ..ops.base import Expr, Ops
+from ..registry import rule
+from ..shapes import Shape
+from ..site import Message, Site
+from .conv import window
+from .layers import Layer, propagate
+from .linear import adjoints
+
+
+def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
+    """A scale or zero point, one number or one a channel, ready to broadcast with the operand."""
+    if len(shape) == 0:
+        return value
+    if len(shape) > 1 or node.attr("block_size", 0):
+        raise node.refuse("it is quantised in blocks")
+    axis = node.negative(int(node.attr("axis", 1)))
+    return op.reshape(value, (shape[0], *(1 for _ in range(-axis - 1)))) if shape[0] != 1 else value
+
+
+@rule("QuantizeLinear", kind="scale", since=10)
+def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m / scale``; rounding and the zero point go to the ledger."""
+    scale = _along(op, node, node.input(1), node.shape(1))
+    q = op.as_float(node.output())
+    node.absorb("rounding", m, op.sub(q, op.div(node.input(0), scale)))
+    return [op.div(m, scale), *[None] * (node.count - 1)]
+
+
+@rule("DynamicQuantizeLinear", kind="scale", since=11)
+def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m / scale``, the scale held constant; rounding and the zero point go to the ledger."""
+    scale = node.output(1)
+    node.absorb("rounding", m, op.sub(op.as_float(node.output()), op.div(node.input(0), scale)))
+    return [op.div(m, scale)]
+
+
+@rule("DequantizeLinear", kind="scale", since=10)
+def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m scale``; the zero point goes to the ledger."""
+    scale = _along(op, node, node.input(1), node.shape(1))
+    got = op.mul(m, scale)
+    if node.has(2):
+        zero = _along(op, node, op.as_float(node.input(2)), node.shape(2))
+        node.absorb("rounding", got, op.neg(zero))
+    return [got, *[None] * (node.count - 1)]
+
+
+def _centred(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
+    """Operand i as numbers, less its zero point."""
+    value = op.as_float(node.input(i))
+    if not node.has(zero):
+        return value
+    point = op.as_float(node.input(zero))
+    if len(node.shape(zero)) == 1 and node.shape(zero)[0] != 1 and column:
+        point = op.reshape(point, (node.shape(zero)[0], *(1 for _ in node.shape(i)[1:])))
+    return op.sub(value, point)
+
+
+def _zero_point(op: Ops, node: Site, got: Expr, i: int, zero: int) -> None:
+    """An integer times m counts its zero point too: the ledger takes it off again."""
+    if node.has(zero):
+        node.absorb("rounding", got, op.neg(op.as_float(node.input(zero))), operand=i)
+
+
+@rule("MatMulInteger", kind="linear", since=10, carry="own")
+def matmul_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+    """As MatMul of what the integers stand for."""
+    if node.active(1):
+        raise node.refuse("both operands depend on the input")
+    x_shape, w_shape, out = node.shape(0), node.shape(1), node.out_shape()
+    layer = Layer(
+        "linear",
+        _centred(op, node, 0, 2, column=True),
+        _centred(op, node, 1, 3, column=False),
+        None,
+        op.matmul,
+        lambda q, w: adjoints(op, q, (q, w), (x_shape, w_shape), out)[0](),
+        node.const(1) is not None,
+    )
+    return _integer(op, node, propagate(op, node, m, layer))
+
+
+@rule("ConvInteger", kind="conv", since=10, carry="own")
+def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+    """As Conv of what the integers stand for."""
+    if node.active(1):
+        raise node.refuse("its kernel depends on the input")
+    kernel = tuple(int(k) for k in node.shape(1)[2:] if isinstance(k, int))
+    view = window(node, kernel, int(node.attr("group", 1)))
+    layer = Layer(
+        "conv",
+        _centred(op, node, 0, 2, column=False),
+        _centred(op, node, 1, 3, column=True),
+        None,
+        lambda x, w: op.conv(x, w, view),
+        lambda q, w: op.conv_transpose(q, w, view),
+        node.const(1) is not None,
+    )
+    return _integer(op, node, propagate(op, node, m, layer))
+
+
+def _integer(op: Ops, node: Site, got: Message) -> list[Message | None]:
+    if got.m is not None:
+        _zero_point(op, node, got.m, 0, 2)
+    return [got, *[None] * (node.count - 1)]
