@@ -174,13 +174,16 @@ def table(
     target, rows = out(), [list(row) for row in rows]
     # Where the output is no terminal, rows are not folded: a script may read them.
     width = _columns(target) if target.isatty() else max(80, _widest(columns, rows))
-    grid = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     numbers = set(right)
     for name in columns:
         grid.add_column(Text(plain(name)), justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
-    Console(file=target, markup=False, highlight=False, emoji=False, width=width).print(grid)
+    console = Console(file=target, markup=False, highlight=False, emoji=False, width=width)
+    if title:
+        console.print(Text(plain(title), "bold"), soft_wrap=True)  # a path is never folded
+    console.print(grid)
 
 
 def _columns(stream: TextIO) -> int:

@@ -34,12 +34,13 @@ def command(model: Path, composite: str, as_json: bool) -> None:
 def show(model: Path, found: Inspection) -> None:
     """Print an inspection as tables."""
     console.table(
-        (str(model), "name", "type", "shape"),
+        ("", "name", "type", "shape"),
         [
             (kind, value.name, value.dtype, value.shape)
             for kind, values in (("input", found.inputs), ("output", found.outputs))
             for value in values
         ],
+        title=str(model),
     )
     kinds = Counter(
         (

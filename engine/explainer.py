@@ -179,6 +179,31 @@ class Explainer:
         """The model's own outputs for a batch, by name."""
         return self._predict(self.inputs.feed(x))
 
+    def with_composite(self, composite: str | Composite, **parameters: float) -> Explainer:
+        """The same model and options under another composite."""
+        return Explainer(
+            self.path,
+            composite,
+            providers=self._providers,
+            threads=self._threads,
+            output=self.output,
+            ledger=self._ledger,
+            **parameters,
+        )
+
+    def joins(self, feed: Mapping[str, Array]) -> bool:
+        """Whether feeds like this one can be stacked along their first axis and explained in one call."""
+        return (
+            all(axis == 0 for axis in self.inputs.axes(feed).values()) and self._prepare(feed).probe.rows == 1
+        )
+
+    def sums(self, name: str, relevance: Array, shape: tuple[int, ...]) -> Array:
+        """Relevance of an input summed for each sample, shaped like what was explained."""
+        ready = next(iter(self._prepared.values()))
+        several = relevance if len(shape) == 2 else relevance[None]
+        made = per_sample(ready.probe, name, several, shape[-1])
+        return made if len(shape) == 2 else made[0]
+
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         made = runtime.run(self._session, self._outputs, feed, where=self._where)
         return dict(zip(self._outputs, made, strict=True))

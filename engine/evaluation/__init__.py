@@ -1,1 +1,1 @@
-"""How far an explanation can be trusted: over named feature groups, never electrodes."""
+"""How good an explanation is: localisation against a known truth, random-weight copies."""

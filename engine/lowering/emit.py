@@ -70,7 +70,7 @@ class Emit:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             name = self.work.fresh(f"{self.prefix}/{what}")
-            self.initialisers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+            self.initialisers.append(numpy_helper.from_array(np.array(array, order="C"), name))
             self._constants[key] = name
         return self._constants[key]
 

@@ -111,9 +111,10 @@ def _unroll(emit: Emit, node: onnx.NodeProto) -> None:
             new = cell.step([p[t] for p in parts], state, f"{made[d].prefix}{t}/")
             state = [masks.state(t, n, s, f"{made[d].prefix}{t}") for n, s in zip(new, state, strict=True)]
             hiddens[t] = str(state[0])
-        finals.append([str(s) for s in state])
+        finals.append([masks.final(str(s), f"{made[d].prefix}final") for s in state])
         if node.output[0]:
-            sequences.append(emit.unsqueeze(masks.outputs(emit.concat(hiddens, 0)), 1))
+            every = masks.outputs(emit.concat(hiddens, 0), f"{made[d].prefix}padded")
+            sequences.append(emit.unsqueeze(every, 1))
     give = {}
     if node.output[0]:
         give[node.output[0]] = emit.concat(sequences, 1)
@@ -185,23 +186,37 @@ class _Masks:
     """Steps beyond a sequence's own length: the state stays as it is, the output is zero."""
 
     def __init__(self, emit: Emit, lengths: str, steps: int, dtype: Any) -> None:
-        self.emit, self.whole = emit, ""
-        self.zero = emit.const(0, "zero", dtype) if lengths else ""
+        self.emit, self.dtype, self.whole = emit, dtype, ""
         if not lengths:
             return
-        times = emit.const(np.arange(steps, dtype=np.int32).reshape(-1, 1, 1), "times")
         column = emit.unsqueeze(lengths, 0, 2, what="lengths")
-        self.whole = emit.op("Less", times, column, what="within")
+        if emit.opset < 9:  # Less knows floats only
+            column = emit.op("Cast", column, what="lengths/Cast", to=onnx.TensorProto.FLOAT)
+        times = np.arange(steps, dtype=np.int32 if emit.opset >= 9 else np.float32)
+        self.whole = emit.op("Less", emit.const(times.reshape(-1, 1, 1), "times"), column, what="within")
+        if emit.opset < 9:  # and there is no Where
+            kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            self.whole = emit.op("Cast", self.whole, what="within/Cast", to=kind)
         self.steps = emit.split(self.whole, [1] * steps, 0, what="within/Split")
+
+    def choose(self, mask: str, new: str, old: str | None, what: str) -> str:
+        """`new` where the mask is set; else `old`, or zero."""
+        emit = self.emit
+        if emit.opset >= 9:
+            return emit.op("Where", mask, new, old or emit.const(0, "zero", self.dtype), what=what)
+        if old is None:
+            return emit.op("Mul", mask, new, what=what)
+        change = emit.op("Mul", mask, emit.op("Sub", new, old, what=f"{what}/Sub"), what=f"{what}/Mul")
+        return emit.op("Add", old, change, what=what)
 
     def state(self, t: int, new: str, old: str | None, what: str) -> str:
         """The state after step t."""
-        if not self.whole:
-            return new
-        return self.emit.op("Where", self.steps[t], new, old or self.zero, what=f"{what}/state")
+        return self.choose(self.steps[t], new, old, f"{what}/state") if self.whole else new
 
-    def outputs(self, all_steps: str) -> str:
+    def final(self, state: str, what: str) -> str:
+        """The state after the last step; onnxruntime gives zero where there was none."""
+        return self.choose(self.steps[0], state, None, what) if self.whole else state
+
+    def outputs(self, all_steps: str, what: str) -> str:
         """The outputs of all steps."""
-        if not self.whole:
-            return all_steps
-        return self.emit.op("Where", self.whole, all_steps, self.zero, what="padded")
+        return self.choose(self.whole, all_steps, None, what) if self.whole else all_steps

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .engine import methods as methods
     from .engine.attribution import Attribution as Attribution
     from .engine.composite import Composite as Composite
     from .engine.composite import composites as composites
@@ -44,10 +45,15 @@ _HOME = {
     "inspect": "engine.inspection",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+# Modules that are public under a name of their own.
+_MODULES = {"methods": "engine.methods"}
+
+__all__ = ["__version__", *sorted({**_HOME, **_MODULES})]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{_MODULES[name]}", __name__)
     if name in _HOME:
         return getattr(import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,9 @@ def model(
     graph = parser.parse_graph(f"g () => () {{ {body} }}")
     kinds = types or {}
     for name, shape in inputs.items():
-        graph.input.append(helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), list(shape)))
+        graph.input.append(
+            helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), list(shape))
+        )
     for name in outputs:
         graph.output.append(helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), None))
     graph.initializer.extend(numpy_helper.from_array(np.asarray(w), n) for n, w in (weights or {}).items())
@@ -145,7 +147,7 @@ def _explained(
         return
     a = ox.Explainer(path, composite="gradient")(x, target=seed)
     for _ in range(3):
-        step = {n: rng.standard_normal(v.shape) for n, v in x.items() if n in a.multiplier}
+        step = {n: rng.standard_normal(v.shape) for n, v in x.items() if v.dtype.kind == "f"}
         h = 2e-3
 
         def along(sign: float, step: dict[str, Array] = step, h: float = h) -> float:
