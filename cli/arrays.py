@@ -7,7 +7,7 @@ import json
 import platform
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def explain(
     target: Any,
     contrast: str,
     composite: str,
-    params: Mapping[str, float],
+    params: Mapping[str, Any],
     backend: str,
     contract: Path | None,
     threads: int | None,
@@ -53,14 +53,11 @@ def explain(
     inputs = load(data)
     step("reading the model")
     given = None if contract is None else InputContract.from_file(contract)
-    output = None if given is None else given.output
-    options: dict[str, Any] = dict(params)
     explainer = Explainer(
-        model, composite=composite, backend=backend, threads=threads, output=output, **options
+        model, composite=composite, backend=backend, threads=threads, contract=given, **params
     )
-    said = target if given is None else numbered(target, given.classes)
     step("explaining")
-    found = explainer(inputs, target=said, contrast=None if contrast == "none" else contrast)
+    found = explainer(inputs, target=target, contrast=None if contrast == "none" else contrast)
     step("writing the results")
     np.savez(out / "relevance.npz", **_arrays(found))  # type: ignore[arg-type]
     summary = {
@@ -126,14 +123,6 @@ def load(path: Path) -> Array | dict[str, Array]:
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise InputError(f"{what}: holds NaN")
     return inputs
-
-
-def numbered(target: Any, classes: Sequence[str]) -> Any:
-    """A target with the class names of a contract that is not in the model's file as numbers."""
-    index = {name.casefold(): number for number, name in enumerate(classes)}
-    if isinstance(target, Mapping):
-        return {numbered(name, classes): weight for name, weight in target.items()}
-    return index.get(target.casefold(), target) if isinstance(target, str) else target
 
 
 def _arrays(found: Attribution) -> dict[str, Array]:

@@ -30,7 +30,7 @@ def explain_recording(
     *,
     contract: InputContract | None = None,
     composite: str = "attnlrp",
-    params: Mapping[str, float] | None = None,
+    params: Mapping[str, Any] | None = None,
     target: Any = "predicted",
     contrast: str | None = "rest",
     backend: str = "auto",
@@ -79,15 +79,14 @@ def explain_recording(
     if batch_size < 1:
         raise InputError(f"batch size {batch_size}: at least 1")
     step("reading the model")
-    extra: dict[str, Any] = dict(params or {})
-    if contract is not None and contract.output is not None:
-        extra["output"] = contract.output
-    explainer = Explainer(model, composite=composite, backend=backend, threads=threads, **extra)
-    contract = contract or explainer.contract
+    explainer = Explainer(
+        model, composite=composite, backend=backend, threads=threads, contract=contract, **(params or {})
+    )
+    contract = explainer.contract
     if contract is None:
         raise InputError(
             f"{plain(model, 300)}: no input contract in its metadata, so it is not known which channels, "
-            "rate and unit it takes; give one (contract FILE)"
+            "rate and unit it takes; give one (--contract FILE)"
         )
     if window is not None:
         contract = with_window(contract, window)

@@ -16,6 +16,7 @@ from .attribution import Attribution
 from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
+from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
 from .graph import Graph, from_model
@@ -61,6 +62,8 @@ class Explainer:
         Threads of onnxruntime.
     output : str, optional
         The output to explain; the contract's, or the first floating one.
+    contract : InputContract, optional
+        In the place of the one in the file's metadata: names of classes, and which output they are of.
     ledger : bool
         Whether to account for relevance that does not reach an input.
     **parameters : float
@@ -72,7 +75,7 @@ class Explainer:
     sha256 : str
         Of the file.
     contract : InputContract or None
-        The input contract in the file's metadata.
+        The input contract: the one given, or the one in the file's metadata.
     inputs : Inputs
     output : str
         The output that is explained.
@@ -102,8 +105,9 @@ class Explainer:
         threads: int | None = None,
         *,
         output: str | None = None,
+        contract: InputContract | None = None,
         ledger: bool = True,
-        **parameters: float,
+        **parameters: Any,
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"unknown backend {backend!r}; known: {', '.join(BACKENDS)}")
@@ -111,7 +115,7 @@ class Explainer:
             raise InputError(f"threads must be at least 1, not {threads}")
         self.composite = find_composite(composite, parameters)
         loaded = load(model)
-        self.path, self.sha256, self.contract = Path(model), loaded.sha256, loaded.contract
+        self.path, self.sha256, self.contract = Path(model), loaded.sha256, contract or loaded.contract
         self._where = str(self.path)
         self._proto = loaded.proto
         self._providers, self._threads, self._ledger = providers, threads, ledger
@@ -179,7 +183,7 @@ class Explainer:
         """The model's own outputs for a batch, by name."""
         return self._predict(self.inputs.feed(x))
 
-    def with_composite(self, composite: str | Composite, **parameters: float) -> Explainer:
+    def with_composite(self, composite: str | Composite, **parameters: Any) -> Explainer:
         """The same model and options under another composite."""
         return Explainer(
             self.path,
@@ -187,6 +191,7 @@ class Explainer:
             providers=self._providers,
             threads=self._threads,
             output=self.output,
+            contract=self.contract,
             ledger=self._ledger,
             **parameters,
         )

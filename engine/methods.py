@@ -83,8 +83,11 @@ def smoothgrad(
     rng = np.random.default_rng(seed)
 
     def noisy(_: int) -> dict[str, Array]:
-        return {n: a + (noise * _range(a) * rng.standard_normal(a.shape)).astype(a.dtype) if a.dtype.kind == "f" else a
-                for n, a in feed.items()}  # fmt: skip
+        made = dict(feed)
+        for n, a in feed.items():
+            if a.dtype.kind == "f":
+                made[n] = a + (noise * _range(a) * rng.standard_normal(a.shape)).astype(a.dtype)
+        return made
 
     mean = _mean_multipliers(explain, noisy, samples, first, contrast, "smoothing gradients")
     relevance = {n: m * feed[n] if times_input else m for n, m in mean.items()}
@@ -232,7 +235,8 @@ def _baseline(feed: Mapping[str, Array], baseline: Baseline) -> dict[str, Array]
             made[name] = np.broadcast_to(np.asarray(value, dtype=a.dtype), a.shape)
         except ValueError:
             raise InputError(
-                f"the baseline of input {name!r} has shape {list(np.shape(value))}, which does not fit {list(a.shape)}"
+                f"the baseline of input {name!r} has shape {list(np.shape(value))}, "
+                f"which does not fit {list(a.shape)}"
             ) from None
     return made
 

@@ -26,6 +26,7 @@ PUBLIC = [
     "__version__",
     "composites",
     "inspect",
+    "methods",
 ]
 
 
@@ -40,6 +41,9 @@ def test_is_there(name: str) -> None:
     if callable(thing):
         assert thing.__doc__, f"{name} is not documented"
         assert thing.__name__ == name
+    elif name == "methods":
+        for method in ("integrated_gradients", "smoothgrad", "input_x_gradient", "occlusion"):
+            assert getattr(thing, method).__doc__
 
 
 def test_nothing_else() -> None:

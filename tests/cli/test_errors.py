@@ -215,7 +215,7 @@ def test_usage(run: Run, line: Line, arguments: list[str]) -> None:
 
 def test_a_recording_needs_a_contract(refused: Refused, model: Model, tmp_path: Path) -> None:
     recording(tmp_path / "signal.edf", ["C3", "C4"])
-    assert "contract FILE" in refused(model(LINEAR), "signal.edf", "--out", "out")
+    assert "--contract FILE" in refused(model(LINEAR), "signal.edf", "--out", "out")
 
 
 def test_recording_without_a_needed_channel(refused: Refused, tmp_path: Path) -> None:
