@@ -117,6 +117,7 @@ def assemble(
         LedgerEntry(e.node, e.kind, e.tensor, whole([p.result.entries[i] for p in parts]))
         for i, e in enumerate(trace.entries)
     )
+    at = {name: _inner(probe, name, [p.result.at[name] for p in parts], several) for name in trace.at}
     made = {
         n: np.concatenate([np.atleast_1d(p.values[n]) for p in parts])
         if len(parts) > 1
@@ -133,6 +134,20 @@ def assemble(
         ledger=Ledger(entries, explained.shape),
         reached=reached,
         unassigned=unassigned,
+        at=at,
         composite=composite,
         notes=tuple(notes),
     )
+
+
+def _inner(probe: Probe, name: str, parts: list[Array], several: bool) -> Array:
+    """Relevance of an inner tensor, its micro-batches joined.
+
+    What has no batch of its own (a constant, explained one sample at a time) gets one in front.
+    """
+    layout = probe.layouts.get(name)
+    if layout is None:
+        joined = np.stack(parts, axis=1)
+    else:
+        joined = np.concatenate(parts, axis=layout.axis) if len(parts) > 1 else parts[0]
+    return joined if several else joined[0]

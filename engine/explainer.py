@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from .plan import Plan
 from .probe import Probe, SamplesMix, probe
 from .steps import step
 from .targets import explained_tensor, seed_for
-from .walk import Trace, trace
+from .walk import Trace, active_nodes, trace
 
 Array = np.ndarray[Any, Any]
 
@@ -66,6 +68,9 @@ class Explainer:
         In the place of the one in the file's metadata: names of classes, and which output they are of.
     ledger : bool
         Whether to account for relevance that does not reach an input.
+    at : sequence of str
+        Inner tensors (attention weights, the output of a layer) and constants (a position embedding)
+        whose relevance is wanted, by name, or "re:" and a regular expression that the whole name matches.
     **parameters : float
         Of the composite, e.g. ``epsilon=1e-6``.
 
@@ -107,6 +112,7 @@ class Explainer:
         output: str | None = None,
         contract: InputContract | None = None,
         ledger: bool = True,
+        at: Sequence[str] = (),
         **parameters: Any,
     ) -> None:
         if backend not in BACKENDS:
@@ -119,6 +125,7 @@ class Explainer:
         self._where = str(self.path)
         self._proto = loaded.proto
         self._providers, self._threads, self._ledger = providers, threads, ledger
+        self._at = (at,) if isinstance(at, str) else tuple(at)
         self._session = runtime.session(self._proto, where=self._where, asked=providers, threads=threads)
         self.inputs = Inputs(self._session, self._where)
         outputs = {o.name: runtime.numpy_dtype(o.type) for o in self._session.get_outputs()}
@@ -158,7 +165,8 @@ class Explainer:
         """
         feed = self.inputs.feed(x)
         ready = self._prepare(feed)
-        pieces = self.inputs.pieces(ready.probe, feed)
+        constants = any(name in ready.probe.constants for name in ready.trace.at)
+        pieces = self.inputs.pieces(ready.probe, feed, alone=constants)
         parts = []
         for done, (at, piece) in enumerate(pieces):
             step("explaining", done / len(pieces))
@@ -193,6 +201,7 @@ class Explainer:
             output=self.output,
             contract=self.contract,
             ledger=self._ledger,
+            at=self._at,
             **parameters,
         )
 
@@ -222,9 +231,13 @@ class Explainer:
         graph = from_model(self._proto)
         found, notes = self._probe(graph, feed)
         step("preparing the relevance rules")
+        at = tensor_names(graph, self._at, self._where)
+        graph.pinned = frozenset(at)
         graph = canonical(graph, found)
         target, note = explained_tensor(graph, self.output)
-        recorded = trace(graph, found, self.composite, target, where=self._where, ledger=self._ledger)
+        if any("re:" in name for name in self._at):
+            at = _on_path(graph, found, self.composite, target, at, self._at)
+        recorded = trace(graph, found, self.composite, target, where=self._where, ledger=self._ledger, at=at)
         plan = Plan(
             self._proto, found, recorded, where=self._where, providers=self._providers, threads=self._threads
         )
@@ -308,3 +321,41 @@ def default_output(outputs: Mapping[str, np.dtype[Any] | None], asked: str | Non
         if dtype is not None and dtype.kind == "f":
             return name
     raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
+
+
+def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:
+    """Tensors by name or by regular expression ("re:...").
+
+    Raises
+    ------
+    InputError
+        A name or expression fits no tensor; near names are listed.
+    """
+    known = list(
+        dict.fromkeys([*graph.constants, *graph.inputs, *(v for n in graph.nodes for v in n.outputs if v)])
+    )
+    found: list[str] = []
+    for pattern in asked:
+        if pattern.startswith("re:"):
+            try:
+                fits = [n for n in known if re.fullmatch(pattern[3:], n)]
+            except re.error as e:
+                raise InputError(f"{pattern!r} is no regular expression ({e})") from None
+        else:
+            fits = [n for n in known if n == pattern]
+        if not fits:
+            near = difflib.get_close_matches(pattern, known, 3)
+            raise InputError(
+                f"{where}: no tensor {pattern!r}" + (f"; near: {', '.join(near)}" if near else "")
+            )
+        found += fits
+    return list(dict.fromkeys(found))
+
+
+def _on_path(
+    graph: Graph, found: Probe, chosen: Composite, target: str, names: Sequence[str], asked: Sequence[str]
+) -> list[str]:
+    """Of tensors that an expression fitted, those that relevance reaches; all that were named outright."""
+    leaves = [n for n in names if n in found.constants]
+    _, values = active_nodes(graph, found, chosen, target, graph.inputs, leaves)
+    return [n for n in names if n in asked or n in values]

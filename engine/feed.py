@@ -162,8 +162,17 @@ class Inputs:
             for n, a in feed.items()
         }
 
-    def pieces(self, probe: Probe, feed: dict[str, Array]) -> list[tuple[slice, dict[str, Array]]]:
+    def pieces(
+        self, probe: Probe, feed: dict[str, Array], *, alone: bool = False
+    ) -> list[tuple[slice, dict[str, Array]]]:
         """Micro-batches, and which samples each one has.
+
+        Parameters
+        ----------
+        probe : Probe
+        feed : dict of str to ndarray
+        alone : bool
+            Whether every sample must be explained on its own.
 
         Raises
         ------
@@ -177,7 +186,8 @@ class Inputs:
             if rows % probe.rows:
                 raise InputError(f"{self.where} makes one sample of {probe.rows} rows; {rows} were given")
             # Rows of one sample need not be neighbours: then everything goes at once.
-            size = MICRO_BATCH if probe.rows == 1 and self._rows_come_first(probe, feed) else rows
+            at_once = 1 if alone else MICRO_BATCH
+            size = at_once if probe.rows == 1 and self._rows_come_first(probe, feed) else rows
         elif not any(axis is not None for axis in self.axes(feed).values()):
             return [(slice(0, probe.batch), feed)]
         else:

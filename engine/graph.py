@@ -67,13 +67,21 @@ class Graph:
     inputs, outputs : list of str
     constants : dict of str to ndarray
         Initialisers and the values of Constant nodes.
+    pinned : set of str
+        Values that must stay, because something is asked of them.
     producer : dict of str to Node
     """
 
     def __init__(
-        self, nodes: list[Node], inputs: list[str], outputs: list[str], constants: dict[str, Array]
+        self,
+        nodes: list[Node],
+        inputs: list[str],
+        outputs: list[str],
+        constants: dict[str, Array],
+        pinned: Iterable[str] = (),
     ) -> None:
         self.inputs, self.outputs, self.constants = inputs, outputs, constants
+        self.pinned = frozenset(pinned)
         self._net: nx.DiGraph[Any] = nx.DiGraph()
         for node in nodes:
             self._net.add_node(node)
@@ -86,12 +94,24 @@ class Graph:
         self.nodes: list[Node] = [n for n in order if isinstance(n, Node)]
         self.producer = {v: n for n in self.nodes for v in n.outputs if v}
 
+    def with_nodes(self, nodes: list[Node]) -> Graph:
+        """The same graph made of other nodes."""
+        return Graph(nodes, self.inputs, self.outputs, self.constants, self.pinned)
+
+    def keeps(self, value: str) -> bool:
+        """Whether a value must stay when nodes are put together."""
+        return value in self.outputs or value in self.pinned
+
     def consumers(self, value: str) -> list[Node]:
         """Nodes that read a value, in the order they run."""
         if value not in self._net:
             return []
         users = set(self._net.successors(value))
         return [n for n in self.nodes if n in users]
+
+    def made_of(self, values: Iterable[str]) -> set[str]:
+        """These values and all that descend from them."""
+        return {v for v in _reach(self._net, [v for v in values if v in self._net]) if isinstance(v, str)}
 
     def depends_on_input(self) -> set[str]:
         """Values that can depend on what is in an input, not just on its shape."""

@@ -26,11 +26,14 @@ class Result:
         m and r of every input that relevance reached.
     entries : list of ndarray, [K, batch]
         The ledger, in the order of the trace's entries.
+    at : dict of str to ndarray, [K, *shape]
+        Relevance of inner tensors.
     """
 
     multipliers: Mapping[str, Array]
     remainders: Mapping[str, Array]
     entries: Sequence[Array]
+    at: Mapping[str, Array]
 
 
 class Plan:
@@ -110,6 +113,7 @@ class Plan:
             {n: kept[m.m.index] for n, m in messages if m.m is not None},
             {n: kept[m.r.index] for n, m in messages if m.r is not None},
             [kept[e.relevance.index] for e in self.trace.entries],
+            {n: kept[e.index] for n, e in self.trace.at.items()},
         )
 
     @property
@@ -132,6 +136,7 @@ def _results(trace: Trace) -> Iterable[Expr]:
         yield from (e for e in (message.m, message.r) if e is not None)
     for entry in trace.entries:
         yield entry.relevance
+    yield from trace.at.values()
 
 
 def _live(trace: Trace) -> list[Expr]:

@@ -127,6 +127,7 @@ class _Prober:
         self.session = _open_all(proto, graph, where)
         self.fetch = [o.name for o in self.session.get_outputs()]
         self.example = example
+        self.noise = True
         self.axes = {n: a for n, a in axes.items() if a is not None}
 
     def feed(self, rows: int) -> dict[str, Array]:
@@ -138,7 +139,7 @@ class _Prober:
             axis = self.axes.get(name)
             if axis is not None:
                 x = np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
-                if x.dtype.kind == "f":
+                if self.noise and _is_signal(self.example[name]):
                     spread = float(np.std(x, dtype=np.float64)) or 1.0
                     x = (x + 0.1 * spread * rng.standard_normal(x.shape)).astype(x.dtype)
             made[name] = x
@@ -153,10 +154,10 @@ class _Prober:
         for name, axis in axes.items():
             x = np.moveaxis(feed[name].copy(), axis, 0)
             for row in rows:
-                if x.dtype.kind == "f":
+                if self.noise and _is_signal(self.example[name]):
                     spread = float(np.std(x[row], dtype=np.float64)) or 1.0
                     x[row] = (x[row] + spread * rng.standard_normal(x[row].shape)).astype(x.dtype)
-                elif x.dtype.kind in "iu" and x[row].size > 1:
+                elif x.dtype.kind in "fiu" and x[row].size > 1:
                     x[row] = np.roll(x[row], 1)
                 elif x.dtype.kind == "b":
                     x[row] = ~x[row]
@@ -169,6 +170,16 @@ class _Prober:
         return {**known, **feed}
 
     def open(self) -> Probe:
+        try:
+            return self._open()
+        except ModelError:
+            if not self.noise:
+                raise
+        # Noise may have made indices that are none: shuffle what was given instead.
+        self.noise = False
+        return self._open()
+
+    def _open(self) -> Probe:
         problem: ModelError | None = None
         for rows in _ROWS_PER_SAMPLE:
             try:
@@ -274,6 +285,11 @@ class _Prober:
             mode,
             batch,
         )
+
+
+def _is_signal(x: Array) -> bool:
+    """Whether noise can be added: whole numbers may be indices, whatever their type."""
+    return x.dtype.kind == "f" and bool((x != np.round(x)).any() or x.min() == x.max())
 
 
 def _open_all(proto: onnx.ModelProto, graph: Graph, where: str) -> ort.InferenceSession:

@@ -7,6 +7,8 @@ message r, through whatever moved the tokens about, to the integer input.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .graph import Graph, Node
 from .probe import Probe
 
@@ -34,7 +36,7 @@ def look_ups(graph: Graph, probe: Probe) -> list[tuple[Node, int]]:
             found.append((node, 1))
         if node.op_type == "OneHot" and node.inputs[0] in probe.varying:
             found.append((node, 0))
-    return [(n, i) for n, i in found if _floating(probe, n.outputs[0])]
+    return [(n, i) for n, i in found if _floating(probe, n.outputs[0]) or _quantised(probe, n.outputs[0])]
 
 
 def token_values(graph: Graph, probe: Probe) -> set[str]:
@@ -43,7 +45,8 @@ def token_values(graph: Graph, probe: Probe) -> set[str]:
     stack = [node.inputs[i] for node, i in look_ups(graph, probe)]
     while stack:
         value = stack.pop()
-        if value in found or value not in probe.varying or _floating(probe, value):
+        dtype = probe.dtypes.get(value)
+        if value in found or value not in probe.varying or dtype is None or dtype.kind not in "iu":
             continue
         found.add(value)
         node = graph.producer.get(value)
@@ -70,6 +73,11 @@ def numeric_values(graph: Graph, probe: Probe) -> set[str]:
         if node is not None and node.domain == "" and node.op_type in _PASS:
             stack.extend(v for v in node.inputs if v)
     return found
+
+
+def _quantised(probe: Probe, value: str) -> bool:
+    """Whether a value can be a quantised embedding; wider integers are indices of something else."""
+    return probe.dtypes.get(value) in (np.int8, np.uint8)
 
 
 def _floating(probe: Probe, value: str) -> bool:

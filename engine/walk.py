@@ -7,7 +7,7 @@ whose rule speaks of multipliers only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from . import registry
 from .canonical.attention import attention_weights
 from .composite import Composite
-from .errors import ModelError
+from .errors import InputError, ModelError
 from .graph import Graph, Node
 from .ops.base import Expr, Ops
 from .ops.numpy import run as fold
@@ -54,6 +54,8 @@ class Trace:
     messages : dict of str to Message
         What arrived at each source that relevance reached.
     entries : tuple of Entry
+    at : dict of str to Expr
+        Relevance of the inner tensors that were asked for, [K, *shape].
     nodes : tuple of Node
         Nodes on the active path.
     """
@@ -62,6 +64,7 @@ class Trace:
     target: str
     messages: Mapping[str, Message]
     entries: tuple[Entry, ...]
+    at: Mapping[str, Expr]
     nodes: tuple[Node, ...]
 
 
@@ -83,12 +86,33 @@ def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node,
     return found
 
 
+def weights_of(graph: Graph, probe: Probe, leaves: Sequence[str]) -> set[tuple[Node, int]]:
+    """Operands made of `leaves` that are weights: asking for one must not turn a layer into a product."""
+    made = graph.made_of(leaves)
+    passes = ("add", "move", "reduce", "scale", "pool")
+    found = set()
+    for node in graph.nodes:
+        rule = registry.find(node)
+        if rule is None or rule.kind not in passes:
+            found |= {(node, i) for i, v in enumerate(node.inputs) if v in made and v not in probe.varying}
+    return found
+
+
 def active_nodes(
-    graph: Graph, probe: Probe, composite: Composite, target: str, sources: Iterable[str]
+    graph: Graph,
+    probe: Probe,
+    composite: Composite,
+    target: str,
+    sources: Iterable[str],
+    leaves: Sequence[str] = (),
+    held: set[tuple[Node, int]] | None = None,
 ) -> tuple[list[Node], set[str]]:
-    """Nodes and values on the active path, from inputs to target."""
-    able = carries(graph, probe)
-    held = blocked(graph, probe, composite)
+    """Nodes and values on the active path, from inputs (and constants asked for) to target."""
+    able = carries(graph, probe) | {
+        v for v in graph.made_of(leaves) if v in probe.dtypes and probe.dtypes[v].kind == "f"
+    }
+    sources = [*sources, *leaves]
+    held = blocked(graph, probe, composite) if held is None else held
     values = graph.active(sources, target, able, held)
     if not any(s in values for s in sources):
         # No floating input and no embedding: integers that are used as numbers.
@@ -124,8 +148,23 @@ def trace(
     *,
     where: str,
     ledger: bool = True,
+    at: Sequence[str] = (),
 ) -> Trace:
     """Walk back from `target`, recording what every rule does.
+
+    Parameters
+    ----------
+    graph : Graph
+    probe : Probe
+    composite : Composite
+    target : str
+        The explained tensor.
+    where : str
+        The file, for messages.
+    ledger : bool
+    at : sequence of str
+        Tensors whose relevance is wanted. A constant among them (a position embedding) gets its own,
+        where otherwise the ledger would say that it stayed there.
 
     Raises
     ------
@@ -134,12 +173,19 @@ def trace(
     ModelError
         The target does not depend on any input.
     """
-    return _Walker(graph, probe, composite, target, where, ledger).walk()
+    return _Walker(graph, probe, composite, target, where, ledger, at).walk()
 
 
 class _Walker:
     def __init__(
-        self, graph: Graph, probe: Probe, composite: Composite, target: str, where: str, ledger: bool
+        self,
+        graph: Graph,
+        probe: Probe,
+        composite: Composite,
+        target: str,
+        where: str,
+        ledger: bool,
+        at: Sequence[str] = (),
     ) -> None:
         self.graph, self.probe, self.composite = graph, probe, composite
         self.target, self.where, self.ledger = target, where, ledger
@@ -147,12 +193,16 @@ class _Walker:
         self.ops = Ops(lambda op, args, attrs: fold(op, args, attrs), np.float64 if double else np.float32)
         self.entries: list[Entry] = []
         self.arrived: dict[str, Message] = {}
-        self.blocked = blocked(graph, probe, composite)
+        self.at = at
+        self.leaves = [name for name in at if name in probe.constants]
+        self.blocked = blocked(graph, probe, composite) | weights_of(graph, probe, self.leaves)
         self.quantised = quantised_values(graph, probe)
 
     def walk(self) -> Trace:
         sources = self.graph.inputs
-        nodes, values = active_nodes(self.graph, self.probe, self.composite, self.target, sources)
+        nodes, values = active_nodes(
+            self.graph, self.probe, self.composite, self.target, sources, self.leaves, self.blocked
+        )
         if not any(s in values for s in sources):
             raise ModelError(
                 f"{self.where}: output {self.target!r} depends on no input that has relevance; "
@@ -166,7 +216,27 @@ class _Walker:
         for node in reversed(nodes):
             self.visit(node, values)
         messages = {s: self.arrived[s] for s in sources if s in self.arrived}
-        return Trace(self.ops, self.target, messages, tuple(self.entries), tuple(nodes))
+        found = {name: self.relevance_of(name) for name in self.at}
+        for name in self.leaves:
+            self.absorb(name, "constant", name, found[name], None)
+        return Trace(self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes))
+
+    def relevance_of(self, name: str) -> Expr:
+        """All relevance that arrived at a tensor."""
+        message = self.arrived.get(name)
+        if message is None:
+            raise InputError(
+                f"{self.where}: no relevance reaches {name!r}: it is not between input and output"
+            )
+        constant = self.probe.constants.get(name)
+        value = self.ops.value(name) if constant is None else self.ops.const(constant)
+        parts = []
+        if message.m is not None:
+            product = self.ops.mul(message.m, value)
+            parts.append(self.ops.where(self.ops.equal(message.m, 0.0), 0.0, product))
+        if message.r is not None:
+            parts.append(message.r)
+        return parts[0] if len(parts) == 1 else self.ops.add(*parts)
 
     # -- one node -------------------------------------------------------------------------------
 
@@ -235,8 +305,9 @@ class _Walker:
             # multiplier: x times it is the relevance of x.
             m = op.sub(first, op.mul(s, op.sum(first, axes)))
             site.absorb("softmax", first)
-            floor = op.where(op.greater(s, 0.0), s, 1.0)
-            site.absorb("softmax", op.neg(op.mul(m, op.log(floor))))
+            # As a relevance, because at this site nothing is multiplied: x m, where a mask is not -inf.
+            x = site.input(0)
+            site.absorb("softmax", op.neg(op.where(op.equal(m, 0.0), 0.0, op.mul(m, x))))
             self.send(site, [Message(m=m)])
             return
         i = next(i for i in range(site.count) if site.active(i))
@@ -309,7 +380,7 @@ class _Walker:
             return
         op = self.ops
         amount = m if by is None else op.mul(m, by)
-        if by is not None and kind == "constant":
+        if by is not None and kind in ("constant", "softmax"):
             # Masks are -inf, where no relevance goes: 0 * inf is not to be formed.
             amount = op.where(op.equal(m, 0.0), 0.0, amount)
         where = self.layout(node) if layout_of is None else self.probe.layouts.get(layout_of)

@@ -22,7 +22,7 @@ def run(graph: Graph, probe: Probe) -> Graph:
         if norm.op_type != "BatchNormalization" or norm.domain != "" or norm.attributes.get("training_mode"):
             continue
         layer = graph.producer.get(norm.inputs[0])
-        if layer is None or layer.op_type not in _WEIGHT_AXIS or norm.inputs[0] in graph.outputs:
+        if layer is None or layer.op_type not in _WEIGHT_AXIS or graph.keeps(norm.inputs[0]):
             continue
         if graph.consumers(norm.inputs[0]) != [norm] or not all(
             v in probe.constants for v in norm.inputs[1:]
@@ -35,7 +35,7 @@ def run(graph: Graph, probe: Probe) -> Graph:
     if not merged:
         return graph
     nodes = [merged.get(n, n) for n in graph.nodes if n not in gone]
-    return Graph(nodes, graph.inputs, graph.outputs, graph.constants)
+    return graph.with_nodes(nodes)
 
 
 def _merge(layer: Node, norm: Node, probe: Probe) -> Node | None:

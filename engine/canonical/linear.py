@@ -18,7 +18,7 @@ def run(graph: Graph, probe: Probe) -> Graph:
         if (node.inputs[0] in probe.constants) == (node.inputs[1] in probe.constants):
             continue
         readers = graph.consumers(node.outputs[0])
-        if len(readers) != 1 or node.outputs[0] in graph.outputs or readers[0].op_type != "Add":
+        if len(readers) != 1 or graph.keeps(node.outputs[0]) or readers[0].op_type != "Add":
             continue
         adder = readers[0]
         other = adder.inputs[1 - adder.inputs.index(node.outputs[0])]
@@ -33,4 +33,4 @@ def run(graph: Graph, probe: Probe) -> Graph:
     }
     gone = {node for node, _, _ in pairs}
     nodes = [fused.get(n, n) for n in graph.nodes if n not in gone]
-    return Graph(nodes, graph.inputs, graph.outputs, graph.constants)
+    return graph.with_nodes(nodes)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import onnx
 
-from . import controlflow, recurrent
+from . import controlflow, functions, microsoft, recurrent
 from .graphs import Array
 from .workspace import Workspace
 
 # In this order, until none finds anything: a function's body can hold an If, an If a recurrent layer.
-_PASSES = (controlflow.run, recurrent.run)
+_PASSES = (functions.run, controlflow.run, recurrent.run, microsoft.run)
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,10 @@ class Workspace:
         if self.varies(name):
             self.decisions[name] = value
 
+    def forget(self) -> None:
+        """Look anew at every value that is asked for."""
+        self._known.clear()
+
     # -- names ------------------------------------------------------------------------------------
 
     def fresh(self, name: str) -> str:

@@ -109,9 +109,12 @@ def _gelu_gate(op: Ops, node: Site, x: Expr) -> Expr:
 
 def _expm1_over(op: Ops, x: Expr) -> Expr:
     """``(e^x - 1) / x`` without cancellation: ``e^(x/2) sinh(x/2) / (x/2)``."""
-    half = op.mul(x, 0.5)
+    # Far below 0, e^x is nothing beside 1 and sinh would overflow.
+    near = op.maximum(x, -40.0)
+    half = op.mul(near, 0.5)
     safe = _nonzero(op, half)
-    return op.mul(op.exp(half), op.where(op.equal(half, 0.0), 1.0, op.div(op.sinh(safe), safe)))
+    around = op.mul(op.exp(half), op.where(op.equal(half, 0.0), 1.0, op.div(op.sinh(safe), safe)))
+    return op.where(op.less(x, -40.0), op.div(-1.0, op.minimum(x, -40.0)), around)
 
 
 def _negative(op: Ops, x: Expr) -> Expr:

@@ -17,10 +17,7 @@ def _softmax(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> list[Expr |
     s = node.output()
     inner = op.mul(s, op.sub(m, op.sum(op.mul(s, m), axes)))
     node.absorb("softmax", m, s)
-    # x = log s + const along the axes, and the rule's multipliers sum to zero there, so log s
-    # stands for x: finite where a mask has made x -inf.
-    floor = op.where(op.greater(s, 0.0), s, 1.0)
-    node.absorb("softmax", inner, op.neg(op.log(floor)))
+    node.absorb("softmax", inner, op.neg(node.input(0)))
     return [inner]
 
 
@@ -34,19 +31,17 @@ def softmax_before_13(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 def softmax(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``s (m - sum(s m))`` (AttnLRP, Achtibat et al. 2024, eq. 13): a Taylor step at x.
 
-    It is not conservative. What stays is ``sum s m - sum x m_in``, and the ledger has it as
-    ``sum s m - sum log(s) m_in``, which is the same because m_in sums to zero.
+    It is not conservative: ``sum s m - sum x m_in`` stays, and goes to the ledger.
     """
     return _softmax(op, node, m, _axes(node, -1, from_axis_on=False))
 
 
 def _log_softmax(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> list[Expr | None]:
     y = node.output()
-    s = op.exp(y)
-    total = op.sum(m, axes)
-    # sum m y - sum x (m - s total), with x = y + const: total * sum s y.
-    node.absorb("softmax", op.mul(s, total), y)
-    return [op.sub(m, op.mul(s, total))]
+    inner = op.sub(m, op.mul(op.exp(y), op.sum(m, axes)))
+    node.absorb("softmax", m, y)
+    node.absorb("softmax", inner, op.neg(node.input(0)))
+    return [inner]
 
 
 @rule("LogSoftmax", kind="softmax")

@@ -37,6 +37,8 @@ class Layer:
         ``apply(x, weight)``: the map without its bias.
     adjoint : callable
         ``adjoint(m, weight)``: its adjoint in x.
+    bias_kind : str
+        What the ledger calls what the bias absorbs.
     constant : bool
         Whether the weight is a constant. What is not (attention held constant) gets LRP-epsilon at 0.
     """
@@ -48,6 +50,7 @@ class Layer:
     apply: Callable[[Expr, Expr], Expr]
     adjoint: Callable[[Expr, Expr], Expr]
     constant: bool = True
+    bias_kind: str = "bias"
 
 
 def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
@@ -93,15 +96,15 @@ def _kept(op: Ops, layer: Layer, plain: Expr, absolute: Expr) -> Expr:
     return op.add(layer.adjoint(plain, layer.weight), signed)
 
 
-def _bias(op: Ops, node: Site, q: Expr, part: Expr | None) -> None:
+def _bias(node: Site, layer: Layer, q: Expr, part: Expr | None) -> None:
     if part is not None:
-        node.absorb("bias", q, part)
+        node.absorb(layer.bias_kind, q, part)
 
 
 def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
     """LRP-epsilon (Bach et al. 2015, eq. 58): ``m |y| / (|y| + eps)``, carried back by the adjoint."""
     q = stabilised(op, node, m, "epsilon") if layer.constant else node.as_multiplier(m)
-    _bias(op, node, q, layer.bias)
+    _bias(node, layer, q, layer.bias)
     return layer.adjoint(q, layer.weight)
 
 
@@ -110,7 +113,7 @@ def _zplus(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     p = op.mul(op.add(layer.apply(layer.x, layer.weight), _absolute(op, layer)), 0.5)
     b = None if layer.bias is None else op.maximum(layer.bias, 0.0)
     q = share_out(op, node, r, p if b is None else op.add(p, b))
-    _bias(op, node, q, b)
+    _bias(node, layer, q, b)
     half = op.mul(q, 0.5)
     return Message(m=_kept(op, layer, half, half))
 
@@ -124,8 +127,8 @@ def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     negative = None if layer.bias is None else op.minimum(layer.bias, 0.0)
     up = share_out(op, node, op.mul(r, alpha), p if positive is None else op.add(p, positive))
     down = share_out(op, node, op.mul(r, -beta), n if negative is None else op.add(n, negative))
-    _bias(op, node, up, positive)
-    _bias(op, node, down, negative)
+    _bias(node, layer, up, positive)
+    _bias(node, layer, down, negative)
     return Message(m=_kept(op, layer, op.mul(op.add(up, down), 0.5), op.mul(op.sub(up, down), 0.5)))
 
 
@@ -148,7 +151,7 @@ def _gamma(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     whole = op.where(zero, 0.0, op.add(z, op.mul(favoured, gamma)))
     q = share_out(op, node, r, whole)
     q = op.where(zero, 0.0, q)
-    _bias(op, node, q, b)
+    _bias(node, layer, q, b)
     half = op.mul(q, gamma / 2)
     return Message(m=_kept(op, layer, op.mul(q, 1 + gamma / 2), op.where(up, half, op.neg(half))))
 
@@ -158,7 +161,7 @@ def _gamma_positive(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     weight = op.add(layer.weight, op.mul(op.maximum(layer.weight, 0.0), node.parameter("gamma")))
     z = layer.apply(layer.x, weight)
     q = share_out(op, node, r, z if layer.bias is None else op.add(z, layer.bias))
-    _bias(op, node, q, layer.bias)
+    _bias(node, layer, q, layer.bias)
     return Message(m=layer.adjoint(q, weight))
 
 
@@ -168,7 +171,7 @@ def _wsquare(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     b = None if layer.bias is None else op.mul(layer.bias, layer.bias)
     total = layer.apply(_ones(op, layer.x), squared)
     q = share_out(op, node, r, total if b is None else op.add(total, b))
-    _bias(op, node, q, b)
+    _bias(node, layer, q, b)
     return Message(r=layer.adjoint(q, squared))
 
 

@@ -64,6 +64,11 @@ def _centred(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
     return op.sub(value, point)
 
 
+def _saturated(op: Ops, node: Site, exact: Expr) -> Expr:
+    """What the machine's integer product adds: some processors saturate sums of pairs at 16 bits."""
+    return op.sub(op.as_float(node.output()), exact)
+
+
 def _zero_point(op: Ops, node: Site, got: Expr, i: int, zero: int) -> None:
     """An integer times m counts its zero point too: the ledger takes it off again."""
     if node.has(zero):
@@ -76,14 +81,16 @@ def matmul_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
     if node.active(1):
         raise node.refuse("both operands depend on the input")
     x_shape, w_shape, out = node.shape(0), node.shape(1), node.out_shape()
+    x, w = _centred(op, node, 0, 2, column=True), _centred(op, node, 1, 3, column=False)
     layer = Layer(
         "linear",
-        _centred(op, node, 0, 2, column=True),
-        _centred(op, node, 1, 3, column=False),
-        None,
+        x,
+        w,
+        _saturated(op, node, op.matmul(x, w)),
         op.matmul,
         lambda q, w: adjoints(op, q, (q, w), (x_shape, w_shape), out)[0](),
         node.const(1) is not None,
+        "rounding",
     )
     return _integer(op, node, propagate(op, node, m, layer))
 
@@ -95,14 +102,16 @@ def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
         raise node.refuse("its kernel depends on the input")
     kernel = tuple(int(k) for k in node.shape(1)[2:] if isinstance(k, int))
     view = window(node, kernel, int(node.attr("group", 1)))
+    x, w = _centred(op, node, 0, 2, column=False), _centred(op, node, 1, 3, column=True)
     layer = Layer(
         "conv",
-        _centred(op, node, 0, 2, column=False),
-        _centred(op, node, 1, 3, column=True),
-        None,
+        x,
+        w,
+        _saturated(op, node, op.conv(x, w, view)),
         lambda x, w: op.conv(x, w, view),
         lambda q, w: op.conv_transpose(q, w, view),
         node.const(1) is not None,
+        "rounding",
     )
     return _integer(op, node, propagate(op, node, m, layer))
 

@@ -246,3 +246,38 @@ def test_a_second_call_with_another_batch_size(linear):
 
 def test_the_same_twice(linear):
     np.testing.assert_array_equal(linear(X).relevance["x"], linear(X).relevance["x"])
+
+
+def test_relevance_of_inner_tensors(tmp_path):
+    body = "h = MatMul(x, w) b = Add(h, c) r = Relu(b) y = MatMul(r, v)"
+    case = Case("inner", body, {"x": X}, {"w": W, "c": B, "v": normal(3, 2)})
+    path = case.save(tmp_path)
+    a = ox.Explainer(path, at=["r", "h"])(X, target=1)
+    r = np.maximum(X @ W + B, 0)
+    np.testing.assert_allclose(a.at["r"], r * case.weights["v"][:, 1], rtol=1e-4, atol=1e-6)
+    # The bias has its share of b; h has the rest, though MatMul and Add are one layer otherwise.
+    np.testing.assert_allclose(a.at["h"], (X @ W) * (r > 0) * case.weights["v"][:, 1], rtol=1e-4, atol=1e-5)
+    assert set(ox.Explainer(path, at=["re:[bry]"])(X, target=1).at) == {"b", "r", "y"}
+    for wrong in ("q", "re:q.*", "re:["):
+        with pytest.raises(ox.InputError):
+            ox.Explainer(path, at=[wrong])(X)
+
+
+def test_relevance_of_a_position_embedding(tmp_path):
+    """A constant that is added gets relevance of its own, sample by sample; weights stay weights."""
+    body = "e = Gather<axis = 1>(p, i) s = Add(x, e) f = Flatten(s) y = MatMul(f, w)"
+    x, p, w = normal(3, 2, 4), normal(1, 5, 4), normal(8, 2)
+    case = Case("position", body, {"x": x}, {"p": p, "i": ints(3, 0), "w": w})
+    path = case.save(tmp_path)
+    a = ox.Explainer(path, at=["p"])(x, target=[0, 1, 0])
+    assert a.at["p"].shape == (3, 1, 5, 4)
+    want = np.zeros((3, 1, 5, 4), np.float32)
+    for n, k in enumerate([0, 1, 0]):
+        want[n, 0, [3, 0]] = p[0, [3, 0]] * w[:, k].reshape(2, 4)
+    np.testing.assert_allclose(a.at["p"], want, rtol=1e-5, atol=1e-7)
+    plain = ox.Explainer(path)(x, target=[0, 1, 0])
+    np.testing.assert_allclose(a.relevance["x"], plain.relevance["x"], rtol=1e-6)
+    np.testing.assert_allclose(a.ledger.total(), plain.ledger.total(), rtol=1e-4, atol=1e-6)
+    assert (a.closure() < 1e-5).all()
+    with pytest.raises(ox.InputError, match="no relevance reaches"):
+        ox.Explainer(path, at=["w"])(x)

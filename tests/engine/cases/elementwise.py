@@ -83,3 +83,6 @@ case("HardSigmoid-far", "f = HardSigmoid<alpha = 0.5, beta = 1.2>(x) y = Neg(f)"
 case("PRelu", "y = PRelu(x, s)", x=normal(*TOKENS), s=normal(4))
 for _name in ("Round", "Floor", "Ceil", "Sign"):
     case(_name, f"y = {_name}(x)", x=3 * normal(BATCH, 6))
+
+case("Elu-far", "y = Elu(x)", x=np.array([[-300.0, -50, -1e-3, 200]], np.float32).repeat(BATCH, 0))
+case("Exp-far", "y = Exp(x)", x=np.array([[-300.0, -50, -1e-3, 3]], np.float32).repeat(BATCH, 0))
