@@ -24,6 +24,9 @@ class Part:
 
     Attributes
     ----------
+    probe : Probe
+    trace : Trace
+        Of the way that this batch took through the model's branches.
     feed, values : dict of str to ndarray
         What went in, and everything that came out.
     result : Result
@@ -34,8 +37,10 @@ class Part:
     batch : int
     """
 
+    probe: Probe
+    trace: Trace
     feed: Mapping[str, Array]
-    values: Mapping[str, Array]
+    values: Mapping[str, Any]
     result: Result
     explained: Array
     target: Any
@@ -58,8 +63,6 @@ def product(m: Array | None, x: Array, r: Array | None, dtype: np.dtype[Any]) ->
 def assemble(
     parts: Sequence[Part],
     inputs: Inputs,
-    probe: Probe,
-    trace: Trace,
     outputs: Sequence[str],
     *,
     composite: str,
@@ -71,14 +74,13 @@ def assemble(
     ----------
     parts : sequence of Part
     inputs : Inputs
-    probe : Probe
-    trace : Trace
     outputs : sequence of str
         Names of the model's own outputs.
     composite : str
     notes : sequence of str
     """
     several = parts[0].several
+    probe, trace = parts[0].probe, parts[0].trace
     dtype = trace.ops.dtype
 
     def whole(arrays: list[Array], axis: int = 0) -> Array:
@@ -114,16 +116,14 @@ def assemble(
         )
     explained = whole([p.explained for p in parts])
     entries = tuple(
-        LedgerEntry(e.node, e.kind, e.tensor, whole([p.result.entries[i] for p in parts]))
-        for i, e in enumerate(trace.entries)
+        LedgerEntry(
+            *key, whole([p.get(key, np.zeros(q.explained.shape)) for p, q in zip(kept, parts, strict=True)])
+        )
+        for kept in [[_entries(p) for p in parts]]
+        for key in dict.fromkeys(k for p in kept for k in p)
     )
     at = {name: _inner(probe, name, [p.result.at[name] for p in parts], several) for name in trace.at}
-    made = {
-        n: np.concatenate([np.atleast_1d(p.values[n]) for p in parts])
-        if len(parts) > 1
-        else parts[0].values[n]
-        for n in outputs
-    }
+    made = {n: _joined([p.values[n] for p in parts]) for n in outputs}
     return Attribution(
         relevance=relevance,
         multiplier=multiplier,
@@ -138,6 +138,24 @@ def assemble(
         composite=composite,
         notes=tuple(notes),
     )
+
+
+def _entries(part: Part) -> dict[tuple[str, str, str], Array]:
+    """The ledger of one micro-batch, by node, kind and tensor."""
+    found: dict[tuple[str, str, str], Array] = {}
+    for entry, amount in zip(part.trace.entries, part.result.entries, strict=True):
+        key = (entry.node, entry.kind, entry.tensor)
+        found[key] = found[key] + amount if key in found else amount
+    return found
+
+
+def _joined(values: list[Any]) -> Any:
+    """One of the model's own outputs, over all micro-batches."""
+    if len(values) == 1:
+        return values[0]
+    if all(isinstance(v, np.ndarray) for v in values):
+        return np.concatenate([np.atleast_1d(v) for v in values])
+    return [item for v in values for item in v]
 
 
 def _inner(probe: Probe, name: str, parts: list[Array], several: bool) -> Array:

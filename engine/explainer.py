@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from . import runtime
 from .assemble import Part, assemble, per_sample
 from .attribution import Attribution
-from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
-from .graph import Graph, from_model
 from .model import load
-from .plan import Plan
-from .probe import Probe, SamplesMix, probe
+from .prepare import Prepared, Task, check_parity, prepare
 from .steps import step
-from .targets import explained_tensor, seed_for
-from .walk import Trace, active_nodes, trace
+from .targets import seed_for
 
 Array = np.ndarray[Any, Any]
 
-# How far the instrumented forward may be from the file's own, relative to the output's size:
-# onnxruntime fuses other nodes once inner values are asked for, and rounds differently.
-PARITY = 1e-3
-
 BACKENDS = ("auto", "numpy")
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What is worked out once for one shape of input."""
-
-    probe: Probe
-    plan: Plan
-    trace: Trace
-    notes: tuple[str, ...]
 
 
 class Explainer:
@@ -130,10 +110,24 @@ class Explainer:
         self.inputs = Inputs(self._session, self._where)
         outputs = {o.name: runtime.numpy_dtype(o.type) for o in self._session.get_outputs()}
         self.output = default_output(
-            outputs, output or (self.contract.output if self.contract else None), self._where
+            outputs,
+            output or (self.contract.output if self.contract else None),
+            self._where,
+            zip_maps(self._proto),
         )
         self._outputs = list(outputs)
-        self._prepared: dict[Any, _Prepared] = {}
+        self._prepared: dict[Any, list[Prepared]] = {}
+        self._task = Task(
+            self._proto,
+            self._where,
+            self.inputs,
+            self.output,
+            self.composite,
+            ledger,
+            self._at,
+            providers,
+            threads,
+        )
 
     def __call__(
         self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None
@@ -164,23 +158,15 @@ class Explainer:
             The output is not finite, or the model cannot run on this input.
         """
         feed = self.inputs.feed(x)
-        ready = self._prepare(feed)
+        ready, _ = self._ready(feed)
         constants = any(name in ready.probe.constants for name in ready.trace.at)
         pieces = self.inputs.pieces(ready.probe, feed, alone=constants)
         parts = []
         for done, (at, piece) in enumerate(pieces):
             step("explaining", done / len(pieces))
             own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
-            parts.append(self._part(ready, piece, own, at, contrast))
-        made = assemble(
-            parts,
-            self.inputs,
-            ready.probe,
-            ready.trace,
-            self._outputs,
-            composite=self.composite.name,
-            notes=ready.notes,
-        )
+            parts.append(self._part(piece, own, at, contrast))
+        made = assemble(parts, self.inputs, self._outputs, composite=self.composite.name, notes=ready.notes)
         if not all(np.isfinite(r).all() for r in made.relevance.values()):
             raise ModelError(
                 f"{self._where}: relevance is not finite under composite {self.composite.name!r}"
@@ -208,12 +194,13 @@ class Explainer:
     def joins(self, feed: Mapping[str, Array]) -> bool:
         """Whether feeds like this one can be stacked along their first axis and explained in one call."""
         return (
-            all(axis == 0 for axis in self.inputs.axes(feed).values()) and self._prepare(feed).probe.rows == 1
+            all(axis == 0 for axis in self.inputs.axes(feed).values())
+            and self._ready(dict(feed))[0].probe.rows == 1
         )
 
     def sums(self, name: str, relevance: Array, shape: tuple[int, ...]) -> Array:
         """Relevance of an input summed for each sample, shaped like what was explained."""
-        ready = next(iter(self._prepared.values()))
+        ready = next(iter(self._prepared.values()))[0]
         several = relevance if len(shape) == 2 else relevance[None]
         made = per_sample(ready.probe, name, several, shape[-1])
         return made if len(shape) == 2 else made[0]
@@ -222,72 +209,28 @@ class Explainer:
         made = runtime.run(self._session, self._outputs, feed, where=self._where)
         return dict(zip(self._outputs, made, strict=True))
 
-    def _prepare(self, feed: Mapping[str, Array]) -> _Prepared:
-        for rows in (False, True):
-            ready = self._prepared.get(self.inputs.signature(feed, rows=rows))
-            if ready is not None:
-                return ready
-        # A graph of its own: the passes mark its nodes by what this shape of input showed.
-        graph = from_model(self._proto)
-        found, notes = self._probe(graph, feed)
-        step("preparing the relevance rules")
-        at = tensor_names(graph, self._at, self._where)
-        graph.pinned = frozenset(at)
-        graph = canonical(graph, found)
-        target, note = explained_tensor(graph, self.output)
-        if any("re:" in name for name in self._at):
-            at = _on_path(graph, found, self.composite, target, at, self._at)
-        recorded = trace(graph, found, self.composite, target, where=self._where, ledger=self._ledger, at=at)
-        plan = Plan(
-            self._proto, found, recorded, where=self._where, providers=self._providers, threads=self._threads
-        )
-        ready = _Prepared(found, plan, recorded, (*notes, *([note] if note else [])))
+    def _ready(self, feed: dict[str, Array]) -> tuple[Prepared, dict[str, Any]]:
+        """What is worked out for inputs like this one, and what the model gives for it."""
+        candidates = [
+            ready
+            for rows in (False, True)
+            for ready in self._prepared.get(self.inputs.signature(feed, rows=rows), ())
+        ]
+        for ready in candidates:
+            values = ready.plan.forward(feed)
+            if ready.holds(values):
+                return ready, values
+        ready = prepare(self._task, feed)
+        first = self.inputs.pieces(ready.probe, feed)[0][1]
         step("checking the instrumented model")
-        self._check_parity(ready, self.inputs.pieces(found, dict(feed))[0][1])
-        self._prepared[self.inputs.signature(feed, rows=found.mode in ("fixed", "joint"))] = ready
-        return ready
+        values = ready.plan.forward(first)
+        check_parity(ready, self._predict(first), values, self._where)
+        key = self.inputs.signature(feed, rows=ready.by_rows)
+        self._prepared.setdefault(key, []).append(ready)
+        return ready, values
 
-    def _probe(self, graph: Graph, feed: Mapping[str, Array]) -> tuple[Probe, tuple[str, ...]]:
-        """What onnxruntime tells of this shape of input, and what to say of it."""
-        rows, axes = self.inputs.rows(feed), self.inputs.axes(feed)
-        declared_open = any(i.open for i in self.inputs.by_name.values())
-        if not declared_open:
-            # A file fixed at one row is fed row by row.
-            some = self.inputs.take(feed, 0, 1) if any(a is not None for a in axes.values()) else dict(feed)
-            return probe(self._proto, graph, some, axes, where=self._where, mode="fixed"), ()
-        if all(a is None for a in axes.values()):
-            found = probe(self._proto, graph, feed, axes, where=self._where, mode="joint")
-            return found, ("the inputs have different lengths; they are explained together as one sample",)
-        try:
-            return probe(
-                self._proto, graph, self.inputs.take(feed, 0, min(rows, 64)), axes, where=self._where
-            ), ()
-        except SamplesMix:
-            if any(n.op_type.startswith("DynamicQuantize") for n in graph.nodes):
-                found = probe(self._proto, graph, feed, axes, where=self._where, mode="single")
-                return found, ("samples in one batch share a quantisation scale; each is explained alone",)
-            found = probe(self._proto, graph, feed, axes, where=self._where, mode="joint")
-            return found, ("what the model says of one row depends on the others; explained as one sample",)
-
-    def _check_parity(self, ready: _Prepared, feed: Mapping[str, Array]) -> None:
-        """The instrumented forward must give what the file gives, or nothing is explained."""
-        values = ready.plan.forward(feed)
-        for name, y in self._predict(feed).items():
-            if not isinstance(y, np.ndarray) or y.dtype.kind != "f":
-                continue
-            finite = np.isfinite(y)
-            size = float(np.abs(y[finite]).max(initial=0.0)) or 1.0
-            gap = float(np.abs(values[name][finite] - y[finite]).max(initial=0.0)) / size
-            if not gap <= PARITY:
-                raise ModelError(
-                    f"{self._where}: output {name!r} changes by {gap:.1e} of its size when inner values "
-                    "are read; refused"
-                )
-
-    def _part(
-        self, ready: _Prepared, feed: dict[str, Array], target: Any, at: slice, contrast: str | None
-    ) -> Part:
-        values = ready.plan.forward(feed)
+    def _part(self, feed: dict[str, Array], target: Any, at: slice, contrast: str | None) -> Part:
+        ready, values = self._ready(feed)
         y = values[ready.trace.target]
         classes = self.contract.classes if self.contract else ()
         batch = at.stop - at.start
@@ -300,10 +243,17 @@ class Explainer:
             raise ModelError(
                 f"{self._where}: output {ready.trace.target!r} is not finite; nothing to explain"
             )
-        return Part(feed, values, result, explained, chosen, several, batch)
+        return Part(ready.probe, ready.trace, feed, values, result, explained, chosen, several, batch)
 
 
-def default_output(outputs: Mapping[str, np.dtype[Any] | None], asked: str | None, where: str) -> str:
+def zip_maps(proto: onnx.ModelProto) -> set[str]:
+    """Outputs that a ZipMap made of scores: a list of dicts, explained at the scores."""
+    return {o for n in proto.graph.node if n.op_type == "ZipMap" for o in n.output}
+
+
+def default_output(
+    outputs: Mapping[str, np.dtype[Any] | None], asked: str | None, where: str, maps: Collection[str] = ()
+) -> str:
     """The output to explain: the one asked for, or the first floating one.
 
     Raises
@@ -320,42 +270,7 @@ def default_output(outputs: Mapping[str, np.dtype[Any] | None], asked: str | Non
     for name, dtype in outputs.items():
         if dtype is not None and dtype.kind == "f":
             return name
+    for name in outputs:
+        if name in maps:
+            return name
     raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
-
-
-def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:
-    """Tensors by name or by regular expression ("re:...").
-
-    Raises
-    ------
-    InputError
-        A name or expression fits no tensor; near names are listed.
-    """
-    known = list(
-        dict.fromkeys([*graph.constants, *graph.inputs, *(v for n in graph.nodes for v in n.outputs if v)])
-    )
-    found: list[str] = []
-    for pattern in asked:
-        if pattern.startswith("re:"):
-            try:
-                fits = [n for n in known if re.fullmatch(pattern[3:], n)]
-            except re.error as e:
-                raise InputError(f"{pattern!r} is no regular expression ({e})") from None
-        else:
-            fits = [n for n in known if n == pattern]
-        if not fits:
-            near = difflib.get_close_matches(pattern, known, 3)
-            raise InputError(
-                f"{where}: no tensor {pattern!r}" + (f"; near: {', '.join(near)}" if near else "")
-            )
-        found += fits
-    return list(dict.fromkeys(found))
-
-
-def _on_path(
-    graph: Graph, found: Probe, chosen: Composite, target: str, names: Sequence[str], asked: Sequence[str]
-) -> list[str]:
-    """Of tensors that an expression fitted, those that relevance reaches; all that were named outright."""
-    leaves = [n for n in names if n in found.constants]
-    _, values = active_nodes(graph, found, chosen, target, graph.inputs, leaves)
-    return [n for n in names if n in asked or n in values]

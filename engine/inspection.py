@@ -14,11 +14,10 @@ from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import ModelError
-from .explainer import default_output
+from .explainer import default_output, zip_maps
 from .feed import Inputs
-from .graph import from_model
 from .model import load
-from .probe import Probe, SamplesMix, probe
+from .prepare import Seen, Task, look
 from .shapes import text
 from .targets import explained_tensor
 from .walk import active_nodes
@@ -148,12 +147,13 @@ def inspect(
     rules = find_composite(composite)
     loaded = load(model)
     where = str(model)
-    graph = from_model(loaded.proto)
     session = runtime.session(loaded.proto, where=where)
     inputs = Inputs(session, where)
     outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
-    found = _probe(loaded.proto, graph, inputs, example, loaded.contract, where)
-    chosen = default_output(outputs, output or (loaded.contract.output if loaded.contract else None), where)
+    asked = output or (loaded.contract.output if loaded.contract else None)
+    chosen = default_output(outputs, asked, where, zip_maps(loaded.proto))
+    seen = _look(Task(loaded.proto, where, inputs, chosen, rules), example, loaded.contract)
+    graph, found = seen.graph, seen.probe
     graph = canonical(graph, found)
     target, note = explained_tensor(graph, chosen)
     path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
@@ -190,50 +190,32 @@ def inspect(
         explained=target,
         composite=rules.name,
         contract=loaded.contract,
-        notes=(note,) if note else (),
+        notes=(*seen.notes, *([note] if note else [])),
     )
 
 
-def _probe(
-    proto: Any,
-    graph: Any,
-    inputs: Inputs,
-    example: dict[str, Array] | None,
-    contract: InputContract | None,
-    where: str,
-) -> Probe:
+def _look(task: Task, example: dict[str, Array] | None, contract: InputContract | None) -> Seen:
+    """Shapes by the example that was given, or by made-up inputs of a length that the model takes."""
     if example is not None:
-        return _open_or_joint(proto, graph, example, inputs, where)
-    open_lengths = any(not isinstance(d, int) for i in inputs.by_name.values() for d in i.shape[1:])
+        return look(task, task.inputs.feed(example))
+    known = task.inputs.by_name.values()
+    open_lengths = any(not isinstance(d, int) for i in known for d in i.shape[1:])
     problem: ModelError | None = None
     for length in _LENGTHS if open_lengths else _LENGTHS[:1]:
         made = {}
-        for name, dtype, shape in ((i.name, i.dtype, i.shape) for i in inputs.by_name.values()):
-            if dtype is None:
-                raise ModelError(f"{where}: input {name!r} is not a numeric tensor")
-            if contract is not None and name == contract.input:
-                dims: tuple[int, ...] = (1, *contract.shape)
-            else:
-                dims = tuple(
-                    d if isinstance(d, int) else 1 if i == 0 else length for i, d in enumerate(shape)
-                )
-            made[name] = _made_up(dims, dtype)
+        for i in known:
+            if i.dtype is None:
+                raise ModelError(f"{task.where}: input {i.name!r} is not a numeric tensor")
+            dims = tuple(d if isinstance(d, int) else length if k else 1 for k, d in enumerate(i.shape))
+            if contract is not None and i.name == contract.input:
+                dims = (1, *contract.shape)
+            made[i.name] = _made_up(dims, i.dtype)
         try:
-            return _open_or_joint(proto, graph, made, inputs, where)
+            return look(task, made)
         except ModelError as e:
             problem = problem or e
     assert problem is not None
     raise problem
-
-
-def _open_or_joint(proto: Any, graph: Any, example: dict[str, Array], inputs: Inputs, where: str) -> Probe:
-    axes = inputs.axes(example)
-    if not any(i.open for i in inputs.by_name.values()):
-        return probe(proto, graph, example, axes, where=where, mode="fixed")
-    try:
-        return probe(proto, graph, example, axes, where=where)
-    except SamplesMix:
-        return probe(proto, graph, example, axes, where=where, mode="joint")
 
 
 def _made_up(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -47,6 +47,10 @@ class Plan:
     trace : Trace
     where : str
         The file, for messages.
+    providers, threads
+        For onnxruntime.
+    extra : sequence of str
+        Tensors to give beside what the rules read.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Plan:
         where: str,
         providers: Sequence[str] | None = None,
         threads: int | None = None,
+        extra: Sequence[str] = (),
     ) -> None:
         self.trace, self.where = trace, where
         self._steps = _live(trace)
@@ -74,8 +79,9 @@ class Plan:
                 if expr.kind == "backward" and arg.kind == "forward":
                     self._fetched[arg.index] = emitter.fetch(arg, is_input)
         self.fetch = [n for n in dict.fromkeys([trace.target, *self._fetched.values()]) if n not in inputs]
-        if trace.target not in {o.name for o in model.graph.output}:
-            model.graph.output.append(onnx.ValueInfoProto(name=trace.target))
+        self.fetch += [n for n in extra if n not in self.fetch and n not in inputs]
+        there = {o.name for o in model.graph.output}
+        model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in self.fetch if n not in there)
         self._session = runtime.session(model, where=where, asked=providers, threads=threads)
 
     def forward(self, feed: Mapping[str, Array]) -> dict[str, Array]:

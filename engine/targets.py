@@ -15,19 +15,21 @@ Array = np.ndarray[Any, Any]
 # A model that ends in one of these is explained at the logit before it: after a softmax, a class's
 # relevance is mixed with its rivals' (ROBUSTNESS M27).
 _FINAL = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid"})
-_THROUGH = frozenset({"Identity", "Cast", "Dropout"})
+_THROUGH = frozenset({"Identity", "Cast", "Dropout", "ZipMap"})
 
 
 def explained_tensor(graph: Graph, output: str) -> tuple[str, str | None]:
     """The tensor to start from for an output, and a note where it is not the output itself."""
     at = output
-    while (node := graph.producer.get(at)) is not None and node.domain == "":
+    while (node := graph.producer.get(at)) is not None and node.domain in ("", "ai.onnx.ml"):
         if node.op_type in _THROUGH:
             at = node.inputs[0]
         elif node.op_type in _FINAL:
             return node.inputs[0], f"the model ends in {node.op_type}; the logit before it is explained"
         else:
             break
+    if at != output and (last := graph.producer[output]).op_type == "ZipMap":
+        return at, f"the model ends in {last.op_type}; the scores before it are explained"
     return output, None
 
 

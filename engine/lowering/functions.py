@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import onnx
 from onnx import defs, helper
@@ -50,7 +51,7 @@ def _wanted(work: Workspace, node: onnx.NodeProto) -> bool:
     if domain_of(node) or node.op_type in _LEFT or not any(work.varies(v) for v in node.input):
         return False
     try:
-        schema = defs.get_schema(node.op_type, work.version(), "")
+        schema: Any = defs.get_schema(node.op_type, work.version(), "")
     except defs.SchemaError:
         return False
     if not (schema.has_function or schema.has_context_dependent_function):
@@ -63,7 +64,7 @@ def _definition(
     work: Workspace, node: onnx.NodeProto, values: list[Array | None]
 ) -> onnx.FunctionProto | None:
     """The function of the newest version that the model's opset knows."""
-    schema = defs.get_schema(node.op_type, work.version(), "")
+    schema: Any = defs.get_schema(node.op_type, work.version(), "")
     function = onnx.FunctionProto()
     if schema.has_function:
         fit = [v for v in schema.function_opset_versions if v <= work.version()]

@@ -150,7 +150,7 @@ def _explained(
     a = ox.Explainer(path, composite="gradient")(x, target=seed)
     for _ in range(3):
         step = {n: rng.standard_normal(v.shape) for n, v in x.items() if v.dtype.kind == "f"}
-        h = 2e-3
+        h = 1e-2
 
         def along(sign: float, step: dict[str, Array] = step, h: float = h) -> float:
             moved = {n: (v + sign * h * step[n]).astype(v.dtype) if n in step else v for n, v in x.items()}
@@ -159,7 +159,7 @@ def _explained(
         want = (along(1) - along(-1)) / (2 * h)
         parts = [a.multiplier[n] * step[n] for n in step]
         got = sum(float(p.sum()) for p in parts)
-        assert abs(got - want) <= 3e-3 * sum(float(np.abs(p).sum()) for p in parts) + 1e-5
+        assert abs(got - want) <= 5e-3 * sum(float(np.abs(p).sum()) for p in parts) + 1e-5
 
 
 def normal(*shape: int, seed: int = 0) -> Array:

@@ -7,8 +7,6 @@ from ..workspace import Workspace
 from . import activation, attention, blocked, linear, normalization, quantised
 from .table import NCHWC, Fused, writer_of
 
-__all__ = ["run"]
-
 _FAMILIES = (activation, attention, blocked, linear, normalization, quantised)  # each registers its own
 
 

@@ -174,7 +174,7 @@ def multi_head_attention(o: Fused) -> Sequence[str]:
             o.operand(1), 2 if len(shapes[1]) == 4 else 1, shapes[1][2 if len(shapes[1]) == 4 else 1]
         )
     masks = _masks(o, 4, 5, shapes[0][0], queries, keys)
-    return [attend(o, Heads(*parts, sizes[0] // heads), masks, sizes[2]), *made]
+    return [attend(o, Heads(parts[0], parts[1], parts[2], sizes[0] // heads), masks, sizes[2]), *made]
 
 
 @writes("RotaryEmbedding")

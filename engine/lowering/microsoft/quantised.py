@@ -85,16 +85,6 @@ def concat(o: Fused) -> Sequence[str]:
     return [quantise(o, o.emit.op("Concat", *parts, what="Concat", axis=o.attr("axis")), 0)]
 
 
-@writes("QLinearReduceMean")
-def reduce_mean(o: Fused) -> Sequence[str]:
-    """A mean over axes."""
-    axes = o.attr("axes") or list(range(o.rank(0)))
-    y = o.emit.reduce(
-        "ReduceMean", dequantise(o, 0), *axes, keepdims=o.attr("keepdims", 1), what="ReduceMean"
-    )
-    return [quantise(o, y, 3)]
-
-
 @writes("QLinearAveragePool", "QLinearGlobalAveragePool")
 def average_pool(o: Fused) -> Sequence[str]:
     """An average, with the channels last where it says so."""
@@ -115,7 +105,7 @@ def average_pool(o: Fused) -> Sequence[str]:
 
 @writes("QGemm")
 def gemm(o: Fused) -> Sequence[str]:
-    """Gemm of integers; the bias has the product of both scales; without a scale for it the result is float."""
+    """Gemm of integers; the bias has the product of both scales. Without a scale the result is float."""
     emit = o.emit
     operands = [dequantise(o, 0), dequantise(o, 3)]
     if o.operand(6):

@@ -103,13 +103,12 @@ def activated(o: Fused, x: str) -> str:
     emit = o.emit
     if name in ("Relu", "Sigmoid", "Tanh", "Softplus", "Softsign", "HardSwish"):
         return emit.op(name, x, what=name)
-    if name in ("LeakyRelu", "Elu", "ThresholdedRelu"):
-        return emit.op(name, x, what=name, **({"alpha": numbers[0]} if numbers else {}))
-    if name == "HardSigmoid":
-        return emit.op(name, x, what=name, **dict(zip(("alpha", "beta"), numbers, strict=False)))
+    if name in ("LeakyRelu", "Elu", "ThresholdedRelu", "HardSigmoid"):
+        named: dict[str, Any] = dict(zip(("alpha", "beta"), numbers, strict=False))
+        return emit.op(name, x, what=name, **named)
     if name == "Clip":
-        low, high = (*numbers, *(np.finfo(np.float32).min, np.finfo(np.float32).max)[len(numbers) :])
-        return emit.clip(x, float(low), float(high), o.dtype, what=name)
+        low, high = numbers or (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+        return emit.clip(x, low, high, o.dtype, what=name)
     if name == "Gelu":
         return gelu(emit, x, o.dtype)
     raise o.refuse(f"activation {name!r}")

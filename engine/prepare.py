@@ -1,0 +1,249 @@
+"""From a model and one input to a plan: everything that is worked out once for a shape of input."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from .canonical import canonical
+from .composite import Composite
+from .errors import InputError, ModelError
+from .feed import Inputs
+from .graph import Graph, from_model
+from .lowering import Lowered, lower
+from .plan import Plan
+from .probe import Mode, Probe, SamplesMix, probe
+from .steps import step
+from .targets import explained_tensor
+from .walk import Trace, active_nodes, trace
+
+Array = np.ndarray[Any, Any]
+
+# How far the instrumented forward may be from the file's own, relative to the output's size:
+# onnxruntime fuses other nodes once inner values are asked for, and rounds differently.
+PARITY = 1e-3
+# Where an operator that rounds to 8 or 16 bits is run in float32.
+PARITY_APPROXIMATE = 5e-2
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be explained of a model, whatever the input.
+
+    Attributes
+    ----------
+    proto : onnx.ModelProto
+    where : str
+        The file, for messages.
+    inputs : Inputs
+    output : str
+    composite : Composite
+    ledger : bool
+    at : tuple of str
+        Inner tensors whose relevance is wanted; "re:" and an expression for several.
+    providers, threads
+        For onnxruntime.
+    """
+
+    proto: onnx.ModelProto
+    where: str
+    inputs: Inputs
+    output: str
+    composite: Composite
+    ledger: bool = True
+    at: tuple[str, ...] = ()
+    providers: Sequence[str] | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan for one shape of input, and for one way through the model's branches.
+
+    Attributes
+    ----------
+    probe : Probe
+    plan : Plan
+    trace : Trace
+    decisions : tuple of (str, ndarray)
+        Conditions and trip counts with the values that this holds for.
+    approximate : bool
+        Whether quantised operators are run in float.
+    notes : tuple of str
+    """
+
+    probe: Probe
+    plan: Plan
+    trace: Trace
+    decisions: tuple[tuple[str, Array], ...]
+    approximate: bool
+    notes: tuple[str, ...]
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether it holds for one number of rows only."""
+        return self.probe.mode in ("fixed", "joint")
+
+    def holds(self, values: Mapping[str, Array]) -> bool:
+        """Whether the same branches are taken as when it was made."""
+        return all(np.array_equal(values[name], value) for name, value in self.decisions)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A lowered model and what a probe found out about it.
+
+    Attributes
+    ----------
+    lowered : Lowered
+    graph : Graph
+    probe : Probe
+    notes : tuple of str
+    """
+
+    lowered: Lowered
+    graph: Graph
+    probe: Probe
+    notes: tuple[str, ...] = ()
+
+
+def prepare(task: Task, feed: Mapping[str, Array]) -> Prepared:
+    """Work out how to explain inputs like this one.
+
+    Raises
+    ------
+    UnsupportedOperator
+        A node between input and output has no rule.
+    ModelError
+        The model cannot be run, or says something else once inner values are read.
+    """
+    seen = look(task, feed)
+    step("preparing the relevance rules")
+    graph, found = seen.graph, seen.probe
+    at = tensor_names(graph, task.at, task.where)
+    graph.pinned = frozenset(at)
+    graph = canonical(graph, found)
+    target, note = explained_tensor(graph, task.output)
+    if any(name.startswith("re:") for name in task.at):
+        at = _on_path(graph, found, task, target, at)
+    recorded = trace(graph, found, task.composite, target, where=task.where, ledger=task.ledger, at=at)
+    plan = Plan(
+        seen.lowered.proto,
+        found,
+        recorded,
+        where=task.where,
+        providers=task.providers,
+        threads=task.threads,
+        extra=[name for name, _ in seen.lowered.decisions],
+    )
+    notes = [*seen.notes, *([note] if note else [])]
+    if seen.lowered.approximate:
+        names = ", ".join(seen.lowered.approximate[:3])
+        notes.append(f"quantised layers are run in float ({names}): the output differs slightly")
+    return Prepared(
+        found, plan, recorded, seen.lowered.decisions, bool(seen.lowered.approximate), tuple(notes)
+    )
+
+
+def check_parity(ready: Prepared, own: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
+    """The instrumented forward must give what the file gives, or nothing is explained.
+
+    Raises
+    ------
+    ModelError
+        It does not.
+    """
+    bound = PARITY_APPROXIMATE if ready.approximate else PARITY
+    for name, y in own.items():
+        if not isinstance(y, np.ndarray) or y.dtype.kind != "f":
+            continue
+        finite = np.isfinite(y)
+        size = float(np.abs(y[finite]).max(initial=0.0)) or 1.0
+        gap = float(np.abs(values[name][finite].astype(np.float64) - y[finite]).max(initial=0.0)) / size
+        if not gap <= bound:
+            raise ModelError(
+                f"{where}: output {name!r} changes by {gap:.1e} of its size when inner values "
+                "are read; refused"
+            )
+
+
+def look(task: Task, feed: Mapping[str, Array]) -> Seen:
+    """Lower the model for this input and find its shapes, by rows where they are independent."""
+    inputs, axes = task.inputs, task.inputs.axes(feed)
+    if all(axis is None for axis in axes.values()):
+        is_open = any(i.open for i in inputs.by_name.values())
+        mode: Mode = "joint" if is_open else "fixed"
+        note = "the inputs have different lengths; they are explained together as one sample"
+        return _probed(task, feed, feed, mode, (note,) if is_open else ())
+    if not any(i.open for i in inputs.by_name.values()):
+        one = inputs.take(feed, 0, 1)  # a file fixed at one row is fed row by row
+        return _probed(task, one, one, "fixed")
+    first = inputs.take(feed, 0, 1)
+    some = inputs.take(feed, 0, min(inputs.rows(feed), 64))
+    try:
+        return _probed(task, first, some, "open")
+    except SamplesMix:
+        if any(n.op_type.startswith("DynamicQuantize") for n in task.proto.graph.node):
+            note = "samples in one batch share a quantisation scale; each is explained alone"
+            return _probed(task, first, first, "single", (note,))
+    except ModelError:
+        # One row alone may be no legal input: then the rows belong together.
+        if inputs.rows(feed) == 1:
+            raise
+    note = "what the model says of one row depends on the others; explained as one sample"
+    return _probed(task, feed, feed, "joint", (note,))
+
+
+def _probed(
+    task: Task,
+    lower_with: Mapping[str, Array],
+    example: Mapping[str, Array],
+    mode: Mode,
+    notes: tuple[str, ...] = (),
+) -> Seen:
+    step("rewriting the model into elementary operators")
+    lowered = lower(task.proto, lower_with, where=task.where)
+    graph = from_model(lowered.proto)
+    found = probe(lowered.proto, graph, example, task.inputs.axes(example), where=task.where, mode=mode)
+    return Seen(lowered, graph, found, notes)
+
+
+def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:
+    """Tensors by name or by regular expression ("re:...").
+
+    Raises
+    ------
+    InputError
+        A name or expression fits no tensor; near names are listed.
+    """
+    made = (v for n in graph.nodes for v in n.outputs if v)
+    known = list(dict.fromkeys([*graph.constants, *graph.inputs, *made]))
+    found: list[str] = []
+    for pattern in asked:
+        if pattern.startswith("re:"):
+            try:
+                fits = [n for n in known if re.fullmatch(pattern[3:], n)]
+            except re.error as e:
+                raise InputError(f"{pattern!r} is no regular expression ({e})") from None
+        else:
+            fits = [n for n in known if n == pattern]
+        if not fits:
+            near = difflib.get_close_matches(pattern, known, 3)
+            raise InputError(
+                f"{where}: no tensor {pattern!r}" + (f"; near: {', '.join(near)}" if near else "")
+            )
+        found += fits
+    return list(dict.fromkeys(found))
+
+
+def _on_path(graph: Graph, found: Probe, task: Task, target: str, names: Sequence[str]) -> list[str]:
+    """Of tensors that an expression fitted, those that relevance reaches; all that were named outright."""
+    leaves = [n for n in names if n in found.constants]
+    _, values = active_nodes(graph, found, task.composite, target, graph.inputs, leaves)
+    return [n for n in names if n in task.at or n in values]
