@@ -173,7 +173,7 @@ def _reach(net: nx.DiGraph[Any], sources: Iterable[Any]) -> set[Any]:
 
 def from_model(proto: onnx.ModelProto) -> Graph:
     """Read a graph (functions already inlined) into nodes and values."""
-    model = ir.from_proto(proto)
+    model = ir.from_proto(_without_maps(proto))
     opsets = {("" if d == "ai.onnx" else d): v for d, v in model.opset_imports.items()}
     constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
     nodes: list[Node] = []
@@ -207,6 +207,23 @@ def from_model(proto: onnx.ModelProto) -> Graph:
             if v and v not in known:
                 raise ModelError(f"node {node} reads {v!r}, which nothing in the model makes")
     return Graph(nodes, inputs, outputs, constants)
+
+
+def _without_maps(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the types of maps, which onnx_ir does not read; they are outputs of ZipMap only."""
+    odd = [
+        v
+        for v in (*proto.graph.output, *proto.graph.value_info)
+        if v.type.WhichOneof("value") == "sequence_type"
+    ]
+    if not odd:
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for value in (*copy.graph.output, *copy.graph.value_info):
+        if value.type.WhichOneof("value") == "sequence_type":
+            value.ClearField("type")
+    return copy
 
 
 def _attribute(a: ir.Attr) -> Any:

@@ -21,8 +21,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from .contract import InputContract
-from .errors import LimitError, ModelError
+from .errors import LimitError, ModelError, UnsupportedOperator
 from .steps import step
+
+_OPSET_OF_OWN = 17
 
 MAX_PROTOBUF = 2**31 - 1
 MAX_NODES = 100_000
@@ -94,6 +96,9 @@ def load(path: str | os.PathLike[str]) -> LoadedModel:
     proto = _parse(given, data)
     _check_structure(given, proto)
     _check_functions(given, proto)
+    if not any(o.domain in ("", "ai.onnx") for o in proto.opset_import):
+        # A model of ai.onnx.ml operators alone names no opset for what is written beside them.
+        proto.opset_import.append(onnx.helper.make_opsetid("", _OPSET_OF_OWN))
     if _read_external(resolved, proto):
         step("reading the model's external data")
     if proto.functions:
@@ -167,6 +172,12 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
                 f"{path}: opset {entry.version} is newer than this onnx knows "
                 f"({onnx.defs.onnx_opset_version()}); update onnx or export with a lower opset"
             )
+    unknown = [n for n in _nodes(proto.graph) if not _is_known(n, proto)]
+    if unknown:
+        names = ", ".join(sorted({f"{n.domain}.{n.op_type}" for n in unknown})[:5])
+        raise UnsupportedOperator(
+            f"{path}: {names}: operators of a domain that neither onnx nor onnxruntime defines; refused"
+        )
     if not proto.graph.output:
         raise ModelError(f"{path}: the model has no output")
     depth = _depth(proto.graph)
@@ -175,6 +186,27 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
     count = sum(1 for _ in _nodes(proto.graph))
     if count > MAX_NODES:
         raise LimitError(f"{path}: {count:,} nodes; the limit is {MAX_NODES:,}")
+
+
+# Domains that onnx or onnxruntime defines operators in.
+_DOMAINS = (
+    "ai.onnx",
+    "ai.onnx.ml",
+    "ai.onnx.preview",
+    "ai.onnx.preview.training",
+    "ai.onnx.training",
+    "com.microsoft",
+    "com.ms.internal.nhwc",
+    "org.pytorch.aten",
+)
+
+
+def _is_known(node: onnx.NodeProto, proto: onnx.ModelProto) -> bool:
+    """Whether somebody defines the operator: a function of the model, onnx or onnxruntime."""
+    domain = node.domain
+    if not domain or domain in _DOMAINS or domain.startswith("com.microsoft."):
+        return True
+    return any((f.domain, f.name) == (domain, node.op_type) for f in proto.functions)
 
 
 def _depth(graph: onnx.GraphProto) -> int:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
 
+from . import runtime
 from .canonical import canonical
 from .composite import Composite
 from .errors import InputError, ModelError
 from .feed import Inputs
 from .graph import Graph, from_model
 from .lowering import Lowered, lower
+from .lowering.precision import widen
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
 from .steps import step
@@ -74,7 +76,7 @@ class Prepared:
     decisions : tuple of (str, ndarray)
         Conditions and trip counts with the values that this holds for.
     approximate : bool
-        Whether quantised operators are run in float.
+        Whether quantised or half-precision operators are run in float32.
     notes : tuple of str
     """
 
@@ -146,9 +148,9 @@ def prepare(task: Task, feed: Mapping[str, Array]) -> Prepared:
     if seen.lowered.approximate:
         names = ", ".join(seen.lowered.approximate[:3])
         notes.append(f"quantised layers are run in float ({names}): the output differs slightly")
-    return Prepared(
-        found, plan, recorded, seen.lowered.decisions, bool(seen.lowered.approximate), tuple(notes)
-    )
+    if seen.lowered.half:
+        notes.append("half-precision layers are run in float32: the output differs by their rounding")
+    return Prepared(found, plan, recorded, seen.lowered.decisions, seen.lowered.differs, tuple(notes))
 
 
 def check_parity(ready: Prepared, own: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
@@ -208,10 +210,51 @@ def _probed(
     notes: tuple[str, ...] = (),
 ) -> Seen:
     step("rewriting the model into elementary operators")
-    lowered = lower(task.proto, lower_with, where=task.where)
+    wide = widen(task.proto)
+    lowered = lower(wide, lower_with, where=task.where)
+    if wide is not task.proto:
+        lowered = replace(lowered, half=True)
     graph = from_model(lowered.proto)
-    found = probe(lowered.proto, graph, example, task.inputs.axes(example), where=task.where, mode=mode)
+    axes = task.inputs.axes(example)
+    if mode == "open" and lowered.proto is not task.proto:
+        mode = _rewritten_mode(task, lowered, example, axes)
+    found = probe(lowered.proto, graph, example, axes, where=task.where, mode=mode)
     return Seen(lowered, graph, found, notes)
+
+
+def _rewritten_mode(
+    task: Task, lowered: Lowered, example: Mapping[str, Array], axes: Mapping[str, int | None]
+) -> Mode:
+    """Whether a rewritten model takes any number of rows as its source does.
+
+    Steps in time are unrolled: a model whose rows are steps would run on more of them, and be wrong. And
+    elementary operators broadcast where a recurrent layer would refuse a batch that does not fit.
+
+    Raises
+    ------
+    SamplesMix
+        It does not.
+    """
+    feed = {
+        n: x if axes[n] is None else np.take(x, np.arange(2) % x.shape[axes[n] or 0], axis=axes[n])
+        for n, x in example.items()
+    }
+    outputs = [o.name for o in task.proto.graph.output]
+    source = runtime.session(task.proto, where=task.where, asked=["CPUExecutionProvider"])
+    try:
+        own = runtime.run(source, outputs, feed, where=task.where)
+    except ModelError:
+        return "fixed"
+    opened = runtime.session(lowered.proto, where=task.where, asked=["CPUExecutionProvider"])
+    bound = PARITY_APPROXIMATE if lowered.differs else PARITY
+    for a, b in zip(own, runtime.run(opened, outputs, feed, where=task.where), strict=True):
+        if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
+            continue
+        if a.shape != b.shape or not np.allclose(
+            a, b, rtol=bound, atol=bound * float(np.abs(a).max(initial=0))
+        ):
+            raise SamplesMix
+    return "open"
 
 
 def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:

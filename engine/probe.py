@@ -216,8 +216,11 @@ class _Prober:
         if mode != "fixed":
             return self._probe(values, values, {}, 1, mode=mode, batch=1)
         # A file that fixes its batch: how many samples that is shows at the outputs.
-        rows = max((len(x) for x in feed.values() if x.ndim), default=1)
-        axes = {n: 0 for n, x in feed.items() if x.ndim and len(x) == rows}
+        axes = self.axes
+        rows = next((feed[n].shape[a] for n, a in axes.items()), 0)
+        if not axes:
+            rows = max((len(x) for x in feed.values() if x.ndim), default=1)
+            axes = {n: 0 for n, x in feed.items() if x.ndim and len(x) == rows}
         lead = next((values[o].shape[0] for o in self.graph.outputs if o in values and values[o].ndim), 1)
         batch = lead if lead and rows % lead == 0 else 1
         layouts: dict[str, Layout] | None = {}
@@ -274,6 +277,13 @@ class _Prober:
         for name, array in self.graph.constants.items():
             shapes[name] = array.shape
             dtypes[name] = array.dtype
+        # What did not change with the sample (a ReLU that is shut) still has a batch in its shape.
+        for name in varying & set(shapes) - set(layouts):
+            grows = [i for i, d in enumerate(shapes[name]) if isinstance(d, Batch) and not d.offset]
+            if len(grows) == 1:
+                dim = shapes[name][grows[0]]
+                inner = dim.scale if isinstance(dim, Batch) else 1
+                layouts[name] = Layout(grows[0] - len(shapes[name]), 1, inner)
         return Probe(
             shapes,
             dtypes,

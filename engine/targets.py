@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from .errors import InputError
 from .graph import Graph
@@ -15,6 +16,7 @@ Array = np.ndarray[Any, Any]
 # A model that ends in one of these is explained at the logit before it: after a softmax, a class's
 # relevance is mixed with its rivals' (ROBUSTNESS M27).
 _FINAL = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid"})
+_HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _THROUGH = frozenset({"Identity", "Cast", "Dropout", "ZipMap"})
 
 
@@ -28,8 +30,11 @@ def explained_tensor(graph: Graph, output: str) -> tuple[str, str | None]:
             return node.inputs[0], f"the model ends in {node.op_type}; the logit before it is explained"
         else:
             break
-    if at != output and (last := graph.producer[output]).op_type == "ZipMap":
-        return at, f"the model ends in {last.op_type}; the scores before it are explained"
+    last = graph.producer.get(output)
+    if last is not None and last.op_type == "Cast" and last.attributes.get("to") in _HALF:
+        return last.inputs[0], None  # what is rounded to half precision is known before it is
+    if last is not None and last.op_type == "ZipMap":
+        return at, "the model ends in ZipMap; the scores before it are explained"
     return output, None
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import onnx
 
-from . import controlflow, functions, microsoft, recurrent
+from . import controlflow, functions, grids, microsoft, ml, recurrent, sequences
 from .graphs import Array
 from .workspace import Workspace
 
 # In this order, until none finds anything: a function's body can hold an If, an If a recurrent layer.
-_PASSES = (functions.run, controlflow.run, recurrent.run, microsoft.run)
+_PASSES = (grids.run, functions.run, controlflow.run, sequences.run, recurrent.run, microsoft.run, ml.run)
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,19 @@ class Lowered:
         counts, lengths. Where another input gives another value, it must be lowered anew.
     approximate : tuple of str
         Nodes that are rewritten into something that gives slightly other values.
+    half : bool
+        Whether half precision was widened to float32 before.
     """
 
     proto: onnx.ModelProto
     decisions: tuple[tuple[str, Array], ...]
     approximate: tuple[str, ...] = ()
+    half: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether it gives other values than the source, by the source's own rounding."""
+        return self.half or bool(self.approximate)
 
 
 def lower(proto: onnx.ModelProto, feed: Mapping[str, Array], *, where: str) -> Lowered:

@@ -40,7 +40,7 @@ def run(work: Workspace) -> bool:
         given = dict.fromkeys(function.input, "")
         given |= dict(zip(function.input, node.input, strict=False))
         body = onnx.GraphProto(node=function.node)
-        _fill(body, {a.name: a for a in (*function.attribute_proto, *node.attribute)})
+        _fill(body, _attributes(work, function, node))
         known = inline(emit, body, given, emit.prefix)
         emit.give({o: known[f] for o, f in zip(node.output, function.output, strict=False) if o})
     apply(work, made)
@@ -93,6 +93,15 @@ def _type(value: Array | None, known: bool) -> onnx.TypeProto:
         return onnx.TypeProto()
     shape = value.shape if known else [None] * value.ndim
     return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(value.dtype), shape)
+
+
+def _attributes(
+    work: Workspace, function: onnx.FunctionProto, node: onnx.NodeProto
+) -> dict[str, onnx.AttributeProto]:
+    """The call's attributes, and the defaults of those that it leaves out."""
+    schema = defs.get_schema(node.op_type, work.version(), "")
+    found = {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
+    return found | {a.name: a for a in (*function.attribute_proto, *node.attribute)}
 
 
 def _fill(graph: onnx.GraphProto, given: dict[str, onnx.AttributeProto]) -> None:

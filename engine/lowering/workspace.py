@@ -95,7 +95,7 @@ class Workspace:
         return self._known.get(name)
 
     def observe(self, names: Iterable[str]) -> dict[str, Array]:
-        """Values for this feed, found by running what they need in onnxruntime."""
+        """Values for this feed, found by running what they need in onnxruntime; tensors only."""
         names = list(dict.fromkeys(names))
         self._known.update({n: self.feed[n] for n in names if n in self.feed})
         missing = [n for n in names if n not in self._known]
@@ -104,7 +104,7 @@ class Workspace:
             missing.remove(name)
         if missing:
             self._known.update(self.run(missing, {}))
-        return {n: self._known[n] for n in names}
+        return {n: self._known[n] for n in names if n in self._known}
 
     def run(self, names: Sequence[str], patched: Mapping[int, onnx.NodeProto]) -> dict[str, Array]:
         """Run the part of the model that makes `names`.

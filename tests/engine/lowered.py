@@ -87,6 +87,7 @@ def check(
     explain: bool = True,
     tolerance: float = 1e-5,
     checker: bool = True,
+    composites: Iterable[str] = ("attnlrp", "epsilon"),
 ) -> Lowered:
     """Rewrite at one sample and at three; compare; explain.
 
@@ -121,7 +122,7 @@ def check(
             three = feed(3)
             same(session(made.proto).run(outputs, three), before.run(outputs, three), tolerance)
     if explain:
-        _explained(made.proto, source, x, folder, rng, smooth)
+        _explained(made.proto, source, x, folder, rng, smooth, composites)
     return made
 
 
@@ -132,6 +133,7 @@ def _explained(
     folder: Path,
     rng: np.random.Generator,
     smooth: bool,
+    composites: Iterable[str],
 ) -> None:
     path = folder / "lowered.onnx"
     onnx.save(proto, path)
@@ -139,7 +141,7 @@ def _explained(
     before = session(source)
     y = before.run([output], x)[0]
     seed = rng.standard_normal(y.shape).astype(np.float32)
-    for composite in ("attnlrp", "epsilon"):
+    for composite in composites:
         a = ox.Explainer(path, composite=composite)(x, target=seed)
         size = np.abs(a.explained).max() + max(np.abs(r).sum() for r in a.relevance.values())
         # Over the batch: which sample an entry belongs to is the probe's business, not the rewriting's.

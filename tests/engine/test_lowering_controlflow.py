@@ -346,3 +346,81 @@ def test_scan_without_states():
     for batch in (1, 3):
         made = lower(source, feed(batch), where="source").proto
         same(session(made).run(None, feed(batch)), session(source).run(None, feed(batch)))
+
+
+# -- sequences ----------------------------------------------------------------------------------------
+
+
+def test_sequence_made_in_a_loop(tmp_path):
+    """As exporters write a list that grows in a for loop."""
+    source = model(
+        """
+        empty = SequenceEmpty<dtype = 1>()
+        s, h = Loop(m, , empty, x) <body = l (int64 i, bool c, seq(float[N, 3]) s0, float[N, 3] h0)
+                => (cond, s1, h1) {
+            cond = Identity(c)
+            h1 = Tanh(h0)
+            s1 = SequenceInsert(s0, h1)
+        }>
+        stacked = ConcatFromSequence<axis = -1, new_axis = 1>(s)
+        one = SequenceAt(s, last)
+        n = SequenceLength(s)
+        f = Cast<to = 1>(n)
+        u = Unsqueeze(one, axes)
+        t = Mul(stacked, u)
+        y = Div(t, f)
+        """,
+        {"x": THREE},
+        {"m": np.int64(3), "last": np.int64(-1), "axes": np.array([2])},
+    )
+    made = check(source, feed, "Loop", tmp_path)
+    assert not any("Sequence" in name for name in operators(made.proto))
+    assert made.decisions == ()
+
+
+@pytest.mark.parametrize("split", ["", ", two", ", sizes"])
+def test_split_to_sequence(split, tmp_path):
+    source = model(
+        f"""
+        s = SplitToSequence<axis = 1, keepdims = 1>(x{split})
+        e = SequenceErase(s, zero)
+        a = SequenceAt(e, zero)
+        i = SequenceInsert(e, a, zero)
+        y = ConcatFromSequence<axis = -1>(i)
+        """,
+        {"x": ["batch", 5]},
+        {"zero": np.int64(0), "two": np.int64(2), "sizes": np.array([1, 4])},
+    )
+    made = check(source, lambda n: {"x": normal(n, 5)}, "SplitToSequence", tmp_path)
+    assert not any("Sequence" in name for name in operators(made.proto))
+    assert [int(v) for _, v in made.decisions] == [5]
+
+
+def test_sequence_that_is_an_output_stays():
+    source = model("s = SequenceConstruct(x, x) y = SequenceAt(s, one)", {"x": THREE}, {"one": np.int64(1)})
+    kind = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    source.graph.output.append(helper.make_value_info("s", helper.make_sequence_type_proto(kind)))
+    made = lower(source, feed(2), where="source").proto
+    assert operators(made) == {"SequenceConstruct", "Identity"}
+    got, want = (session(p).run(None, feed(2)) for p in (made, source))
+    same(got[1], want[1])
+
+
+def test_optional():
+    source = model(
+        """
+        o = Optional(x)
+        s = SequenceConstruct(x, x)
+        p = Optional(s)
+        a = OptionalGetElement(o)
+        t = OptionalGetElement(p)
+        b = SequenceAt(t, one)
+        y = Add(a, b)
+        """,
+        {"x": THREE},
+        {"one": np.int64(1)},
+        opset=18,
+    )
+    made = lower(source, feed(2), where="source").proto
+    assert operators(made) == {"Identity", "Add"}
+    same(session(made).run(None, feed(2)), session(source).run(None, feed(2)))

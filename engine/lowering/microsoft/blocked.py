@@ -102,8 +102,10 @@ def pool(o: Fused) -> Sequence[str]:
     given = {k: o.attr(k) for k in names}
     if kind == "MaxPool":
         given.pop("count_include_pad")
-    elif o.emit.opset < 19:
+    if o.emit.opset < (10 if kind == "MaxPool" else 19):
         given.pop("dilations")
+    if o.emit.opset < 10:
+        given.pop("ceil_mode")
     return [o.emit.op(kind, o.operand(0), what=kind, **given)]
 
 
