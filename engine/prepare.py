@@ -18,7 +18,8 @@ from .errors import InputError, ModelError
 from .feed import Inputs
 from .graph import Graph, from_model
 from .lowering import Lowered, lower
-from .lowering.precision import widen
+from .lowering.opset import raised
+from .lowering.precision import any_half, widen
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
 from .steps import step
@@ -210,9 +211,9 @@ def _probed(
     notes: tuple[str, ...] = (),
 ) -> Seen:
     step("rewriting the model into elementary operators")
-    wide = widen(task.proto)
+    wide = widen(raised(task.proto, task.where))
     lowered = lower(wide, lower_with, where=task.where)
-    if wide is not task.proto:
+    if any_half(task.proto):
         lowered = replace(lowered, half=True)
     graph = from_model(lowered.proto)
     axes = task.inputs.axes(example)

@@ -196,6 +196,9 @@ class _Walker:
         self.at = at
         self.leaves = [name for name in at if name in probe.constants]
         self.blocked = blocked(graph, probe, composite) | weights_of(graph, probe, self.leaves)
+        self.held: dict[Node, set[int]] = {}
+        for node, i in self.blocked:
+            self.held.setdefault(node, set()).add(i)
         self.quantised = quantised_values(graph, probe)
 
     def walk(self) -> Trace:
@@ -346,7 +349,7 @@ class _Walker:
             # Where a rule carries relevance itself, there is nothing to multiply it with.
             self.absorb(node.name, kind, tensor, m, None if as_relevance else by, layout_of)
 
-        held = {i for n, i in self.blocked if n is node}
+        held = self.held.get(node, set())
 
         def converted(m: Expr | None, r: Expr) -> Expr:
             made = self.converted(node, 0, Message(m, r)).m

@@ -76,7 +76,13 @@ def _linear_regressor(emit: Emit, attributes: dict[str, Any], x: str) -> str:
 
 
 def _gemm(emit: Emit, attributes: dict[str, Any], x: str, rows: int) -> str:
-    weight = np.array(attributes["coefficients"], dtype=np.float32).reshape(rows, -1)
+    # onnxruntime goes by the number of features it is given, and reads as many coefficients as it needs.
+    source = emit.node.input[0]
+    features = emit.work.observe([source])[source].shape[-1]
+    flat = np.array(attributes["coefficients"], dtype=np.float32)
+    if flat.size < rows * features:
+        raise emit.work.refuse(emit.node, f"{flat.size} coefficients for {rows} x {features}")
+    weight = flat[: rows * features].reshape(rows, features)
     bias = np.array(attributes.get("intercepts") or [0.0] * rows, dtype=np.float32)
     return emit.op("Gemm", x, emit.const(weight, "weight"), emit.const(bias, "bias"), transB=1)
 

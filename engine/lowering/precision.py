@@ -24,7 +24,7 @@ def widen(proto: onnx.ModelProto) -> onnx.ModelProto:
     proto : onnx.ModelProto
         Local functions inlined. It is not changed.
     """
-    if not any(_has_half(g) for g in _graphs(proto.graph)):
+    if not any_half(proto):
         return proto
     wide = onnx.ModelProto()
     wide.CopyFrom(proto)
@@ -32,6 +32,11 @@ def widen(proto: onnx.ModelProto) -> onnx.ModelProto:
         _widen_graph(graph)
     _keep_types(wide.graph, proto.graph)
     return wide
+
+
+def any_half(proto: onnx.ModelProto) -> bool:
+    """Whether anything in the model is in half precision."""
+    return any(_has_half(g) for g in _graphs(proto.graph))
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

@@ -6,6 +6,8 @@ from ..ops.base import Expr, Ops
 from ..shapes import Shape, broadcast_axes
 from ..site import Site
 
+_HUGE = 1e30
+
 
 def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
     """The adjoint of broadcasting: sum `m`, shaped `shape`, back to the shape `to`."""
@@ -32,7 +34,8 @@ def stabilised(op: Ops, node: Site, m: Expr | None, parameter: str) -> Expr:
     eps = 0.0 if node.gradient else node.parameter(parameter)
     if not eps:
         return node.as_multiplier(m)
-    y = node.activation()
+    # A mask adds -inf, where no relevance is: inf / inf is not to be formed.
+    y = op.maximum(op.minimum(node.activation(), _HUGE), -_HUGE)
     if node.remainder is not None:
         signed = op.where(op.less(y, 0.0), -eps, eps)
         whole = op.add(y, signed)

@@ -281,3 +281,30 @@ def test_relevance_of_a_position_embedding(tmp_path):
     assert (a.closure() < 1e-5).all()
     with pytest.raises(ox.InputError, match="no relevance reaches"):
         ox.Explainer(path, at=["w"])(x)
+
+
+@pytest.mark.parametrize("opset", [7, 8])
+def test_an_old_file(tmp_path, opset):
+    body = "h = MatMul(x, w) b = Add(h, c) r = Relu(b) y = MatMul(r, v)"
+    weights = {"w": W, "c": B, "v": normal(3, 2)}
+    path = Case("old", body, {"x": X}, weights, opset=opset).save(tmp_path)
+    a = ox.Explainer(path)(X, target=1)
+    r = X @ W + B > 0
+    np.testing.assert_allclose(a.multiplier["x"], (r * weights["v"][:, 1]) @ W.T, rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision(tmp_path):
+    """Run as float32 inside; inputs and outputs keep their type."""
+    case = Case(
+        "float", "h = MatMul(x, w) r = Tanh(h) y = MatMul(r, v)", {"x": X}, {"w": W, "v": normal(3, 2)}
+    )
+    weights = {k: v.astype(np.float16) for k, v in case.weights.items()}
+    half = Case("half", case.body, {"x": X.astype(np.float16)}, weights).model()
+    half.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    onnx.save(half, tmp_path / "half.onnx")
+    a = ox.Explainer(tmp_path / "half.onnx")(X.astype(np.float16), target=0)
+    b = ox.Explainer(case.save(tmp_path))(X, target=0)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=2e-2, atol=2e-2)
+    assert a.outputs["y"].dtype == np.float16
+    assert "float32" in a.notes[0]
+    assert (a.closure() < 1e-5).all()

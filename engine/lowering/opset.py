@@ -1,0 +1,33 @@
+"""Files of an opset in which gates cannot be written: raised to one in which they can."""
+
+from __future__ import annotations
+
+import onnx
+import onnx.version_converter
+
+from ..errors import ModelError
+from ..runtime import one_line
+
+# Where came with opset 9, and with it what gates are written in.
+LOWEST = 9
+RAISED = 13
+
+
+def raised(proto: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """The model in opset 13 where it is older than 9, or the very same.
+
+    Raises
+    ------
+    ModelError
+        onnx cannot convert it.
+    """
+    version = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=LOWEST)
+    if version >= LOWEST:
+        return proto
+    try:
+        return onnx.version_converter.convert_version(proto, RAISED)
+    except Exception as e:  # the converter raises what its C++ side raises
+        raise ModelError(
+            f"{where}: opset {version} is too old to explain, and onnx cannot raise it ({one_line(e)}); "
+            "export with opset 9 or newer"
+        ) from None
