@@ -304,7 +304,7 @@ def match(
     placed = positions(model_names)
     beyond = [n for n in missing if n not in placed] if interpolate else missing
     if beyond:
-        hint = "; missing channels are splined only on request (interpolate missing)"
+        hint = "; missing channels are splined only on request (--interpolate-missing)"
         if interpolate:
             hint = "; there is no known position to spline them at"
         raise InputError(

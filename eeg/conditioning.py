@@ -145,7 +145,7 @@ def check(
     if wrong and not repair:
         groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
         raise InputError(
-            f"{where}: unusable channels: {groups}; they can be splined on request (interpolate missing)"
+            f"{where}: unusable channels: {groups}; they can be splined on request (--interpolate-missing)"
         )
     for what, group in wrong.items():
         said.append(f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}.")
