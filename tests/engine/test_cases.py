@@ -86,9 +86,8 @@ class LogSoftmax(OpRun):
         return (np.log(_flat_softmax(x, axis)),)
 
 
-def _in_double(model: onnx.ModelProto) -> ReferenceEvaluator:
-    """The model in float64, run by onnx's own reference."""
-    old = model.opset_import[0].version < 13
+def _double_model(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model in float64."""
     double = onnx.ModelProto()
     double.CopyFrom(model)
     for t in double.graph.initializer:
@@ -101,9 +100,59 @@ def _in_double(model: onnx.ModelProto) -> ReferenceEvaluator:
         for attribute in node.attribute:
             if node.op_type == "Cast" and attribute.name == "to":
                 attribute.i = TensorProto.DOUBLE
+    return double
+
+
+def _in_double(model: onnx.ModelProto) -> ReferenceEvaluator:
+    """The model in float64, run by onnx's own reference."""
+    old = model.opset_import[0].version < 13
+    double = _double_model(model)
+    for node in double.graph.node:
         if node.op_type == "GroupNormalization":
             node.attribute.append(helper.make_attribute("stash_type", TensorProto.DOUBLE))
     return ReferenceEvaluator(double, new_ops=[Erf, Gelu, *([Softmax, LogSoftmax] if old else [])])
+
+
+# Operators that onnxruntime has no kernel for in float64, or the standard no such type.
+FLOAT_ONLY = frozenset(
+    {
+        "Asinh", "Atan", "AveragePool", "Celu", "Conv", "ConvTranspose", "Elu", "Erf", "Gelu",
+        "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "HardSwish", "InstanceNormalization",
+        "LeakyRelu", "Mean", "Mish", "PRelu", "Resize", "Selu", "Sinh", "Softplus", "Softsign",
+        "ThresholdedRelu", "Upsample",
+    }
+)  # fmt: skip
+
+
+def test_gradient_in_double(case, tmp_path):
+    """The rules themselves, without float32's rounding."""
+    if not case.smooth or case.by_runtime:
+        return
+    path = tmp_path / "double.onnx"
+    onnx.save(_double_model(case.model()), path)
+    x = {n: v.astype(np.float64) if v.dtype.kind == "f" else v for n, v in case.inputs.items()}
+    try:
+        explain = ox.Explainer(path, composite="gradient")
+    except ox.ModelError:
+        assert case.operators & FLOAT_ONLY or case.opset < 11
+        return
+    seed = _seed(explain.predict(x)["y"]).astype(np.float64)
+    try:
+        a = explain(x, target=seed)
+    except ox.ModelError:
+        assert case.operators & FLOAT_ONLY
+        return
+    model = _in_double(case.model())
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        direction = {n: rng.standard_normal(v.shape) for n, v in x.items()}
+        ends = [
+            float((seed * model.run(["y"], {n: v + h * direction[n] for n, v in x.items()})[0]).sum())
+            for h in (1e-6, -1e-6)
+        ]
+        got = sum(float((a.multiplier[n] * direction[n]).sum()) for n in x)
+        size = sum(float(np.abs(a.multiplier[n] * direction[n]).sum()) for n in x)
+        assert abs((ends[0] - ends[1]) / 2e-6 - got) <= 1e-7 * size + 1e-9
 
 
 def test_gradient_is_the_derivative(case, tmp_path):
