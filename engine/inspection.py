@@ -13,19 +13,16 @@ from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
-from .errors import ModelError
+from .example import example_for
 from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .model import load
-from .prepare import Seen, Task, look
+from .prepare import Task
 from .shapes import text
 from .targets import explained_tensor
 from .walk import active_nodes
 
 Array = np.ndarray[Any, Any]
-
-# Tried in turn for open dimensions other than the batch, until the model runs.
-_LENGTHS = (1, 16, 128, 512, 1000, 4000, 16000)
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def inspect(
     outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
     asked = output or (loaded.contract.output if loaded.contract else None)
     chosen = default_output(outputs, asked, where, zip_maps(loaded.proto))
-    seen = _look(Task(loaded.proto, where, inputs, chosen, rules), example, loaded.contract)
+    seen, _ = example_for(Task(loaded.proto, where, inputs, chosen, rules), example, loaded.contract)
     graph, found = seen.graph, seen.probe
     graph = canonical(graph, found)
     target, note = explained_tensor(graph, chosen)
@@ -192,34 +189,3 @@ def inspect(
         contract=loaded.contract,
         notes=(*seen.notes, *([note] if note else [])),
     )
-
-
-def _look(task: Task, example: dict[str, Array] | None, contract: InputContract | None) -> Seen:
-    """Shapes by the example that was given, or by made-up inputs of a length that the model takes."""
-    if example is not None:
-        return look(task, task.inputs.feed(example))
-    known = task.inputs.by_name.values()
-    open_lengths = any(not isinstance(d, int) for i in known for d in i.shape[1:])
-    problem: ModelError | None = None
-    for length in _LENGTHS if open_lengths else _LENGTHS[:1]:
-        made = {}
-        for i in known:
-            if i.dtype is None:
-                raise ModelError(f"{task.where}: input {i.name!r} is not a numeric tensor")
-            dims = tuple(d if isinstance(d, int) else length if k else 1 for k, d in enumerate(i.shape))
-            if contract is not None and i.name == contract.input:
-                dims = (1, *contract.shape)
-            made[i.name] = _made_up(dims, i.dtype)
-        try:
-            return look(task, made)
-        except ModelError as e:
-            problem = problem or e
-    assert problem is not None
-    raise problem
-
-
-def _made_up(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    rng = np.random.default_rng(0)
-    if dtype.kind == "f":
-        return rng.standard_normal(shape).astype(dtype)
-    return np.ones(shape, dtype=dtype)

@@ -10,6 +10,7 @@ import onnx
 
 from . import runtime
 from .ops import numpy as kernels
+from .ops import onnx_moves, onnx_windows  # noqa: F401 (they register what they write)
 from .ops.base import Array, Expr
 from .ops.onnx import Emitter
 from .probe import Probe
@@ -90,8 +91,17 @@ class Plan:
         values = runtime.run(self._session, names, feed, where=self.where)
         return {**feed, **dict(zip(names, values, strict=True))}
 
-    def backward(self, values: Mapping[str, Array], seed: Array, batch: int) -> Result:
-        """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
+    def backward(
+        self,
+        values: Mapping[str, Array],
+        seed: Array,
+        batch: int,
+        shapes: dict[int, tuple[int, ...]] | None = None,
+    ) -> Result:
+        """Carry `seed`, [K, *shape of the explained tensor], back to the inputs.
+
+        `shapes` is filled with those of all backward values, without K.
+        """
         known: dict[int, Array] = {i: values[name] for i, name in self._fetched.items()}
         uses = self._uses.copy()
         contexts = (kernels.Context(batch, 0), kernels.Context(batch, 1))
@@ -112,6 +122,8 @@ class Plan:
                         uses[a.index] -= 1
                         if not uses[a.index]:
                             del known[a.index]  # the last reader has read it
+                if shapes is not None and (expr.kind == "backward" or expr.op == "seed"):
+                    shapes[expr.index] = known[expr.index].shape[1:]
                 if expr.index in wanted:
                     kept[expr.index] = known[expr.index]
         messages = self.trace.messages.items()
@@ -121,6 +133,11 @@ class Plan:
             [kept[e.relevance.index] for e in self.trace.entries],
             {n: kept[e.index] for n, e in self.trace.at.items()},
         )
+
+    @property
+    def steps(self) -> Sequence[Expr]:
+        """What is done on the way back, in order: backward values and the constants they read."""
+        return self._steps
 
     @property
     def _wanted(self) -> set[int]:

@@ -79,6 +79,8 @@ class Prepared:
     approximate : bool
         Whether quantised or half-precision operators are run in float32.
     notes : tuple of str
+    proto : onnx.ModelProto
+        The model in elementary operators.
     """
 
     probe: Probe
@@ -87,6 +89,7 @@ class Prepared:
     decisions: tuple[tuple[str, Array], ...]
     approximate: bool
     notes: tuple[str, ...]
+    proto: onnx.ModelProto
 
     @property
     def by_rows(self) -> bool:
@@ -116,8 +119,8 @@ class Seen:
     notes: tuple[str, ...] = ()
 
 
-def prepare(task: Task, feed: Mapping[str, Array]) -> Prepared:
-    """Work out how to explain inputs like this one.
+def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> Prepared:
+    """Work out how to explain inputs like this one; `seen` is what was found out about it already.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def prepare(task: Task, feed: Mapping[str, Array]) -> Prepared:
     ModelError
         The model cannot be run, or says something else once inner values are read.
     """
-    seen = look(task, feed)
+    seen = look(task, feed) if seen is None else seen
     step("preparing the relevance rules")
     graph, found = seen.graph, seen.probe
     at = tensor_names(graph, task.at, task.where)
@@ -151,7 +154,9 @@ def prepare(task: Task, feed: Mapping[str, Array]) -> Prepared:
         notes.append(f"quantised layers are run in float ({names}): the output differs slightly")
     if seen.lowered.half:
         notes.append("half-precision layers are run in float32: the output differs by their rounding")
-    return Prepared(found, plan, recorded, seen.lowered.decisions, seen.lowered.differs, tuple(notes))
+    return Prepared(
+        found, plan, recorded, seen.lowered.decisions, seen.lowered.differs, tuple(notes), seen.lowered.proto
+    )
 
 
 def check_parity(ready: Prepared, own: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:

@@ -94,7 +94,7 @@ class Site:
 
     def _tensor(self, name: str) -> Expr:
         constant = self._probe.constants.get(name)
-        return self._op.value(name) if constant is None else self._op.const(constant)
+        return self._op.value(name) if constant is None else self._op.const(constant, name)
 
     def const(self, i: int) -> Array | None:
         """The value of operand i where no input can change it; None where it is absent or varies."""
@@ -126,6 +126,10 @@ class Site:
     def out_shape(self, i: int = 0) -> Shape:
         """Shape of output i."""
         return self._probe.shapes[self.node.outputs[i]]
+
+    def kind(self, i: int = 0) -> str:
+        """Kind of operand i's type: f, i, u or b."""
+        return self._probe.dtypes[self.node.inputs[i]].kind
 
     def rank(self, i: int = 0) -> int:
         """Number of axes of operand i."""

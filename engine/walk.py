@@ -24,7 +24,7 @@ from .quantised import quantised_values
 from .rules.common import unbroadcast
 from .shapes import Layout, Shape
 from .site import Message, Site
-from .tokens import numeric_values, token_values
+from .tokens import decided_values, numeric_values, sample_values, token_values
 
 # In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
 # keeps a zero activation from dividing.
@@ -73,7 +73,8 @@ def carries(graph: Graph, probe: Probe) -> set[str]:
     floating = {v for v in probe.varying if v in probe.dtypes and probe.dtypes[v].kind == "f"}
     # A scale found from the input is a constant of the numbers it scales.
     scales = {v for n in graph.nodes if n.op_type == "DynamicQuantizeLinear" for v in n.outputs[1:]}
-    return (floating | token_values(graph, probe) | quantised_values(graph, probe)) - scales
+    integers = token_values(graph, probe) | sample_values(graph, probe) | quantised_values(graph, probe)
+    return (floating | integers) - scales
 
 
 def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node, int]]:
@@ -114,9 +115,10 @@ def active_nodes(
     sources = [*sources, *leaves]
     held = blocked(graph, probe, composite) if held is None else held
     values = graph.active(sources, target, able, held)
-    if not any(s in values for s in sources):
-        # No floating input and no embedding: integers that are used as numbers.
-        values = graph.active(sources, target, able | numeric_values(graph, probe), held)
+    # No floating input and no embedding: integers that are used as numbers; then what is only compared.
+    for more in (numeric_values, decided_values):
+        if not any(s in values for s in sources):
+            values = graph.active(sources, target, able | more(graph, probe), held)
     nodes = [
         n
         for n in graph.nodes
@@ -232,7 +234,7 @@ class _Walker:
                 f"{self.where}: no relevance reaches {name!r}: it is not between input and output"
             )
         constant = self.probe.constants.get(name)
-        value = self.ops.value(name) if constant is None else self.ops.const(constant)
+        value = self.ops.value(name) if constant is None else self.ops.const(constant, name)
         parts = []
         if message.m is not None:
             product = self.ops.mul(message.m, value)
@@ -270,7 +272,7 @@ class _Walker:
 
     def is_tokens(self, node: Node) -> bool:
         """Whether what comes out is integers: relevance on them is a message r."""
-        return self.probe.dtypes[node.outputs[0]].kind in "iu" and node.outputs[0] not in self.quantised
+        return self.probe.dtypes[node.outputs[0]].kind in "iub" and node.outputs[0] not in self.quantised
 
     def pass_tokens(self, node: Node, values: set[str], found: registry.Rule, r: list[Expr | None]) -> None:
         """Relevance of tokens past an operator on integers: it moves, or stays with its element."""

@@ -24,6 +24,7 @@ PUBLIC = [
     "PolicyError",
     "UnsupportedOperator",
     "__version__",
+    "compile",
     "composites",
     "inspect",
     "methods",

@@ -76,8 +76,11 @@ class Ops:
 
     # -- leaves ---------------------------------------------------------------------------------
 
-    def const(self, value: Array | float | int) -> Expr:
-        """A constant; floating arrays are cast to the arithmetic's type."""
+    def const(self, value: Array | float | int, name: str = "") -> Expr:
+        """A constant; floating arrays are cast to the arithmetic's type.
+
+        `name` is that of the model's tensor it is, where it is one: a compiled file then reads it there.
+        """
         array = np.asarray(value)
         if array.dtype.kind == "f" or isinstance(value, (float, int)):
             array = array.astype(self.dtype)
@@ -85,7 +88,7 @@ class Ops:
         found = self._known.get(key)
         if found is None:
             # The caller's array is kept beside, so that its id stays taken.
-            found = self._add("const", "const", (), {"array": array, "keep": value})
+            found = self._add("const", "const", (), {"array": array, "keep": value, "name": name})
             self._known[key] = found
         return found
 
@@ -116,8 +119,14 @@ class Ops:
             kinds = {a.kind for a in exprs}
             kind = "backward" if "backward" in kinds else "forward" if "forward" in kinds else "const"
         if kind == "const":
-            return self.const(self._fold(op, [a.attrs["array"] for a in exprs], attrs))
-        key = (op, tuple(a.index for a in exprs), tuple(sorted((k, _frozen(v)) for k, v in attrs.items())))
+            folded = ("folded", op, tuple(a.index for a in exprs), _key(attrs))
+            if folded not in self._known:
+                made = self.const(self._fold(op, [a.attrs["array"] for a in exprs], attrs))
+                # How it was made: a compiled file writes that, and not a second copy of a weight.
+                made.attrs.setdefault("made", (op, exprs, attrs))
+                self._known[folded] = made
+            return self._known[folded]
+        key = (op, tuple(a.index for a in exprs), _key(attrs))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._add(kind, op, exprs, attrs)
@@ -407,6 +416,10 @@ class _Attributes(dict[str, Any]):
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted((k, _frozen(v)) for k, v in self.items())))
+
+
+def _key(attrs: dict[str, Any]) -> Any:
+    return tuple(sorted((k, _frozen(v)) for k, v in attrs.items()))
 
 
 def _frozen(value: Any) -> Any:

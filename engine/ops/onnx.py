@@ -1,21 +1,25 @@
 """The primitives written out as ONNX nodes, beside a model's own.
 
 Forward values are written into the *instrumented* forward model, so that onnxruntime computes gates
-and stabilised denominators along with the activations.
+and stabilised denominators along with the activations. In a compiled model backward values are written
+as well; what moves and scatters them is in `onnx_moves.py`, windows are in `onnx_windows.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..shapes import Dim, Shape
 from .base import Array, Expr
 
 PREFIX = "onnxplain/"
+# Constants up to this many elements are written down; larger ones as what is done to a weight.
+SMALL = 64
 
 _DIRECT = {
     "add": "Add",
@@ -48,7 +52,7 @@ _DIRECT = {
 
 
 class Emitter:
-    """Adds forward values to a model.
+    """Adds values to a model: forward ones, and backward ones where their shapes are known.
 
     Parameters
     ----------
@@ -58,17 +62,39 @@ class Emitter:
         Of the model's own values; those that are not of the arithmetic's type are cast.
     dtype : numpy dtype
         Type of the relevance arithmetic.
+    targets : int, optional
+        Length of the axis K of backward values; without it they have none, and one target is explained.
+    shapes : mapping of int to Shape
+        Of backward values, by index, without K.
+    samples : callable, optional
+        Writes what counts the samples, a tensor of one int64; for shapes that grow with the batch.
     """
 
     def __init__(
-        self, model: onnx.ModelProto, dtypes: Mapping[str, np.dtype[Any]], dtype: np.dtype[Any]
+        self,
+        model: onnx.ModelProto,
+        dtypes: Mapping[str, np.dtype[Any]],
+        dtype: np.dtype[Any],
+        *,
+        targets: int | None = None,
+        shapes: Mapping[int, Shape] | None = None,
+        samples: Callable[[Emitter], str] | None = None,
     ) -> None:
         self.graph = model.graph
         self.opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
         self.dtypes, self.dtype = dtypes, dtype
+        self.targets, self.shapes = targets, shapes or {}
+        self._samples = samples
+        self._counted = ""
         self._names: dict[int, str] = {}
+        self._integers: dict[tuple[int, ...], str] = {}
+        self._casts: dict[str, str] = {}
         self._count = 0
         self._outputs = {o.name for o in model.graph.output}
+        self._own = {t.name for t in model.graph.initializer} | {i.name for i in model.graph.input}
+        self._own |= {o for n in model.graph.node for o in n.output}
+        self.lead = 0
+        self.here: Expr | None = None
 
     def fetch(self, expr: Expr, is_input: Callable[[str], bool]) -> str:
         """Make a forward value an output of the model; the name to fetch it by."""
@@ -83,7 +109,7 @@ class Emitter:
         stack = [expr]
         while stack:  # not by recursion: records can be thousands deep
             top = stack[-1]
-            missing = [a for a in top.args if a.index not in self._names]
+            missing = [a for a in self._reads(top) if a.index not in self._names]
             if missing:
                 stack.extend(missing)
                 continue
@@ -105,39 +131,108 @@ class Emitter:
         """Append one initialiser."""
         self._count += 1
         name = f"{PREFIX}const_{self._count}"
-        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
+    def ints(self, values: Iterable[int]) -> str:
+        """A vector of int64."""
+        key = tuple(int(v) for v in values)
+        if key not in self._integers:
+            self._integers[key] = self.constant(np.asarray(key, dtype=np.int64))
+        return self._integers[key]
+
+    def shape(self, dims: Sequence[Dim]) -> str:
+        """A shape as a vector of int64, that of the batch worked out where there is one in it."""
+        parts: list[list[int] | str] = []
+        for d in dims:
+            if isinstance(d, int):
+                if parts and isinstance(parts[-1], list):
+                    parts[-1].append(d)
+                else:
+                    parts.append([d])
+            else:
+                size = self.samples()
+                size = size if d.scale == 1 else self.node("Mul", [size, self.ints([d.scale])])
+                parts.append(size if not d.offset else self.node("Add", [size, self.ints([d.offset])]))
+        names = [p if isinstance(p, str) else self.ints(p) for p in parts]
+        return names[0] if len(names) == 1 else self.node("Concat", names, axis=0)
+
+    def samples(self) -> str:
+        """How many samples there are, as a vector of one int64."""
+        if not self._counted:
+            if self._samples is None:
+                raise ValueError("a shape grows with the batch")
+            self._counted = self._samples(self)
+        return self._counted
+
+    def front(self) -> list[int]:
+        """The axis K, where what is being written has one."""
+        return [self.targets] if self.lead and self.targets is not None else []
+
+    def shape_of(self, i: int) -> Shape:
+        """The shape of argument i, without K."""
+        assert self.here is not None
+        return self.shapes[self.here.args[i].index]
+
+    def own(self) -> Shape:
+        """The shape of what is being written, without K."""
+        assert self.here is not None
+        return self.shapes[self.here.index]
+
+    def _reads(self, e: Expr) -> tuple[Expr, ...]:
+        if e.op == "const" and self._written_out(e):
+            made: tuple[Expr, ...] = e.attrs["made"][1]
+            return made
+        return e.args
+
+    def _written_out(self, e: Expr) -> bool:
+        """Whether a constant is written as what is done to the model's own weights."""
+        if "made" not in e.attrs or self._is_own(e) or e.attrs["array"].size <= SMALL:
+            return False
+        args: tuple[Expr, ...] = e.attrs["made"][1]
+        return any(self._is_own(a) or self._written_out(a) for a in args)
+
+    def _is_own(self, e: Expr) -> bool:
+        return bool(e.attrs.get("name")) and e.attrs["name"] in self._own
+
     def _emit(self, e: Expr) -> str:
-        if e.op == "value":
+        self.here, self.lead = e, 0
+        if e.op in ("value", "seed"):
             return self._value(e.attrs["name"])
         if e.op == "const":
-            return self.constant(e.attrs["array"])
-        args = [self._names[a.index] for a in e.args]
-        if e.op in _DIRECT:
-            return self.node(_DIRECT[e.op], args)
-        return _EMITTERS[e.op](self, args, **e.attrs)
+            if self._is_own(e) and e.attrs["array"].size > SMALL:
+                return self._value(e.attrs["name"])
+            if not self._written_out(e):
+                return self.constant(e.attrs["array"])
+            op, read, attrs = e.attrs["made"]
+        else:
+            op, read, attrs = e.op, e.args, e.attrs
+            self.lead = int(self.targets is not None and read[0].kind == "backward")
+        args = [self._names[a.index] for a in read]
+        if op in _DIRECT:
+            return self.node(_DIRECT[op], args)
+        return _EMITTERS[op](self, args, **attrs)
 
     def _value(self, name: str) -> str:
         dtype = self.dtypes.get(name, self.dtype)
         if dtype.kind == "f" and dtype != self.dtype:
-            return self.node("Cast", [name], to=helper.np_dtype_to_tensor_dtype(self.dtype))
+            if name not in self._casts:
+                to = helper.np_dtype_to_tensor_dtype(self.dtype)
+                self._casts[name] = self.node("Cast", [name], to=to)
+            return self._casts[name]
         return name
 
 
 _EMITTERS: dict[str, Callable[..., str]] = {}
 
 
-def _emitter(function: Callable[..., str]) -> Callable[..., str]:
+def emitter(function: Callable[..., str]) -> Callable[..., str]:
+    """Register what writes a primitive: ``_name(emitter, names of the arguments, **attributes)``."""
     _EMITTERS[function.__name__.strip("_")] = function
     return function
 
 
-def _ints(e: Emitter, values: Iterable[int]) -> str:
-    return e.constant(np.asarray(list(values), dtype=np.int64))
-
-
-@_emitter
+@emitter
 def _equal(e: Emitter, args: list[str]) -> str:
     if e.opset < 11:  # Equal takes integers only
         apart = e.node("Or", [e.node("Less", args), e.node("Greater", args)])
@@ -145,115 +240,23 @@ def _equal(e: Emitter, args: list[str]) -> str:
     return e.node("Equal", args)
 
 
-@_emitter
+@emitter
 def _as_float(e: Emitter, args: list[str], *, dtype: str) -> str:
     return e.node("Cast", args, to=cast_float(np.dtype(dtype)))
 
 
-@_emitter
+@emitter
 def _sum(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
     if e.opset < 13:
         return e.node("ReduceSum", args, axes=list(axes), keepdims=int(keepdims))
-    return e.node("ReduceSum", [*args, _ints(e, axes)], keepdims=int(keepdims))
+    return e.node("ReduceSum", [*args, e.ints(axes)], keepdims=int(keepdims))
 
 
-@_emitter
+@emitter
 def _mean(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
     if e.opset < 18:
         return e.node("ReduceMean", args, axes=list(axes), keepdims=int(keepdims))
-    return e.node("ReduceMean", [*args, _ints(e, axes)], keepdims=int(keepdims))
-
-
-@_emitter
-def _transpose(e: Emitter, args: list[str], *, perm: tuple[int, ...]) -> str:
-    return e.node("Transpose", args, perm=list(perm))
-
-
-@_emitter
-def _reshape(e: Emitter, args: list[str], *, shape: tuple[Any, ...]) -> str:
-    if sum(not isinstance(d, int) for d in shape) > 1:
-        raise ValueError(f"two dimensions of {shape} grow with the batch")
-    return e.node("Reshape", [*args, _ints(e, (d if isinstance(d, int) else -1 for d in shape))])
-
-
-@_emitter
-def _expand(e: Emitter, args: list[str], *, shape: tuple[Any, ...]) -> str:
-    if any(not isinstance(d, int) for d in shape):
-        raise ValueError(f"{shape} grows with the batch")
-    return e.node("Expand", [*args, _ints(e, shape)])
-
-
-@_emitter
-def _slice(e: Emitter, args: list[str], *, starts: Any, ends: Any, axes: Any, steps: Any) -> str:
-    return e.node("Slice", [*args, _ints(e, starts), _ints(e, ends), _ints(e, axes), _ints(e, steps)])
-
-
-@_emitter
-def _concat(e: Emitter, args: list[str], *, axis: int) -> str:
-    return e.node("Concat", args, axis=axis)
-
-
-@_emitter
-def _argmax(e: Emitter, args: list[str], *, axis: int) -> str:
-    return e.node("ArgMax", args, axis=axis, keepdims=1)
-
-
-@_emitter
-def _cumsum(e: Emitter, args: list[str], *, axis: int, exclusive: bool, reverse: bool) -> str:
-    where = e.constant(np.asarray(axis, dtype=np.int64))
-    return e.node("CumSum", [*args, where], exclusive=int(exclusive), reverse=int(reverse))
-
-
-@_emitter
-def _gather(e: Emitter, args: list[str], *, axis: int) -> str:
-    return e.node("Gather", args, axis=axis)
-
-
-@_emitter
-def _gather_elements(e: Emitter, args: list[str], *, axis: int) -> str:
-    return e.node("GatherElements", args, axis=axis)
-
-
-@_emitter
-def _gather_nd(e: Emitter, args: list[str], *, batch_dims: int) -> str:
-    return e.node("GatherND", args, batch_dims=batch_dims)
-
-
-@_emitter
-def _einsum(e: Emitter, args: list[str], *, equation: str) -> str:
-    return e.node("Einsum", args, equation=equation)
-
-
-@_emitter
-def _conv_transpose(e: Emitter, args: list[str], *, window: Any) -> str:
-    return e.node(
-        "ConvTranspose",
-        args,
-        kernel_shape=list(window.kernel),
-        strides=list(window.strides),
-        dilations=list(window.dilations),
-        pads=list(window.pads),
-        output_padding=list(window.extra),
-        group=window.group,
-    )
-
-
-@_emitter
-def _conv(e: Emitter, args: list[str], *, window: Any) -> str:
-    return e.node(
-        "Conv",
-        args,
-        kernel_shape=list(window.kernel),
-        strides=list(window.strides),
-        dilations=list(window.dilations),
-        pads=list(window.pads),
-        group=window.group,
-    )
-
-
-@_emitter
-def _max_pool_index(e: Emitter, args: list[str], *, window: Any, attributes: dict[str, Any]) -> str:
-    return e.node("MaxPool", args, outputs=2, **attributes)
+    return e.node("ReduceMean", [*args, e.ints(axes)], keepdims=int(keepdims))
 
 
 def cast_float(dtype: np.dtype[Any]) -> int:

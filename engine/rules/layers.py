@@ -4,10 +4,11 @@ They are written once, for any layer that is a linear map of its input with a co
 has the map and its adjoint, whatever the operator. Conventions are Zennit's (Anders et al. 2021):
 sign(0) = +1; the bias takes part in the denominator and absorbs its share.
 
-With ``z0 = x W`` and ``a = |x| |W|`` the sums of positive and negative contributions are ``p = (z0 + a)/2``
-and ``n = (z0 - a)/2``, and the adjoint of keeping the positive ones is ``(W^T q + sign(x) |W|^T q) / 2``:
-one product with W and one with |W| each way do for signed inputs what four products with clipped
-operands would.
+Under gamma, with ``z0 = x W`` and ``a = |x| |W|``, the sums of positive and negative contributions are
+``(z0 + a)/2`` and ``(z0 - a)/2``, and the adjoint of keeping the positive ones is
+``(W^T q + sign(x) |W|^T q) / 2``: one product with W and one with |W| each way do for signed inputs what
+four products with clipped operands would. Where such a sum is divided by (z-plus, alpha-beta) it is made of
+clipped operands all the same: as a difference it would be rounding where it should be 0.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def share_out(op: Ops, node: Site, r: Expr, denominator: Expr) -> Expr:
         signed = op.where(op.less(denominator, 0.0), -eps, eps)
         full = op.add(denominator, signed)
         node.absorb("stabilizer", r, op.div(signed, full))
-        return op.div(r, full)
+        # Nothing contributes where it is 0: rounding would be divided by eps otherwise.
+        return op.where(empty, 0.0, op.div(r, full))
     node.absorb("stabilizer", op.where(empty, r, 0.0))
     return op.where(empty, 0.0, op.div(r, op.where(empty, 1.0, denominator)))
 
@@ -88,6 +90,25 @@ def sign(op: Ops, x: Expr) -> Expr:
 def _absolute(op: Ops, layer: Layer) -> Expr:
     """``|x| |W|``."""
     return layer.apply(op.abs(layer.x), op.abs(layer.weight))
+
+
+def _clipped(op: Ops, layer: Layer, sign: int) -> tuple[Expr, Callable[[Expr], Expr]]:
+    """The sum of the contributions of one sign, and the adjoint that goes back along them alone.
+
+    Products of clipped operands: as differences of ``x W`` and ``|x| |W|`` they would be rounding where
+    a unit has no such contributions, and relevance would be divided by it.
+    """
+    up, down = op.maximum(layer.weight, 0.0), op.minimum(layer.weight, 0.0)
+    with_plus, with_minus = (up, down) if sign > 0 else (down, up)
+    plus = layer.apply(op.maximum(layer.x, 0.0), with_plus)
+    minus = layer.apply(op.minimum(layer.x, 0.0), with_minus)
+
+    def back(q: Expr) -> Expr:
+        # At 0 nothing is contributed; the sign there is +1.
+        below = op.less(layer.x, 0.0)
+        return op.where(below, layer.adjoint(q, with_minus), layer.adjoint(q, with_plus))
+
+    return op.add(plus, minus), back
 
 
 def _kept(op: Ops, layer: Layer, plain: Expr, absolute: Expr) -> Expr:
@@ -110,26 +131,24 @@ def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
 
 def _zplus(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     """Z-plus (Montavon et al. 2017, sec. 4.1), for signed inputs: positive contributions only."""
-    p = op.mul(op.add(layer.apply(layer.x, layer.weight), _absolute(op, layer)), 0.5)
+    p, back = _clipped(op, layer, 1)
     b = None if layer.bias is None else op.maximum(layer.bias, 0.0)
     q = share_out(op, node, r, p if b is None else op.add(p, b))
     _bias(node, layer, q, b)
-    half = op.mul(q, 0.5)
-    return Message(m=_kept(op, layer, half, half))
+    return Message(m=back(q))
 
 
 def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     """Alpha-beta (Bach et al. 2015, eq. 60): alpha times the positive, beta times the negative part."""
     alpha, beta = node.parameter("alpha"), node.parameter("beta")
-    z0, a = layer.apply(layer.x, layer.weight), _absolute(op, layer)
-    p, n = op.mul(op.add(z0, a), 0.5), op.mul(op.sub(z0, a), 0.5)
+    (p, back), (n, back_negative) = _clipped(op, layer, 1), _clipped(op, layer, -1)
     positive = None if layer.bias is None else op.maximum(layer.bias, 0.0)
     negative = None if layer.bias is None else op.minimum(layer.bias, 0.0)
     up = share_out(op, node, op.mul(r, alpha), p if positive is None else op.add(p, positive))
     down = share_out(op, node, op.mul(r, -beta), n if negative is None else op.add(n, negative))
     _bias(node, layer, up, positive)
     _bias(node, layer, down, negative)
-    return Message(m=_kept(op, layer, op.mul(op.add(up, down), 0.5), op.mul(op.sub(up, down), 0.5)))
+    return Message(m=op.add(back(up), back_negative(down)))
 
 
 def _gamma(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:

@@ -1,0 +1,256 @@
+"""Forward pass and relevance as one ONNX graph.
+
+The recorded walk is written out behind the model's own nodes: what the numpy backend does step by step
+becomes edges, and activations that rules read are edges too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from .errors import ModelError
+from .feed import Inputs
+from .ops.base import Expr
+from .ops.onnx import Emitter, cast_float
+from .prepare import Prepared
+from .probe import Probe
+from .shapes import Batch, Dim, Shape
+
+Array = np.ndarray[Any, Any]
+
+SEED = "seed"
+RELEVANCE, MULTIPLIER, REST, LEDGER, ENTRIES = "relevance.", "multiplier.", "unassigned.", "ledger.", "ledger"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a combined graph gives beside the model's own outputs.
+
+    Attributes
+    ----------
+    relevance : bool
+        ``relevance.<input>`` for every input.
+    messages : bool
+        ``multiplier.<input>`` and ``unassigned.<input>``, m and r, of inputs that have them.
+    kinds : bool
+        ``ledger.<kind>`` for every kind of entry.
+    entries : bool
+        ``ledger``: all entries, one behind the other.
+    """
+
+    relevance: bool = True
+    messages: bool = False
+    kinds: bool = False
+    entries: bool = False
+
+
+def measured_shapes(ready: Prepared, feed: Mapping[str, Array], inputs: Inputs) -> dict[int, Shape]:
+    """Shapes of all backward values, with the batch in them: found by carrying a seed back.
+
+    Parameters
+    ----------
+    ready : Prepared
+    feed : dict of str to ndarray
+    inputs : Inputs
+    """
+    probe, plan = ready.probe, ready.plan
+
+    def at(samples: int, rows: Mapping[str, Array]) -> dict[int, tuple[int, ...]]:
+        values = plan.forward(rows)
+        found: dict[int, tuple[int, ...]] = {}
+        plan.backward(values, np.ones((1, *values[ready.trace.target].shape)), samples, found)
+        return found
+
+    if probe.mode != "open":
+        return {i: tuple(s) for i, s in at(probe.batch, feed).items()}
+    from .example import rows_like
+
+    axes = inputs.axes(feed)
+    two, three = (at(n, rows_like(feed, axes, n * probe.rows)) for n in (2, 3))
+    return {
+        i: tuple(m if m == n else Batch(n - m, m - 2 * (n - m)) for m, n in zip(s, three[i], strict=True))
+        for i, s in two.items()
+    }
+
+
+def combined(
+    ready: Prepared,
+    feed: Mapping[str, Array],
+    inputs: Inputs,
+    wanted: Wanted,
+    *,
+    targets: int | None,
+    where: str,
+) -> onnx.ModelProto:
+    """The model with its relevance.
+
+    Parameters
+    ----------
+    ready : Prepared
+    feed : dict of str to ndarray
+        An input of the shape that it is for.
+    inputs : Inputs
+    wanted : Wanted
+    targets : int, optional
+        How many targets at once: the length of an axis in front of `seed` and everything on the way
+        back. Without it there is none.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        A step on the way back cannot be written in ONNX.
+    """
+    probe, trace = ready.probe, ready.trace
+    model = onnx.ModelProto()
+    model.CopyFrom(ready.proto)
+    initialisers = {t.name for t in model.graph.initializer}
+    own = {i.name for i in model.graph.input} | {o for n in model.graph.node for o in n.output}
+    if taken := own & {SEED, *(RELEVANCE + i for i in inputs)}:
+        raise ModelError(
+            f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
+        )
+    shapes = measured_shapes(ready, feed, inputs)
+    axes = inputs.axes(feed)
+
+    def samples(e: Emitter) -> str:
+        if probe.mode != "open":
+            return e.ints([probe.batch])
+        name, axis = next((n, a) for n, a in axes.items() if a is not None)
+        size = e.node("Shape", [name], start=axis, end=axis + 1)
+        return size if probe.rows == 1 else e.node("Div", [size, e.ints([probe.rows])])
+
+    dtype = trace.ops.dtype
+    emitter = Emitter(model, probe.dtypes, dtype, targets=targets, shapes=shapes, samples=samples)
+    kind = cast_float(dtype)
+    front: list[Dim] = [] if targets is None else [targets]
+    seed_shape = [*front, *probe.shapes[trace.target]]
+    model.graph.input.append(helper.make_tensor_value_info(SEED, kind, _declared(seed_shape)))
+    for i in model.graph.input:
+        if i.name in inputs.by_name and i.name not in initialisers:
+            _fix(i, probe.shapes[i.name], axes[i.name] if probe.mode == "open" else None)
+    out = _Outputs(emitter, kind, front, probe)
+    try:
+        for name in inputs:
+            message = trace.messages.get(name)
+            m = None if message is None or message.m is None else emitter.name(message.m)
+            r = None if message is None or message.r is None else emitter.name(message.r)
+            if wanted.relevance:
+                out.relevance(name, m, r)
+            if wanted.messages:
+                out.give(MULTIPLIER + name, m, probe.shapes[name])
+                out.give(REST + name, r, probe.shapes[name])
+        _ledger(out, [(e.kind, e.relevance) for e in trace.entries], wanted)
+    except NotImplementedError as e:
+        raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
+    for import_ in model.opset_import:
+        if import_.domain == "ai.onnx":
+            import_.domain = ""
+    return _sorted(model)
+
+
+def _ledger(out: _Outputs, entries: Sequence[tuple[str, Expr]], wanted: Wanted) -> None:
+    e = out.emitter
+    if wanted.kinds:
+        for kind in dict.fromkeys(k for k, _ in entries):
+            parts = [e.name(x) for k, x in entries if k == kind]
+            total = parts[0] if len(parts) == 1 else e.node("Sum", parts)
+            out.give(LEDGER + kind, e.node("Cast", [total], to=out.kind), (Batch(),))
+    if wanted.entries and entries:
+        parts = [e.node("Unsqueeze", [e.name(x), e.ints([0])]) for _, x in entries]
+        out.give(ENTRIES, e.node("Concat", parts, axis=0), None, onnx.TensorProto.DOUBLE)
+
+
+class _Outputs:
+    """The outputs that are added."""
+
+    def __init__(self, emitter: Emitter, kind: int, front: list[Dim], probe: Probe) -> None:
+        self.emitter, self.kind, self.front, self.probe = emitter, kind, front, probe
+
+    def relevance(self, name: str, m: str | None, r: str | None) -> None:
+        """``x m + r``."""
+        e, shape = self.emitter, self.probe.shapes[name]
+        made = r
+        if m is not None or r is None:
+            x = name
+            if self.probe.dtypes[name] != e.dtype:
+                x = e.node("Cast", [name], to=self.kind)
+            made = e.node(
+                "Mul", [x, m or e.constant(np.zeros([1] * (len(shape) + len(self.front)), e.dtype))]
+            )
+            if m is None and self.front:
+                made = e.node(
+                    "Expand", [made, e.ints([d for d in self.front if isinstance(d, int)] + [1] * len(shape))]
+                )
+            if r is not None:
+                made = e.node("Add", [made, r])
+        self.give(RELEVANCE + name, made, shape)
+
+    def give(self, name: str, made: str | None, shape: Shape | None, kind: int | None = None) -> None:
+        """Name a value and make it an output."""
+        if made is None:
+            return
+        graph = self.emitter.graph
+        graph.node.append(helper.make_node("Identity", [made], [name], name=f"onnxplain/{name}"))
+        dims = None if shape is None else _declared([*self.front, *shape])
+        graph.output.append(helper.make_tensor_value_info(name, kind or self.kind, dims))
+
+
+def _declared(shape: Sequence[Dim]) -> list[int | str]:
+    """A shape as a file declares it; what grows with the batch by name."""
+    return [d if isinstance(d, int) else "batch" if d == Batch() else f"batch_{d}" for d in shape]
+
+
+def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
+    """Declare the sizes that a combined graph is made for; the batch stays open."""
+    dims = value.type.tensor_type.shape.dim
+    if len(dims) != len(shape):
+        return
+    for axis, (dim, size) in enumerate(zip(dims, shape, strict=True)):
+        if axis != batch and isinstance(size, int):
+            dim.dim_value = size
+
+
+def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With nodes in an order in which every value is made before it is read."""
+    graph = model.graph
+    known = {t.name for t in graph.initializer} | {i.name for i in graph.input} | {""}
+    known |= {s.values.name for s in graph.sparse_initializer}
+    waiting = list(graph.node)
+    if all(_ready_in_turn(waiting, set(known))):
+        return model
+    from .lowering.graphs import reads
+
+    makers = {o: n for n in waiting for o in n.output if o}
+    order: list[onnx.NodeProto] = []
+    done: set[int] = set()
+    stack = [(n, False) for n in reversed(waiting)]
+    while stack:
+        node, is_done = stack.pop()
+        if id(node) in done:
+            continue
+        if is_done:
+            done.add(id(node))
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((makers[v], False) for v in reads(node) if v in makers and id(makers[v]) not in done)
+    copies = onnx.GraphProto(node=order)
+    del graph.node[:]
+    graph.node.extend(copies.node)
+    return model
+
+
+def _ready_in_turn(nodes: Sequence[onnx.NodeProto], known: set[str]) -> list[bool]:
+    found = []
+    for node in nodes:
+        found.append(all(v in known for v in node.input))
+        known.update(node.output)
+    return found

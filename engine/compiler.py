@@ -1,0 +1,234 @@
+"""`compile`: a model and a composite as one ONNX file that gives outputs and relevance."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from . import runtime
+from .attribution import Attribution
+from .combined import RELEVANCE, SEED, Wanted, combined
+from .composite import Composite
+from .composite import composite as find_composite
+from .contract import InputContract
+from .errors import InputError, ModelError
+from .example import example_for
+from .explainer import default_output, zip_maps
+from .feed import Inputs
+from .lowering.opset import raised
+from .model import load
+from .prepare import PARITY, PARITY_APPROXIMATE, Prepared, Task, prepare
+from .steps import step
+
+Array = np.ndarray[Any, Any]
+
+# Relevance is written in operators of this opset; ScatterND that adds came with 18 in float32.
+OPSET = 18
+# How far a compiled file's relevance may be from numpy's, relative to the largest.
+AGREES = 1e-3
+# Above this a file keeps its weights beside it: protobuf ends at 2 GB.
+_LARGE = 2**31 - 2**24
+METADATA = "onnxplain.compiled"
+
+
+def compile(  # noqa: A001 (the public name is ox.compile)
+    model: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    composite: str | Composite = "attnlrp",
+    *,
+    targets: int | None = None,
+    ledger: bool = False,
+    output: str | None = None,
+    example: Any = None,
+    contract: InputContract | None = None,
+    overwrite: bool = True,
+    **parameters: Any,
+) -> Path:
+    """Write a model and its relevance as one ONNX file.
+
+    The file has the model's inputs and ``seed``, shaped like what is explained (one-hot at a class, or any
+    weights), and gives the model's outputs and ``relevance.<input>``. It needs nothing but onnxruntime.
+
+    Parameters
+    ----------
+    model : path-like
+    to : path-like
+        The file to write.
+    composite : str or Composite
+    targets : int, optional
+        Explain so many targets in one run: ``seed`` and relevance get an axis of that length in front.
+    ledger : bool
+        Whether to give ``ledger.<kind>`` [batch], what stayed on the way, too.
+    output : str, optional
+        The output to explain; the contract's, or the first floating one.
+    example : ndarray or dict of str to ndarray, optional
+        An input. Open dimensions other than the batch get its sizes; made up where it is missing.
+    contract : InputContract, optional
+        In the place of the one in the file's metadata.
+    overwrite : bool
+    **parameters : float
+        Of the composite.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be explained, or not in one graph.
+    InputError
+        A name, parameter or path cannot be used.
+    """
+    path = Path(to)
+    if targets is not None and (isinstance(targets, bool) or int(targets) < 1):
+        raise InputError(f"targets must be at least 1, not {targets}")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; choose another name, or overwrite it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    if path.exists() and path.samefile(model):
+        raise InputError(f"{path} is the model itself; choose another name")
+    rules = find_composite(composite, parameters)
+    loaded = load(model)
+    where = str(model)
+    known = contract or loaded.contract
+    source = raised(loaded.proto, where, lowest=OPSET, to=OPSET)
+    session = runtime.session(source, where=where)
+    inputs = Inputs(session, where)
+    outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
+    chosen = default_output(
+        outputs, output or (known.output if known else None), where, zip_maps(loaded.proto)
+    )
+    task = Task(source, where, inputs, chosen, rules, ledger)
+    seen, feed = example_for(task, example, known)
+    ready = prepare(task, feed, seen)
+    refuse_decisions(ready, where)
+    step("writing relevance into the graph")
+    made = combined(ready, feed, inputs, Wanted(kinds=ledger), targets=targets, where=where)
+    describe(made, ready, rules, loaded.sha256, known, targets)
+    step("checking the compiled file")
+    check(made, loaded.proto, ready, feed, inputs, where, targets=targets)
+    save(made, path)
+    return path
+
+
+def refuse_decisions(ready: Prepared, where: str) -> None:
+    """A graph is the same for every input; where a model is not, it cannot be compiled.
+
+    Raises
+    ------
+    ModelError
+        A branch or a number of iterations depends on the input's values.
+    """
+    if ready.decisions:
+        name, value = ready.decisions[0]
+        raise ModelError(
+            f"{where}: which nodes run depends on the value of {name!r} (here {value.reshape(-1)[:4].tolist()}); "
+            "that cannot be one graph: use the numpy backend"
+        )
+
+
+def describe(
+    model: onnx.ModelProto,
+    ready: Prepared,
+    rules: Composite,
+    sha256: str,
+    contract: InputContract | None,
+    targets: int | None,
+) -> None:
+    """Write into the metadata what a compiled file is of."""
+    from .. import __version__
+
+    metadata = {p.key: p.value for p in model.metadata_props}
+    if contract is not None:
+        metadata |= contract.to_metadata()
+    metadata[METADATA] = json.dumps(
+        {
+            "version": __version__,
+            "composite": rules.name,
+            "variants": dict(rules.variants),
+            "parameters": dict(rules.parameters),
+            "source_sha256": sha256,
+            "explained": ready.trace.target,
+            "targets": targets,
+            "notes": list(ready.notes),
+        },
+        sort_keys=True,
+    )
+    del model.metadata_props[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def check(
+    made: onnx.ModelProto,
+    source: onnx.ModelProto,
+    ready: Prepared,
+    feed: Mapping[str, Array],
+    inputs: Inputs,
+    where: str,
+    *,
+    targets: int | None,
+) -> None:
+    """Run a compiled model beside its source and the numpy backend.
+
+    Raises
+    ------
+    ModelError
+        It does not run, its outputs are not the source's, or its relevance not numpy's.
+    """
+    piece = inputs.pieces(ready.probe, dict(feed))[0]
+    feed, batch = piece[1], piece[0].stop - piece[0].start
+    values = ready.plan.forward(feed)
+    y = values[ready.trace.target]
+    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape)).astype(ready.trace.ops.dtype)
+    want = ready.plan.backward(values, seed, batch)
+    opened = runtime.session(made, where=where)
+    names = [o.name for o in opened.get_outputs()]
+    given = seed if targets is not None else seed[0]
+    got = dict(zip(names, runtime.run(opened, names, {**feed, SEED: given}, where=where), strict=True))
+    plain = runtime.session(source, where=where)
+    own = [o.name for o in plain.get_outputs()]
+    bound = PARITY_APPROXIMATE if ready.approximate else PARITY
+    for name, y in zip(own, runtime.run(plain, own, feed, where=where), strict=True):
+        if isinstance(y, np.ndarray) and y.dtype.kind == "f" and _apart(got[name], y) > bound:
+            raise ModelError(
+                f"{where}: compiled, output {name!r} changes by {_apart(got[name], y):.1e}; refused"
+            )
+    for name in inputs:
+        m, r = want.multipliers.get(name), want.remainders.get(name)
+        full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
+        mine = got[RELEVANCE + name] if targets is not None else got[RELEVANCE + name][None]
+        if _apart(mine, np.broadcast_to(full, mine.shape)) > AGREES:
+            raise ModelError(
+                f"{where}: compiled, relevance of {name!r} is {_apart(mine, full):.1e} from numpy's; refused"
+            )
+
+
+def _apart(a: Array, b: Array) -> float:
+    """The largest difference, in units of the largest value."""
+    finite = np.isfinite(b)
+    size = float(np.abs(b[finite]).max(initial=0.0)) or 1.0
+    return float(np.abs(a[finite].astype(np.float64) - b[finite]).max(initial=0.0)) / size
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model whole or not at all; weights beside it where they are too large for one file."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if model.ByteSize() > _LARGE:
+            data = path.name + ".data"
+            onnx.save(model, part, save_as_external_data=True, location=data, size_threshold=1024)
+        else:
+            onnx.save(model, part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
