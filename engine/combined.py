@@ -18,6 +18,7 @@ from .errors import ModelError
 from .feed import Inputs
 from .ops.base import Expr
 from .ops.onnx import Emitter, cast_float
+from .plan import counting
 from .prepare import Prepared
 from .probe import Probe
 from .shapes import Batch, Dim, Shape
@@ -119,16 +120,8 @@ def combined(
         )
     shapes = measured_shapes(ready, feed, inputs)
     axes = inputs.axes(feed)
-
-    def samples(e: Emitter) -> str:
-        if probe.mode != "open":
-            return e.ints([probe.batch])
-        name, axis = next((n, a) for n, a in axes.items() if a is not None)
-        size = e.node("Shape", [name], start=axis, end=axis + 1)
-        return size if probe.rows == 1 else e.node("Div", [size, e.ints([probe.rows])])
-
     dtype = trace.ops.dtype
-    emitter = Emitter(model, probe.dtypes, dtype, targets=targets, shapes=shapes, samples=samples)
+    emitter = Emitter(model, probe.dtypes, dtype, targets=targets, shapes=shapes, samples=counting(probe, axes))
     kind = cast_float(dtype)
     front: list[Dim] = [] if targets is None else [targets]
     seed_shape = [*front, *probe.shapes[trace.target]]

@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 
 from . import runtime
-from .attribution import Attribution
 from .combined import RELEVANCE, SEED, Wanted, combined
 from .composite import Composite
 from .composite import composite as find_composite
@@ -37,7 +36,7 @@ _LARGE = 2**31 - 2**24
 METADATA = "onnxplain.compiled"
 
 
-def compile(  # noqa: A001 (the public name is ox.compile)
+def compile(
     model: str | os.PathLike[str],
     to: str | os.PathLike[str],
     composite: str | Composite = "attnlrp",
@@ -128,11 +127,13 @@ def refuse_decisions(ready: Prepared, where: str) -> None:
     ModelError
         A branch or a number of iterations depends on the input's values.
     """
-    if ready.decisions:
-        name, value = ready.decisions[0]
+    # What follows from shapes alone is settled: the batch is the only one that stays open.
+    for name, value in ready.decisions:
+        if name not in ready.probe.varying:
+            continue
         raise ModelError(
-            f"{where}: which nodes run depends on the value of {name!r} (here {value.reshape(-1)[:4].tolist()}); "
-            "that cannot be one graph: use the numpy backend"
+            f"{where}: which nodes run depends on the value of {name!r} "
+            f"(here {value.reshape(-1)[:4].tolist()}); that cannot be one graph: use the numpy backend"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,22 @@ class Result:
     at: Mapping[str, Array]
 
 
+def counting(probe: Probe, axes: Mapping[str, int | None]) -> Callable[[Emitter], str]:
+    """What writes the number of samples into a graph."""
+
+    def samples(e: Emitter) -> str:
+        if probe.mode != "open":
+            return e.ints([probe.batch])
+        name, axis = next((n, a) for n, a in axes.items() if a is not None)
+        if e.opset >= 15:
+            size = e.node("Shape", [name], start=axis, end=axis + 1)
+        else:
+            size = e.node("Gather", [e.node("Shape", [name]), e.ints([axis])], axis=0)
+        return size if probe.rows == 1 else e.node("Div", [size, e.ints([probe.rows])])
+
+    return samples
+
+
 class Plan:
     """One model, target and composite, ready to explain any number of batches.
 
@@ -50,6 +66,8 @@ class Plan:
         The file, for messages.
     providers, threads
         For onnxruntime.
+    axes : dict of str to (int or None)
+        The axis of each input along which its rows lie.
     extra : sequence of str
         Tensors to give beside what the rules read.
     """
@@ -63,6 +81,7 @@ class Plan:
         where: str,
         providers: Sequence[str] | None = None,
         threads: int | None = None,
+        axes: Mapping[str, int | None],
         extra: Sequence[str] = (),
     ) -> None:
         self.trace, self.where = trace, where
@@ -72,7 +91,7 @@ class Plan:
         initialisers = {t.name for t in model.graph.initializer}
         inputs = {i.name for i in model.graph.input} - initialisers
         self.outputs = [o.name for o in proto.graph.output]
-        emitter = Emitter(model, probe.dtypes, trace.ops.dtype)
+        emitter = Emitter(model, probe.dtypes, trace.ops.dtype, samples=counting(probe, axes))
         is_input = inputs.__contains__
         self._fetched: dict[int, str] = {}
         for expr in self._steps:

@@ -22,6 +22,7 @@ from .lowering.opset import raised
 from .lowering.precision import any_half, widen
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
+from .simplify import simplified
 from .steps import step
 from .targets import explained_tensor
 from .walk import Trace, active_nodes, trace
@@ -138,7 +139,8 @@ def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> 
     target, note = explained_tensor(graph, task.output)
     if any(name.startswith("re:") for name in task.at):
         at = _on_path(graph, found, task, target, at)
-    recorded = trace(graph, found, task.composite, target, where=task.where, ledger=task.ledger, at=at)
+    walked = trace(graph, found, task.composite, target, where=task.where, ledger=task.ledger, at=at)
+    recorded = simplified(walked, found.shapes)
     plan = Plan(
         seen.lowered.proto,
         found,
@@ -146,6 +148,7 @@ def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> 
         where=task.where,
         providers=task.providers,
         threads=task.threads,
+        axes=task.inputs.axes(feed),
         extra=[name for name, _ in seen.lowered.decisions],
     )
     notes = [*seen.notes, *([note] if note else [])]

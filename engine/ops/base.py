@@ -69,7 +69,7 @@ class Ops:
         fold: Callable[[str, list[Array], dict[str, Any]], Array],
         dtype: np.dtype[Any] | type = np.float32,
     ) -> None:
-        self._fold = fold
+        self.fold = fold
         self._known: dict[Any, Expr] = {}
         self.dtype = np.dtype(dtype)
         self.record: list[Expr] = []
@@ -100,6 +100,25 @@ class Ops:
         """What relevance starts from, shaped [K, *shape of the explained tensor]."""
         return self._make("seed", (), {"name": name}, kind="backward")
 
+    def make(self, op: str, args: Sequence[Expr], attrs: dict[str, Any]) -> Expr:
+        """A primitive by name."""
+        if op == "value":
+            return self.value(attrs["name"])
+        if op == "ones":
+            return self.ones(attrs["shape"])
+        return self.seed(attrs["name"]) if op == "seed" else self._make(op, args, attrs)
+
+    def adopt(self, constant: Expr) -> Expr:
+        """A constant of another record."""
+        found = self._known.get(("adopted", constant.index))
+        if found is None:
+            attrs = dict(constant.attrs)
+            if "made" in attrs:
+                op, args, how = attrs["made"]
+                attrs["made"] = (op, tuple(self.adopt(a) for a in args), how)
+            found = self._known["adopted", constant.index] = self._add("const", "const", (), attrs)
+        return found
+
     def _add(self, kind: Kind, op: str, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         expr = Expr(kind, op, args, attrs, len(self.record))
         self.record.append(expr)
@@ -121,7 +140,7 @@ class Ops:
         if kind == "const":
             folded = ("folded", op, tuple(a.index for a in exprs), _key(attrs))
             if folded not in self._known:
-                made = self.const(self._fold(op, [a.attrs["array"] for a in exprs], attrs))
+                made = self.const(self.fold(op, [a.attrs["array"] for a in exprs], attrs))
                 # How it was made: a compiled file writes that, and not a second copy of a weight.
                 made.attrs.setdefault("made", (op, exprs, attrs))
                 self._known[folded] = made
@@ -260,6 +279,10 @@ class Ops:
             return a
         return self._make("mean", (a,), {"axes": tuple(sorted(axes)), "keepdims": keepdims})
 
+    def inverse_std(self, a: Expr, axes: Sequence[int], eps: float) -> Expr:
+        """``1 / sqrt(var(a) + eps)`` over negative axes: what a LayerNormalization divides by."""
+        return self._make("inverse_std", (a,), {"axes": tuple(sorted(axes)), "eps": eps})
+
     def reshape(self, a: Expr, shape: Shape) -> Expr:
         """The same elements in another shape."""
         return self._make("reshape", (a,), {"shape": tuple(shape)})
@@ -274,6 +297,10 @@ class Ops:
     def expand(self, a: Expr, shape: Shape) -> Expr:
         """Broadcast to a shape."""
         return self._make("expand", (a,), {"shape": tuple(shape)})
+
+    def ones(self, shape: Shape) -> Expr:
+        """Ones of a shape that may grow with the batch."""
+        return self._make("ones", (), {"shape": tuple(shape)}, kind="forward")
 
     def slice(
         self, a: Expr, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]

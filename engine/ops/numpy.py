@@ -107,6 +107,11 @@ def _mean(c: Context, a: Array, *, axes: tuple[int, ...], keepdims: bool) -> Arr
 
 
 @_kernel
+def _inverse_std(c: Context, a: Array, *, axes: tuple[int, ...], eps: float) -> Array:
+    return np.asarray(1 / np.sqrt(a.var(axis=axes, keepdims=True) + a.dtype.type(eps)))
+
+
+@_kernel
 def _reshape(c: Context, a: Array, *, shape: Shape) -> Array:
     inner = resolve(shape, c.batch)
     return a.reshape(a.shape[: c.lead] + inner)

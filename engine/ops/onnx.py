@@ -85,11 +85,11 @@ class Emitter:
         self.dtypes, self.dtype = dtypes, dtype
         self.targets, self.shapes = targets, shapes or {}
         self._samples = samples
-        self._counted = ""
+        self.counted = ""
         self._names: dict[int, str] = {}
         self._integers: dict[tuple[int, ...], str] = {}
         self._casts: dict[str, str] = {}
-        self._count = 0
+        self.count = 0
         self._outputs = {o.name for o in model.graph.output}
         self._own = {t.name for t in model.graph.initializer} | {i.name for i in model.graph.input}
         self._own |= {o for n in model.graph.node for o in n.output}
@@ -120,17 +120,17 @@ class Emitter:
 
     def node(self, op: str, inputs: Iterable[str], outputs: int = 1, **attributes: Any) -> str:
         """Append one node; the name of its last output."""
-        self._count += 1
-        names = [f"{PREFIX}{op}_{self._count}" + (f".{i}" if i else "") for i in range(outputs)]
+        self.count += 1
+        names = [f"{PREFIX}{op}_{self.count}" + (f".{i}" if i else "") for i in range(outputs)]
         self.graph.node.append(
-            helper.make_node(op, list(inputs), names, name=f"{PREFIX}{op}_{self._count}", **attributes)
+            helper.make_node(op, list(inputs), names, name=f"{PREFIX}{op}_{self.count}", **attributes)
         )
         return names[-1]
 
     def constant(self, array: Array) -> str:
         """Append one initialiser."""
-        self._count += 1
-        name = f"{PREFIX}const_{self._count}"
+        self.count += 1
+        name = f"{PREFIX}const_{self.count}"
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
@@ -159,11 +159,11 @@ class Emitter:
 
     def samples(self) -> str:
         """How many samples there are, as a vector of one int64."""
-        if not self._counted:
+        if not self.counted:
             if self._samples is None:
                 raise ValueError("a shape grows with the batch")
-            self._counted = self._samples(self)
-        return self._counted
+            self.counted = self._samples(self)
+        return self.counted
 
     def front(self) -> list[int]:
         """The axis K, where what is being written has one."""
@@ -207,7 +207,7 @@ class Emitter:
             op, read, attrs = e.attrs["made"]
         else:
             op, read, attrs = e.op, e.args, e.attrs
-            self.lead = int(self.targets is not None and read[0].kind == "backward")
+            self.lead = int(self.targets is not None and bool(read) and read[0].kind == "backward")
         args = [self._names[a.index] for a in read]
         if op in _DIRECT:
             return self.node(_DIRECT[op], args)
@@ -257,6 +257,30 @@ def _mean(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool)
     if e.opset < 18:
         return e.node("ReduceMean", args, axes=list(axes), keepdims=int(keepdims))
     return e.node("ReduceMean", [*args, e.ints(axes)], keepdims=int(keepdims))
+
+
+@emitter
+def _inverse_std(e: Emitter, args: list[str], *, axes: tuple[int, ...], eps: float) -> str:
+    """That of the model's own LayerNormalization, where there is one: it has it as an output."""
+    if e.opset >= 17:
+        for node in e.graph.node:
+            given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if (
+                node.op_type == "LayerNormalization"
+                and not node.domain
+                and node.input[0] == args[0]
+                and given.get("axis", -1) == axes[0]
+                and abs(given.get("epsilon", 1e-5) - eps) < 1e-9
+            ):
+                if len(node.output) < 3:
+                    e.count += 1
+                    more = ["", f"{PREFIX}InvStdDev_{e.count}"]
+                    node.output.extend(more[len(node.output) - 1 :])
+                return node.output[2]
+    centred = e.node("Sub", [args[0], _mean(e, args, axes=axes, keepdims=True)])
+    variance = _mean(e, [e.node("Mul", [centred, centred])], axes=axes, keepdims=True)
+    floor = e.node("Add", [variance, e.constant(np.asarray(eps, e.dtype))])
+    return e.node("Div", [e.constant(np.asarray(1, e.dtype)), e.node("Sqrt", [floor])])
 
 
 def cast_float(dtype: np.dtype[Any]) -> int:

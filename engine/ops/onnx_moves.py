@@ -44,6 +44,11 @@ def zeros(e: Emitter, dims: Sequence[Dim], value: float = 0.0) -> str:
 
 
 @emitter
+def _ones(e: Emitter, args: list[str], *, shape: Shape) -> str:
+    return zeros(e, shape, 1.0)
+
+
+@emitter
 def _transpose(e: Emitter, args: list[str], *, perm: tuple[int, ...]) -> str:
     return e.node("Transpose", args, perm=[*range(e.lead), *(p + e.lead for p in perm)])
 

@@ -14,12 +14,10 @@ from ..site import Site
 
 def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     """Multiplier of x where ``y = (x - mean) / std`` over `axes` and g is the multiplier of y."""
-    centred = op.sub(x, op.mean(x, axes))
-    variance = op.mean(op.mul(centred, centred), axes)
-    inverse = op.div(1.0, op.sqrt(op.add(variance, eps)))
+    inverse = op.inverse_std(x, axes, eps)
     back = op.sub(g, op.mean(g, axes))
     if node.variant("norm") == "gradient":
-        y = op.mul(centred, inverse)
+        y = op.mul(op.sub(x, op.mean(x, axes)), inverse)
         back = op.sub(back, op.mul(y, op.mean(op.mul(g, y), axes)))
     return op.mul(back, inverse)
 
