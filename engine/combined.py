@@ -18,14 +18,13 @@ from .errors import ModelError
 from .feed import Inputs
 from .ops.base import Expr
 from .ops.onnx import Emitter, cast_float
-from .plan import counting
+from .plan import SEED, counting
 from .prepare import Prepared
 from .probe import Probe
 from .shapes import Batch, Dim, Shape
 
 Array = np.ndarray[Any, Any]
 
-SEED = "seed"
 RELEVANCE, MULTIPLIER, REST, LEDGER, ENTRIES = "relevance.", "multiplier.", "unassigned.", "ledger.", "ledger"
 
 
@@ -49,35 +48,6 @@ class Wanted:
     messages: bool = False
     kinds: bool = False
     entries: bool = False
-
-
-def measured_shapes(ready: Prepared, feed: Mapping[str, Array], inputs: Inputs) -> dict[int, Shape]:
-    """Shapes of all backward values, with the batch in them: found by carrying a seed back.
-
-    Parameters
-    ----------
-    ready : Prepared
-    feed : dict of str to ndarray
-    inputs : Inputs
-    """
-    probe, plan = ready.probe, ready.plan
-
-    def at(samples: int, rows: Mapping[str, Array]) -> dict[int, tuple[int, ...]]:
-        values = plan.forward(rows)
-        found: dict[int, tuple[int, ...]] = {}
-        plan.backward(values, np.ones((1, *values[ready.trace.target].shape)), samples, found)
-        return found
-
-    if probe.mode != "open":
-        return {i: tuple(s) for i, s in at(probe.batch, feed).items()}
-    from .example import rows_like
-
-    axes = inputs.axes(feed)
-    two, three = (at(n, rows_like(feed, axes, n * probe.rows)) for n in (2, 3))
-    return {
-        i: tuple(m if m == n else Batch(n - m, m - 2 * (n - m)) for m, n in zip(s, three[i], strict=True))
-        for i, s in two.items()
-    }
 
 
 def combined(
@@ -118,10 +88,18 @@ def combined(
         raise ModelError(
             f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
         )
-    shapes = measured_shapes(ready, feed, inputs)
+    shapes = ready.plan.measured(feed)
     axes = inputs.axes(feed)
     dtype = trace.ops.dtype
-    emitter = Emitter(model, probe.dtypes, dtype, targets=targets, shapes=shapes, samples=counting(probe, axes))
+    emitter = Emitter(
+        model,
+        probe.dtypes,
+        dtype,
+        targets=targets,
+        shapes=shapes,
+        samples=counting(probe, axes),
+        shared=ready.plan.shared,
+    )
     kind = cast_float(dtype)
     front: list[Dim] = [] if targets is None else [targets]
     seed_shape = [*front, *probe.shapes[trace.target]]

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from . import runtime
-from .combined import RELEVANCE, SEED, Wanted, combined
+from .combined import RELEVANCE, Wanted, combined
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
@@ -22,6 +22,7 @@ from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .lowering.opset import raised
 from .model import load
+from .plan import SEED
 from .prepare import PARITY, PARITY_APPROXIMATE, Prepared, Task, prepare
 from .steps import step
 
@@ -110,6 +111,8 @@ def compile(
     seen, feed = example_for(task, example, known)
     ready = prepare(task, feed, seen)
     refuse_decisions(ready, where)
+    if ready.probe.mode != "open":
+        feed = inputs.pieces(ready.probe, feed)[0][1]
     step("writing relevance into the graph")
     made = combined(ready, feed, inputs, Wanted(kinds=ledger), targets=targets, where=where)
     describe(made, ready, rules, loaded.sha256, known, targets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,11 +67,3 @@ def _numbers(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind == "f":
         return rng.standard_normal(shape).astype(dtype)
     return np.ones(shape, dtype=dtype)
-
-
-def rows_like(feed: Mapping[str, Array], axes: Mapping[str, int | None], rows: int) -> dict[str, Array]:
-    """The feed's rows, repeated or cut to some number."""
-    return {
-        n: x if (axis := axes[n]) is None else np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
-        for n, x in feed.items()
-    }

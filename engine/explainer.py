@@ -25,7 +25,7 @@ from .targets import seed_for
 
 Array = np.ndarray[Any, Any]
 
-BACKENDS = ("auto", "numpy")
+BACKENDS = ("auto", "numpy", "onnx")
 
 
 class Explainer:
@@ -37,7 +37,8 @@ class Explainer:
         The file that is deployed is the file that is explained.
     composite : str or Composite
         Which rules: a preset's name (see `composites`) or a composite of one's own.
-    backend : {"auto", "numpy"}
+    backend : {"auto", "numpy", "onnx"}
+        What runs the way back: numpy, onnxruntime on a graph made for it, or that where it can be made.
     providers : sequence of str, optional
         onnxruntime execution providers for the forward pass.
     threads : int, optional
@@ -127,7 +128,9 @@ class Explainer:
             self._at,
             providers,
             threads,
+            backend,
         )
+        self.backend = backend
 
     def __call__(
         self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None
@@ -182,6 +185,7 @@ class Explainer:
         return Explainer(
             self.path,
             composite,
+            self.backend,
             providers=self._providers,
             threads=self._threads,
             output=self.output,

@@ -67,7 +67,8 @@ class Input:
             raise InputError(f"input {self.name!r} has NaN or infinite values")
         if self.dtype.kind in "iu" and array.dtype.kind == "f" and (array != np.round(array)).any():
             raise InputError(f"input {self.name!r} takes whole numbers ({self.dtype})")
-        return np.ascontiguousarray(array, dtype=self.dtype)
+        # numpy makes an axis of what is a single number.
+        return np.ascontiguousarray(array, dtype=self.dtype).reshape(array.shape)
 
 
 class Inputs:
@@ -209,6 +210,14 @@ class Inputs:
             if layout.axis != axis - len(probe.shapes[name]) or layout.outer != 1:
                 return False
         return True
+
+
+def rows_like(feed: Mapping[str, Array], axes: Mapping[str, int | None], rows: int) -> dict[str, Array]:
+    """The feed's rows, repeated or cut to some number."""
+    return {
+        n: x if (axis := axes[n]) is None else np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
+        for n, x in feed.items()
+    }
 
 
 def of_samples(target: Any, at: slice, samples: int) -> Any:

@@ -21,6 +21,10 @@ SHAPE_ONLY = frozenset({"Shape", "Size"})
 # Operands of which only the type is used.
 TYPE_ONLY = {"CastLike": (1,)}
 CONSTANTS = frozenset({"Constant"})
+# Attribute of a product that a canonical pass found to be an activation: x f(x).
+SELF_GATED = "onnxplain.self_gated"
+# Attribute of a layer whose output has rounding in it, which its weights do not say.
+ROUNDED = "onnxplain.rounded"
 
 
 @dataclass(eq=False)

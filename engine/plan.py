@@ -9,11 +9,13 @@ import numpy as np
 import onnx
 
 from . import runtime
+from .feed import rows_like
 from .ops import numpy as kernels
 from .ops import onnx_moves, onnx_windows  # noqa: F401 (they register what they write)
 from .ops.base import Array, Expr
 from .ops.onnx import Emitter
 from .probe import Probe
+from .shapes import Batch, Shape
 from .walk import Trace
 
 
@@ -35,6 +37,10 @@ class Result:
     remainders: Mapping[str, Array]
     entries: Sequence[Array]
     at: Mapping[str, Array]
+
+
+# What a walk that is written out starts from.
+SEED = "seed"
 
 
 def counting(probe: Probe, axes: Mapping[str, int | None]) -> Callable[[Emitter], str]:
@@ -85,6 +91,7 @@ class Plan:
         extra: Sequence[str] = (),
     ) -> None:
         self.trace, self.where = trace, where
+        self._mode, self._rows, self._samples, self._axes = probe.mode, probe.rows, probe.batch, axes
         self._steps = _live(trace)
         model = onnx.ModelProto()
         model.CopyFrom(proto)
@@ -153,10 +160,35 @@ class Plan:
             {n: kept[e.index] for n, e in self.trace.at.items()},
         )
 
+    def measured(self, feed: Mapping[str, Array]) -> dict[int, Shape]:
+        """Shapes of all backward values, with the batch in them: found by carrying a seed back.
+
+        Parameters
+        ----------
+        feed : dict of str to ndarray
+            An input of the shape that the plan is for.
+        """
+
+        def at(samples: int, rows: Mapping[str, Array]) -> dict[int, tuple[int, ...]]:
+            values = Plan.forward(self, rows)
+            found: dict[int, tuple[int, ...]] = {}
+            seed = np.ones((1, *values[self.trace.target].shape))
+            Plan.backward(self, values, seed, samples, found)
+            return found
+
+        if self._mode != "open":
+            return {i: tuple(s) for i, s in at(self._samples, feed).items()}
+        two, three = (at(n, rows_like(feed, self._axes, n * self._rows)) for n in (2, 3))
+        return {
+            i: tuple(m if m == n else Batch(n - m, m - 2 * (n - m)) for m, n in zip(s, three[i], strict=True))
+            for i, s in two.items()
+        }
+
     @property
-    def steps(self) -> Sequence[Expr]:
-        """What is done on the way back, in order: backward values and the constants they read."""
-        return self._steps
+    def shared(self) -> set[int]:
+        """Backward values that several others read, by index."""
+        uses = self._uses
+        return {e.index for e in self._steps if e.kind == "backward" and uses.get(e.index, 0) > 1}
 
     @property
     def _wanted(self) -> set[int]:

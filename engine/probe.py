@@ -227,9 +227,43 @@ class _Prober:
         if batch > 1:
             own = self._rows_of_sample(feed, values, batch, rows, axes)
             layouts = _layouts(values, self.values(self.change(feed, own, axes)), batch, sample=1)
+            if layouts is not None:
+                layouts = self._moved_further(feed, values, own, axes, batch, layouts)
             if layouts is None:
                 batch, layouts = 1, {}
         return self._probe(values, values, layouts or {}, rows // batch, mode="fixed", batch=batch)
+
+    def _moved_further(
+        self,
+        feed: dict[str, Array],
+        values: dict[str, Array],
+        own: Sequence[int],
+        axes: Mapping[str, int],
+        batch: int,
+        known: dict[str, Layout],
+    ) -> dict[str, Layout] | None:
+        """Layouts of more values, and whether the first samples are as independent as the second.
+
+        Steps and what is sorted move with a larger change only; running sums depend on what is before.
+        """
+        rows = next(feed[n].shape[a] for n, a in axes.items())
+        moved = [(own, 1)] + ([([0], 0), ([batch - 1], batch - 1)] if rows == batch else [])
+        for at, sample in moved:
+            for further in (_stretched, _mirrored, _far):
+                changed = dict(feed)
+                for name, axis in axes.items():
+                    x = np.moveaxis(feed[name].copy(), axis, 0)
+                    if x.dtype.kind == "f":
+                        x[list(at)] = further(x, x[list(at)])
+                    changed[name] = np.ascontiguousarray(np.moveaxis(x, 0, axis))
+                try:
+                    more = _layouts(values, self.values(changed), batch, sample)
+                except ModelError:  # what was changed were indices
+                    continue
+                if more is None:
+                    return None
+                known = more | known
+        return known
 
     def _rows_of_sample(
         self, feed: dict[str, Array], values: dict[str, Array], batch: int, rows: int, axes: Mapping[str, int]
@@ -295,6 +329,18 @@ class _Prober:
             mode,
             batch,
         )
+
+
+def _stretched(x: Array, some: Array) -> Array:
+    return np.asarray(3 * some + 1)
+
+
+def _mirrored(x: Array, some: Array) -> Array:
+    return np.asarray(-2 * some)
+
+
+def _far(x: Array, some: Array) -> Array:
+    return np.asarray(some + 10 * np.abs(x).max(initial=1))
 
 
 def _is_signal(x: Array) -> bool:

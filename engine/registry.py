@@ -40,16 +40,23 @@ _MODULES = (
     "activations",
     "attention",
     "conv",
+    "einsum",
     "elementwise",
     "indexing",
     "linear",
     "normalization",
     "pooling",
+    "powers",
+    "products",
     "quantized",
     "reduction",
+    "resampling",
     "selection",
     "shape",
     "signal",
+    "thresholds",
+    "trigonometric",
+    "unfolding",
 )
 
 

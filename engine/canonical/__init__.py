@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from ..graph import Graph
 from ..probe import Probe
-from . import batchnorm, gates, linear, normalisers
+from . import activations, batchnorm, gates, groupnorm, integer, layernorm, linear, normalisers, softmax
 
-PASSES = (normalisers.run, gates.run, linear.run, batchnorm.run)
+PASSES = (
+    integer.run,
+    softmax.run,
+    activations.run,
+    layernorm.run,
+    groupnorm.run,
+    normalisers.run,
+    gates.run,
+    linear.run,
+    batchnorm.run,
+)
 
 
 def canonical(graph: Graph, probe: Probe) -> Graph:

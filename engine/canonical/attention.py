@@ -11,8 +11,8 @@ from ..probe import Probe
 
 _MOVES = frozenset(
     {
-        "Cast", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice",
-        "Squeeze", "Transpose", "Unsqueeze",
+        "Cast", "DequantizeLinear", "Dropout", "Expand", "Flatten", "Gather", "Identity", "QuantizeLinear",
+        "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze",
     }
 )  # fmt: skip
 _PRODUCTS = frozenset({"MatMul", "Mul", "Gemm", "Einsum", "FusedMatMul"})

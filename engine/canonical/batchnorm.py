@@ -1,7 +1,8 @@
-"""BatchNormalization merged into the layer before it.
+"""BatchNormalization, or what is left of one, merged into the layer before it.
 
-At inference it is a scale and a shift of each channel. Rules that look at weights (gamma, z-plus, ...) and
-LRP-epsilon's denominator must see the layer as it acts; nothing changes for the others.
+At inference it is a scale and a shift of each channel, which some exporters write as Mul and Add. Rules
+that look at weights (gamma, z-plus, ...) and LRP-epsilon's denominator must see the layer as it acts;
+nothing changes for the others.
 """
 
 from __future__ import annotations
@@ -10,45 +11,47 @@ import numpy as np
 
 from ..graph import Array, Graph, Node
 from ..probe import Probe
+from . import match
 
-_WEIGHT_AXIS = {"Conv": 0, "Gemm": None, "Linear": -1}
+_WEIGHT_AXIS = {"Conv": 0, "Gemm": None, "Linear": -1, "MatMul": -1}
 
 
 def run(graph: Graph, probe: Probe) -> Graph:
-    """Put one layer in the place of every layer whose only reader is a BatchNormalization."""
+    """Put one layer in the place of every layer whose only reader scales and shifts its channels."""
     merged: dict[Node, Node] = {}
     gone: set[Node] = set()
-    for norm in graph.nodes:
-        if norm.op_type != "BatchNormalization" or norm.domain != "" or norm.attributes.get("training_mode"):
-            continue
-        layer = graph.producer.get(norm.inputs[0])
-        if layer is None or layer.op_type not in _WEIGHT_AXIS or graph.keeps(norm.inputs[0]):
-            continue
-        if graph.consumers(norm.inputs[0]) != [norm] or not all(
-            v in probe.constants for v in norm.inputs[1:]
-        ):
-            continue
-        new = _merge(layer, norm, probe)
-        if new is not None:
-            merged[norm] = new
-            gone.add(layer)
+    for node in graph.nodes:
+        for value in node.inputs if node.domain == "" else ():
+            layer = graph.producer.get(value)
+            if layer is None or layer.op_type not in _WEIGHT_AXIS or match.reader(graph, value) is not node:
+                continue
+            new = _merge(layer, node, value, probe)
+            if layer not in merged and new is not None:
+                merged[node] = new
+                gone.add(layer)
+                break
     if not merged:
         return graph
-    nodes = [merged.get(n, n) for n in graph.nodes if n not in gone]
-    return graph.with_nodes(nodes)
+    # What is merged may be scaled and shifted again.
+    return run(match.replace(graph, merged, gone), probe)
 
 
-def _merge(layer: Node, norm: Node, probe: Probe) -> Node | None:
+def _merge(layer: Node, norm: Node, value: str, probe: Probe) -> Node | None:
     if not all(v in probe.constants for v in layer.inputs[1:] if v) or layer.inputs[0] not in probe.varying:
         return None
-    gamma, beta, mean, variance = (probe.constants[v].astype(np.float64) for v in norm.inputs[1:5])
-    scale = gamma / np.sqrt(variance + float(norm.attributes.get("epsilon", 1e-5)))
+    if norm.op_type == "BatchNormalization":
+        found = _normalisation(norm, value, probe)
+    else:
+        found = _affine(layer, norm, value, probe)
+    if found is None:
+        return None
+    scale, shift = found
     weight = probe.constants[layer.inputs[1]].astype(np.float64)
     attributes = dict(layer.attributes)
-    per_output = _per_output(layer, weight, scale)
+    per_output = _per_output(layer, weight, scale, len(probe.shapes[value]))
     if per_output is None:
         return None
-    bias = np.zeros(len(scale))
+    bias: Array = np.zeros(len(scale))
     if len(layer.inputs) > 2 and layer.inputs[2]:
         factor = float(attributes.get("beta", 1.0)) if layer.op_type == "Gemm" else 1.0
         bias = factor * probe.constants[layer.inputs[2]].astype(np.float64)
@@ -56,24 +59,62 @@ def _merge(layer: Node, norm: Node, probe: Probe) -> Node | None:
         attributes["beta"] = 1.0
     names = [f"{norm.name}/merged_weight", f"{norm.name}/merged_bias"]
     dtype = probe.constants[layer.inputs[1]].dtype
-    for name, value in zip(names, (per_output, (bias - mean) * scale + beta), strict=True):
-        probe.add_constant(name, value.astype(dtype))
+    for name, array in zip(names, (per_output, bias * scale + shift), strict=True):
+        probe.add_constant(name, array.astype(dtype))
+    plain = layer.op_type == "MatMul"
     return Node(
         layer.name,
-        layer.domain,
-        layer.op_type,
-        layer.version,
+        "onnxplain" if plain else layer.domain,
+        "Linear" if plain else layer.op_type,
+        1 if plain else layer.version,
         (layer.inputs[0], *names),
         norm.outputs[:1],
         attributes,
     )
 
 
-def _per_output(layer: Node, weight: Array, scale: Array) -> Array | None:
+def _normalisation(norm: Node, value: str, probe: Probe) -> tuple[Array, Array] | None:
+    """Scale and shift of each channel, of a BatchNormalization."""
+    if norm.inputs[0] != value or norm.attributes.get("training_mode"):
+        return None
+    if not all(v in probe.constants for v in norm.inputs[1:]):
+        return None
+    gamma, beta, mean, variance = (probe.constants[v].astype(np.float64) for v in norm.inputs[1:5])
+    scale = gamma / np.sqrt(variance + float(norm.attributes.get("epsilon", 1e-5)))
+    return scale, beta - mean * scale
+
+
+def _affine(layer: Node, node: Node, value: str, probe: Probe) -> tuple[Array, Array] | None:
+    """Scale and shift of each channel, of an operator with a constant after a convolution."""
+    if layer.op_type != "Conv" or len(node.inputs) != 2 or node.inputs.count(value) != 1:
+        return None
+    shape, at = probe.shapes[value], node.inputs.index(value)
+    constant = probe.constants.get(node.inputs[1 - at])
+    channels = shape[1]
+    if constant is None or not isinstance(channels, int) or probe.shapes[node.outputs[0]] != shape:
+        return None
+    spread = match.spread(constant.astype(np.float64), (channels, *(1 for _ in shape[2:])))
+    if spread is None:
+        return None
+    by, one, none = spread.reshape(channels), np.ones(channels), np.zeros(channels)
+    if node.op_type == "Mul":
+        return by, none
+    if node.op_type == "Div" and at == 0 and by.all():
+        return 1 / by, none
+    if node.op_type == "Add":
+        return one, by
+    if node.op_type == "Sub" and at == 0:
+        return one, -by
+    return None
+
+
+def _per_output(layer: Node, weight: Array, scale: Array, rank: int) -> Array | None:
     """The weight with every output channel scaled."""
     axis = _WEIGHT_AXIS[layer.op_type]
     if axis is None:
         axis = 0 if layer.attributes.get("transB", 0) else 1
+    elif axis == -1 and rank != 2:
+        return None  # the channels are on axis 1, the layer's outputs on the last
     if weight.shape[axis] != len(scale):
         return None
     shape = [1] * weight.ndim

@@ -7,23 +7,23 @@ signals. Gates of another signal are sigmoids (LSTM, GRU, gated units).
 
 from __future__ import annotations
 
-from ..graph import Graph, Node
+from ..graph import SELF_GATED, Graph, Node
 from ..probe import Probe
 
-_SCALES = frozenset({"Mul", "Div", "Neg", "Identity", "Cast"})
+_SCALES = frozenset({"Mul", "Div", "Neg", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"})
 _ELEMENTWISE = frozenset(
     {
-        "Abs", "Add", "Cast", "Ceil", "Clip", "Cos", "Div", "Elu", "Erf", "Exp", "Floor",
-        "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mul", "Neg",
-        "Pow", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign",
-        "Sqrt", "Sub", "Sum", "Tanh",
+        "Abs", "Add", "Cast", "Ceil", "Clip", "Cos", "DequantizeLinear", "Div", "Elu", "Erf", "Exp",
+        "Floor", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Min", "Mul", "Neg",
+        "Pow", "QuantizeLinear", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus",
+        "Softsign", "Sqrt", "Sub", "Sum", "Tanh",
     }
 )  # fmt: skip
 
 
 _MOVES = frozenset(
-    {"Cast", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose",
-     "Unsqueeze"}
+    {"Cast", "DequantizeLinear", "Expand", "Flatten", "Gather", "Identity", "QuantizeLinear", "Reshape",
+     "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def run(graph: Graph, probe: Probe) -> Graph:
             root = _scaled(graph, probe, signal)
             if factor not in root and _elementwise_of(graph, probe, factor, root[-1]):
                 node.held.add(gate)
+                node.attributes[SELF_GATED] = 1
                 break
         else:
             sides = [_is_gate(graph, probe, v) for v in (a, b)]

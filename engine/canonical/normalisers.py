@@ -10,6 +10,7 @@ from ..graph import Graph
 from ..probe import Probe
 
 _INVERSES = frozenset({"Reciprocal"})
+_PASSING = frozenset({"Cast", "DequantizeLinear", "Expand", "Identity", "QuantizeLinear"})
 
 
 def run(graph: Graph, probe: Probe) -> Graph:
@@ -34,6 +35,11 @@ def _is_inverse(graph: Graph, probe: Probe, value: str) -> bool:
         return False
     if node.op_type in _INVERSES:
         return True
+    if node.op_type in _PASSING:
+        return _is_inverse(graph, probe, node.inputs[0])
+    if node.op_type == "Mul":  # gamma, taken in before the signal is
+        varying = [v for v in node.inputs if v in probe.varying]
+        return len(varying) == 1 and _is_inverse(graph, probe, varying[0])
     if node.op_type == "Div":
         return node.inputs[0] not in probe.varying
     if node.op_type == "Pow":

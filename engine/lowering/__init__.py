@@ -13,12 +13,21 @@ from dataclasses import dataclass
 
 import onnx
 
-from . import controlflow, functions, grids, microsoft, ml, recurrent, sequences
+from . import controlflow, functions, grids, microsoft, ml, recurrent, sequences, standard
 from .graphs import Array
 from .workspace import Workspace
 
 # In this order, until none finds anything: a function's body can hold an If, an If a recurrent layer.
-_PASSES = (grids.run, functions.run, controlflow.run, sequences.run, recurrent.run, microsoft.run, ml.run)
+_PASSES = (
+    grids.run,
+    standard.run,
+    functions.run,
+    controlflow.run,
+    sequences.run,
+    recurrent.run,
+    microsoft.run,
+    ml.run,
+)
 
 
 @dataclass(frozen=True)

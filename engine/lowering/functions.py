@@ -16,11 +16,10 @@ from .inline import inline
 from .workspace import Workspace
 
 # Not of signals, or of sequences.
-_LEFT = frozenset(
+LEFT = frozenset(
     {
         "Bernoulli", "BlackmanWindow", "CastLike", "DynamicQuantizeLinear", "GreaterOrEqual", "HammingWindow",
-        "HannWindow", "LessOrEqual", "NegativeLogLikelihoodLoss", "Range", "SequenceMap",
-        "SoftmaxCrossEntropyLoss",
+        "HannWindow", "LessOrEqual", "Range", "SequenceMap",
     }
 )  # fmt: skip
 
@@ -48,7 +47,7 @@ def run(work: Workspace) -> bool:
 
 
 def _wanted(work: Workspace, node: onnx.NodeProto) -> bool:
-    if domain_of(node) or node.op_type in _LEFT or not any(work.varies(v) for v in node.input):
+    if domain_of(node) or node.op_type in LEFT or not any(work.varies(v) for v in node.input):
         return False
     try:
         schema: Any = defs.get_schema(node.op_type, work.version(), "")

@@ -20,6 +20,7 @@ _MAKERS = frozenset(
     {"SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SplitToSequence"}
 )
 _READERS = frozenset({"ConcatFromSequence", "SequenceAt", "SequenceLength", "OptionalGetElement"})
+OPERATORS = _MAKERS | _READERS | {"Optional"}
 
 
 def run(work: Workspace) -> bool:

@@ -142,7 +142,8 @@ class Ops:
             if folded not in self._known:
                 made = self.const(self.fold(op, [a.attrs["array"] for a in exprs], attrs))
                 # How it was made: a compiled file writes that, and not a second copy of a weight.
-                made.attrs.setdefault("made", (op, exprs, attrs))
+                if all(a.index < made.index for a in exprs):
+                    made.attrs.setdefault("made", (op, exprs, attrs))
                 self._known[folded] = made
             return self._known[folded]
         key = (op, tuple(a.index for a in exprs), _key(attrs))

@@ -7,7 +7,7 @@ as well; what moves and scatters them is in `onnx_moves.py`, windows are in `onn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,10 @@ class Emitter:
         Of backward values, by index, without K.
     samples : callable, optional
         Writes what counts the samples, a tensor of one int64; for shapes that grow with the batch.
+    prefix : str
+        Of the names it makes.
+    shared : collection of int
+        Values, by index, that several others read.
     """
 
     def __init__(
@@ -79,12 +83,14 @@ class Emitter:
         targets: int | None = None,
         shapes: Mapping[int, Shape] | None = None,
         samples: Callable[[Emitter], str] | None = None,
+        prefix: str = PREFIX,
+        shared: Collection[int] = (),
     ) -> None:
         self.graph = model.graph
         self.opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
         self.dtypes, self.dtype = dtypes, dtype
         self.targets, self.shapes = targets, shapes or {}
-        self._samples = samples
+        self._samples, self.prefix, self._shared = samples, prefix, shared
         self.counted = ""
         self._names: dict[int, str] = {}
         self._integers: dict[tuple[int, ...], str] = {}
@@ -118,19 +124,23 @@ class Emitter:
                 self._names[top.index] = self._emit(top)
         return self._names[expr.index]
 
+    def given(self, index: int, name: str) -> None:
+        """Say which tensor holds an expression."""
+        self._names[index] = name
+
     def node(self, op: str, inputs: Iterable[str], outputs: int = 1, **attributes: Any) -> str:
         """Append one node; the name of its last output."""
         self.count += 1
-        names = [f"{PREFIX}{op}_{self.count}" + (f".{i}" if i else "") for i in range(outputs)]
+        names = [f"{self.prefix}{op}_{self.count}" + (f".{i}" if i else "") for i in range(outputs)]
         self.graph.node.append(
-            helper.make_node(op, list(inputs), names, name=f"{PREFIX}{op}_{self.count}", **attributes)
+            helper.make_node(op, list(inputs), names, name=f"{self.prefix}{op}_{self.count}", **attributes)
         )
         return names[-1]
 
     def constant(self, array: Array) -> str:
         """Append one initialiser."""
         self.count += 1
-        name = f"{PREFIX}const_{self.count}"
+        name = f"{self.prefix}const_{self.count}"
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
@@ -210,8 +220,28 @@ class Emitter:
             self.lead = int(self.targets is not None and bool(read) and read[0].kind == "backward")
         args = [self._names[a.index] for a in read]
         if op in _DIRECT:
-            return self.node(_DIRECT[op], args)
+            return self.node(_DIRECT[op], self._as_numbers(op, args, read))
         return _EMITTERS[op](self, args, **attrs)
+
+    def _as_numbers(self, op: str, args: list[str], read: Sequence[Expr]) -> list[str]:
+        """Operands of one type, as numpy would have them: the model's integers become floating numbers."""
+        here = self.here
+        if op == "mul" and here is not None and here.index in self._shared and len(self.own()) > 1:
+            # Not as a scalar: onnxruntime (1.31) would merge it into a MatMul, and loses the product where
+            # another node reads it too.
+            args = [
+                self.constant(a.attrs["array"].reshape(1, 1))
+                if a.op == "const" and a.attrs["array"].ndim == 0
+                else n
+                for n, a in zip(args, read, strict=True)
+            ]
+        own = [a.op == "value" and self.dtypes[a.attrs["name"]].kind in "iu" for a in read]
+        if op == "where" or not any(own) or all(own):
+            return args
+        kind = helper.np_dtype_to_tensor_dtype(self.dtype)
+        return [
+            self.node("Cast", [n], to=kind) if mine else n for n, mine in zip(args, own, strict=True)
+        ]
 
     def _value(self, name: str) -> str:
         dtype = self.dtypes.get(name, self.dtype)
@@ -262,7 +292,8 @@ def _mean(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool)
 @emitter
 def _inverse_std(e: Emitter, args: list[str], *, axes: tuple[int, ...], eps: float) -> str:
     """That of the model's own LayerNormalization, where there is one: it has it as an output."""
-    if e.opset >= 17:
+    # In double, onnxruntime gives this output in float32.
+    if e.opset >= 17 and e.dtype == np.float32:
         for node in e.graph.node:
             given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             if (
@@ -274,7 +305,7 @@ def _inverse_std(e: Emitter, args: list[str], *, axes: tuple[int, ...], eps: flo
             ):
                 if len(node.output) < 3:
                     e.count += 1
-                    more = ["", f"{PREFIX}InvStdDev_{e.count}"]
+                    more = ["", f"{e.prefix}InvStdDev_{e.count}"]
                     node.output.extend(more[len(node.output) - 1 :])
                 return node.output[2]
     centred = e.node("Sub", [args[0], _mean(e, args, axes=axes, keepdims=True)])

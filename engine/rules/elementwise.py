@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..graph import SELF_GATED
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..site import Message, Site
@@ -43,11 +44,16 @@ def neg(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Mul", kind="product", carry="gate")
-def mul(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def mul(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
     """Two active factors get half of their adjoint each (AttnLRP, Prop. 3.3); else a scale."""
     part = shares(node, 0, 1)
     absorb_product(op, node, m, len(part))
-    result: list[Expr | None] = [None, None]
+    result: list[Expr | Message | None] = [None, None]
+    if node.attr(SELF_GATED) and node.variant("activation") == "pass":
+        # x f(x) is an activation, as GELU and SiLU in one operator are: relevance 1:1.
+        (signal,) = part
+        result[signal] = Message(r=op.mul(m, node.output()))
+        return result
     for i, share in part.items():
         got = op.mul(op.mul(m, share), node.input(1 - i))
         result[i] = unbroadcast(op, got, node.out_shape(), node.shape(i))
@@ -78,10 +84,13 @@ def div(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
 
 
 @rule("Where", kind="move", carry="convert")
-def where(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """The operand that was chosen gets everything (winner takes all)."""
+def where(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
+    """The operand that was chosen gets everything (winner takes all); else what it was chosen by."""
     chosen = node.input(0)
-    result: list[Expr | None] = [None]
+    if node.active(0) and not node.active(1) and not node.active(2):
+        r = unbroadcast(op, node.carried(m), node.out_shape(), node.shape(0))
+        return [Message(r=r), None, None]
+    result: list[Expr | Message | None] = [None]
     for i, part in ((1, op.where(chosen, m, 0.0)), (2, op.where(chosen, 0.0, m))):
         if node.active(i):
             result.append(unbroadcast(op, part, node.out_shape(), node.shape(i)))
@@ -91,3 +100,15 @@ def where(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
             node.absorb("constant", part, value, tensor=node.node.inputs[i])
             result.append(None)
     return result
+
+
+@rule(
+    "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not",
+    kind="move", carry="gate",
+)  # fmt: skip
+def compared(op: Ops, node: Site, m: Expr) -> list[Message | None]:
+    """A bit's relevance passes to what was compared, 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
+    active = [i for i in range(node.count) if node.active(i)]
+    share = op.mul(node.carried(m), 1.0 / len(active))
+    back = {i: unbroadcast(op, share, node.out_shape(), node.shape(i)) for i in active}
+    return [Message(r=back[i]) if i in back else None for i in range(node.count)]

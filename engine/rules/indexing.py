@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ..ops.base import Expr, Ops
@@ -24,17 +26,39 @@ def gather(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
 
 
 @rule("OneHot", kind="move", carry="move")
-def one_hot(op: Ops, node: Site, m: Expr) -> list[Message | None]:
-    """A token gets what its unit vector has."""
+def one_hot(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """A token gets what its unit vector has; the two values what was written of each."""
     axis = int(node.attr("axis", -1))
     axis = axis - len(node.out_shape()) if axis >= 0 else axis
+    if node.active(2):
+        depth = node.out_shape()[axis]
+        if not isinstance(depth, int):
+            raise node.refuse("its depth grows with the batch")
+        shape = list(node.shape(0))
+        shape.insert(len(shape) + axis + 1, 1)
+        index = op.as_float(op.reshape(node.input(0), tuple(shape)))
+        line = op.const(np.arange(depth, dtype=np.float32).reshape(-1, *[1] * (-axis - 1)))
+        # Negative indices count from the end; beyond it there is nothing.
+        hot = op.where(op.equal(index, line), 1.0, op.where(op.equal(op.add(index, depth), line), 1.0, 0.0))
+        axes = list(range(-len(node.out_shape()), 0))
+        parts = [op.sum(op.mul(m, h), axes) for h in (op.sub(1.0, hot), hot)]
+        return [None, None, op.concat([op.reshape(p, (1,)) for p in parts], -1)]
     r = op.sum(node.carried(m), [axis])
     return [Message(r=op.reshape(r, node.shape(0))), None, None]
 
 
 @rule("GatherND", kind="move", carry="move")
-def gather_nd(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """Summed back into the elements that were picked."""
+def gather_nd(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """Summed back into the elements that were picked; a token gets what its embedding has."""
+    if node.active(1) and not node.active(0):
+        index = node.shape(1)
+        kept = len(index) - 1  # axes of the output that are the index's; those after are the embedding's
+        after = len(node.out_shape()) - kept
+        r = op.reshape(op.sum(node.carried(m), list(range(-after, 0))), (*index[:-1], 1))
+        # Every number of an index tuple gets the same part.
+        depth = index[-1]
+        assert isinstance(depth, int)
+        return [None, Message(r=op.expand(op.mul(r, 1.0 / depth), index))]
     return [op.ungather_nd(m, node.input(1), int(node.attr("batch_dims", 0)), node.shape(0)), None]
 
 
@@ -66,8 +90,10 @@ def _scattered(op: Ops, node: Site, m: Expr, rest: Expr, written: Expr, *, adds:
 
 
 @rule("GatherElements", kind="move", carry="move")
-def gather_elements(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """Summed back into the elements that were picked."""
+def gather_elements(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """Summed back into the elements that were picked; a token gets what it picked."""
+    if node.active(1) and not node.active(0):
+        return [None, Message(r=node.carried(m))]
     axis = node.negative(int(node.attr("axis", 0)))
     return [op.ungather_elements(m, node.input(1), axis, node.shape(0)), None]
 
@@ -91,7 +117,11 @@ def compress(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     kept = np.flatnonzero(node.needs_const(1, "conditions"))
     axis = node.attr("axis")
     if axis is None:
-        raise node.refuse("it flattens the batch")
+        sizes = [d for d in node.shape(0) if isinstance(d, int)]
+        if len(sizes) != node.rank():
+            raise node.refuse("it flattens the batch")
+        flat = op.ungather(m, op.const(kept), -1, (prod(sizes),), 1)
+        return [op.reshape(flat, node.shape(0)), None]
     return [op.ungather(m, op.const(kept), node.negative(int(axis)), node.shape(0), 1), None]
 
 

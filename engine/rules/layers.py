@@ -40,6 +40,8 @@ class Layer:
         ``adjoint(m, weight)``: its adjoint in x.
     bias_kind : str
         What the ledger calls what the bias absorbs.
+    rounded : bool
+        Whether the node's output has rounding in it, beside what the layer says.
     constant : bool
         Whether the weight is a constant. What is not (attention held constant) gets LRP-epsilon at 0.
     """
@@ -52,6 +54,7 @@ class Layer:
     adjoint: Callable[[Expr, Expr], Expr]
     constant: bool = True
     bias_kind: str = "bias"
+    rounded: bool = False
 
 
 def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
@@ -126,6 +129,10 @@ def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
     """LRP-epsilon (Bach et al. 2015, eq. 58): ``m |y| / (|y| + eps)``, carried back by the adjoint."""
     q = stabilised(op, node, m, "epsilon") if layer.constant else node.as_multiplier(m)
     _bias(node, layer, q, layer.bias)
+    if layer.rounded:
+        exact = layer.apply(layer.x, layer.weight)
+        exact = exact if layer.bias is None else op.add(exact, layer.bias)
+        node.absorb("rounding", q, op.sub(node.output(), exact))
     return layer.adjoint(q, layer.weight)
 
 

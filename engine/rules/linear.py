@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..graph import ROUNDED
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
@@ -65,7 +66,8 @@ def _dense(op: Ops, node: Site, signal: int, bias: Expr | None) -> Layer:
         return adjoints(op, m, sides, shapes, out)[signal]()
 
     constant = node.const(1 - signal) is not None
-    return Layer("linear", node.input(signal), node.input(1 - signal), bias, apply, adjoint, constant)
+    x, weight, rounded = node.input(signal), node.input(1 - signal), bool(node.attr(ROUNDED))
+    return Layer("linear", x, weight, bias, apply, adjoint, constant, rounded=rounded)
 
 
 @rule("MatMul", kind="linear", carry="own")

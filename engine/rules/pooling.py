@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ops.base import Expr, Ops
 from ..registry import rule
-from ..shapes import resolve
+from ..shapes import Batch, Shape, resolve
 from ..site import Site
 from .common import stabilised
 from .conv import window
@@ -49,5 +49,40 @@ def global_average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None
 def max_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """The largest element of each window gets everything (winner takes all)."""
     view = window(node, tuple(node.attr("kernel_shape")))
-    index = op.max_pool_index(node.input(0), view, dict(node.node.attributes))
+    # Rows first, whatever order the model's own indices have.
+    attributes = {k: v for k, v in node.node.attributes.items() if k != "storage_order"}
+    index = op.max_pool_index(node.input(0), view, attributes)
     return [op.unflatten_at(m, index, node.shape(0))]
+
+
+def _power_gate(op: Ops, node: Site, p: int) -> tuple[Expr, Expr]:
+    """Of ``y = (sum |x|^p)^(1/p)``: ``y^(1-p)``, 0 where y is, and ``sign(x) |x|^(p-1)``."""
+    x, y = node.input(0), node.output()
+    signs = op.where(op.greater(x, 0.0), 1.0, op.where(op.less(x, 0.0), -1.0, 0.0))
+    own = signs if p == 1 else x if p == 2 else op.mul(signs, op.pow(op.abs(x), p - 1.0))
+    empty = op.equal(y, 0.0)
+    return op.where(empty, 0.0, op.pow(op.where(empty, 1.0, y), 1.0 - p)), own
+
+
+@rule("LpPool", kind="pool", since=2)
+def lp_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m sign(x) |x|^(p-1) y^(1-p)``: in proportion to ``|x|^p``, which is also the derivative."""
+    share, own = _power_gate(op, node, int(node.attr("p", 2)))
+    view = window(node, tuple(node.attr("kernel_shape")))
+    return [op.mul(op.unpool(op.mul(m, share), view), own)]
+
+
+@rule("GlobalLpPool", kind="pool", since=2)
+def global_lp_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """``m sign(x) |x|^(p-1) y^(1-p)``: in proportion to ``|x|^p``, which is also the derivative."""
+    share, own = _power_gate(op, node, int(node.attr("p", 2)))
+    return [op.mul(op.mul(m, share), own)]
+
+
+@rule("MaxUnpool", kind="pool", since=9, carry="move")
+def max_unpool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+    """Back from where each element was put."""
+    sizes = prod(d for d in node.out_shape() if isinstance(d, int))
+    grows = [d for d in node.out_shape() if isinstance(d, Batch)]
+    flat: Shape = (Batch(grows[0].scale * sizes),) if grows else (sizes,)
+    return [op.gather(op.reshape(m, flat), node.input(1), -1), *[None] * (node.count - 1)]

@@ -19,13 +19,20 @@ def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
     """A scale or zero point, one number or one a channel, ready to broadcast with the operand."""
     if len(shape) == 0:
         return value
-    if len(shape) > 1 or node.attr("block_size", 0):
-        raise node.refuse("it is quantised in blocks")
     axis = node.negative(int(node.attr("axis", 1)))
+    if len(shape) > 1:
+        # One number a block along the axis.
+        block, blocks, size = int(node.attr("block_size", 0)), shape[axis], node.shape(0)[axis]
+        if not isinstance(size, int) or not isinstance(blocks, int):
+            raise node.refuse("it is quantised in blocks of samples")
+        front, after = shape[: len(shape) + axis], shape[len(shape) + axis + 1 :]
+        wide = op.expand(op.reshape(value, (*front, blocks, 1, *after)), (*front, blocks, block, *after))
+        whole = op.reshape(wide, (*front, blocks * block, *after))
+        return whole if blocks * block == size else op.slice(whole, [0], [size], [axis], [1])
     return op.reshape(value, (shape[0], *(1 for _ in range(-axis - 1)))) if shape[0] != 1 else value
 
 
-@rule("QuantizeLinear", kind="scale", since=10)
+@rule("QuantizeLinear", kind="scale", since=10, carry="gate")
 def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``m / scale``; rounding and the zero point go to the ledger."""
     scale = _along(op, node, node.input(1), node.shape(1))
@@ -34,7 +41,7 @@ def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.div(m, scale), *[None] * (node.count - 1)]
 
 
-@rule("DynamicQuantizeLinear", kind="scale", since=11)
+@rule("DynamicQuantizeLinear", kind="scale", since=11, carry="gate")
 def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``m / scale``, the scale held constant; rounding and the zero point go to the ledger."""
     scale = node.output(1)
@@ -42,7 +49,7 @@ def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.div(m, scale)]
 
 
-@rule("DequantizeLinear", kind="scale", since=10)
+@rule("DequantizeLinear", kind="scale", since=10, carry="gate")
 def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``m scale``; the zero point goes to the ledger."""
     scale = _along(op, node, node.input(1), node.shape(1))

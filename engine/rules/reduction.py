@@ -1,4 +1,4 @@
-"""Sums and means over axes: their adjoint spreads m evenly over what was reduced."""
+"""Sums and means over axes: their adjoint spreads m evenly over what was reduced. Other norms, too."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ def reduced_axes(node: Site) -> tuple[int, ...]:
     return tuple(node.negative(int(a)) for a in axes)
 
 
-def _spread(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> Expr:
-    shape = node.shape(0)
-    kept: Shape = tuple(1 if i - len(shape) in axes else d for i, d in enumerate(shape))
-    return op.expand(op.reshape(m, kept), shape)
+def spread(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> Expr:
+    """The same to everything that was reduced."""
+    return op.expand(op.reshape(m, kept(node, axes)), node.shape(0))
 
 
 @rule("ReduceSum", kind="reduce", carry="own")
 def reduce_sum(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     """``m`` to every summand: each gets relevance in proportion to its activation."""
     m = stabilised(op, node, m, "stabilizer")
-    return [_spread(op, node, m, reduced_axes(node)), None][: node.count]
+    return [spread(op, node, m, reduced_axes(node)), None][: node.count]
 
 
 @rule("ReduceMean", kind="reduce", carry="own")
@@ -43,7 +42,7 @@ def reduce_mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
     if not all(isinstance(s, int) for s in sizes):
         raise node.refuse("it averages over the batch")
     m = stabilised(op, node, m, "stabilizer")
-    return [_spread(op, node, op.mul(m, 1.0 / prod(s for s in sizes if isinstance(s, int))), axes), None][
+    return [spread(op, node, op.mul(m, 1.0 / prod(s for s in sizes if isinstance(s, int))), axes), None][
         : node.count
     ]
 
@@ -74,12 +73,12 @@ def _nonlinear(
     op: Ops, node: Site, m: Expr, axes: tuple[int, ...], gate: Expr, slope: Expr, gates: bool = True
 ) -> list[Expr | None]:
     """A reduction of degree one by its gate ``y_i / x_i``, or by its derivative."""
-    spread = _spread(op, node, m, axes)
+    wide = spread(op, node, m, axes)
     if node.gradient or not gates:
         x = node.input(0)
         node.absorb("nonlinear", m, op.sub(node.output(), _gathered(op, node, op.mul(x, slope), axes)))
-        return [op.mul(spread, slope), None][: node.count]
-    return [op.mul(spread, gate), None][: node.count]
+        return [op.mul(wide, slope), None][: node.count]
+    return [op.mul(wide, gate), None][: node.count]
 
 
 def _gathered(op: Ops, node: Site, a: Expr, axes: tuple[int, ...]) -> Expr:
@@ -87,7 +86,8 @@ def _gathered(op: Ops, node: Site, a: Expr, axes: tuple[int, ...]) -> Expr:
     return op.reshape(total, node.out_shape())
 
 
-def _kept(node: Site, axes: tuple[int, ...]) -> Shape:
+def kept(node: Site, axes: tuple[int, ...]) -> Shape:
+    """Operand 0's shape with length 1 along what is reduced."""
     return tuple(1 if i - node.rank() in axes else d for i, d in enumerate(node.shape(0)))
 
 
@@ -110,7 +110,7 @@ def reduce_l1(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 def reduce_l2(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``m x / |x|``: in proportion to the squares, which is also the derivative."""
     axes = reduced_axes(node)
-    y = op.reshape(node.output(), _kept(node, axes))
+    y = op.reshape(node.output(), kept(node, axes))
     per = op.where(op.equal(y, 0.0), 0.0, op.div(node.input(0), op.where(op.equal(y, 0.0), 1.0, y)))
     return _nonlinear(op, node, m, axes, per, per)
 
@@ -119,18 +119,5 @@ def reduce_l2(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 def reduce_log_sum_exp(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """``m softmax(x)``: a Taylor step at x, as for softmax."""
     axes = reduced_axes(node)
-    weight = op.exp(op.sub(node.input(0), op.reshape(node.output(), _kept(node, axes))))
+    weight = op.exp(op.sub(node.input(0), op.reshape(node.output(), kept(node, axes))))
     return _nonlinear(op, node, m, axes, weight, weight, gates=False)
-
-
-@rule("ReduceProd", kind="reduce")
-def reduce_product(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """The product of the others, divided by their number (uniform rule, AttnLRP, Prop. 3.3)."""
-    axes = reduced_axes(node)
-    sizes = [node.shape(0)[a] for a in axes]
-    x = node.input(0)
-    y = op.reshape(node.output(), _kept(node, axes))
-    # The product of the others is y / x; where x is 0 it is a product without this one.
-    others = op.div(y, x)
-    count = prod(s for s in sizes if isinstance(s, int))
-    return _nonlinear(op, node, m, axes, op.mul(others, 1.0 / count), others)

@@ -122,8 +122,16 @@ def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     """What was padded is cut off again; constants absorb, mirrored elements get theirs back."""
     pads = node.needs_const(1, "pads").reshape(-1).tolist()
     axes = node.needs_const(3, "axes").reshape(-1).tolist() if node.has(3) else range(node.rank())
-    value = node.needs_const(2, "value").reshape(-1) if node.has(2) else [0.0]
-    return _unpad(op, node, m, pads, [int(a) for a in axes], float(value[0]) if len(value) else 0.0)
+    varies = node.has(2) and node.const(2) is None
+    value = node.needs_const(2, "value").reshape(-1) if node.has(2) and not varies else [0.0]
+    found = _unpad(op, node, m, pads, [int(a) for a in axes], float(value[0]) if len(value) else 0.0)
+    if varies and node.attr("mode", "constant") == "constant":
+        outside = op.mul(m, _outside(op, node, [int(a) for a in axes], pads))
+        if node.active(2):
+            found[2] = op.reshape(op.sum(outside, list(range(-node.rank(), 0))), node.shape(2))
+        else:
+            node.absorb("constant", outside, node.input(2), tensor=node.node.inputs[2])
+    return found if node.active(0) else [None, *found[1:]]
 
 
 def _unpad(

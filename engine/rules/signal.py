@@ -1,95 +1,15 @@
-"""Linear maps of signals: Einsum, Fourier transforms, resampling."""
+"""Fourier transforms: linear, so their adjoint."""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
-from .. import runtime
-from ..ops.base import Array, Expr, Ops
+from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
-from ..site import Message, Site
-from .common import shares
-from .layers import Layer, propagate
-
-
-@rule("Einsum", kind="linear", since=12, carry="own")
-def einsum(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
-    """A layer by the composite's rule with one active operand; a product with several."""
-    terms, out = _equation(node)
-    active = [i for i in range(node.count) if node.active(i)]
-
-    def adjoint(i: int, q: Expr, others: dict[int, Expr]) -> Expr:
-        """Einsum of q with the other operands, laid out like operand i."""
-        own = terms[i]
-        known = set(out).union(*(terms[k] for k in others))
-        # Letters that only operand i has were summed away: every one of them gets the same.
-        kept = "".join(x for x in own if x in known)
-        equation = ",".join([out, *(terms[k] for k in others)]) + "->" + kept
-        got = op.einsum(equation, [q, *others.values()])
-        if kept == own:
-            return got
-        shape = node.shape(i)
-        narrow: Shape = tuple(d if x in kept else 1 for x, d in zip(own, shape, strict=True))
-        return op.expand(op.reshape(got, narrow), shape)
-
-    if len(active) == 1 and node.count == 2:
-        i = active[0]
-
-        def apply(x: Expr, w: Expr) -> Expr:
-            pair = [x, w] if i == 0 else [w, x]
-            return op.einsum(",".join(terms) + "->" + out, pair)
-
-        layer = Layer(
-            "linear",
-            node.input(i),
-            node.input(1 - i),
-            None,
-            apply,
-            lambda q, w: adjoint(i, q, {1 - i: w}),
-            node.const(1 - i) is not None,
-        )
-        result: list[Message | Expr | None] = [None, None]
-        result[i] = propagate(op, node, m, layer)
-        return result
-    q = node.as_multiplier(m)
-    if len(active) > 1 and node.variant("product") == "gradient":
-        node.absorb("product", q, op.mul(node.output(), 1.0 - len(active)))
-    part = shares(node, *range(node.count))
-    found: list[Message | Expr | None] = []
-    for i in range(node.count):
-        others = {k: node.input(k) for k in range(node.count) if k != i}
-        found.append(adjoint(i, op.mul(q, part[i]), others) if i in part else None)
-    return found
-
-
-def _equation(node: Site) -> tuple[list[str], str]:
-    """The equation's terms with the ellipsis spelt out."""
-    text = str(node.attr("equation")).replace(" ", "")
-    left, arrow, out = text.partition("->")
-    terms = left.split(",")
-    if not arrow:
-        letters = [x for x in "".join(terms) if x.isalpha()]
-        out = "".join(sorted(x for x in set(letters) if letters.count(x) == 1))
-        out = "..." + out if "..." in left else out
-    ranks = [node.rank(i) - len(t.replace("...", "")) for i, t in enumerate(terms)]
-    widest = max((r for r, t in zip(ranks, terms, strict=True) if "..." in t), default=0)
-    free = [x for x in "ABCDEFGHIJKLMNOPQRST" if x not in text][:widest]
-    spelt = []
-    for i, (t, r) in enumerate(zip(terms, ranks, strict=True)):
-        if "..." in t and any(d == 1 for d in node.shape(i)):
-            # A broadcast axis of length 1 has no letter of its own in numpy's spelling.
-            raise node.refuse("it broadcasts")
-        spelt.append(t.replace("...", "".join(free[widest - r :])))
-    if any(re.search(r"(.).*\1", t) for t in spelt):
-        raise node.refuse("it takes a diagonal")
-    return spelt, out.replace("...", "".join(free))
+from ..site import Site
 
 
 def _number(node: Site, i: int, what: str) -> int | None:
@@ -117,13 +37,15 @@ def _dft(op: Ops, node: Site, m: Expr, axis: int) -> list[Expr | None]:
     length: Any = size if given is None else given
     if not isinstance(length, int) or not isinstance(size, int):
         raise node.refuse("it transforms along the batch")
+    inverse = bool(node.attr("inverse", 0))
+    if node.attr("onesided", 0) and inverse:
+        return [_one_sided_inverse(op, node, m, at), *[None] * (node.count - 1)]
     if node.attr("onesided", 0):
         wide: list[Any] = list(node.out_shape())
         wide[at] = length
         # The mirrored half was left out: it has no say.
         m = op.unslice(m, tuple(wide), [0], [at], [1])
     # F has the adjoint N F^-1, and F^-1 has F / N.
-    inverse = bool(node.attr("inverse", 0))
     back = op.mul(op.dft(m, at, not inverse), 1.0 / length if inverse else float(length))
     if length > size:
         back = op.slice(back, [0], [size], [at], [1])
@@ -133,6 +55,22 @@ def _dft(op: Ops, node: Site, m: Expr, axis: int) -> list[Expr | None]:
     if parts == 1:
         back = op.slice(back, [0], [1], [-1], [1])
     return [back, *[None] * (node.count - 1)]
+
+
+def _one_sided_inverse(op: Ops, node: Site, m: Expr, at: int) -> Expr:
+    """A real signal from half of its spectrum: every bin but the outermost stands for two."""
+    length, bins = node.out_shape()[at], node.shape(0)[at]
+    if not isinstance(length, int) or not isinstance(bins, int):
+        raise node.refuse("it transforms along the batch")
+    used = min(bins, length // 2 + 1)
+    twice = np.full(used, 2.0 / length)
+    twice[0] = 1.0 / length
+    if length % 2 == 0 and used == length // 2 + 1:
+        twice[-1] = 1.0 / length
+    both = op.unslice(m, (*node.out_shape()[:-1], 2), [0], [-1], [1]) if node.out_shape()[-1] == 1 else m
+    half = op.slice(op.dft(both, at, False), [0], [used], [at], [1])
+    back = op.mul(half, op.const(twice.reshape(-1, *[1] * (-at - 1)).astype(np.float32)))
+    return back if used == bins else op.unslice(back, node.shape(0), [0], [at], [1])
 
 
 @rule("STFT", kind="reduce", since=17)
@@ -160,51 +98,3 @@ def stft(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     elif signal[2] == 2:
         raise node.refuse("its signal is complex")
     return [got, *[None] * (node.count - 1)]
-
-
-@rule("Resize", "Upsample", kind="reduce", carry="move")
-def resize(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """The transpose of the resampling matrix of each axis, as onnxruntime itself resamples."""
-    rank = node.rank()
-    scales = None
-    for i in range(1, node.count):
-        value = node.const(i)
-        if value is not None and value.dtype.kind == "f" and value.size == rank:
-            scales = value.reshape(-1)
-    if scales is None and node.attr("scales"):
-        scales = np.asarray(node.attr("scales"), dtype=np.float32)
-    attributes = {k: v for k, v in node.node.attributes.items() if k not in ("axes", "scales")}
-    if attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize":
-        raise node.refuse("it crops")
-    for axis in range(rank):
-        size, wide = node.shape(0)[axis], node.out_shape()[axis]
-        if size == wide:
-            continue
-        if not isinstance(size, int) or not isinstance(wide, int):
-            raise node.refuse("it resizes the batch")
-        scale = float(scales[axis]) if scales is not None else wide / size
-        matrix = _resampling(size, wide, scale, tuple(sorted(attributes.items())))
-        perm = [i for i in range(rank) if i != axis] + [axis]
-        turned = op.matmul(op.transpose(m, perm), op.const(matrix))
-        m = op.transpose(turned, [perm.index(i) for i in range(rank)])
-    return [m, *[None] * (node.count - 1)]
-
-
-@lru_cache(maxsize=256)
-def _resampling(size: int, wide: int, scale: float, attributes: tuple[tuple[str, Any], ...]) -> Array:
-    """The matrix [wide, size] by which onnxruntime resizes one axis."""
-    # Four axes, for which every mode is implemented; each column of the matrix is one image.
-    graph = helper.make_graph(
-        [helper.make_node("Resize", ["x", "", "s"], ["y"], **dict(attributes))],
-        "resampling",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, size, 1, size])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [helper.make_tensor("s", TensorProto.FLOAT, [4], [1.0, 1.0, 1.0, scale])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    opened = runtime.session(
-        onnx.ModelProto.FromString(model.SerializeToString()), where="Resize", optimise=False
-    )
-    eye = np.eye(size, dtype=np.float32)[None, :, None, :]
-    out: Array = runtime.run(opened, ["y"], {"x": eye}, where="Resize")[0][0, :, 0, :].T
-    return np.ascontiguousarray(out[:wide])

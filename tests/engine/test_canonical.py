@@ -7,16 +7,27 @@ import pytest
 from cases import BATCH, Case, ints, normal, positive
 
 from onnxplain.engine import canonical
-from onnxplain.engine.canonical import attention, batchnorm, gates, linear, normalisers
+from onnxplain.engine.canonical import (
+    activations,
+    attention,
+    batchnorm,
+    gates,
+    groupnorm,
+    integer,
+    layernorm,
+    linear,
+    normalisers,
+    softmax,
+)
 from onnxplain.engine.graph import Graph, from_model
 from onnxplain.engine.probe import Probe, probe
 
 
-def _graph(body: str, x: dict | np.ndarray, **weights) -> tuple[Graph, Probe]:
+def _graph(body: str, x: dict | np.ndarray, mode: str = "open", **weights) -> tuple[Graph, Probe]:
     inputs = x if isinstance(x, dict) else {"x": x}
     proto = Case("pass", body, inputs, {k: np.asarray(v) for k, v in weights.items()}).model()
     graph = from_model(proto)
-    return graph, probe(proto, graph, inputs, dict.fromkeys(inputs, 0), where="pass")
+    return graph, probe(proto, graph, inputs, dict.fromkeys(inputs, 0), where="pass", mode=mode)
 
 
 def _held(graph: Graph) -> dict[str, set[int]]:
@@ -172,3 +183,148 @@ def test_attention_weights():
 def test_a_classifier_is_no_attention():
     graph, found = _graph("s = Softmax(x) m = MatMul(s, w) y = Neg(m)", normal(BATCH, 4), w=normal(4, 2))
     assert attention.attention_weights(graph, found) == []
+
+
+LAYERNORM = (
+    "m = ReduceMean(x, a) c = Sub(x, m) q = Mul(c, c) v = ReduceMean(q, a) ve = Add(v, e) s = Sqrt(ve) "
+    "n = Div(c, s) t = Mul(n, g) y = Add(t, b)"
+)
+PARTS = {"a": ints(-1), "e": np.float32(1e-5), "g": normal(4), "b": normal(4)}
+
+
+def _last(graph: Graph) -> tuple:
+    node = graph.producer["y"]
+    return node.domain, node.op_type, node.inputs[0], node.attributes
+
+
+def test_layernorm_of_parts():
+    graph, found = _graph(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
+    made = layernorm.run(graph, found)
+    domain, kind, x, attributes = _last(made)
+    assert (domain, kind, x, attributes["axis"]) == ("", "LayerNormalization", "x", -1)
+    assert attributes["epsilon"] == pytest.approx(1e-5)
+    for name, want in zip(made.producer["y"].inputs[1:], (PARTS["g"], PARTS["b"]), strict=True):
+        np.testing.assert_array_equal(found.constants[name], want)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LAYERNORM.replace("q = Mul(c, c)", "q = Mul(c, x)"),
+        LAYERNORM.replace("c = Sub(x, m)", "c = Sub(m, x)"),
+        LAYERNORM.replace("v = ReduceMean(q, a)", "v = ReduceMean(q, other)"),
+    ],
+    ids=["another square", "the mean less x", "other axes"],
+)
+def test_what_is_no_layernorm(body):
+    weights = PARTS | ({"other": ints(1)} if "other" in body else {})
+    graph, found = _graph(body, normal(BATCH, 5, 4), **weights)
+    assert "LayerNormalization" not in {n.op_type for n in layernorm.run(graph, found).nodes}
+
+
+def test_a_pinned_part_keeps_a_layernorm_in_parts():
+    graph, found = _graph(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
+    graph.pinned = frozenset({"c"})
+    assert layernorm.run(graph, found) is graph
+
+
+def test_groupnorm_around_another():
+    body = (
+        "r = Reshape(x, s) i = InstanceNormalization(r, one, zero) o = Reshape(i, t) "
+        "p = Mul(o, g) y = Add(p, b)"
+    )
+    weights = {
+        "s": ints(0, 2, -1), "t": ints(0, 4, 6), "one": np.ones(2, np.float32), "g": normal(4, 1),
+        "zero": np.zeros(2, np.float32), "b": normal(4, 1),
+    }  # fmt: skip
+    graph, found = _graph(body, normal(BATCH, 4, 6), **weights)
+    made = groupnorm.run(graph, found)
+    domain, kind, x, attributes = _last(made)
+    assert (domain, kind, x, attributes["num_groups"]) == ("", "GroupNormalization", "x", 2)
+    np.testing.assert_array_equal(found.constants[made.producer["y"].inputs[1]], weights["g"][:, 0])
+
+
+def test_a_norm_with_weights_of_its_own_is_no_groupnorm():
+    body = "r = Reshape(x, s) i = InstanceNormalization(r, one, b) o = Reshape(i, t) y = Mul(o, g)"
+    weights = {"s": ints(0, 2, -1), "t": ints(0, 4, 6), "one": np.ones(2, np.float32), "g": normal(4, 1)}
+    graph, found = _graph(body, normal(BATCH, 4, 6), b=normal(2), **weights)
+    assert groupnorm.run(graph, found) is graph
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("t = ReduceMax(x, a) d = Sub(x, t) p = Exp(d) s = ReduceSum(p, a) y = Div(p, s)", "Softmax"),
+        ("p = Exp(x) s = ReduceSum(p, a) r = Reciprocal(s) y = Mul(r, p)", "Softmax"),
+        ("p = Exp(x) s = ReduceSum(p, a) l = Log(s) y = Sub(x, l)", "LogSoftmax"),
+    ],
+    ids=["stable", "reciprocal", "logarithm"],
+)
+def test_softmax_of_parts(body, kind):
+    graph, found = _graph(body, normal(BATCH, 4), a=ints(-1))
+    assert _last(softmax.run(graph, found)) == ("", kind, "x", {"axis": -1})
+
+
+def test_another_sum_is_no_softmax():
+    graph, found = _graph("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
+    assert softmax.run(graph, found) is graph
+
+
+@pytest.mark.parametrize(
+    ("body", "weights", "want"),
+    [
+        ("n = Neg(x) p = Exp(n) o = Add(one, p) y = Div(one, o)", {"one": ONE}, ("Sigmoid", {})),
+        ("l = Mul(x, h) y = Max(l, x)", {"h": HALF}, ("LeakyRelu", {"alpha": 0.5})),
+        ("y = Max(zero, x)", {"zero": np.float32(0)}, ("Relu", {})),
+    ],
+    ids=["sigmoid", "leaky", "relu"],
+)
+def test_activations_of_parts(body, weights, want):
+    graph, found = _graph(body, normal(BATCH, 4), **weights)
+    _, kind, x, attributes = _last(activations.run(graph, found))
+    assert (kind, attributes, x) == (*want, "x")
+
+
+@pytest.mark.parametrize("factor", [2.0, -0.5])
+def test_what_is_no_leaky_relu(factor):
+    graph, found = _graph("l = Mul(x, h) y = Max(l, x)", normal(BATCH, 4), h=np.float32(factor))
+    assert activations.run(graph, found) is graph
+
+
+def test_scale_and_shift_after_a_convolution_are_merged():
+    x, w = normal(BATCH, 2, 6), normal(4, 2, 3)
+    weights = {"w": w, "g": normal(4, 1), "b": normal(4, 1)}
+    graph, found = _graph("z = Conv(x, w) p = Mul(z, g) y = Add(b, p)", x, **weights)
+    (layer,) = batchnorm.run(graph, found).nodes
+    merged, bias = (found.constants[v] for v in layer.inputs[1:])
+    np.testing.assert_allclose(merged, w * weights["g"][..., None], rtol=1e-6)
+    np.testing.assert_allclose(bias, weights["b"][:, 0], rtol=1e-6)
+
+
+def test_a_map_that_is_added_is_no_bias():
+    graph, found = _graph(
+        "z = Conv(x, w) y = Add(z, b)", normal(BATCH, 2, 6), w=normal(4, 2, 3), b=normal(4, 4)
+    )
+    assert batchnorm.run(graph, found) is graph
+
+
+def test_an_integer_product_is_a_float_layer():
+    body = (
+        "q, s, z = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, z, wz) f = Cast<to = 1>(i) "
+        "ss = Mul(s, ws) y = Mul(f, ss)"
+    )
+    w = np.random.default_rng(0).integers(-127, 127, (4, 3)).astype(np.int8)
+    zero, scale = np.array([1, 0, -2], np.int8), positive(3)
+    graph, found = _graph(body, normal(BATCH, 4), mode="single", w=w, wz=zero, ws=scale)
+    layer = integer.run(graph, found).producer["y"]
+    assert (layer.domain, layer.op_type, layer.inputs[0]) == ("", "MatMul", "x")
+    want = (w.astype(np.float64) - zero) * scale
+    np.testing.assert_allclose(found.constants[layer.inputs[1]], want, rtol=1e-6)
+
+
+def test_rounding_between_a_product_and_its_bias():
+    body = "p = MatMul(x, w) q = QuantizeLinear(p, s, z) d = DequantizeLinear(q, s, z) y = Add(d, b)"
+    weights = {"w": normal(4, 3), "s": np.float32(0.05), "z": np.uint8(128), "b": normal(3)}
+    graph, found = _graph(body, normal(BATCH, 4), **weights)
+    (layer,) = linear.run(graph, found).nodes
+    assert (layer.op_type, layer.inputs, layer.outputs) == ("Linear", ("x", "w", "b"), ("y",))

@@ -284,6 +284,44 @@ def test_qlinear(name, tmp_path):
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("channels", [False, True])
+def test_qlinear_conv(bias, channels, tmp_path):
+    rng = np.random.default_rng(0)
+    weights = U8 | {
+        "w": rng.integers(-60, 60, (4, 3, 3)).astype(np.int8),
+        "ws": rng.uniform(0.004, 0.008, 4).astype(np.float32) if channels else np.float32(0.006),
+        "wz": np.zeros(4, np.int8) if channels else np.int8(0),
+    }
+    if bias:
+        weights["b"] = rng.integers(-2000, 2000, 4).astype(np.int32)
+    source = ms(
+        "q = QuantizeLinear(x, xs, xz) "
+        f"r = QLinearConv<pads = [1, 1]>(q, xs, xz, w, ws, wz, ys, yz{', b' if bias else ''}) "
+        "y = DequantizeLinear(r, ys, yz)",
+        {"x": ["batch", 3, 6]},
+        weights,
+        opset=13,
+    )
+    check(source, feeder({"x": ["batch", 3, 6]}), "QLinearConv", tmp_path, explain=False, tolerance=0.03)
+
+
+def test_qlinear_matmul(tmp_path):
+    weights = U8 | {
+        "w": np.random.default_rng(0).integers(-60, 60, (4, 5)).astype(np.int8),
+        "ws": np.float32(0.01),
+        "wz": np.int8(3),
+    }
+    source = ms(
+        "q = QuantizeLinear(x, xs, xz) r = QLinearMatMul(q, xs, xz, w, ws, wz, ys, yz) "
+        "y = DequantizeLinear(r, ys, yz)",
+        {"x": ["batch", 3, 4]},
+        weights,
+        opset=13,
+    )
+    check(source, feeder({"x": ["batch", 3, 4]}), "QLinearMatMul", tmp_path, explain=False, tolerance=0.03)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("channels", [False, True])
 def test_dynamic_quantize_matmul(bias, channels, tmp_path):
     rng = np.random.default_rng(0)
     weights = {

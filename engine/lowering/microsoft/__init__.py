@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ..emit import Emit, apply
 from ..workspace import Workspace
 from . import activation, attention, blocked, linear, normalization, quantised
-from .table import NCHWC, Fused, writer_of
+from .table import NCHWC, TABLE, write_out, writer_of
 
 _FAMILIES = (activation, attention, blocked, linear, normalization, quantised)  # each registers its own
 
@@ -21,19 +20,7 @@ def run(work: Workspace) -> bool:
     found = {i: node for i, node in enumerate(work.nodes) if writer_of(node) is not None}
     if not found:
         return False
-    work.observe(v for node in found.values() for v in node.input if v)
-    made: dict[int, Emit] = {}
-    for i, node in found.items():
-        writer = writer_of(node)
-        assert writer is not None
-        emit = made[i] = Emit(work, node)
-        fused = Fused(emit, node)
-        values = writer(fused)
-        for k in range(len(values), len(node.output)):
-            if node.output[k]:
-                raise fused.refuse(f"output {node.output[k]!r}")
-        emit.give({o: v for o, v in zip(node.output, values, strict=False) if o})
+    write_out(work, found, lambda node: TABLE[node.domain, node.op_type])
     if any(node.domain == NCHWC for node in found.values()):
         work.forget()  # values between such nodes have another order of elements now
-    apply(work, made)
     return True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from onnx import TensorProto
 
 from ..quantised import integer_product
+from .linear import CONV
 from .table import Fused, writes
 
 
@@ -21,7 +23,8 @@ def dequantise_of(o: Fused, x: str, scale: str, zero: str) -> str:
 
 
 def quantise(o: Fused, y: str, i: int) -> str:
-    """A result by the scale and the zero point at i."""
+    """A result by the scale and the zero point at i; it was found in float, so its last bit may differ."""
+    o.emit.work.approximate.append(o.node.name or o.node.op_type)
     operands = [v for v in (o.operand(i), o.operand(i + 1)) if v]
     return o.emit.op("QuantizeLinear", y, *operands, what="QuantizeLinear")
 
@@ -127,3 +130,41 @@ def as_standard(o: Fused) -> Sequence[str]:
     operands = [v for v in (o.operand(i) for i in range(3)) if v]
     given = {"axis": o.attr("axis")} if o.emit.opset >= 13 and o.value(1).size > 1 else {}
     return [o.emit.op(o.node.op_type, *operands, what=o.node.op_type, **given)]
+
+
+@writes("QLinearConv", domain="")
+def conv(o: Fused) -> Sequence[str]:
+    """A convolution; the bias has the product of both scales. Constant weights become floats at once."""
+    emit = o.emit
+    weight = _weight(o, 3, 0)
+    operands = [dequantise(o, 0), weight]
+    if o.operand(8):
+        bias, scale, other = o.constant(8), o.constant(1), o.constant(4)
+        if bias is not None and scale is not None and other is not None:
+            operands.append(emit.const((bias * (scale * other).reshape(-1)).astype(np.float32), "bias"))
+        else:
+            scales = emit.op("Mul", o.operand(1), o.operand(4), what="bias_scale")
+            floats = emit.op("Cast", o.operand(8), what="bias/Cast", to=TensorProto.FLOAT)
+            operands.append(emit.op("Mul", floats, scales, what="bias"))
+    y = emit.op("Conv", *operands, what="Conv", **{k: o.attr(k) for k in CONV})
+    return [quantise(o, y, 6)]
+
+
+@writes("QLinearMatMul", domain="")
+def matmul(o: Fused) -> Sequence[str]:
+    """A product; a constant factor becomes floats at once."""
+    factors = [_weight(o, 0, o.rank(0) - 2), _weight(o, 3, o.rank(3) - 1)]
+    return [quantise(o, o.emit.op("MatMul", *factors, what="MatMul"), 6)]
+
+
+def _weight(o: Fused, i: int, axis: int) -> str:
+    """Operand i as floats, with a scale and zero point for all or for each element along an axis."""
+    value, scale, zero = o.constant(i), o.constant(i + 1), o.constant(i + 2)
+    if value is None or scale is None or (o.operand(i + 2) and zero is None):
+        if o.value(i + 1).size > 1:
+            raise o.refuse("a computed factor with several scales")
+        return dequantise(o, i)
+    shape = [-1 if k == axis else 1 for k in range(value.ndim)]
+    parts = [a.reshape(shape) if a.size > 1 and a.ndim <= 1 else a for a in (scale, zero) if a is not None]
+    numbers = value.astype(np.int32) - (parts[1].astype(np.int32) if len(parts) > 1 else 0)
+    return o.emit.const((numbers * parts[0]).astype(np.float32), "weight")

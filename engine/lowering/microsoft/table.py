@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 
 from ...errors import UnsupportedOperator
-from ..emit import Emit
+from ..emit import Emit, apply
 from ..graphs import Array, attributes, domain_of
+from ..workspace import Workspace
 
 MICROSOFT = "com.microsoft"
 NCHWC = "com.microsoft.nchwc"
@@ -90,6 +91,29 @@ def writes(*op_types: str, domain: str = MICROSOFT) -> Callable[[Writer], Writer
 def writer_of(node: onnx.NodeProto) -> Writer | None:
     """The function for a node."""
     return TABLE.get((domain_of(node), node.op_type))
+
+
+def write_out(
+    work: Workspace, found: Mapping[int, onnx.NodeProto], writers: Callable[[onnx.NodeProto], Writer]
+) -> None:
+    """Put what its writer makes in the place of each of these nodes, by position.
+
+    Raises
+    ------
+    UnsupportedOperator
+        One has a form that is not supported.
+    """
+    work.observe(v for node in found.values() for v in node.input if v)
+    made: dict[int, Emit] = {}
+    for i, node in found.items():
+        emit = made[i] = Emit(work, node)
+        fused = Fused(emit, node)
+        values = writers(node)(fused)
+        for k in range(len(values), len(node.output)):
+            if node.output[k]:
+                raise fused.refuse(f"output {node.output[k]!r}")
+        emit.give({o: v for o, v in zip(node.output, values, strict=False) if o})
+    apply(work, made)
 
 
 def activated(o: Fused, x: str) -> str:

@@ -1,12 +1,13 @@
 """Every operator once: small models that many tests run over. One file a family."""
 
-from . import elementwise, inputs, layers, moves, norms
+from . import compositions, elementwise, inputs, layers, moves, norms, operators
 from .core import BATCH, CASES, Case, ints, normal, positive
 
 __all__ = [
     "BATCH",
     "CASES",
     "Case",
+    "compositions",
     "elementwise",
     "inputs",
     "ints",
@@ -14,5 +15,6 @@ __all__ = [
     "moves",
     "normal",
     "norms",
+    "operators",
     "positive",
 ]

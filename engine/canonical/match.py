@@ -1,0 +1,137 @@
+"""What passes ask of a graph when they look for a layer written in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..graph import Array, Graph, Node
+from ..probe import Probe
+from ..shapes import Shape
+
+
+def root(graph: Graph, probe: Probe, value: str) -> str:
+    """A value before what only passes it on: Identity, and casts to the type that it has already."""
+    while True:
+        node = graph.producer.get(value)
+        if node is None or node.domain != "" or node.op_type not in ("Identity", "Cast"):
+            return value
+        if probe.dtypes.get(node.inputs[0]) != probe.dtypes.get(value):
+            return value
+        value = node.inputs[0]
+
+
+def made_by(graph: Graph, probe: Probe, value: str, *op_types: str) -> Node | None:
+    """The node that makes a value, if it is one of the standard's operators named here."""
+    node = graph.producer.get(root(graph, probe, value))
+    return node if node is not None and node.domain == "" and node.op_type in op_types else None
+
+
+def same(graph: Graph, probe: Probe, a: str, b: str) -> bool:
+    """Whether two names are one value: passed on, or a centring that is computed twice."""
+    a, b = root(graph, probe, a), root(graph, probe, b)
+    if a == b:
+        return True
+    first, second = graph.producer.get(a), graph.producer.get(b)
+    if first is None or second is None or len(first.inputs) != len(second.inputs):
+        return False
+    if (first.domain, first.op_type) != (second.domain, second.op_type) or len(first.outputs) > 1:
+        return False
+    # The legacy exporter writes the centring of a LayerNorm twice.
+    alike = repr(first.attributes) == repr(second.attributes) and first.op_type in ("Sub", "ReduceMean")
+    return alike and all(same(graph, probe, v, w) for v, w in zip(first.inputs, second.inputs, strict=True))
+
+
+def pairs(node: Node) -> Iterator[tuple[str, str]]:
+    """Both orders of a node's two operands."""
+    if len(node.inputs) == 2:
+        yield node.inputs[0], node.inputs[1]
+        yield node.inputs[1], node.inputs[0]
+
+
+def reader(graph: Graph, value: str) -> Node | None:
+    """The only node that reads a value, where nothing else is asked of the value."""
+    readers = graph.consumers(value)
+    return readers[0] if len(readers) == 1 and not graph.keeps(value) else None
+
+
+def number(probe: Probe, value: str) -> float | None:
+    """A constant of one element."""
+    constant = probe.constants.get(value)
+    if constant is None or constant.size != 1 or constant.dtype.kind not in "fiu":
+        return None
+    return float(constant.reshape(()))
+
+
+def reduced(node: Node, probe: Probe) -> tuple[int, ...] | None:
+    """Axes that a Reduce node reduces and keeps with size 1, counted from the end; None for others."""
+    rank = len(probe.shapes[node.inputs[0]])
+    axes = node.attributes.get("axes")
+    if axes is None and len(node.inputs) > 1 and node.inputs[1]:
+        constant = probe.constants.get(node.inputs[1])
+        axes = None if constant is None else constant.reshape(-1).tolist()
+    if not axes or not node.attributes.get("keepdims", 1):
+        return None
+    return tuple(sorted(int(a) - rank if a >= 0 else int(a) for a in axes))
+
+
+def affine(
+    graph: Graph, probe: Probe, value: str, over: Shape
+) -> tuple[str, Array | None, Array | None, list[Node]]:
+    """A constant factor and a constant summand that a value alone goes through.
+
+    Parameters
+    ----------
+    over : Shape
+        What both must broadcast to; its last axes are those of the value.
+
+    Returns
+    -------
+    str
+        The value after them.
+    scale, shift : ndarray or None
+        Shaped `over`.
+    list of Node
+        The nodes that apply them.
+    """
+    if not all(isinstance(d, int) for d in over):
+        return value, None, None, []
+    shape = probe.shapes[value]
+    found: dict[str, Array] = {}
+    nodes: list[Node] = []
+    for kind in ("Mul", "Add"):
+        node = reader(graph, value)
+        if node is None or node.domain != "" or node.op_type != kind or node.inputs.count(value) != 1:
+            continue
+        constant = probe.constants.get(node.inputs[1 - node.inputs.index(value)])
+        if constant is None or probe.shapes[node.outputs[0]] != shape:
+            continue
+        array = spread(constant, over)
+        if array is None:
+            break
+        found[kind] = array
+        nodes.append(node)
+        value = node.outputs[0]
+    return value, found.get("Mul"), found.get("Add"), nodes
+
+
+def spread(constant: Array, over: Shape) -> Array | None:
+    """A constant broadcast to `over`, where it does not vary along any earlier axis."""
+    extra = constant.ndim - len(over)
+    if extra > 0:
+        if any(d != 1 for d in constant.shape[:extra]):
+            return None
+        constant = constant.reshape(constant.shape[extra:])
+    try:
+        wide: Array = np.broadcast_to(constant, tuple(d for d in over if isinstance(d, int)))
+    except ValueError:
+        return None
+    return np.ascontiguousarray(wide)
+
+
+def replace(graph: Graph, by_node: dict[Node, Node], gone: set[Node]) -> Graph:
+    """The graph with nodes in the place of others, and without some."""
+    if not by_node:
+        return graph
+    return graph.with_nodes([by_node.get(n, n) for n in graph.nodes if n not in gone or n in by_node])

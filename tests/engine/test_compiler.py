@@ -1,0 +1,149 @@
+"""One file with forward and relevance: the same numbers as the numpy backend, for every operator."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from cases import CASES
+from torch_lrp import relevance
+
+import onnxplain as ox
+
+# (composite, targets): every operator under each of them. With a stabiliser the two may differ by what
+# rounding does to a denominator.
+COMPILED = [
+    ("attnlrp", None, 2e-6),
+    ("attnlrp", 3, 2e-6),
+    ("gradient", None, 2e-6),
+    ("epsilon_plus", 2, 2e-5),
+    ("gamma", None, 2e-6),
+]
+
+
+# What they give has a shape that depends on what is in the input, which is no one graph.
+NOT_ONE_GRAPH = {"Unique"}
+
+
+@pytest.fixture(scope="module", params=sorted(CASES))
+def case(request):
+    return CASES[request.param]
+
+
+def _run(path, feed) -> dict[str, np.ndarray]:
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [o.name for o in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))
+
+
+def _error(got: np.ndarray, want: np.ndarray) -> float:
+    return float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-9))
+
+
+@pytest.mark.parametrize(("composite", "targets", "bound"), COMPILED)
+def test_compiled_is_numpy(case, tmp_path, composite, targets, bound):
+    source = case.save(tmp_path)
+    if case.operators & NOT_ONE_GRAPH:
+        with pytest.raises(ox.ModelError, match="cannot be one graph"):
+            ox.compile(source, tmp_path / "c.onnx", composite, example=case.inputs)
+        return
+    explain = ox.Explainer(source, composite=composite, backend="numpy")
+    y = explain.predict(case.inputs)["y"]
+    seeds = np.random.default_rng(3).standard_normal((targets or 1, *y.shape)).astype(np.float32)
+    want = [explain(case.inputs, target=s) for s in seeds]
+    path = ox.compile(
+        source, tmp_path / "c.onnx", composite, targets=targets, ledger=True, example=case.inputs
+    )
+    got = _run(path, {**case.inputs, "seed": seeds if targets else seeds[0]})
+    np.testing.assert_allclose(got["y"], y, rtol=1e-5, atol=1e-5)
+    for name in case.inputs:
+        assert _error(got[f"relevance.{name}"], _several([a.relevance[name] for a in want], targets)) <= bound
+    largest = max(np.abs(r).max() for a in want for r in a.relevance.values())
+    for kind in want[0].ledger.by_kind():
+        each = _several([a.ledger.by_kind()[kind] for a in want], targets)
+        assert np.abs(got[f"ledger.{kind}"] - each).max() <= 10 * bound * max(np.abs(each).max(), largest)
+
+
+def _several(arrays: list[np.ndarray], targets: int | None) -> np.ndarray:
+    return np.stack(arrays) if targets else arrays[0]
+
+
+@pytest.mark.parametrize("composite", ["attnlrp", "epsilon"])
+def test_backends_agree(case, tmp_path, composite):
+    source = case.save(tmp_path)
+    a, b = (ox.Explainer(source, composite=composite, backend=k) for k in ("numpy", "onnx"))
+    y = a.predict(case.inputs)["y"]
+    seed = np.random.default_rng(3).standard_normal(y.shape).astype(np.float32)
+    one, other = a(case.inputs, target=seed), b(case.inputs, target=seed)
+    bound = 2e-6 if composite == "attnlrp" else 2e-5
+    for name in case.inputs:
+        assert _error(other.relevance[name], one.relevance[name]) <= bound
+    largest = max([np.abs(one.ledger.total()).max(), *(np.abs(r).max() for r in one.relevance.values())])
+    assert np.abs(other.ledger.total() - one.ledger.total()).max() <= 10 * bound * max(largest, 1e-9)
+
+
+@pytest.mark.parametrize("exporter", ["legacy", "dynamo"])
+@pytest.mark.parametrize("composite", ["attnlrp", "cplrp"])
+def test_labram_against_torch(labram_files, windows, tmp_path, exporter, composite):
+    """Against the same rules by float64 autograd; any batch size; weights are in the file once."""
+    file = labram_files[exporter]
+    path = ox.compile(file.path, tmp_path / "c.onnx", composite)
+    target = [0, 3, 1]
+    want = relevance(file.network, windows, target, composite)
+    seed = np.eye(4, dtype=np.float32)[target]
+    got = _run(path, {"x": windows, "seed": seed})
+    assert _error(got["relevance.x"], want) <= 2e-6
+    one = _run(path, {"x": windows[1:2], "seed": seed[1:2]})
+    assert _error(one["relevance.x"], want[1:2]) <= 2e-6
+    assert path.stat().st_size < 1.1 * file.path.stat().st_size
+
+
+def test_every_target_at_once(labram_files, windows, tmp_path):
+    file = labram_files["dynamo"]
+    explain = ox.Explainer(file.path)
+    want = explain(windows, target="all")
+    assert want.relevance["x"].shape == (4, *windows.shape)
+    path = ox.compile(file.path, tmp_path / "c.onnx", targets=4)
+    seed = np.broadcast_to(np.eye(4, dtype=np.float32)[:, None], (4, 3, 4))
+    got = _run(path, {"x": windows, "seed": seed})
+    assert _error(got["relevance.x"], want.relevance["x"]) <= 2e-6
+
+
+def test_what_the_file_is(labram_files, tmp_path):
+    source = labram_files["legacy"].path
+    path = ox.compile(source, tmp_path / "c.onnx", "gamma", gamma=0.5, ledger=True)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert {o.domain: o.version for o in model.opset_import}[""] >= 18
+    assert {n.domain for n in model.graph.node} <= {"", "ai.onnx"}
+    assert [i.name for i in model.graph.input] == ["x", "seed"]
+    outputs = [o.name for o in model.graph.output]
+    assert outputs[0] == onnx.load(source).graph.output[0].name
+    assert "relevance.x" in outputs
+    assert any(o.startswith("ledger.") for o in outputs)
+    metadata = {p.key: p.value for p in model.metadata_props}
+    about = json.loads(metadata["onnxplain.compiled"])
+    assert about["composite"] == "gamma"
+    assert about["parameters"]["gamma"] == 0.5
+    assert about["source_sha256"] == ox.Explainer(source).sha256
+    assert (
+        metadata["onnxplain.contract"]
+        == {p.key: p.value for p in onnx.load(source).metadata_props}["onnxplain.contract"]
+    )
+
+
+def test_refusals(labram_files, tmp_path):
+    source = labram_files["legacy"].path
+    with pytest.raises(ox.InputError, match="targets must be at least 1"):
+        ox.compile(source, tmp_path / "c.onnx", targets=0)
+    with pytest.raises(ox.InputError, match="no folder"):
+        ox.compile(source, tmp_path / "nowhere" / "c.onnx")
+    with pytest.raises(ox.InputError, match="is the model itself"):
+        ox.compile(source, source)
+    with pytest.raises(ox.InputError, match="exists"):
+        (tmp_path / "there.onnx").touch()
+        ox.compile(source, tmp_path / "there.onnx", overwrite=False)
+    assert not list(tmp_path.glob(".*part"))

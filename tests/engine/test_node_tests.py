@@ -1,0 +1,48 @@
+"""onnx's node tests: every operator with a rule explains its own, and its derivative is the right one."""
+
+from __future__ import annotations
+
+import known
+import node_tests
+import pytest
+
+OPERATORS = sorted({(t.domain, t.op) for t in node_tests.collected() if not t.skipped})
+
+
+@pytest.mark.parametrize(("domain", "op"), OPERATORS, ids=[o for _, o in OPERATORS])
+def test_operator(domain: str, op: str) -> None:
+    found = [
+        outcome
+        for test in node_tests.collected()
+        if (test.domain, test.op) == (domain, op) and not test.skipped
+        for outcome in node_tests.run(test)
+    ]
+    if (domain, op) in known.REFUSED:
+        assert all(o.status in ("unsupported", "skipped") for o in found), "it has a rule: shorten the list"
+        return
+    wrong = [f"{o.test.name} ({o.form}): {o.why}" for o in found if o.status in ("failed", "unsupported")]
+    assert not wrong, "\n".join(wrong)
+    explained = [o for o in found if o.status == "explained"]
+    # An operator that onnxruntime has no kernel for is explained where it is written out.
+    assert explained or op in node_tests.NO_KERNEL or (domain, op) in known.NO_SIGNAL
+    assert (
+        op in node_tests.NOT_SMOOTH or not explained or any(o.slope.startswith("checked") for o in explained)
+    )
+
+
+def test_the_list_without_a_rule_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """It may only become shorter; what is on it says why."""
+    left = known.without()
+    with capsys.disabled():
+        print(f"\nwithout a rule: {', '.join('.'.join(filter(None, p)) for p in sorted(left))}")
+    assert left <= set(known.REFUSED)
+    # The two kinds of trees were taken back by the standard, and their schemas with them.
+    assert {p for p in known.REFUSED if "TreeEnsemble" not in p[1]} <= left
+
+
+def test_there_are_many_operators() -> None:
+    assert len(known.ways()) >= 150
+
+
+def test_skipped_tests_say_why() -> None:
+    assert all(t.skipped for t in node_tests.collected() if not t.output)
