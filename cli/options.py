@@ -165,10 +165,10 @@ param = _option(
 )
 backend = _option(
     "--backend",
-    type=click.Choice(["auto", "numpy"]),
+    type=click.Choice(["auto", "numpy", "onnx"]),
     default="auto",
     show_default=True,
-    help="What executes the rules.",
+    help="What carries relevance back: numpy, or onnxruntime on a graph made for it.",
 )
 contract = _option(
     "--contract",

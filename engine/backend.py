@@ -75,7 +75,7 @@ class OnnxPlan(Plan):
         super().__init__(proto, probe, trace, **options)
         self._probe, self._options = probe, options
         self._initialisers = list(proto.graph.initializer)
-        self._shapes = self.measured(feed)
+        self._shapes = self.shapes(feed)
         self._backward: dict[int, ort.InferenceSession] = {}
         self._session_for(1)  # what cannot be written shows at once
 

@@ -88,7 +88,7 @@ def combined(
         raise ModelError(
             f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
         )
-    shapes = ready.plan.measured(feed)
+    shapes = ready.plan.shapes(feed)
     axes = inputs.axes(feed)
     dtype = trace.ops.dtype
     emitter = Emitter(

@@ -122,6 +122,25 @@ def compile(
     return path
 
 
+def about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a compiled file says of itself: composite, source, and the names of its inputs and outputs.
+
+    Raises
+    ------
+    ModelError
+        It is no compiled file.
+    """
+    model = onnx.load(path, load_external_data=False)
+    text = {p.key: p.value for p in model.metadata_props}.get(METADATA)
+    if text is None:
+        raise ModelError(f"{path}: not a compiled file")
+    initialisers = {t.name for t in model.graph.initializer}
+    found: dict[str, Any] = json.loads(text)
+    found["inputs"] = [i.name for i in model.graph.input if i.name not in initialisers]
+    found["outputs"] = [o.name for o in model.graph.output]
+    return found
+
+
 def refuse_decisions(ready: Prepared, where: str) -> None:
     """A graph is the same for every input; where a model is not, it cannot be compiled.
 

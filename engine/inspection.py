@@ -17,10 +17,10 @@ from .example import example_for
 from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .model import load
+from .path import active_nodes
 from .prepare import Task
 from .shapes import text
 from .targets import explained_tensor
-from .walk import active_nodes
 
 Array = np.ndarray[Any, Any]
 

@@ -13,6 +13,7 @@ from .feed import rows_like
 from .ops import numpy as kernels
 from .ops import onnx_moves, onnx_windows  # noqa: F401 (they register what they write)
 from .ops.base import Array, Expr
+from .ops.infer import Unknown, shapes_of
 from .ops.onnx import Emitter
 from .probe import Probe
 from .shapes import Batch, Shape
@@ -92,6 +93,7 @@ class Plan:
     ) -> None:
         self.trace, self.where = trace, where
         self._mode, self._rows, self._samples, self._axes = probe.mode, probe.rows, probe.batch, axes
+        self._known = probe.shapes
         self._steps = _live(trace)
         model = onnx.ModelProto()
         model.CopyFrom(proto)
@@ -159,6 +161,13 @@ class Plan:
             [kept[e.relevance.index] for e in self.trace.entries],
             {n: kept[e.index] for n, e in self.trace.at.items()},
         )
+
+    def shapes(self, feed: Mapping[str, Array]) -> dict[int, Shape]:
+        """Shapes of all recorded values, with the batch in them; `feed` is used where it takes a run."""
+        try:
+            return shapes_of(self.trace.ops.record, self._known, self._known[self.trace.target])
+        except Unknown:
+            return self.measured(feed)
 
     def measured(self, feed: Mapping[str, Array]) -> dict[int, Shape]:
         """Shapes of all backward values, with the batch in them: found by carrying a seed back.

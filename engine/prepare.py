@@ -20,12 +20,13 @@ from .graph import Graph, from_model
 from .lowering import Lowered, lower
 from .lowering.opset import raised
 from .lowering.precision import any_half, widen
+from .path import active_nodes
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
 from .simplify import simplified
 from .steps import step
 from .targets import explained_tensor
-from .walk import Trace, active_nodes, trace
+from .walk import Trace, trace
 
 Array = np.ndarray[Any, Any]
 

@@ -88,7 +88,7 @@ class _Rewriter:
             return self.new.adopt(e)
         args = [self.made[a.index] for a in e.args]
         if e.kind == "backward" and (rule := _RULES.get(e.op)) is not None:
-            found = rule(self, e, args)
+            found: Expr | None = rule(self, e, args)
             if found is not None:
                 return found
         return self.new.make(e.op, args, e.attrs)
@@ -116,7 +116,7 @@ def _along_last(e: Expr) -> bool:
 
 def _is_dense(e: Expr) -> bool:
     """A product with a constant matrix on the right."""
-    return e.op == "matmul" and e.args[1].kind == "const" and e.args[1].attrs["array"].ndim == 2
+    return e.op == "matmul" and e.args[1].kind == "const" and bool(e.args[1].attrs["array"].ndim == 2)
 
 
 def _row(r: _Rewriter, v: Expr) -> Expr:
@@ -159,7 +159,7 @@ def _pushed(r: _Rewriter, q: Expr, s: Expr) -> Expr | None:
 
 def _same_width(v: Expr, w: Expr) -> bool:
     a, b = v.attrs["array"], w.attrs["array"]
-    return a.size == 1 or b.size == 1 or a.size == b.size
+    return bool(a.size == 1 or b.size == 1 or a.size == b.size)
 
 
 def _matmul(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +58,13 @@ class Site:
         converted: Convert,
         position: str = "",
         as_relevance: bool = False,
+        embedded: AbstractSet[str] = frozenset(),
     ) -> None:
         self.node, self._op, self._probe, self.composite = node, op, probe, composite
         self._active, self._blocked, self._absorb = active, blocked, absorb
         self.remainder: Expr | None = None
         self._converted, self._position = converted, position
-        self._as_relevance = as_relevance
+        self._as_relevance, self._embedded = as_relevance, embedded
 
     # -- operands -------------------------------------------------------------------------------
 
@@ -173,6 +175,15 @@ class Site:
     def gradient(self) -> bool:
         """Whether the true derivative is asked for."""
         return self.composite.is_gradient
+
+    def embedded(self, i: int) -> bool:
+        """Whether operand i holds quantised numbers that were read from a table."""
+        return self.node.inputs[i] in self._embedded
+
+    @property
+    def moves_relevance(self) -> bool:
+        """Whether what is being moved is a message r, and no multiplier."""
+        return self._as_relevance
 
     def carried(self, m: Expr) -> Expr:
         """The relevance of output 0: ``m y``, or m itself where a message r is being moved."""

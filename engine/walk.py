@@ -1,8 +1,7 @@
 """The walk from an explained tensor back to the inputs.
 
-The walker owns what no single rule can know: which values relevance can be on, the order, the sums
-where several readers of a value send relevance back to it, and how a message r gets past operators
-whose rule speaks of multipliers only.
+The walker owns what no single rule can know: the order, the sums where several readers of a value send
+relevance back to it, and how a message r gets past operators whose rule speaks of multipliers only.
 """
 
 from __future__ import annotations
@@ -13,18 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import registry
-from .canonical.attention import attention_weights
 from .composite import Composite
 from .errors import InputError, ModelError
 from .graph import Graph, Node
 from .ops.base import Expr, Ops
 from .ops.numpy import run as fold
+from .path import active_nodes, blocked, first_layers, weights_of
 from .probe import Probe
-from .quantised import quantised_values
+from .quantised import embedded_values, quantised_values, zero_points
 from .rules.common import unbroadcast
 from .shapes import Layout, Shape
 from .site import Message, Site
-from .tokens import decided_values, numeric_values, sample_values, token_values
 
 # In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
 # keeps a zero activation from dividing.
@@ -66,80 +64,6 @@ class Trace:
     entries: tuple[Entry, ...]
     at: Mapping[str, Expr]
     nodes: tuple[Node, ...]
-
-
-def carries(graph: Graph, probe: Probe) -> set[str]:
-    """Values that relevance can be on: floating, or tokens on their way to an embedding."""
-    floating = {v for v in probe.varying if v in probe.dtypes and probe.dtypes[v].kind == "f"}
-    # A scale found from the input is a constant of the numbers it scales.
-    scales = {v for n in graph.nodes if n.op_type == "DynamicQuantizeLinear" for v in n.outputs[1:]}
-    integers = token_values(graph, probe) | sample_values(graph, probe) | quantised_values(graph, probe)
-    return (floating | integers) - scales
-
-
-def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node, int]]:
-    """Operands that count as constants under a composite."""
-    found: set[tuple[Node, int]] = set()
-    if not composite.is_gradient:
-        found |= {(node, i) for node in graph.nodes for i in node.held}
-    if composite.variant("softmax") == "constant":
-        found |= {(node, i) for node in attention_weights(graph, probe) for i in range(len(node.inputs))}
-    return found
-
-
-def weights_of(graph: Graph, probe: Probe, leaves: Sequence[str]) -> set[tuple[Node, int]]:
-    """Operands made of `leaves` that are weights: asking for one must not turn a layer into a product."""
-    made = graph.made_of(leaves)
-    passes = ("add", "move", "reduce", "scale", "pool")
-    found = set()
-    for node in graph.nodes:
-        rule = registry.find(node)
-        if rule is None or rule.kind not in passes:
-            found |= {(node, i) for i, v in enumerate(node.inputs) if v in made and v not in probe.varying}
-    return found
-
-
-def active_nodes(
-    graph: Graph,
-    probe: Probe,
-    composite: Composite,
-    target: str,
-    sources: Iterable[str],
-    leaves: Sequence[str] = (),
-    held: set[tuple[Node, int]] | None = None,
-) -> tuple[list[Node], set[str]]:
-    """Nodes and values on the active path, from inputs (and constants asked for) to target."""
-    able = carries(graph, probe) | {
-        v for v in graph.made_of(leaves) if v in probe.dtypes and probe.dtypes[v].kind == "f"
-    }
-    sources = [*sources, *leaves]
-    held = blocked(graph, probe, composite) if held is None else held
-    values = graph.active(sources, target, able, held)
-    # No floating input and no embedding: integers that are used as numbers; then what is only compared.
-    for more in (numeric_values, decided_values):
-        if not any(s in values for s in sources):
-            values = graph.active(sources, target, able | more(graph, probe), held)
-    nodes = [
-        n
-        for n in graph.nodes
-        if any(o in values for o in n.outputs) and any(i in values for i in (*n.inputs, *n.captures))
-    ]
-    return nodes, values
-
-
-def first_layers(graph: Graph, nodes: list[Node], values: set[str]) -> set[Node]:
-    """Linear and convolution layers with no other such layer between them and the inputs."""
-    behind: set[str] = set()  # values that have passed a layer
-    found: set[Node] = set()
-    for node in nodes:
-        rule = registry.find(node)
-        passed = any(v in behind for v in node.inputs)
-        is_layer = rule is not None and rule.kind in ("linear", "conv")
-        if is_layer and not passed and sum(v in values for v in node.inputs) == 1:
-            found.add(node)
-        if is_layer or passed:
-            behind.update(node.outputs)
-    return found
 
 
 def trace(
@@ -201,7 +125,8 @@ class _Walker:
         self.held: dict[Node, set[int]] = {}
         for node, i in self.blocked:
             self.held.setdefault(node, set()).add(i)
-        self.quantised = quantised_values(graph, probe)
+        self.quantised, self.embedded = quantised_values(graph, probe), embedded_values(graph, probe)
+        self.zero_points = zero_points(graph, probe)
 
     def walk(self) -> Trace:
         sources = self.graph.inputs
@@ -233,8 +158,9 @@ class _Walker:
             raise InputError(
                 f"{self.where}: no relevance reaches {name!r}: it is not between input and output"
             )
-        constant = self.probe.constants.get(name)
-        value = self.ops.value(name) if constant is None else self.ops.const(constant, name)
+        value, zero = self.tensor(name), self.zero_points.get(name)
+        if zero is not None:  # the number that an integer stands for
+            value = self.ops.sub(self.ops.as_float(value), self.ops.as_float(self.tensor(zero)))
         parts = []
         if message.m is not None:
             product = self.ops.mul(message.m, value)
@@ -242,6 +168,10 @@ class _Walker:
         if message.r is not None:
             parts.append(message.r)
         return parts[0] if len(parts) == 1 else self.ops.add(*parts)
+
+    def tensor(self, name: str) -> Expr:
+        constant = self.probe.constants.get(name)
+        return self.ops.value(name) if constant is None else self.ops.const(constant, name)
 
     # -- one node -------------------------------------------------------------------------------
 
@@ -370,6 +300,7 @@ class _Walker:
             converted,
             position,
             as_relevance,
+            self.embedded,
         )
 
     def absorb(

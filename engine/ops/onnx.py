@@ -225,23 +225,22 @@ class Emitter:
 
     def _as_numbers(self, op: str, args: list[str], read: Sequence[Expr]) -> list[str]:
         """Operands of one type, as numpy would have them: the model's integers become floating numbers."""
-        here = self.here
-        if op == "mul" and here is not None and here.index in self._shared and len(self.own()) > 1:
+        here, last = self.here, 1
+        if op == "mul" and here is not None and here.index in self._shared and self.own():
+            size = self.own()[-1]
+            last = size if isinstance(size, int) else 1
+        if last > 1:
             # Not as a scalar: onnxruntime (1.31) would merge it into a MatMul, and loses the product where
             # another node reads it too.
             args = [
-                self.constant(a.attrs["array"].reshape(1, 1))
-                if a.op == "const" and a.attrs["array"].ndim == 0
-                else n
+                self.constant(np.full(last, a.attrs["array"], self.dtype)) if _is_number(a) else n
                 for n, a in zip(args, read, strict=True)
             ]
         own = [a.op == "value" and self.dtypes[a.attrs["name"]].kind in "iu" for a in read]
         if op == "where" or not any(own) or all(own):
             return args
         kind = helper.np_dtype_to_tensor_dtype(self.dtype)
-        return [
-            self.node("Cast", [n], to=kind) if mine else n for n, mine in zip(args, own, strict=True)
-        ]
+        return [self.node("Cast", [n], to=kind) if mine else n for n, mine in zip(args, own, strict=True)]
 
     def _value(self, name: str) -> str:
         dtype = self.dtypes.get(name, self.dtype)
@@ -251,6 +250,10 @@ class Emitter:
                 self._casts[name] = self.node("Cast", [name], to=to)
             return self._casts[name]
         return name
+
+
+def _is_number(e: Expr) -> bool:
+    return e.op == "const" and e.attrs["array"].size == 1
 
 
 _EMITTERS: dict[str, Callable[..., str]] = {}
@@ -307,7 +310,7 @@ def _inverse_std(e: Emitter, args: list[str], *, axes: tuple[int, ...], eps: flo
                     e.count += 1
                     more = ["", f"{e.prefix}InvStdDev_{e.count}"]
                     node.output.extend(more[len(node.output) - 1 :])
-                return node.output[2]
+                return str(node.output[2])
     centred = e.node("Sub", [args[0], _mean(e, args, axes=axes, keepdims=True)])
     variance = _mean(e, [e.node("Mul", [centred, centred])], axes=axes, keepdims=True)
     floor = e.node("Add", [variance, e.constant(np.asarray(eps, e.dtype))])

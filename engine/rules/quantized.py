@@ -1,7 +1,7 @@
 """Quantised layers: relevance on integers is that of the numbers they stand for.
 
 Rounding has no slope, so m passes straight through, as in quantisation-aware training; what rounding and
-zero points add to the activation goes to the ledger.
+zero points add to the activation goes to the ledger, or to the tokens that an embedding was read for.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("DequantizeLinear", kind="scale", since=10, carry="gate")
-def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """``m scale``; the zero point goes to the ledger."""
+def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """``m scale``; the zero point goes to the ledger, or on to a token as r."""
     scale = _along(op, node, node.input(1), node.shape(1))
     got = op.mul(m, scale)
     if node.has(2):
         zero = _along(op, node, op.as_float(node.input(2)), node.shape(2))
+        if node.embedded(0):
+            return [Message(got, op.neg(op.mul(got, zero))), *[None] * (node.count - 1)]
         node.absorb("rounding", got, op.neg(zero))
     return [got, *[None] * (node.count - 1)]
 
@@ -63,23 +65,20 @@ def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 def _centred(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
     """Operand i as numbers, less its zero point."""
     value = op.as_float(node.input(i))
-    if not node.has(zero):
-        return value
+    return op.sub(value, _point(op, node, i, zero, column)) if node.has(zero) else value
+
+
+def _point(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
+    """The zero point of operand i, ready to broadcast with it."""
     point = op.as_float(node.input(zero))
     if len(node.shape(zero)) == 1 and node.shape(zero)[0] != 1 and column:
         point = op.reshape(point, (node.shape(zero)[0], *(1 for _ in node.shape(i)[1:])))
-    return op.sub(value, point)
+    return point
 
 
 def _saturated(op: Ops, node: Site, exact: Expr) -> Expr:
     """What the machine's integer product adds: some processors saturate sums of pairs at 16 bits."""
     return op.sub(op.as_float(node.output()), exact)
-
-
-def _zero_point(op: Ops, node: Site, got: Expr, i: int, zero: int) -> None:
-    """An integer times m counts its zero point too: the ledger takes it off again."""
-    if node.has(zero):
-        node.absorb("rounding", got, op.neg(op.as_float(node.input(zero))), operand=i)
 
 
 @rule("MatMulInteger", kind="linear", since=10, carry="own")
@@ -124,6 +123,12 @@ def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
 
 
 def _integer(op: Ops, node: Site, got: Message) -> list[Message | None]:
-    if got.m is not None:
-        _zero_point(op, node, got.m, 0, 2)
+    """An integer times m counts its zero point too: it goes the way that DequantizeLinear's does."""
+    if got.m is not None and node.has(2):
+        less = op.neg(_point(op, node, 0, 2, column=True))
+        if node.embedded(0):
+            r = op.mul(got.m, less)
+            got = Message(got.m, r if got.r is None else op.add(got.r, r))
+        else:
+            node.absorb("rounding", got.m, less, operand=0)
     return [got, *[None] * (node.count - 1)]

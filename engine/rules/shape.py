@@ -124,7 +124,7 @@ def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     axes = node.needs_const(3, "axes").reshape(-1).tolist() if node.has(3) else range(node.rank())
     varies = node.has(2) and node.const(2) is None
     value = node.needs_const(2, "value").reshape(-1) if node.has(2) and not varies else [0.0]
-    found = _unpad(op, node, m, pads, [int(a) for a in axes], float(value[0]) if len(value) else 0.0)
+    found = _unpad(op, node, m, pads, [int(a) for a in axes], None if varies else float((*value, 0.0)[0]))
     if varies and node.attr("mode", "constant") == "constant":
         outside = op.mul(m, _outside(op, node, [int(a) for a in axes], pads))
         if node.active(2):
@@ -135,7 +135,7 @@ def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 def _unpad(
-    op: Ops, node: Site, m: Expr, pads: list[int], axes: Sequence[int], value: float
+    op: Ops, node: Site, m: Expr, pads: list[int], axes: Sequence[int], value: float | None
 ) -> list[Expr | None]:
     mode = node.attr("mode", "constant")
     n = len(axes)
@@ -159,9 +159,10 @@ def _unpad(
             shape[at] = before
             m = op.ungather(m, op.const(index), at, tuple(shape), 1)
         shape[at] = before
-    if mode == "constant" and value:
-        # Where the input is, y - pad(x, 0) is 0; where it is not, it is the value.
-        node.absorb("constant", whole, op.mul(_outside(op, node, axes, pads), value))
+    if mode == "constant" and value is not None and (value or node.moves_relevance):
+        # Where the input is, y - pad(x, 0) is 0; where it is not, it is the value. A message r can be there
+        # although the value is 0.
+        node.absorb("constant", op.mul(whole, _outside(op, node, axes, pads)), op.const(value))
     return [m, *[None] * (node.count - 1)]
 
 

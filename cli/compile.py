@@ -1,0 +1,56 @@
+"""``onnxplain compile``: a model and its relevance as one ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console, options, output
+
+
+@click.command("compile")
+@options.model
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The ONNX file to write.")
+@options.composite
+@options.param
+@click.option("--targets", type=options.positive, help="Explain so many targets in one run.")
+@click.option("--ledger", is_flag=True, help="Also give what stayed on the way, by kind.")
+@click.option("--output", "explained", help="The output to explain, by name.")
+@options.overwrite
+@options.as_json
+@options.quiet
+@options.guarded(time_limit=600)
+def command(
+    model: Path,
+    out: Path,
+    composite: str,
+    params: tuple[tuple[str, float], ...],
+    targets: int | None,
+    ledger: bool,
+    explained: str | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write MODEL and its relevance as one ONNX file, which needs nothing but onnxruntime.
+
+    It takes the model's inputs and `seed`, shaped like the explained output (1 at a class, 0 elsewhere),
+    and gives the model's outputs and `relevance.<input>`, for any batch size.
+    """
+    output.check(out, overwrite=overwrite, folder=False)
+    from ..engine.compiler import about, compile
+
+    parameters: dict[str, Any] = dict(params)
+    path = compile(model, out, composite, targets=targets, ledger=ledger, output=explained, **parameters)
+    found = about(path)
+    if as_json:
+        console.say_json({**found, "path": str(path)})
+        return
+    console.say(f"written     {path}  ({path.stat().st_size / 1e6:.1f} MB)")
+    console.say(f"inputs      {', '.join(found['inputs'])}")
+    console.say(f"outputs     {', '.join(found['outputs'])}")
+    console.say(f"explained   {found['explained']}, composite {found['composite']}")
+    for note in found["notes"]:
+        console.say(f"note        {note}")
