@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from .attribution import Attribution, Ledger, LedgerEntry
+from .facts import Facts
 from .feed import Inputs, joined_targets
 from .ops import numpy as kernels
-from .plan import Result
-from .probe import Probe
-from .walk import Trace
+from .sessions import Result
 
 Array = np.ndarray[Any, Any]
 
@@ -24,8 +23,7 @@ class Part:
 
     Attributes
     ----------
-    probe : Probe
-    trace : Trace
+    facts : Facts
         Of the way that this batch took through the model's branches.
     feed, values : dict of str to ndarray
         What went in, and everything that came out.
@@ -37,8 +35,7 @@ class Part:
     batch : int
     """
 
-    probe: Probe
-    trace: Trace
+    facts: Facts
     feed: Mapping[str, Array]
     values: Mapping[str, Any]
     result: Result
@@ -48,9 +45,9 @@ class Part:
     batch: int
 
 
-def per_sample(probe: Probe, name: str, amounts: Array, batch: int) -> Array:
+def per_sample(facts: Facts, name: str, amounts: Array, batch: int) -> Array:
     """Sums for each sample of something shaped [K, *shape of a tensor]; [K, batch], float64."""
-    layout = {"layout": probe.layouts.get(name)}
+    layout = {"layout": facts.layouts.get(name)}
     return kernels.run("per_sample", [amounts], layout, kernels.Context(batch, 1))
 
 
@@ -80,8 +77,8 @@ def assemble(
     notes : sequence of str
     """
     several = parts[0].several
-    probe, trace = parts[0].probe, parts[0].trace
-    dtype = trace.ops.dtype
+    facts = parts[0].facts
+    dtype = np.dtype(facts.dtype)
 
     def whole(arrays: list[Array], axis: int = 0) -> Array:
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1 + axis)
@@ -112,7 +109,7 @@ def assemble(
         if rs[0][1] is not None:
             unassigned[name] = whole([r for _, r in rs if r is not None], axis or 0)
         reached[name] = whole(
-            [per_sample(probe, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
+            [per_sample(facts, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
         )
     explained = whole([p.explained for p in parts])
     entries = tuple(
@@ -122,7 +119,7 @@ def assemble(
         for kept in [[_entries(p) for p in parts]]
         for key in dict.fromkeys(k for p in kept for k in p)
     )
-    at = {name: _inner(probe, name, [p.result.at[name] for p in parts], several) for name in trace.at}
+    at = {name: _inner(facts, name, [p.result.at[name] for p in parts], several) for name in facts.at}
     made = {n: _joined([p.values[n] for p in parts]) for n in outputs}
     return Attribution(
         relevance=relevance,
@@ -130,7 +127,7 @@ def assemble(
         outputs=made,
         explained=explained,
         target=joined_targets([p.target for p in parts], several),
-        output=trace.target,
+        output=facts.target,
         ledger=Ledger(entries, explained.shape),
         reached=reached,
         unassigned=unassigned,
@@ -143,8 +140,7 @@ def assemble(
 def _entries(part: Part) -> dict[tuple[str, str, str], Array]:
     """The ledger of one micro-batch, by node, kind and tensor."""
     found: dict[tuple[str, str, str], Array] = {}
-    for entry, amount in zip(part.trace.entries, part.result.entries, strict=True):
-        key = (entry.node, entry.kind, entry.tensor)
+    for key, amount in zip(part.facts.entries, part.result.entries, strict=True):
         found[key] = found[key] + amount if key in found else amount
     return found
 
@@ -158,12 +154,12 @@ def _joined(values: list[Any]) -> Any:
     return [item for v in values for item in v]
 
 
-def _inner(probe: Probe, name: str, parts: list[Array], several: bool) -> Array:
+def _inner(facts: Facts, name: str, parts: list[Array], several: bool) -> Array:
     """Relevance of an inner tensor, its micro-batches joined.
 
     What has no batch of its own (a constant, explained one sample at a time) gets one in front.
     """
-    layout = probe.layouts.get(name)
+    layout = facts.layouts.get(name)
     if layout is None:
         joined = np.stack(parts, axis=1)
     else:

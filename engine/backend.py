@@ -1,13 +1,8 @@
-"""The way back as an ONNX graph of its own, beside the instrumented forward pass.
-
-Two graphs instead of one: the explained class is known only when the model has spoken, and a second forward
-pass would cost as much as the way back. Activations go from one to the other as onnxruntime's own
-values, without a copy, on the device where they are.
-"""
+"""The way back written as an ONNX graph of its own, beside the instrumented forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,9 +11,11 @@ import onnxruntime as ort
 from onnx import helper
 
 from . import runtime
+from .facts import Facts
 from .ops.onnx import Emitter
-from .plan import SEED, Plan, Result, counting
+from .plan import Plan, counting
 from .probe import Probe
+from .sessions import SEED, Sessions
 from .walk import Trace
 
 Array = np.ndarray[Any, Any]
@@ -27,108 +24,62 @@ Array = np.ndarray[Any, Any]
 _OPSET, _IR = 18, 8
 
 
-class Values(Mapping[str, Any]):
-    """Values of a forward pass: onnxruntime's own, as arrays where they are asked for.
+class Written(Sessions):
+    """A plan written out.
 
     Parameters
     ----------
+    plan : Plan
+    proto : onnx.ModelProto
+        The model that the plan is of.
+    probe : Probe
+    trace : Trace
+    facts : Facts
     feed : dict of str to ndarray
-    made : dict of str to OrtValue
-    other : callable
-        Gives a value by name that is no tensor.
+        An input with which shapes are found, where they take a run.
+    axes : dict of str to (int or None)
+        The axis of each input along which its rows lie.
+    providers, threads
+        For onnxruntime.
+
+    Raises
+    ------
+    NotImplementedError
+        A step has no form in ONNX here.
     """
 
     def __init__(
-        self, feed: Mapping[str, Array], made: Mapping[str, ort.OrtValue], other: Callable[[str], Any]
-    ) -> None:
-        self._arrays: dict[str, Any] = dict(feed)
-        self._made, self._other = made, other
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._arrays:
-            value = self._made[name]
-            self._arrays[name] = value.numpy() if value.is_tensor() else self._other(name)
-        return self._arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays.keys() | self._made.keys())
-
-    def __len__(self) -> int:
-        return len(self._arrays.keys() | self._made.keys())
-
-    def own(self, name: str) -> ort.OrtValue:
-        """A value as onnxruntime has it."""
-        if name in self._made:
-            return self._made[name]
-        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(self._arrays[name]))
-
-
-class OnnxPlan(Plan):
-    """A plan whose way back onnxruntime runs too.
-
-    Takes what `Plan` does, and an input with which the shapes on the way back are found.
-    """
-
-    def __init__(
-        self, proto: onnx.ModelProto, probe: Probe, trace: Trace, *, feed: Mapping[str, Array], **options: Any
-    ) -> None:
-        super().__init__(proto, probe, trace, **options)
-        self._probe, self._options = probe, options
-        self._initialisers = list(proto.graph.initializer)
-        self._shapes = self.shapes(feed)
-        self._backward: dict[int, ort.InferenceSession] = {}
-        self._session_for(1)  # what cannot be written shows at once
-
-    def forward(self, feed: Mapping[str, Array]) -> Values:  # type: ignore[override]
-        """Run the model."""
-        names = list(dict.fromkeys([*self.outputs, *self.fetch]))
-
-        def other(name: str) -> Any:
-            return runtime.run(self._session, [name], feed, where=self.where)[0]
-
-        return Values(feed, runtime.run_values(self._session, names, feed, where=self.where), other)
-
-    def backward(
         self,
-        values: Mapping[str, Any],
-        seed: Array,
-        batch: int,
-        shapes: dict[int, tuple[int, ...]] | None = None,
-    ) -> Result:
-        """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
-        assert isinstance(values, Values)
-        opened = self._session_for(len(seed))
-        given = np.ascontiguousarray(seed if len(seed) > 1 else seed[0], self.trace.ops.dtype)
-        feed = {SEED: ort.OrtValue.ortvalue_from_numpy(given)}
-        for i in opened.get_inputs():
-            if i.name != SEED:
-                feed[i.name] = values.own(i.name)
-        names = [o.name for o in opened.get_outputs()]
-        made = runtime.run_values(opened, names, feed, where=self.where)
-        arrays = {n: v.numpy() for n, v in made.items()}
-        if len(seed) == 1:
-            arrays = {n: a[None] for n, a in arrays.items()}
-        trace = self.trace
-        return Result(
-            {n: arrays[f"m.{n}"] for n, m in trace.messages.items() if m.m is not None},
-            {n: arrays[f"r.{n}"] for n, m in trace.messages.items() if m.r is not None},
-            [arrays[f"entry.{i}"] for i in range(len(trace.entries))],
-            {n: arrays[f"at.{n}"] for n in trace.at},
-        )
+        plan: Plan,
+        proto: onnx.ModelProto,
+        probe: Probe,
+        trace: Trace,
+        facts: Facts,
+        *,
+        feed: Mapping[str, Array],
+        axes: Mapping[str, int | None],
+        providers: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(facts, plan.session, plan.names, self.opened, plan.where)
+        self.plan, self._probe, self._trace, self._axes = plan, probe, trace, axes
+        self._providers, self._threads = providers, threads
+        self._initialisers = list(proto.graph.initializer)
+        self._shapes = plan.shapes(feed)
+        self._sessions: dict[int, ort.InferenceSession] = {}
+        self.opened(1)  # what cannot be written shows at once
 
-    def _session_for(self, targets: int) -> ort.InferenceSession:
-        if targets not in self._backward:
-            made = self._written(None if targets == 1 else targets)
-            self._backward[targets] = runtime.session(
-                made,
-                where=self.where,
-                asked=self._options.get("providers"),
-                threads=self._options.get("threads"),
+    def opened(self, targets: int) -> ort.InferenceSession:
+        """The session back for K targets."""
+        if targets not in self._sessions:
+            self._sessions[targets] = runtime.session(
+                self.written(targets), where=self.where, asked=self._providers, threads=self._threads
             )
-        return self._backward[targets]
+        return self._sessions[targets]
 
-    def _written(self, targets: int | None) -> onnx.ModelProto:
-        trace, dtype = self.trace, self.trace.ops.dtype
+    def written(self, targets: int) -> onnx.ModelProto:
+        """The graph of the way back for K targets."""
+        trace, dtype = self._trace, self._trace.ops.dtype
         model = onnx.ModelProto(ir_version=_IR, opset_import=[helper.make_opsetid("", _OPSET)])
         graph = model.graph
         graph.name = "relevance"
@@ -137,13 +88,13 @@ class OnnxPlan(Plan):
             model,
             self._probe.dtypes,
             dtype,
-            targets=targets,
+            targets=None if targets == 1 else targets,
             shapes=self._shapes,
-            samples=counting(self._probe, self._options["axes"]),
+            samples=counting(self._probe, self._axes),
             prefix="onnxplain/back/",
-            shared=self.shared,
+            shared=self.plan.shared,
         )
-        for index, name in self._fetched.items():
+        for index, name in self.plan.fetched.items():
             emitter.given(index, name)
         wanted = {f"m.{n}": m.m for n, m in trace.messages.items() if m.m is not None}
         wanted |= {f"r.{n}": m.r for n, m in trace.messages.items() if m.r is not None}
@@ -156,12 +107,10 @@ class OnnxPlan(Plan):
         weights = [t for t in graph.initializer if t.name in read]
         del graph.initializer[:]
         graph.initializer.extend(weights)
-        known = {o for n in graph.node for o in n.output} | {t.name for t in weights}
-        known |= {""}
-        types = {v.name: runtime.numpy_dtype(v.type) for v in self._session.get_outputs()}
-        types |= {v.name: runtime.numpy_dtype(v.type) for v in self._session.get_inputs()}
-        types[SEED] = dtype
-        for name in sorted(read - known):
+        made = {o for n in graph.node for o in n.output} | {t.name for t in weights} | {""}
+        ends = (*self.plan.session.get_outputs(), *self.plan.session.get_inputs())
+        types = {v.name: runtime.numpy_dtype(v.type) for v in ends} | {SEED: dtype}
+        for name in sorted(read - made):
             kind = helper.np_dtype_to_tensor_dtype(types[name] or dtype)
             graph.input.append(helper.make_tensor_value_info(name, kind, None))
         return model

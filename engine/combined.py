@@ -18,9 +18,10 @@ from .errors import ModelError
 from .feed import Inputs
 from .ops.base import Expr
 from .ops.onnx import Emitter, cast_float
-from .plan import SEED, counting
+from .plan import counting
 from .prepare import Prepared
 from .probe import Probe
+from .sessions import SEED
 from .shapes import Batch, Dim, Shape
 
 Array = np.ndarray[Any, Any]

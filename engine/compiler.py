@@ -22,9 +22,11 @@ from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .lowering.opset import raised
 from .model import load
-from .plan import SEED
-from .prepare import PARITY, PARITY_APPROXIMATE, Prepared, Task, prepare
+from .parity import PARITY, PARITY_APPROXIMATE
+from .prepare import Prepared, prepare
+from .sessions import SEED
 from .steps import step
+from .task import Task
 
 Array = np.ndarray[Any, Any]
 
@@ -112,7 +114,7 @@ def compile(
     ready = prepare(task, feed, seen)
     refuse_decisions(ready, where)
     if ready.probe.mode != "open":
-        feed = inputs.pieces(ready.probe, feed)[0][1]
+        feed = inputs.pieces(ready.facts, feed)[0][1]
     step("writing relevance into the graph")
     made = combined(ready, feed, inputs, Wanted(kinds=ledger), targets=targets, where=where)
     describe(made, ready, rules, loaded.sha256, known, targets)
@@ -150,7 +152,7 @@ def refuse_decisions(ready: Prepared, where: str) -> None:
         A branch or a number of iterations depends on the input's values.
     """
     # What follows from shapes alone is settled: the batch is the only one that stays open.
-    for name, value in ready.decisions:
+    for name, value in ready.facts.decisions:
         if name not in ready.probe.varying:
             continue
         raise ModelError(
@@ -182,7 +184,7 @@ def describe(
             "source_sha256": sha256,
             "explained": ready.trace.target,
             "targets": targets,
-            "notes": list(ready.notes),
+            "notes": list(ready.facts.notes),
         },
         sort_keys=True,
     )
@@ -208,7 +210,7 @@ def check(
     ModelError
         It does not run, its outputs are not the source's, or its relevance not numpy's.
     """
-    piece = inputs.pieces(ready.probe, dict(feed))[0]
+    piece = inputs.pieces(ready.facts, dict(feed))[0]
     feed, batch = piece[1], piece[0].stop - piece[0].start
     values = ready.plan.forward(feed)
     y = values[ready.trace.target]
@@ -220,7 +222,7 @@ def check(
     got = dict(zip(names, runtime.run(opened, names, {**feed, SEED: given}, where=where), strict=True))
     plain = runtime.session(source, where=where)
     own = [o.name for o in plain.get_outputs()]
-    bound = PARITY_APPROXIMATE if ready.approximate else PARITY
+    bound = PARITY_APPROXIMATE if ready.facts.approximate else PARITY
     for name, y in zip(own, runtime.run(plain, own, feed, where=where), strict=True):
         if isinstance(y, np.ndarray) and y.dtype.kind == "f" and _apart(got[name], y) > bound:
             raise ModelError(

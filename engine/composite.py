@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .graph import Node
+
+if TYPE_CHECKING:
+    from .graph import Node
 
 _LAYER = ("epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient")
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .contract import InputContract
 from .errors import ModelError
-from .prepare import Seen, Task, look
+from .prepare import Seen, look
+from .task import Task
 
 Array = np.ndarray[Any, Any]
 

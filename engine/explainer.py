@@ -19,9 +19,11 @@ from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
 from .model import load
-from .prepare import Prepared, Task, check_parity, prepare
+from .parity import check_parity
+from .ready import Ready, readied
 from .steps import step
 from .targets import seed_for
+from .task import Task
 
 Array = np.ndarray[Any, Any]
 
@@ -104,7 +106,7 @@ class Explainer:
         loaded = load(model)
         self.path, self.sha256, self.contract = Path(model), loaded.sha256, contract or loaded.contract
         self._where = str(self.path)
-        self._proto = loaded.proto
+        self._proto, self._identity = loaded.proto, loaded.identity
         self._providers, self._threads, self._ledger = providers, threads, ledger
         self._at = (at,) if isinstance(at, str) else tuple(at)
         self._session = runtime.session(self._proto, where=self._where, asked=providers, threads=threads)
@@ -117,7 +119,7 @@ class Explainer:
             zip_maps(self._proto),
         )
         self._outputs = list(outputs)
-        self._prepared: dict[Any, list[Prepared]] = {}
+        self._prepared: dict[Any, list[Ready]] = {}
         self._task = Task(
             self._proto,
             self._where,
@@ -162,14 +164,15 @@ class Explainer:
         """
         feed = self.inputs.feed(x)
         ready, _ = self._ready(feed)
-        constants = any(name in ready.probe.constants for name in ready.trace.at)
-        pieces = self.inputs.pieces(ready.probe, feed, alone=constants)
+        pieces = self.inputs.pieces(ready.facts, feed, alone=bool(ready.facts.constants))
         parts = []
         for done, (at, piece) in enumerate(pieces):
             step("explaining", done / len(pieces))
             own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
             parts.append(self._part(piece, own, at, contrast))
-        made = assemble(parts, self.inputs, self._outputs, composite=self.composite.name, notes=ready.notes)
+        made = assemble(
+            parts, self.inputs, self._outputs, composite=self.composite.name, notes=ready.facts.notes
+        )
         if not all(np.isfinite(r).all() for r in made.relevance.values()):
             raise ModelError(
                 f"{self._where}: relevance is not finite under composite {self.composite.name!r}"
@@ -199,21 +202,21 @@ class Explainer:
         """Whether feeds like this one can be stacked along their first axis and explained in one call."""
         return (
             all(axis == 0 for axis in self.inputs.axes(feed).values())
-            and self._ready(dict(feed))[0].probe.rows == 1
+            and self._ready(dict(feed))[0].facts.rows == 1
         )
 
     def sums(self, name: str, relevance: Array, shape: tuple[int, ...]) -> Array:
         """Relevance of an input summed for each sample, shaped like what was explained."""
         ready = next(iter(self._prepared.values()))[0]
         several = relevance if len(shape) == 2 else relevance[None]
-        made = per_sample(ready.probe, name, several, shape[-1])
+        made = per_sample(ready.facts, name, several, shape[-1])
         return made if len(shape) == 2 else made[0]
 
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         made = runtime.run(self._session, self._outputs, feed, where=self._where)
         return dict(zip(self._outputs, made, strict=True))
 
-    def _ready(self, feed: dict[str, Array]) -> tuple[Prepared, dict[str, Any]]:
+    def _ready(self, feed: dict[str, Array]) -> tuple[Ready, Any]:
         """What is worked out for inputs like this one, and what the model gives for it."""
         candidates = [
             ready
@@ -221,33 +224,33 @@ class Explainer:
             for ready in self._prepared.get(self.inputs.signature(feed, rows=rows), ())
         ]
         for ready in candidates:
-            values = ready.plan.forward(feed)
-            if ready.holds(values):
+            values = ready.runner.forward(feed)
+            if ready.facts.holds(values):
                 return ready, values
-        ready = prepare(self._task, feed)
-        first = self.inputs.pieces(ready.probe, feed)[0][1]
+        ready = readied(self._task, feed, self._identity)
+        first = self.inputs.pieces(ready.facts, feed)[0][1]
         step("checking the instrumented model")
-        values = ready.plan.forward(first)
-        check_parity(ready, self._predict(first), values, self._where)
-        key = self.inputs.signature(feed, rows=ready.by_rows)
+        values = ready.runner.forward(first)
+        check_parity(ready.facts.approximate, self._predict(first), values, self._where)
+        key = self.inputs.signature(feed, rows=ready.facts.by_rows)
         self._prepared.setdefault(key, []).append(ready)
         return ready, values
 
     def _part(self, feed: dict[str, Array], target: Any, at: slice, contrast: str | None) -> Part:
         ready, values = self._ready(feed)
-        y = values[ready.trace.target]
+        y = values[ready.facts.target]
         classes = self.contract.classes if self.contract else ()
         batch = at.stop - at.start
         seed, chosen, several = seed_for(y, target, contrast, classes, batch)
-        result = ready.plan.backward(values, seed, batch)
+        result = ready.runner.backward(values, seed, batch)
         # A masked class is -inf: what is not explained is not touched.
         amounts = np.where(seed == 0, 0, seed * np.where(seed == 0, 0, y))
-        explained = per_sample(ready.probe, ready.trace.target, amounts, batch)
+        explained = per_sample(ready.facts, ready.facts.target, amounts, batch)
         if not np.isfinite(explained).all():
             raise ModelError(
-                f"{self._where}: output {ready.trace.target!r} is not finite; nothing to explain"
+                f"{self._where}: output {ready.facts.target!r} is not finite; nothing to explain"
             )
-        return Part(ready.probe, ready.trace, feed, values, result, explained, chosen, several, batch)
+        return Part(ready.facts, feed, values, result, explained, chosen, several, batch)
 
 
 def zip_maps(proto: onnx.ModelProto) -> set[str]:

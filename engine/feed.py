@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from . import runtime
 from .errors import InputError, ModelError
-from .probe import Probe
+from .facts import Facts
 
 Array = np.ndarray[Any, Any]
 
@@ -164,13 +164,13 @@ class Inputs:
         }
 
     def pieces(
-        self, probe: Probe, feed: dict[str, Array], *, alone: bool = False
+        self, facts: Facts, feed: dict[str, Array], *, alone: bool = False
     ) -> list[tuple[slice, dict[str, Array]]]:
         """Micro-batches, and which samples each one has.
 
         Parameters
         ----------
-        probe : Probe
+        facts : Facts
         feed : dict of str to ndarray
         alone : bool
             Whether every sample must be explained on its own.
@@ -181,33 +181,33 @@ class Inputs:
             The rows do not make whole samples, or whole batches where the file fixes the batch size.
         """
         rows = self.rows(feed)
-        if probe.mode == "joint":
+        if facts.mode == "joint":
             return [(slice(0, 1), feed)]
-        if probe.mode == "open":
-            if rows % probe.rows:
-                raise InputError(f"{self.where} makes one sample of {probe.rows} rows; {rows} were given")
+        if facts.mode == "open":
+            if rows % facts.rows:
+                raise InputError(f"{self.where} makes one sample of {facts.rows} rows; {rows} were given")
             # Rows of one sample need not be neighbours: then everything goes at once.
             at_once = 1 if alone else MICRO_BATCH
-            size = at_once if probe.rows == 1 and self._rows_come_first(probe, feed) else rows
+            size = at_once if facts.rows == 1 and self._rows_come_first(facts, feed) else rows
         elif not any(axis is not None for axis in self.axes(feed).values()):
-            return [(slice(0, probe.batch), feed)]
+            return [(slice(0, facts.batch), feed)]
         else:
-            size = 1 if probe.mode == "single" else probe.batch * probe.rows
+            size = 1 if facts.mode == "single" else facts.batch * facts.rows
             if rows % size:
                 raise InputError(f"{self.where} takes {size} rows at a time; {rows} were given")
         if rows == size:
-            return [(slice(0, rows // probe.rows), feed)]
+            return [(slice(0, rows // facts.rows), feed)]
         cuts = [(start, min(start + size, rows)) for start in range(0, rows, size)]
-        return [(slice(a // probe.rows, b // probe.rows), self.take(feed, a, b)) for a, b in cuts]
+        return [(slice(a // facts.rows, b // facts.rows), self.take(feed, a, b)) for a, b in cuts]
 
-    def _rows_come_first(self, probe: Probe, feed: Mapping[str, Array]) -> bool:
+    def _rows_come_first(self, facts: Facts, feed: Mapping[str, Array]) -> bool:
         """Whether what comes out for several micro-batches can be joined again along one axis."""
-        axes: dict[str, int | None] = {**self.axes(feed), **dict.fromkeys(probe.outputs, 0)}
+        axes: dict[str, int | None] = {**self.axes(feed), **dict.fromkeys(facts.outputs, 0)}
         for name, axis in axes.items():
-            layout = probe.layouts.get(name)
+            layout = facts.layouts.get(name)
             if layout is None or axis is None:
                 continue
-            if layout.axis != axis - len(probe.shapes[name]) or layout.outer != 1:
+            if layout.axis != axis - facts.ranks[name] or layout.outer != 1:
                 return False
         return True
 

@@ -18,9 +18,9 @@ from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .model import load
 from .path import active_nodes
-from .prepare import Task
 from .shapes import text
 from .targets import explained_tensor
+from .task import Task
 
 Array = np.ndarray[Any, Any]
 

@@ -57,12 +57,15 @@ class LoadedModel:
         Of the file (of the main file where there is external data).
     contract : InputContract or None
         From the file's metadata.
+    identity : str
+        Of all that the model is made of, external data included; "" where that is not known.
     """
 
     path: Path
     proto: onnx.ModelProto
     sha256: str
     contract: InputContract | None
+    identity: str = ""
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -99,14 +102,16 @@ def load(path: str | os.PathLike[str]) -> LoadedModel:
     if not any(o.domain in ("", "ai.onnx") for o in proto.opset_import):
         # A model of ai.onnx.ml operators alone names no opset for what is written beside them.
         proto.opset_import.append(onnx.helper.make_opsetid("", _OPSET_OF_OWN))
-    if _read_external(resolved, proto):
+    beside = _read_external(resolved, proto)
+    if beside:
         step("reading the model's external data")
     if proto.functions:
         proto = onnx.inliner.inline_local_functions(proto)
     _check_weights(given, proto)
     metadata = {p.key: p.value for p in proto.metadata_props}
     contract = InputContract.from_metadata(metadata, where=str(given))
-    return LoadedModel(resolved, proto, hashlib.sha256(data).hexdigest(), contract)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return LoadedModel(resolved, proto, sha256, contract, "" if beside else sha256)
 
 
 def _read(path: Path) -> bytes:

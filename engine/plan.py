@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -16,32 +15,9 @@ from .ops.base import Array, Expr
 from .ops.infer import Unknown, shapes_of
 from .ops.onnx import Emitter
 from .probe import Probe
+from .sessions import Result
 from .shapes import Batch, Shape
 from .walk import Trace
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run of a plan gives.
-
-    Attributes
-    ----------
-    multipliers, remainders : dict of str to ndarray, [K, *shape of the input]
-        m and r of every input that relevance reached.
-    entries : list of ndarray, [K, batch]
-        The ledger, in the order of the trace's entries.
-    at : dict of str to ndarray, [K, *shape]
-        Relevance of inner tensors.
-    """
-
-    multipliers: Mapping[str, Array]
-    remainders: Mapping[str, Array]
-    entries: Sequence[Array]
-    at: Mapping[str, Array]
-
-
-# What a walk that is written out starts from.
-SEED = "seed"
 
 
 def counting(probe: Probe, axes: Mapping[str, int | None]) -> Callable[[Emitter], str]:
@@ -102,22 +78,27 @@ class Plan:
         self.outputs = [o.name for o in proto.graph.output]
         emitter = Emitter(model, probe.dtypes, trace.ops.dtype, samples=counting(probe, axes))
         is_input = inputs.__contains__
-        self._fetched: dict[int, str] = {}
+        self.fetched: dict[int, str] = {}
         for expr in self._steps:
             for arg in expr.args:
                 if expr.kind == "backward" and arg.kind == "forward":
-                    self._fetched[arg.index] = emitter.fetch(arg, is_input)
-        self.fetch = [n for n in dict.fromkeys([trace.target, *self._fetched.values()]) if n not in inputs]
+                    self.fetched[arg.index] = emitter.fetch(arg, is_input)
+        self.fetch = [n for n in dict.fromkeys([trace.target, *self.fetched.values()]) if n not in inputs]
         self.fetch += [n for n in extra if n not in self.fetch and n not in inputs]
         there = {o.name for o in model.graph.output}
         model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in self.fetch if n not in there)
-        self._session = runtime.session(model, where=where, asked=providers, threads=threads)
+        self.names = list(dict.fromkeys([*self.outputs, *self.fetch]))
+        self.model = model
+        self.session = runtime.session(model, where=where, asked=providers, threads=threads)
+
+    def let_go(self) -> None:
+        """Of the instrumented model, which its session has."""
+        self.model = onnx.ModelProto()
 
     def forward(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """Run the model: its outputs, the explained tensor, and what the rules read."""
-        names = list(dict.fromkeys([*self.outputs, *self.fetch]))
-        values = runtime.run(self._session, names, feed, where=self.where)
-        return {**feed, **dict(zip(names, values, strict=True))}
+        values = runtime.run(self.session, self.names, feed, where=self.where)
+        return {**feed, **dict(zip(self.names, values, strict=True))}
 
     def backward(
         self,
@@ -130,7 +111,7 @@ class Plan:
 
         `shapes` is filled with those of all backward values, without K.
         """
-        known: dict[int, Array] = {i: values[name] for i, name in self._fetched.items()}
+        known: dict[int, Array] = {i: values[name] for i, name in self.fetched.items()}
         uses = self._uses.copy()
         contexts = (kernels.Context(batch, 0), kernels.Context(batch, 1))
         wanted = self._wanted
@@ -179,10 +160,10 @@ class Plan:
         """
 
         def at(samples: int, rows: Mapping[str, Array]) -> dict[int, tuple[int, ...]]:
-            values = Plan.forward(self, rows)
+            values = self.forward(rows)
             found: dict[int, tuple[int, ...]] = {}
             seed = np.ones((1, *values[self.trace.target].shape))
-            Plan.backward(self, values, seed, samples, found)
+            self.backward(values, seed, samples, found)
             return found
 
         if self._mode != "open":

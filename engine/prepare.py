@@ -13,62 +13,24 @@ import onnx
 
 from . import runtime
 from .canonical import canonical
-from .composite import Composite
 from .errors import InputError, ModelError
-from .feed import Inputs
+from .facts import Facts, facts
 from .graph import Graph, from_model
 from .lowering import Lowered, lower
 from .lowering.opset import raised
 from .lowering.precision import any_half, widen
+from .parity import PARITY, PARITY_APPROXIMATE
 from .path import active_nodes
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
+from .sessions import Sessions
 from .simplify import simplified
 from .steps import step
 from .targets import explained_tensor
+from .task import Task
 from .walk import Trace, trace
 
 Array = np.ndarray[Any, Any]
-
-# How far the instrumented forward may be from the file's own, relative to the output's size:
-# onnxruntime fuses other nodes once inner values are asked for, and rounds differently.
-PARITY = 1e-3
-# Where an operator that rounds to 8 or 16 bits is run in float32, or is fused with others or not: one
-# step of 8 bits in one layer is several in those after it.
-PARITY_APPROXIMATE = 1e-1
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be explained of a model, whatever the input.
-
-    Attributes
-    ----------
-    proto : onnx.ModelProto
-    where : str
-        The file, for messages.
-    inputs : Inputs
-    output : str
-    composite : Composite
-    ledger : bool
-    at : tuple of str
-        Inner tensors whose relevance is wanted; "re:" and an expression for several.
-    providers, threads
-        For onnxruntime.
-    backend : {"numpy", "onnx", "auto"}
-        What runs the way back.
-    """
-
-    proto: onnx.ModelProto
-    where: str
-    inputs: Inputs
-    output: str
-    composite: Composite
-    ledger: bool = True
-    at: tuple[str, ...] = ()
-    providers: Sequence[str] | None = None
-    threads: int | None = None
-    backend: str = "numpy"
 
 
 @dataclass(frozen=True)
@@ -77,34 +39,22 @@ class Prepared:
 
     Attributes
     ----------
-    probe : Probe
+    facts : Facts
+    runner : Plan or Sessions
+        Runs the model, and carries relevance back.
     plan : Plan
+    probe : Probe
     trace : Trace
-    decisions : tuple of (str, ndarray)
-        Conditions and trip counts with the values that this holds for.
-    approximate : bool
-        Whether quantised or half-precision operators are run in float32.
-    notes : tuple of str
     proto : onnx.ModelProto
         The model in elementary operators.
     """
 
-    probe: Probe
+    facts: Facts
+    runner: Plan | Sessions
     plan: Plan
+    probe: Probe
     trace: Trace
-    decisions: tuple[tuple[str, Array], ...]
-    approximate: bool
-    notes: tuple[str, ...]
     proto: onnx.ModelProto
-
-    @property
-    def by_rows(self) -> bool:
-        """Whether it holds for one number of rows only."""
-        return self.probe.mode in ("fixed", "joint")
-
-    def holds(self, values: Mapping[str, Array]) -> bool:
-        """Whether the same branches are taken as when it was made."""
-        return all(np.array_equal(values[name], value) for name, value in self.decisions)
 
 
 @dataclass(frozen=True)
@@ -146,74 +96,55 @@ def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> 
         at = _on_path(graph, found, task, target, at)
     walked = trace(graph, found, task.composite, target, where=task.where, ledger=task.ledger, at=at)
     recorded = simplified(walked, found.shapes)
-    plan, why_not = _planned(task, seen, found, recorded, feed)
-    notes = [*seen.notes, *([note] if note else [])]
-    if why_not:
-        notes.append(why_not)
-    if seen.lowered.approximate:
-        names = ", ".join(seen.lowered.approximate[:3])
+    lowered, notes = seen.lowered, [*seen.notes, *([note] if note else [])]
+    if lowered.approximate:
+        names = ", ".join(lowered.approximate[:3])
         notes.append(f"quantised layers are run in float ({names}): the output differs slightly")
-    if seen.lowered.half:
+    if lowered.half:
         notes.append("half-precision layers are run in float32: the output differs by their rounding")
-    return Prepared(
+    known = facts(
         found,
-        plan,
         recorded,
-        seen.lowered.decisions,
-        _approximate(task, seen.lowered),
-        tuple(notes),
-        seen.lowered.proto,
+        list(task.inputs),
+        decisions=lowered.decisions,
+        approximate=_approximate(task, lowered),
+        notes=notes,
     )
+    axes = task.inputs.axes(feed)
+    plan = Plan(
+        lowered.proto,
+        found,
+        recorded,
+        where=task.where,
+        providers=task.providers,
+        threads=task.threads,
+        axes=axes,
+        extra=[name for name, _ in lowered.decisions],
+    )
+    runner: Plan | Sessions = plan
+    if task.backend != "numpy":
+        from .backend import Written
 
-
-def _planned(
-    task: Task, seen: Seen, found: Probe, recorded: Trace, feed: Mapping[str, Array]
-) -> tuple[Plan, str]:
-    """The plan by the backend that was asked for; why it is another one."""
-    options: dict[str, Any] = {
-        "where": task.where,
-        "providers": task.providers,
-        "threads": task.threads,
-        "axes": task.inputs.axes(feed),
-        "extra": [name for name, _ in seen.lowered.decisions],
-    }
-    if task.backend == "numpy":
-        return Plan(seen.lowered.proto, found, recorded, **options), ""
-    from .backend import OnnxPlan
-
-    first = feed if found.mode == "open" else task.inputs.pieces(found, dict(feed))[0][1]
-    try:
-        return OnnxPlan(seen.lowered.proto, found, recorded, feed=first, **options), ""
-    except (NotImplementedError, ModelError) as e:
-        if task.backend == "onnx":
-            raise (
-                e
-                if isinstance(e, ModelError)
-                else ModelError(f"{task.where}: {e} has no form in ONNX here; use the numpy backend")
-            ) from None
-        return Plan(seen.lowered.proto, found, recorded, **options), f"numpy runs the way back: {e}"
-
-
-def check_parity(ready: Prepared, own: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
-    """The instrumented forward must give what the file gives, or nothing is explained.
-
-    Raises
-    ------
-    ModelError
-        It does not.
-    """
-    bound = PARITY_APPROXIMATE if ready.approximate else PARITY
-    for name, y in own.items():
-        if not isinstance(y, np.ndarray) or y.dtype.kind != "f":
-            continue
-        finite = np.isfinite(y)
-        size = float(np.abs(y[finite]).max(initial=0.0)) or 1.0
-        gap = float(np.abs(values[name][finite].astype(np.float64) - y[finite]).max(initial=0.0)) / size
-        if not gap <= bound:
-            raise ModelError(
-                f"{where}: output {name!r} changes by {gap:.1e} of its size when inner values "
-                "are read; refused"
+        first = feed if found.mode == "open" else task.inputs.pieces(known, dict(feed))[0][1]
+        try:
+            runner = Written(
+                plan,
+                lowered.proto,
+                found,
+                recorded,
+                known,
+                feed=first,
+                axes=axes,
+                providers=task.providers,
+                threads=task.threads,
             )
+        except (NotImplementedError, ModelError) as e:
+            if task.backend == "onnx":
+                raise ModelError(
+                    f"{task.where}: {str(e).removeprefix(f'{task.where}: ')}; use the numpy backend"
+                ) from None
+            known = replace(known, notes=(*known.notes, f"numpy carries relevance back: {e}"))
+    return Prepared(known, runner, plan, found, recorded, lowered.proto)
 
 
 def look(task: Task, feed: Mapping[str, Array]) -> Seen:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto
 
 from .errors import InputError
-from .graph import Graph
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 Array = np.ndarray[Any, Any]
 

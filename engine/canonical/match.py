@@ -66,14 +66,17 @@ def number(probe: Probe, value: str) -> float | None:
 
 def reduced(node: Node, probe: Probe) -> tuple[int, ...] | None:
     """Axes that a Reduce node reduces and keeps with size 1, counted from the end; None for others."""
+    return axes_of(node, probe) if node.attributes.get("keepdims", 1) else None
+
+
+def axes_of(node: Node, probe: Probe) -> tuple[int, ...] | None:
+    """Axes that a Reduce node reduces, counted from the end; None where it does not say which."""
     rank = len(probe.shapes[node.inputs[0]])
     axes = node.attributes.get("axes")
     if axes is None and len(node.inputs) > 1 and node.inputs[1]:
         constant = probe.constants.get(node.inputs[1])
         axes = None if constant is None else constant.reshape(-1).tolist()
-    if not axes or not node.attributes.get("keepdims", 1):
-        return None
-    return tuple(sorted(int(a) - rank if a >= 0 else int(a) for a in axes))
+    return tuple(sorted(int(a) - rank if a >= 0 else int(a) for a in axes)) if axes else None
 
 
 def affine(

@@ -2,13 +2,24 @@
 
 ``exp(x - max x) / sum exp(x - max x)``: taken operator by operator, the exponential would be an activation
 and the sum a normaliser, and relevance of the logits would come out by another rule than softmax has.
+
+The maximum and the sum may lose their axis and get it back (Reshape, Unsqueeze, Expand), and the maximum may
+be kept finite on its way.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..graph import Graph, Node
 from ..probe import Probe
+from ..shapes import Shape
 from . import match
+
+# The same elements in the same order.
+_RESHAPES = ("Reshape", "Unsqueeze", "Squeeze", "Flatten")
+# What keeps a maximum finite: beside the maximum, constants and conditions.
+_GUARDS = ("Max", "Min", "Clip", "Where")
 
 
 def run(graph: Graph, probe: Probe) -> Graph:
@@ -22,22 +33,30 @@ def run(graph: Graph, probe: Probe) -> Graph:
     return match.replace(graph, made, set())
 
 
+@dataclass(frozen=True)
+class _Total:
+    """A sum over one axis, laid beside what was summed; `inverse` and `log` tell what became of it."""
+
+    of: str
+    axis: int
+    values: tuple[str, ...]
+    inverse: bool
+    log: bool
+
+
 def _quotient(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] | None:
     """``e / sum e`` or ``e * (1 / sum e)``, e an exponential."""
     if node.domain != "" or node.op_type not in ("Div", "Mul") or node.outputs[0] not in probe.varying:
         return None
     orders = list(match.pairs(node))
     for e, total in orders[:1] if node.op_type == "Div" else orders:
-        if node.op_type == "Mul":
-            inverse = match.made_by(graph, probe, total, "Reciprocal", "Div")
-            if inverse is None or (len(inverse.inputs) == 2 and match.number(probe, inverse.inputs[0]) != 1):
-                continue
-            total = inverse.inputs[-1]
         power = match.made_by(graph, probe, e, "Exp")
-        axis = None if power is None else _summed(graph, probe, total, e)
-        if power is None or axis is None or graph.keeps(e) or graph.keeps(total):
+        found = None if power is None else _total(graph, probe, total)
+        if power is None or found is None or found.log or found.inverse != (node.op_type == "Mul"):
             continue
-        return "Softmax", _unshifted(graph, probe, power.inputs[0], axis), axis
+        if not match.same(graph, probe, found.of, e) or any(graph.keeps(v) for v in (e, *found.values)):
+            continue
+        return "Softmax", _unshifted(graph, probe, power.inputs[0], found.axis), found.axis
     return None
 
 
@@ -46,34 +65,101 @@ def _difference(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] 
     if node.domain != "" or node.op_type != "Sub" or node.outputs[0] not in probe.varying:
         return None
     x, other = node.inputs
-    log = match.made_by(graph, probe, other, "Log")
-    total = None if log is None else match.made_by(graph, probe, log.inputs[0], "ReduceSum")
-    if total is None:
+    found = _total(graph, probe, other)
+    power = None if found is None else match.made_by(graph, probe, found.of, "Exp")
+    if found is None or power is None or not found.log or found.inverse:
         return None
-    power = match.made_by(graph, probe, total.inputs[0], "Exp")
-    axes = match.reduced(total, probe)
-    if power is None or axes is None or len(axes) != 1 or not match.same(graph, probe, power.inputs[0], x):
+    if not match.same(graph, probe, power.inputs[0], x):
         return None
-    if any(graph.keeps(v) for v in (other, *total.outputs, *power.outputs)):
+    if any(graph.keeps(v) for v in (*found.values, *power.outputs)):
         return None
-    return "LogSoftmax", _unshifted(graph, probe, x, axes[0]), axes[0]
+    return "LogSoftmax", _unshifted(graph, probe, x, found.axis), found.axis
 
 
-def _summed(graph: Graph, probe: Probe, total: str, e: str) -> int | None:
-    """The axis over which a value is the sum of e."""
-    node = match.made_by(graph, probe, total, "ReduceSum")
-    axes = None if node is None else match.reduced(node, probe)
-    if node is None or axes is None or len(axes) != 1:
+def _total(graph: Graph, probe: Probe, value: str) -> _Total | None:
+    """What a value is the sum of, if every element of the sum is where it came from."""
+    wide = beside = match.root(graph, probe, value)
+    values, passed = [value], set[str]()
+    while True:
+        value = match.root(graph, probe, value)
+        values.append(value)
+        node = graph.producer.get(value)
+        if node is None or node.domain != "":
+            return None
+        if node.op_type == "ReduceSum":
+            break
+        inverse = node.op_type == "Reciprocal" or (
+            node.op_type == "Div" and match.number(probe, node.inputs[0]) == 1
+        )
+        kind = "inverse" if inverse else node.op_type
+        # Each but a reshape once: expanding is the last that is done, and what is wide is not reshaped.
+        if kind not in (*_RESHAPES, "Expand", "Log", "inverse") or (kind in passed and kind not in _RESHAPES):
+            return None
+        if kind == "Expand" and passed & {*_RESHAPES}:
+            return None
+        passed.add(kind)
+        value = node.inputs[-1] if inverse else node.inputs[0]
+        if kind == "Expand":
+            beside = value
+    axes = match.axes_of(node, probe)
+    if axes is None or len(axes) != 1:
         return None
-    return axes[0] if match.same(graph, probe, node.inputs[0], e) else None
+    full = probe.shapes[node.inputs[0]]
+    kept = _trimmed((*full[: len(full) + axes[0]], 1, *full[len(full) + axes[0] + 1 :]))
+    if _trimmed(probe.shapes[beside]) != kept or _trimmed(probe.shapes[wide]) not in (kept, _trimmed(full)):
+        return None
+    return _Total(node.inputs[0], axes[0], tuple(values), "inverse" in passed, "Log" in passed)
+
+
+def _trimmed(shape: Shape) -> Shape:
+    """Without the axes of size 1 in front, which broadcasting adds by itself."""
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
 
 
 def _unshifted(graph: Graph, probe: Probe, value: str, axis: int) -> str:
     """The logits before their maximum was taken off, which softmax does not see."""
     node = match.made_by(graph, probe, value, "Sub")
-    if node is None or graph.keeps(value):
+    if node is None or graph.keeps(value) or graph.keeps(node.outputs[0]):
         return value
-    top = match.made_by(graph, probe, node.inputs[1], "ReduceMax")
-    if top is None or graph.keeps(node.inputs[1]) or match.reduced(top, probe) != (axis,):
+    x, top = node.inputs
+    if probe.shapes[x] != probe.shapes[value] or not _flat(graph, probe, top, axis):
         return value
-    return node.inputs[0] if match.same(graph, probe, top.inputs[0], node.inputs[0]) else value
+    return x if _is_maximum(graph, probe, top, x, axis) else value
+
+
+def _flat(graph: Graph, probe: Probe, value: str, axis: int) -> bool:
+    """Whether a value is the same all along an axis: softmax does not see it, whatever it is."""
+    shape = probe.shapes.get(value)
+    if shape is None:
+        return False
+    if len(shape) < -axis or shape[axis] == 1:
+        return True
+    node = graph.producer.get(value)
+    if node is None or node.domain != "" or node.op_type not in (*_GUARDS, "Expand", "Identity", "Cast"):
+        return False
+    read = node.inputs[:1] if node.op_type == "Expand" else node.inputs
+    return all(_flat(graph, probe, v, axis) for v in read if v)
+
+
+def _is_maximum(graph: Graph, probe: Probe, value: str, x: str, axis: int) -> bool:
+    """Whether a value is the maximum of x, kept finite, and nothing is asked of what is on the way."""
+    while not graph.keeps(value):
+        value = match.root(graph, probe, value)
+        node = graph.producer.get(value)
+        if node is None or node.domain != "" or graph.keeps(value):
+            return False
+        if node.op_type == "ReduceMax":
+            return match.axes_of(node, probe) == (axis,) and match.same(graph, probe, node.inputs[0], x)
+        if node.op_type in (*_RESHAPES, "Expand"):
+            value = node.inputs[0]
+            continue
+        if node.op_type not in _GUARDS:
+            return False
+        read = node.inputs[1:] if node.op_type == "Where" else node.inputs
+        signals = [v for v in read if v in probe.varying]
+        if len(signals) != 1:
+            return False
+        value = signals[0]
+    return False

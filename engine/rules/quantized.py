@@ -125,10 +125,10 @@ def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
 def _integer(op: Ops, node: Site, got: Message) -> list[Message | None]:
     """An integer times m counts its zero point too: it goes the way that DequantizeLinear's does."""
     if got.m is not None and node.has(2):
-        less = op.neg(_point(op, node, 0, 2, column=True))
+        m, less = got.m, op.neg(_point(op, node, 0, 2, column=True))
         if node.embedded(0):
-            r = op.mul(got.m, less)
-            got = Message(got.m, r if got.r is None else op.add(got.r, r))
+            r = op.mul(m, less)
+            got = Message(m, r if got.r is None else op.add(got.r, r))
         else:
-            node.absorb("rounding", got.m, less, operand=0)
+            node.absorb("rounding", m, less, operand=0)
     return [got, *[None] * (node.count - 1)]

@@ -265,6 +265,43 @@ def test_softmax_of_parts(body, kind):
     assert _last(softmax.run(graph, found)) == ("", kind, "x", {"axis": -1})
 
 
+LOST = (
+    "t0 = ReduceMax<keepdims = 0>(x, a) t1 = Max(low, t0) t = Unsqueeze(t1, a) d = Sub(x, t) p = Exp(d) "
+    "s0 = ReduceSum<keepdims = 0>(p, a) s = Unsqueeze(s0, a) y = Div(p, s)"
+)
+LOW = {"a": ints(-1), "low": np.float32(-np.inf)}
+
+
+@pytest.mark.parametrize(
+    ("body", "x"),
+    [
+        (LOST, "x"),
+        (LOST.replace("t1 = Max(low, t0)", "i = IsInf(t0) t1 = Where(i, low, t0)"), "x"),
+        (LOST.replace("ReduceMax<keepdims = 0>(x, a)", "ReduceMean<keepdims = 0>(x, a)"), "d"),
+        (LOST.replace("(x, a) t1", "(x, b) t1").replace("(t1, a)", "(t1, b)"), "d"),
+        (LOST.replace("Max(low, t0)", "Add(low, t0)"), "d"),
+    ],
+    ids=["Max", "Where", "the mean", "another axis", "Add"],
+)
+def test_softmax_whose_axis_went_and_came_back(body, x):
+    weights = LOW | ({"b": ints(-2)} if ", b)" in body else {})
+    graph, found = _graph(body, normal(BATCH, 4, 4), **weights)
+    assert _last(softmax.run(graph, found)) == ("", "Softmax", x, {"axis": -1})
+
+
+def test_a_sum_laid_along_another_axis_is_no_softmax():
+    graph, found = _graph(LOST.replace("(s0, a)", "(s0, b)"), normal(BATCH, 4, 4), **LOW, b=ints(-2))
+    assert softmax.run(graph, found) is graph
+
+
+@pytest.mark.parametrize(("pinned", "x"), [("s0", None), ("t0", "d"), ("d", "d")])
+def test_a_pinned_part_of_a_softmax_stays(pinned, x):
+    graph, found = _graph(LOST, normal(BATCH, 4, 4), **LOW)
+    graph.pinned = frozenset({pinned})
+    _, kind, first, _ = _last(softmax.run(graph, found))
+    assert (kind, first) == (("Softmax", x) if x else ("Div", "p"))
+
+
 def test_another_sum_is_no_softmax():
     graph, found = _graph("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
     assert softmax.run(graph, found) is graph

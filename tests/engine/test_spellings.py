@@ -48,14 +48,24 @@ RMS = (
     "z = Mul(h, rg)",
     "z = SimplifiedLayerNormalization<axis = -1, epsilon = 1e-05>(h, g)",
 )
+BACK = {"low": f(float("-inf")), "zero": f(0), "column": ints(-1, 1), "full": ints(1, 8)}
 SOFTMAX = (
     "z = Softmax<axis = -1>(h)",
     "t = ReduceMax(h, a) d = Sub(h, t) p = Exp(d) s = ReduceSum(p, a) z = Div(p, s)",
     "p = Exp(h) s = ReduceSum(p, a) r = Reciprocal(s) z = Mul(p, r)",
+    "t0 = ReduceMax<keepdims = 0>(h, a) t1 = Max(low, t0) t2 = Reshape(t1, column) t = Expand(t2, full) "
+    "d = Sub(h, t) p = Exp(d) s0 = ReduceSum<keepdims = 0>(p, a) s1 = Reshape(s0, column) "
+    "s = Expand(s1, full) z = Div(p, s)",
+    "t0 = ReduceMax<keepdims = 0>(h, a) i = IsInf(t0) t1 = Where(i, zero, t0) t2 = Unsqueeze(t1, a) "
+    "t = Identity(t2) d = Sub(h, t) p = Exp(d) s0 = ReduceSum<keepdims = 0>(p, a) r0 = Reciprocal(s0) "
+    "r = Unsqueeze(r0, a) z = Mul(p, r)",
 )
 LOG_SOFTMAX = (
     "z = LogSoftmax<axis = -1>(h)",
     "t = ReduceMax(h, a) d = Sub(h, t) p = Exp(d) s = ReduceSum(p, a) l = Log(s) z = Sub(d, l)",
+    "t0 = ReduceMax<keepdims = 0>(h, a) t1 = Max(t0, low) t2 = Reshape(t1, column) i = Identity(t2) "
+    "t = Expand(i, full) d = Sub(h, t) p = Exp(d) s0 = ReduceSum<keepdims = 0>(p, a) "
+    "s = Reshape(s0, column) l0 = Log(s) l = Expand(l0, full) z = Sub(d, l)",
 )
 GATE = {
     "r2": f(2**0.5), "ir2": f(0.5**0.5), "one": f(1), "half": f(0.5), "k": f(0.044715), "three": f(3),
@@ -133,8 +143,8 @@ AFFINE = {"w3": _W3, "w3t": np.ascontiguousarray(_W3.T), "b3": normal(8)}
 SPELLINGS = {
     "LayerNorm": (_IN, LAYERNORM, _OUT, DENSE | NORM),
     "RMSNorm": (_IN, RMS, _OUT, DENSE | NORM),
-    "Softmax": (_IN, SOFTMAX, _OUT, DENSE | NORM),
-    "LogSoftmax": (_IN, LOG_SOFTMAX, _OUT, DENSE | NORM),
+    "Softmax": (_IN, SOFTMAX, _OUT, DENSE | NORM | BACK),
+    "LogSoftmax": (_IN, LOG_SOFTMAX, _OUT, DENSE | NORM | BACK),
     "Gelu": (_IN, GELU, _OUT, DENSE | GATE),
     "Gelu-tanh": (_IN, GELU_TANH, _OUT, DENSE | GATE),
     "SiLU": (_IN, SILU, _OUT, DENSE | GATE),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from cases import Case, ints, normal
@@ -72,3 +74,93 @@ def test_what_is_only_compared_passes_its_relevance_on(tmp_path):
     a = _relevance(tmp_path, body, {"x": normal(2, 3, 5)}, o=np.float32(0), w=WEIGHT)
     assert (a.multiplier["x"] == 0).all()
     assert np.abs(a.unassigned["x"]).sum() > 0
+
+
+Q = np.random.default_rng(5).integers(0, 256, (4, 5)).astype(np.uint8)
+Q[0, :2] = 0, 127  # a zero integer, and a zero number
+ZEROS = np.array([3, 127, 90, 255, 128], np.uint8)
+WQ = np.random.default_rng(6).integers(-128, 128, (5, 2)).astype(np.int8)
+SCALE, ZERO = np.float32(0.02), np.uint8(127)
+QUANTISED = {
+    "q": Q, "s": SCALE, "z": ZERO, "ss": np.full(5, SCALE), "zz": ZEROS, "wq": WQ,
+    "k": SCALE * np.float32(0.01), "t": (Q - np.float32(ZERO)) * SCALE, "tt": (Q - ZEROS.astype("f")) * SCALE,
+    "wf": WQ.astype("f") * np.float32(0.01), "w": WEIGHT, "low": np.float32(-127 * SCALE),
+    "one": ints(1), "zero": ints(0), "twice": ints(1, 2, 1), "pads": ints(0, 1, 0, 0, 1, 0),
+}  # fmt: skip
+SWAP = "Transpose<perm = [1, 0, 2]>"
+END = " h = Relu(e) y = MatMul(h, w)"
+
+
+def _tokens(folder, name, body, composite, **options):
+    weights = {k: np.asarray(v) for k, v in QUANTISED.items() if re.search(rf"[(,] ?{k}[,)]", body)}
+    path = Case(name, body, {"x": TEXT}, weights, 21).save(folder)
+    explain = ox.Explainer(path, composite=composite, **options)
+    y = explain.predict(TEXT)["y"]
+    a = explain(TEXT, target=np.random.default_rng(7).standard_normal(y.shape).astype("f"))
+    assert (a.closure() <= 1e-5).all()
+    return a
+
+
+@pytest.mark.parametrize("composite", ["attnlrp", "gradient", "epsilon_plus", "zplus"])
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        ("g = Gather(q, x) e = DequantizeLinear(g, s, z)" + END, "e = Gather(t, x)" + END),
+        (
+            f"g = Gather(q, x) m = {SWAP}(g) d = DequantizeLinear(m, s, z) e = {SWAP}(d)" + END,
+            "e = Gather(t, x)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Transpose<perm = [0, 2, 1]>(g) d = DequantizeLinear<axis = 1>(m, ss, zz) "
+            "e = Transpose<perm = [0, 2, 1]>(d)" + END,
+            "e = Gather(tt, x)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Concat<axis = 1>(g, g) e = DequantizeLinear(m, s, z)" + END,
+            "g = Gather(t, x) e = Concat<axis = 1>(g, g)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Tile(g, twice) e = DequantizeLinear(m, s, z)" + END,
+            "g = Gather(t, x) e = Tile(g, twice)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Pad(g, pads) e = DequantizeLinear(m, s, z)" + END,
+            "g = Gather(t, x) e = Pad(g, pads, low)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Pad(g, pads, z) e = DequantizeLinear(m, s, z)" + END,
+            "g = Gather(t, x) e = Pad(g, pads)" + END,
+        ),
+        (
+            "g = Gather(q, x) m = Slice(g, zero, one, one) i = Identity(g) u = DequantizeLinear(m, s, z) "
+            "v = DequantizeLinear(i, s, z) e = Add(u, v)" + END,
+            "g = Gather(t, x) m = Slice(g, zero, one, one) e = Add(m, g)" + END,
+        ),
+        (
+            "g = Gather(q, x) i = MatMulInteger(g, wq, z) f = Cast<to = 1>(i) n = Mul(f, k) y = Relu(n)",
+            "g = Gather(t, x) n = MatMul(g, wf) y = Relu(n)",
+        ),
+    ],
+    ids=["alone", "Transpose", "axis", "Concat", "Tile", "Pad", "zero Pad", "two readers", "MatMulInteger"],
+)
+def test_a_quantised_table_is_the_table_it_stands_for(tmp_path, composite, body, plain):
+    got = _tokens(tmp_path, "quantised", body, composite, at=["g"])
+    want = _tokens(tmp_path, "floating", plain, composite)
+    size = np.abs(want.relevance["x"]).max()
+    np.testing.assert_allclose(got.relevance["x"], want.relevance["x"], rtol=1e-4, atol=1e-4 * size)
+    np.testing.assert_allclose(got.at["g"].sum(-1), got.relevance["x"], rtol=1e-4, atol=1e-4 * size)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "q = QuantizeLinear(x, s, z) p = Transpose(q) d = DequantizeLinear(p, s, z) y = MatMul(w, d)",
+        "q, a, b = DynamicQuantizeLinear(x) p = Transpose(q) d = DequantizeLinear(p, a, b) y = MatMul(w, d)",
+    ],
+)
+def test_a_quantised_signal_inside_is_the_number_it_stands_for(tmp_path, body):
+    weights = {"s": np.float32(0.02), "z": ZERO} if " s," in body else {}
+    path = Case("signal", body, {"x": normal(3, 4)}, {"w": normal(2, 4), **weights}, 21).save(tmp_path)
+    at = ox.Explainer(path, at=["q", "p", "d"])(normal(3, 4), target=0).at
+    np.testing.assert_allclose(at["p"], at["d"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(at["q"].sum(), at["d"].sum(), rtol=1e-4)
