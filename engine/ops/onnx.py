@@ -280,6 +280,9 @@ def _as_float(e: Emitter, args: list[str], *, dtype: str) -> str:
 
 @emitter
 def _sum(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
+    if e.here is not None and e.here.kind == "backward" and 0 in e.shape_of(0):
+        # onnxruntime (1.31) leaves what is empty as it is, whatever is summed.
+        return e.node("Expand", [e.constant(np.asarray(0, e.dtype)), e.shape([*e.front(), *e.own()])])
     if e.opset < 13:
         return e.node("ReduceSum", args, axes=list(axes), keepdims=int(keepdims))
     return e.node("ReduceSum", [*args, e.ints(axes)], keepdims=int(keepdims))

@@ -301,6 +301,10 @@ def _unflatten_at(e: Emitter, args: list[str], *, shape: Shape) -> str:
 @emitter
 def _per_sample(e: Emitter, args: list[str], *, layout: Any) -> str:
     rank = len(e.shape_of(0))
+    if 0 in e.shape_of(0):  # onnxruntime (1.31) leaves what is empty as it is, whatever is summed
+        none = e.constant(np.asarray(0, np.float64))
+        front = e.front()
+        return e.node("Expand", [none, e.shape([*front, Batch()])])
     # In double: an entry is a sum of many small terms of both signs.
     a = e.node("Cast", [args[0]], to=TensorProto.DOUBLE)
     front = e.front()
