@@ -166,10 +166,9 @@ def zoo() -> str:
             f"{100 * min(m.coverage for m in made):.0f} %", len(made),
             figure(max(max(m.closure.values()) for m in made)),
             figure(max(max(m.gradient.values()) for m in made)), figure(bound),
-            f"{sum(m.seconds for m in made):.1f}",
         ))  # fmt: skip
     header = ("model", "package", "made with", "nodes", "coverage", "outputs", "closure", "gradient error",
-              "bound", "seconds")  # fmt: skip
+              "bound")  # fmt: skip
     outputs = sum(int(str(r[5])) for r in rows)
     why = "\n".join(reasons)
     return f"""## Third parties' models
