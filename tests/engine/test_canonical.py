@@ -359,6 +359,20 @@ def test_an_integer_product_is_a_float_layer():
     np.testing.assert_allclose(found.constants[layer.inputs[1]], want, rtol=1e-6)
 
 
+def test_products_with_one_integer_weight_share_its_floats():
+    """The steps of a recurrent layer: a copy of the weight for each would be larger than a file can be."""
+    body = "".join(
+        f"q{i}, s{i}, z{i} = DynamicQuantizeLinear({x}) p{i} = MatMulInteger(q{i}, w, z{i}, wz) "
+        f"f{i} = Cast<to = 1>(p{i}) c{i} = Mul(s{i}, ws) {y} = Mul(f{i}, c{i}) "
+        for i, x, y in ((1, "x", "h"), (2, "h", "y"))
+    )
+    w = np.arange(-8, 8, dtype=np.int8).reshape(4, 4)
+    weights = {"w": w, "wz": np.int8(1), "ws": np.float32(0.02)}
+    graph, found = _graph(body, normal(BATCH, 4), mode="single", **weights)
+    made = integer.run(graph, found)
+    assert made.producer["h"].inputs[1] == made.producer["y"].inputs[1]
+
+
 def test_rounding_between_a_product_and_its_bias():
     body = "p = MatMul(x, w) q = QuantizeLinear(p, s, z) d = DequantizeLinear(q, s, z) y = Add(d, b)"
     weights = {"w": normal(4, 3), "s": np.float32(0.05), "z": np.uint8(128), "b": normal(3)}
