@@ -231,7 +231,7 @@ class Explainer:
         first = self.inputs.pieces(ready.facts, feed)[0][1]
         step("checking the instrumented model")
         values = ready.runner.forward(first)
-        check_parity(ready.facts.approximate, self._predict(first), values, self._where)
+        check_parity(ready.facts.approximate, self._predict(first), values, self._proto, self._where)
         key = self.inputs.signature(feed, rows=ready.facts.by_rows)
         self._prepared.setdefault(key, []).append(ready)
         return ready, values

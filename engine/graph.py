@@ -18,8 +18,8 @@ Array = np.ndarray[Any, Any]
 
 # What these give depends on the shape of their input only: no relevance, and no value either.
 SHAPE_ONLY = frozenset({"Shape", "Size"})
-# Operands of which only the type is used.
-TYPE_ONLY = {"CastLike": (1,)}
+# Operands of which only the type or the shape is used.
+TYPE_ONLY = {"CastLike": (1,), "EyeLike": (0,), "RandomNormalLike": (0,), "RandomUniformLike": (0,)}
 CONSTANTS = frozenset({"Constant"})
 # Attribute of a product that a canonical pass found to be an activation: x f(x).
 SELF_GATED = "onnxplain.self_gated"
@@ -119,14 +119,19 @@ class Graph:
 
     def depends_on_input(self) -> set[str]:
         """Values that can depend on what is in an input, not just on its shape."""
-        cut = self._net.copy()
-        cut.remove_nodes_from([n for n in self.nodes if n.op_type in SHAPE_ONLY and n.domain == ""])
+        cut = self._by_value()
+        random = [n for n in self.nodes if n.op_type.startswith(("Random", "Bernoulli", "Multinomial"))]
+        return {v for v in _reach(cut, [*self.inputs, *random]) if isinstance(v, str)}
+
+    def _by_value(self) -> nx.DiGraph[Any]:
+        """The net without what hands on shapes and types only."""
+        net = self._net.copy()
+        net.remove_nodes_from([n for n in self.nodes if n.op_type in SHAPE_ONLY and n.domain == ""])
         for node in self.nodes:
             for i in TYPE_ONLY.get(node.op_type, ()) if node.domain == "" else ():
                 if node.inputs.count(node.inputs[i]) == 1:
-                    cut.remove_edge(node.inputs[i], node)
-        random = [n for n in self.nodes if n.op_type.startswith(("Random", "Bernoulli", "Multinomial"))]
-        return {v for v in _reach(cut, [*self.inputs, *random]) if isinstance(v, str)}
+                    net.remove_edge(node.inputs[i], node)
+        return net
 
     def active(
         self, sources: Iterable[str], target: str, carries: set[str], blocked: set[tuple[Node, int]]
@@ -144,7 +149,7 @@ class Graph:
         blocked : set of (Node, int)
             Operands that count as constants.
         """
-        net = self._net.copy()
+        net = self._by_value()
         net.remove_nodes_from([v for v in list(net) if isinstance(v, str) and v not in carries])
         for node, operand in blocked:
             name = node.inputs[operand]

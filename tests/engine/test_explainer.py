@@ -310,3 +310,11 @@ def test_half_precision(tmp_path):
     assert a.outputs["y"].dtype == np.float16
     assert "float32" in a.notes[0]
     assert (a.closure() < 1e-5).all()
+
+
+def test_a_random_output_is_refused_by_name(tmp_path):
+    path = Case("random", "n = RandomNormalLike(x) y = Mul(x, n)", {"x": normal(2, 4)}).save(tmp_path)
+    explain = ox.Explainer(path)
+    explain.predict(normal(2, 4))  # the first run of two sessions draws the same numbers
+    with pytest.raises(ox.ModelError, match=r"drawn at random \(RandomNormalLike\)"):
+        explain(normal(2, 4))
