@@ -133,6 +133,10 @@ class Site:
         """Kind of operand i's type: f, i, u or b."""
         return self._probe.dtypes[self.node.inputs[i]].kind
 
+    def out_dtype(self, i: int = 0) -> np.dtype[Any]:
+        """Type of an output."""
+        return self._probe.dtypes[self.node.outputs[i]]
+
     def rank(self, i: int = 0) -> int:
         """Number of axes of operand i."""
         return len(self.shape(i))

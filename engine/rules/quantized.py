@@ -6,6 +6,8 @@ zero points add to the activation goes to the ledger, or to the tokens that an e
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
@@ -13,6 +15,12 @@ from ..site import Message, Site
 from .conv import window
 from .layers import Layer, propagate
 from .linear import adjoints
+
+# Of the integers that signals are quantised to.
+_RANGES = {
+    np.dtype(t): (float(np.iinfo(t).min), float(np.iinfo(t).max))
+    for t in (np.int8, np.uint8, np.int16, np.uint16)
+}
 
 
 def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
@@ -34,11 +42,29 @@ def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
 
 @rule("QuantizeLinear", kind="scale", since=10, carry="gate")
 def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """``m / scale``; rounding and the zero point go to the ledger."""
+    """``m / scale``; rounding and the zero point go to the ledger.
+
+    Beyond the range of the integers it is a Clip: ``m / x`` times what came out, and no slope.
+    """
     scale = _along(op, node, node.input(1), node.shape(1))
-    q = op.as_float(node.output())
-    node.absorb("rounding", m, op.sub(q, op.div(node.input(0), scale)))
-    return [op.div(m, scale), *[None] * (node.count - 1)]
+    x, q = node.input(0), op.as_float(node.output())
+    exact = op.div(x, scale)
+    m_exact = m
+    if node.out_dtype() in _RANGES:
+        low, high = _RANGES[node.out_dtype()]
+        zero = _along(op, node, op.as_float(node.input(2)), node.shape(2)) if node.has(2) else op.const(0.0)
+        line = op.add(exact, zero)
+        inside = op.mul(
+            op.where(op.greater(line, low - 0.5), 1.0, 0.0), op.where(op.less(line, high + 0.5), 1.0, 0.0)
+        )
+        # Beyond, x is not 0: the zero point, which is 0, lies in the range.
+        gate = 0.0 if node.gradient else op.div(op.sub(q, zero), op.where(op.equal(exact, 0.0), 1.0, exact))
+        m_exact = op.mul(m, op.where(op.greater(inside, 0.5), 1.0, gate))
+        node.absorb("rounding", m, q)
+        node.absorb("rounding", op.neg(m_exact), exact)
+    else:
+        node.absorb("rounding", m, op.sub(q, exact))
+    return [op.div(m_exact, scale), *[None] * (node.count - 1)]
 
 
 @rule("DynamicQuantizeLinear", kind="scale", since=11, carry="gate")

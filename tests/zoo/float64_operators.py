@@ -190,6 +190,25 @@ class DynamicQuantizeLinear(OpRun):
         return x + self.rounded, np.float64(1), np.float64(0)
 
 
+class QuantizeLinear(OpRun):
+    """As `DynamicQuantizeLinear`, in a given range; flat where it rounds to something beyond."""
+
+    def _run(  # type: ignore[no-untyped-def]
+        self, x, scale, zero=None, axis=None, block_size=None, output_dtype=None, precision=None,
+        saturate=None,
+    ):  # fmt: skip
+        kind = np.uint8 if zero is None else zero.dtype
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        shape = [1] * x.ndim
+        if np.size(scale) > 1:
+            shape[axis] = -1
+        per, point = (np.float64(v).reshape(shape) for v in (scale, 0 if zero is None else zero))
+        exact = np.clip(x / per + point, low - 0.5, high + 0.5)
+        if not hasattr(self, "rounded"):
+            self.rounded = np.clip(np.rint(x / per) + point, low, high) - exact
+        return (exact + self.rounded,)
+
+
 class LinearClassifier(OpRun):
     """The scores; the evaluator's takes one class for two."""
 
@@ -286,5 +305,5 @@ class DynamicQuantizeLSTM(OpRun):
 OPERATORS: list[Any] = [
     Add, AveragePool, BatchNormalization, Conv, ConvInteger, ConvTranspose, DequantizeLinear,
     DynamicQuantizeLinear, DynamicQuantizeLSTM, Erf, LinearClassifier, MatMul, MatMulInteger,
-    MaxPool, Normalizer, Scale, ScatterElements,
+    MaxPool, Normalizer, QuantizeLinear, Scale, ScatterElements,
 ]  # fmt: skip
