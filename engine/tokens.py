@@ -66,9 +66,18 @@ def one_hots(graph: Graph, probe: Probe) -> list[tuple[Node, int]]:
 
 
 def token_values(graph: Graph, probe: Probe) -> set[str]:
-    """Integer values on the way from an integer input to a look-up, and the bits of one-hot codes."""
+    """Integer values on the way from an integer input to a look-up, and the bits of one-hot codes.
+
+    An index that was found from computed numbers (the largest score's) is a decision, and no token.
+    """
     codes = one_hots(graph, probe)
-    found = _behind(graph, probe, [n.inputs[i] for n, i in (*look_ups(graph, probe), *codes)], "iu")
+    found = _indices(graph, probe)
+    own = elements(graph, probe)
+    for value in list(found):
+        node = graph.producer.get(value)
+        if node is not None and any(_floating(probe, v) and v not in own for v in varying(node, probe)):
+            found.discard(value)
+    codes = [(node, i) for node, i in codes if node.inputs[i] in found]
     stack = [node.outputs[0] for node, _ in codes]
     while stack:  # bits of the code, for as long as they are bits
         value = stack.pop()
@@ -76,6 +85,27 @@ def token_values(graph: Graph, probe: Probe) -> set[str]:
             found.add(value)
             stack.extend(o for node in graph.consumers(value) for o in node.outputs if o)
     return found
+
+
+def elements(graph: Graph, probe: Probe) -> set[str]:
+    """Inputs and what is made of their elements one by one: an index stays an index."""
+    found = set(graph.inputs)
+    for node in graph.nodes:
+        read = varying(node, probe)
+        if node.domain == "" and node.op_type in _PASS and read and all(v in found for v in read):
+            found.update(node.outputs)
+    return found
+
+
+def varying(node: Node, probe: Probe) -> list[str]:
+    """The operands of a node that depend on the input."""
+    return [v for v in node.inputs if v in probe.varying]
+
+
+def _indices(graph: Graph, probe: Probe) -> set[str]:
+    """Integers that something is looked up by."""
+    read = (*look_ups(graph, probe), *one_hots(graph, probe))
+    return _behind(graph, probe, [n.inputs[i] for n, i in read], "iu")
 
 
 def sample_values(graph: Graph, probe: Probe) -> set[str]:
@@ -94,10 +124,11 @@ def numeric_values(graph: Graph, probe: Probe) -> set[str]:
 
 
 def decided_values(graph: Graph, probe: Probe) -> set[str]:
-    """Bits that a floating value depends on, and the integers that they are found from."""
+    """Bits and indices that a floating value depends on, and the integers that they are found from."""
     bits = {v for v in probe.varying if _kind(probe, v) == "b"}
     read = [v for n in graph.nodes if n.op_type in COMPARISONS and n.domain == "" for v in n.inputs]
-    return bits | _behind(graph, probe, [*read, *_made_floating(graph, probe)], "iub")
+    found = _behind(graph, probe, [*read, *_made_floating(graph, probe)], "iub")
+    return bits | found | _indices(graph, probe)
 
 
 def _made_floating(graph: Graph, probe: Probe) -> list[str]:

@@ -23,6 +23,7 @@ from .quantised import embedded_values, quantised_values, zero_points
 from .rules.common import unbroadcast
 from .shapes import Layout, Shape
 from .site import Message, Site
+from .tokens import elements
 
 # In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
 # keeps a zero activation from dividing.
@@ -127,6 +128,7 @@ class _Walker:
             self.held.setdefault(node, set()).add(i)
         self.quantised, self.embedded = quantised_values(graph, probe), embedded_values(graph, probe)
         self.zero_points = zero_points(graph, probe)
+        self.elements = elements(graph, probe) if composite.is_gradient else set()
 
     def walk(self) -> Trace:
         sources = self.graph.inputs
@@ -181,6 +183,10 @@ class _Walker:
             return
         found = registry.find(node)
         assert found is not None
+        if self.is_step(node, values, out):
+            for i, message in enumerate(out):
+                self.stop(node, i, message)
+            return
         if all(message.m is None for message in out) and self.is_tokens(node):
             self.pass_tokens(node, values, found, [message.r for message in out])
             return
@@ -203,6 +209,27 @@ class _Walker:
     def is_tokens(self, node: Node) -> bool:
         """Whether what comes out is integers: relevance on them is a message r."""
         return self.probe.dtypes[node.outputs[0]].kind in "iub" and node.outputs[0] not in self.quantised
+
+    def is_step(self, node: Node, values: set[str], out: Sequence[Message]) -> bool:
+        """Whether a derivative is asked for of integers or bits that are found from numbers: it is 0.
+
+        An input's own elements that are used as an index pass their relevance on, whatever their type.
+        """
+        if not self.composite.is_gradient or not self.is_tokens(node):
+            return False
+        counts = any(message.m is not None for message in out)
+        return any(
+            v in values and self.probe.dtypes[v].kind == "f" and (counts or v not in self.elements)
+            for v in node.inputs
+        )
+
+    def stop(self, node: Node, i: int, message: Message) -> None:
+        """Put all relevance of an output into the ledger."""
+        if message.m is not None:
+            y = self.ops.as_float(self.ops.value(node.outputs[i]))
+            self.absorb(node.name, "nonlinear", node.outputs[i], message.m, y)
+        if message.r is not None:
+            self.absorb(node.name, "nonlinear", node.outputs[i], message.r, None)
 
     def pass_tokens(self, node: Node, values: set[str], found: registry.Rule, r: list[Expr | None]) -> None:
         """Relevance of tokens past an operator on integers: it moves, or stays with its element."""

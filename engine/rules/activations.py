@@ -266,7 +266,11 @@ def identity(op: Ops, node: Site, m: Expr) -> Result:
 
 @rule("Cast", "CastLike", kind="move", carry="move")
 def cast(op: Ops, node: Site, m: Expr) -> Result:
-    """Unchanged between numbers; a bit has no size, and gets the relevance of what it became."""
-    if node.kind() == "b" and node.node.op_type == "Cast":
+    """Unchanged between numbers; a bit has no size, and gets the relevance of what it became.
+
+    What is cut off to an integer has no slope: relevance passes 1:1 (identity rule).
+    """
+    bit = node.kind() == "b" and node.node.op_type == "Cast"
+    if bit or (node.kind() == "f" and node.out_dtype().kind in "iu"):
         return [Message(r=node.carried(m))]
     return first(node, m)

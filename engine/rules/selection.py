@@ -12,7 +12,7 @@ import numpy as np
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
-from ..site import Site
+from ..site import Message, Site
 from .common import unbroadcast
 from .reduction import reduced_axes
 
@@ -70,8 +70,39 @@ def global_max_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.mul(m, winner(op, node, node.input(0), tuple(range(2 - node.rank(), 0))))]
 
 
+@rule("ArgMax", "ArgMin", kind="move", carry="move")
+def winning_index(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """The relevance of an index is the winner's (identity rule, AttnLRP, Prop. 3.2)."""
+    axis = node.negative(int(node.attr("axis", 0)))
+    kept: Shape = tuple(1 if i - node.rank() == axis else d for i, d in enumerate(node.shape(0)))
+    index = op.reshape(node.output(), kept)
+    return [Message(r=op.ungather_elements(op.reshape(node.carried(m), kept), index, axis, node.shape(0)))]
+
+
+@rule("NonZero", kind="move", carry="move")
+def where_not_zero(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+    """The relevance of an index, all its numbers together, is the element's that is not zero."""
+    index = op.transpose(node.output(), (1, 0))
+    return [Message(r=op.ungather_nd(op.sum(node.carried(m), [-2], keepdims=False), index, 0, node.shape(0)))]
+
+
 @rule("TopK", kind="move", carry="move")
-def top_k(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """Back to where the largest elements were."""
+def top_k(op: Ops, node: Site, m: Expr | None, m_index: Expr | None = None) -> list[Message | Expr | None]:
+    """Back to where the largest elements were; relevance of their indices too (identity rule)."""
     axis = node.negative(int(node.attr("axis", -1)))
-    return [op.ungather_elements(m, node.output(1), axis, node.shape(0)), None][: node.count]
+
+    def back(values: Expr) -> Expr:
+        return op.ungather_elements(values, node.output(1), axis, node.shape(0))
+
+    if m_index is None:
+        assert m is not None
+        return [back(m), *[None] * (node.count - 1)]
+    r = m_index if node.moves_relevance else op.mul(m_index, op.as_float(node.output(1)))
+    got = None if m is None else back(m)
+    rest: list[Message | Expr | None] = [None] * (node.count - 1)
+    if node.gradient:
+        node.absorb("nonlinear", r)
+        return [got, *rest]
+    if node.moves_relevance:
+        return [back(r) if got is None else op.add(got, back(r)), *rest]
+    return [Message(got, back(r)), *rest]

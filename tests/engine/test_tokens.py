@@ -164,3 +164,57 @@ def test_a_quantised_signal_inside_is_the_number_it_stands_for(tmp_path, body):
     at = ox.Explainer(path, at=["q", "p", "d"])(normal(3, 4), target=0).at
     np.testing.assert_allclose(at["p"], at["d"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(at["q"].sum(), at["d"].sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("composite", ["attnlrp", "gradient"])
+def test_a_signal_beyond_the_range_of_its_integers_is_clipped(tmp_path, composite):
+    """QuantizeLinear saturates: as Clip does, it has no slope there and keeps what is above the bound."""
+    x = np.array([[0.5, 3.0, -4.0, 0.0], [-0.9, 1.0, 9.0, -0.2]], np.float32)
+    weights = {
+        "w": normal(4, 2), "s": np.float32(1 / 64), "z": np.int8(0), "l": np.float32(-2),
+        "h": np.float32(127 / 64),
+    }  # fmt: skip
+    end = "q = QuantizeLinear(c, s, z) d = DequantizeLinear(q, s, z) y = MatMul(d, w)"
+    maps = []
+    for body in (end.replace("c,", "x,"), "c = Clip(x, l, h) " + end):
+        own = {k: v for k, v in weights.items() if k not in "lh" or "Clip" in body}
+        path = Case(f"range{len(maps)}", body, {"x": x}, own, 21).save(tmp_path)
+        a = ox.Explainer(path, composite=composite)(x, target=np.ones((2, 2), np.float32))
+        assert (a.closure() <= 1e-5).all()
+        maps.append(a)
+    np.testing.assert_allclose(maps[0].relevance["x"], maps[1].relevance["x"], rtol=1e-4, atol=1e-5)
+    beyond = np.abs(x) > 2
+    assert (composite == "gradient") == bool((maps[0].multiplier["x"][beyond] == 0).all())
+
+
+INDEX = {
+    "Cast": "k = ReduceMax(h, a) r = Relu(k) b = Clip(r, lo, hi) i = Cast<to = 7>(b)",
+    "ArgMax": "i = ArgMax<axis = -1, keepdims = 0>(h)",
+    "TopK": "v, j = TopK(h, one) z = Squeeze(j, m) i = Identity(z)",
+    "NonZero": "e = ReduceMax(h, m) q = Equal(h, e) n = NonZero(q) g = Gather(n, row) i = Reshape(g, s)",
+}
+
+
+@pytest.mark.parametrize("composite", ["attnlrp", "gradient"])
+@pytest.mark.parametrize("spelling", INDEX)
+def test_an_index_that_was_computed_is_no_token(tmp_path, spelling, composite):
+    """It is a constant beside a signal, and carries relevance where nothing else does."""
+    weights = {
+        "w": normal(5, 4), "t": normal(4, 4), "a": ints(-1), "lo": np.float32(0), "hi": np.float32(3),
+        "one": ints(1), "m": ints(-1), "row": np.int64(2), "s": ints(2, 3),
+    }  # fmt: skip
+    find = INDEX[spelling].replace("ReduceMax(h, a)", "ReduceMax<keepdims = 0>(h, a)")
+    x = {"x": normal(2, 3, 5)}
+    found = []
+    for end in (" f = Gather(t, i) y = Mul(h, f)", " y = Gather(t, i)"):
+        body = "h = MatMul(x, w) " + find + end
+        own = {k: v for k, v in weights.items() if re.search(rf"[(,] ?{k}[,)]", body)}
+        path = Case(f"index{len(found)}", body, x, own).save(tmp_path)
+        a = ox.Explainer(path, composite=composite)(x, target=normal(2, 3, 4))
+        assert (a.closure() <= 1e-5).all()
+        found.append(a)
+    beside, alone = found
+    factor = beside.outputs["y"] / (x["x"] @ weights["w"])
+    want = (np.asarray(beside.target) * factor) @ weights["w"].T
+    np.testing.assert_allclose(beside.multiplier["x"], want, rtol=1e-3, atol=1e-4)
+    assert (composite == "gradient") == bool((alone.relevance["x"] == 0).all())

@@ -1,6 +1,6 @@
 """Every operator once: small models that many tests run over. One file a family."""
 
-from . import compositions, elementwise, inputs, layers, moves, norms, operators
+from . import compositions, elementwise, inputs, layers, moves, norms, operators, selection
 from .core import BATCH, CASES, Case, ints, normal, positive
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "norms",
     "operators",
     "positive",
+    "selection",
 ]
