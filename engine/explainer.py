@@ -224,7 +224,13 @@ class Explainer:
             for ready in self._prepared.get(self.inputs.signature(feed, rows=rows), ())
         ]
         for ready in candidates:
-            values = ready.runner.forward(feed)
+            try:
+                values = ready.runner.forward(feed)
+            except ModelError:
+                # Steps written out for another length cannot be run; whether the file can is seen below.
+                if not ready.facts.decisions:
+                    raise
+                continue
             if ready.facts.holds(values):
                 return ready, values
         ready = readied(self._task, feed, self._identity)

@@ -318,3 +318,24 @@ def test_a_random_output_is_refused_by_name(tmp_path):
     explain.predict(normal(2, 4))  # the first run of two sessions draws the same numbers
     with pytest.raises(ox.ModelError, match=r"drawn at random \(RandomNormalLike\)"):
         explain(normal(2, 4))
+
+
+def test_a_length_that_values_decide_may_change(tmp_path):
+    """Steps are written out for one length: another input of the same shape can have another."""
+    body = (
+        "n = Ceil(k) i = Cast<to = 7>(n) j = Squeeze(i) r = Range(zero, j, one) f = Cast<to = 1>(r) "
+        "g = Reshape(f, s) m = ReduceMean<keepdims = 0>(x) h = Mul(g, m) "
+        "y, l, c = LSTM<hidden_size = 2>(h, w, u)"
+    )
+    weights = {
+        "zero": np.int64(0), "one": np.int64(1), "s": ints(-1, 1, 1), "w": normal(1, 8, 1),
+        "u": normal(1, 8, 2),
+    }  # fmt: skip
+    inputs = {"x": normal(1, 4), "k": np.array([1.5], np.float32)}
+    explain = ox.Explainer(Case("lengths", body, inputs, weights, fixed=True).save(tmp_path))
+    for k in (1.5, 3.5, 0.5, 3.5):
+        feed = {**inputs, "k": np.array([k], np.float32)}
+        y = explain.predict(feed)["y"]
+        assert len(y) == np.ceil(k)
+        a = explain(feed, target=np.ones_like(y))
+        assert (a.closure() <= 1e-5).all()
