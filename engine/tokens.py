@@ -21,7 +21,7 @@ _PASS = frozenset(
     {
         "Abs", "Add", "Cast", "CenterCropPad", "Clip", "Compress", "Concat", "DepthToSpace", "Div", "Expand",
         "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "Max", "Min", "Mod", "Mul", "Neg",
-        "Pad", "Reshape", "Resize", "ReverseSequence", "ScatterElements", "ScatterND", "Slice",
+        "Pad", "Relu", "Reshape", "Resize", "ReverseSequence", "ScatterElements", "ScatterND", "Slice",
         "SpaceToDepth", "Split", "Squeeze", "Sub", "Tile", "Transpose", "Trilu", "Unsqueeze", "Where",
     }
 )  # fmt: skip

@@ -47,6 +47,14 @@ case(
     by_runtime=True,
 )
 case(
+    "Cast-cut-off-positive",
+    "s = Mul(x, k) i = Cast<to = 6>(s) p = Max(i, z) f = Cast<to = 1>(p) y = Neg(f)",
+    x=HALVES / 3,
+    k=np.float32(3),
+    z=np.int32(0),
+    by_runtime=True,
+)
+case(
     "Cast-cut-off-index",
     "s = Sigmoid(x) k = Mul(s, n) i = Cast<to = 7>(k) g = Gather(t, i) f = Floor(k) d = Sub(k, f) "
     "u = Unsqueeze(d, a) y = Mul(g, u)",
