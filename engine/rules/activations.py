@@ -130,6 +130,12 @@ def _tanh_over(op: Ops, x: Expr) -> Expr:
     return op.where(op.equal(x, 0.0), 1.0, op.div(op.tanh(safe), safe))
 
 
+def _bell(op: Ops, x: Expr) -> Expr:
+    """``s (1 - s)``, s the sigmoid of x, also where s is so near to 0 or 1 that float32 has no more of it."""
+    e = op.exp(op.neg(op.abs(x)))
+    return op.div(e, op.pow(op.add(e, 1.0), 2.0))
+
+
 def _one_minus_square(op: Ops, y: Expr) -> Expr:
     return op.sub(1.0, op.mul(y, y))
 
@@ -152,14 +158,14 @@ register(
 register("Gelu", Function(_gelu_gate, _gelu_slope), since=20)
 register(
     "Tanh",
-    Function(lambda op, n, x: _tanh_over(op, x), lambda op, n, x: _one_minus_square(op, n.output())),
+    Function(lambda op, n, x: _tanh_over(op, x), lambda op, n, x: op.mul(_bell(op, op.mul(x, 2.0)), 4.0)),
 )
 register(
     "Sigmoid",
     Function(
         # (sigmoid(x) - 1/2) / x = tanh(x/2) / (2x)
         lambda op, n, x: op.mul(_tanh_over(op, op.mul(x, 0.5)), 0.25),
-        lambda op, n, x: op.mul(n.output(), op.sub(1.0, n.output())),
+        lambda op, n, x: _bell(op, x),
         0.5,
     ),
 )

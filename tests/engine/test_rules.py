@@ -167,3 +167,13 @@ def test_winner_takes_all(tmp_path):
         tmp_path, "y = MaxPool<kernel_shape = [2], strides = [2]>(x)", x, target=np.ones((BATCH, 1, 2), "f")
     )
     np.testing.assert_array_equal(a.relevance["x"][0, 0], [0, 3, 2, 0])
+
+
+@pytest.mark.parametrize("name", ["Sigmoid", "Tanh"])
+def test_slope_of_what_is_saturated(tmp_path, name):
+    """In float32 the function itself has no digits left that its slope could be taken from."""
+    x = np.array([[-30, -16, -9, -1], [0, 2, 8, 16]], np.float32)
+    a, seed, _ = _explain(tmp_path, f"s = {name}(x) y = Mul(s, k)", x, "gradient", k=np.float32(2))
+    e = np.exp(-np.abs(x.astype(np.float64)) * (2 if name == "Tanh" else 1))
+    slope = e / (1 + e) ** 2 * (4 if name == "Tanh" else 1)
+    np.testing.assert_allclose(a.multiplier["x"], 2 * seed * slope, rtol=1e-5)
