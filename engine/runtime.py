@@ -36,6 +36,10 @@ def providers(asked: Sequence[str] | None = None) -> list[str]:
     return [*(["CUDAExecutionProvider"] if gpu else []), "CPUExecutionProvider"]
 
 
+# Nodes of a graph that is opened without a plan for its buffers.
+MANY = 1000
+
+
 def session(
     model: onnx.ModelProto | Path,
     *,
@@ -52,6 +56,9 @@ def session(
         options.inter_op_num_threads = 1
     # Threads that spin while numpy works would take its cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # onnxruntime (1.31) looks for buffers to use again among all that it has seen: of the thousands of steps
+    # of a recurrent layer written out, opening takes half a minute with that, and a second without.
+    options.enable_mem_reuse = isinstance(model, onnx.ModelProto) and len(model.graph.node) <= MANY
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     )
