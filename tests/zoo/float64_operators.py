@@ -169,6 +169,15 @@ class ScatterElements(OpRun):
         return (made.numpy(),)
 
 
+class GatherElements(OpRun):
+    """By numpy, also where the indices are of a part of the data only."""
+
+    def _run(self, data, indices, axis=None):  # type: ignore[no-untyped-def]
+        axis = (axis or 0) % data.ndim
+        part = tuple(slice(None if i == axis else n) for i, n in enumerate(indices.shape))
+        return (np.take_along_axis(data[part], indices, axis),)
+
+
 class Scale(OpRun):
     """A product; the scale has as many elements, or one."""
 
@@ -304,6 +313,6 @@ class DynamicQuantizeLSTM(OpRun):
 
 OPERATORS: list[Any] = [
     Add, AveragePool, BatchNormalization, Conv, ConvInteger, ConvTranspose, DequantizeLinear,
-    DynamicQuantizeLinear, DynamicQuantizeLSTM, Erf, LinearClassifier, MatMul, MatMulInteger,
+    DynamicQuantizeLinear, DynamicQuantizeLSTM, Erf, GatherElements, LinearClassifier, MatMul, MatMulInteger,
     MaxPool, Normalizer, QuantizeLinear, Scale, ScatterElements,
 ]  # fmt: skip

@@ -131,6 +131,8 @@ def look_ups(graph: onnx.GraphProto, output: str) -> list[str]:
             and node.input[0] in constant
         ):
             constant[node.output[0]] = TensorProto.FLOAT
+        if node.op_type in ("Mul", "Sub") and all(n in constant for n in node.input):
+            constant[node.output[0]] = TensorProto.FLOAT  # numbers of integers, and their scale
     needed = {output}
     for node in reversed(graph.node):
         if needed & set(node.output):
