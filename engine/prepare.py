@@ -190,7 +190,17 @@ def _probed(
     axes = task.inputs.axes(example)
     if mode == "open" and lowered.proto is not task.proto:
         mode = _rewritten_mode(task, lowered, example, axes)
-    found = probe(lowered.proto, graph, example, axes, where=task.where, mode=mode)
+    try:
+        found = probe(lowered.proto, graph, example, axes, where=task.where, mode=mode)
+    except ModelError:
+        if not lowered.decisions or not _approximate(task, lowered):
+            raise
+        source = runtime.session(task.proto, where=task.where, asked=["CPUExecutionProvider"])
+        runtime.run(source, [], example, where=task.where)
+        raise ModelError(
+            f"{task.where}: how many steps it takes hangs on how its quantised layers round, and is another "
+            "number once inner values are read; another input may do, or the model before it was quantised"
+        ) from None
     return Seen(lowered, graph, found, notes)
 
 
@@ -219,7 +229,11 @@ def _rewritten_mode(
         return "fixed"
     opened = runtime.session(lowered.proto, where=task.where, asked=["CPUExecutionProvider"])
     bound = PARITY_APPROXIMATE if _approximate(task, lowered) else PARITY
-    for a, b in zip(own, runtime.run(opened, outputs, feed, where=task.where), strict=True):
+    try:
+        made = runtime.run(opened, outputs, feed, where=task.where)
+    except ModelError:  # two rows make steps of another number than one
+        raise SamplesMix from None
+    for a, b in zip(own, made, strict=True):
         if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
             continue
         if a.shape != b.shape or not np.allclose(
