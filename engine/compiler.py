@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import numpy as np
 import onnx
 
 from . import runtime
-from .combined import RELEVANCE, Wanted, combined
+from .branches import Way, explored, impossible, joined, plans
+from .combined import RELEVANCE, combined
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
@@ -22,7 +25,7 @@ from .explainer import default_output, zip_maps
 from .feed import Inputs
 from .lowering.opset import raised
 from .model import load
-from .parity import PARITY, PARITY_APPROXIMATE
+from .parity import disagreement, gap, spread_of
 from .prepare import Prepared, prepare
 from .sessions import SEED
 from .steps import step
@@ -34,8 +37,6 @@ Array = np.ndarray[Any, Any]
 OPSET = 18
 # How far a compiled file's relevance may be from numpy's, relative to the largest.
 AGREES = 1e-3
-# Above this a file keeps its weights beside it: protobuf ends at 2 GB.
-_LARGE = 2**31 - 2**24
 METADATA = "onnxplain.compiled"
 
 
@@ -112,14 +113,21 @@ def compile(
     task = Task(source, where, inputs, chosen, rules, ledger)
     seen, feed = example_for(task, example, known)
     ready = prepare(task, feed, seen)
-    refuse_decisions(ready, where)
-    if ready.probe.mode != "open":
-        feed = inputs.pieces(ready.facts, feed)[0][1]
+    way = explored(task, feed, seen, ready)
+    first = feed if ready.probe.mode == "open" else inputs.pieces(ready.facts, feed)[0][1]
     step("writing relevance into the graph")
-    made = combined(ready, feed, inputs, Wanted(kinds=ledger), targets=targets, where=where)
-    describe(made, ready, rules, loaded.sha256, known, targets)
+    kinds = list(dict.fromkeys(e.kind for r in plans(way) for e in r.trace.entries)) if ledger else []
+
+    def graph(one: Prepared) -> onnx.ModelProto:
+        return combined(one, first, inputs, kinds=kinds, targets=targets, where=where)
+
+    made = joined(way, ready, graph, source)
+    describe(made, ready, way, rules, loaded.sha256, known, targets)
     step("checking the compiled file")
-    check(made, loaded.proto, ready, feed, inputs, where, targets=targets)
+    check(made, ready, first, inputs, where, targets=targets, source=loaded.proto)
+    for other in plans(way):
+        if other is not ready:
+            check(graph(other), other, first, inputs, where, targets=targets)
     save(made, path)
     return path
 
@@ -143,27 +151,10 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def refuse_decisions(ready: Prepared, where: str) -> None:
-    """A graph is the same for every input; where a model is not, it cannot be compiled.
-
-    Raises
-    ------
-    ModelError
-        A branch or a number of iterations depends on the input's values.
-    """
-    # What follows from shapes alone is settled: the batch is the only one that stays open.
-    for name, value in ready.facts.decisions:
-        if name not in ready.probe.varying:
-            continue
-        raise ModelError(
-            f"{where}: which nodes run depends on the value of {name!r} "
-            f"(here {value.reshape(-1)[:4].tolist()}); that cannot be one graph: use the numpy backend"
-        )
-
-
 def describe(
     model: onnx.ModelProto,
     ready: Prepared,
+    way: Way,
     rules: Composite,
     sha256: str,
     contract: InputContract | None,
@@ -175,6 +166,7 @@ def describe(
     metadata = {p.key: p.value for p in model.metadata_props}
     if contract is not None:
         metadata |= contract.to_metadata()
+    notes = [f"in one branch the model cannot run on inputs of this shape ({x.why})" for x in impossible(way)]
     metadata[METADATA] = json.dumps(
         {
             "version": __version__,
@@ -184,7 +176,8 @@ def describe(
             "source_sha256": sha256,
             "explained": ready.trace.target,
             "targets": targets,
-            "notes": list(ready.facts.notes),
+            "ways": sum(1 for _ in plans(way)),
+            "notes": [*ready.facts.notes, *notes],
         },
         sort_keys=True,
     )
@@ -195,15 +188,15 @@ def describe(
 
 def check(
     made: onnx.ModelProto,
-    source: onnx.ModelProto,
     ready: Prepared,
     feed: Mapping[str, Array],
     inputs: Inputs,
     where: str,
     *,
     targets: int | None,
+    source: onnx.ModelProto | None = None,
 ) -> None:
-    """Run a compiled model beside its source and the numpy backend.
+    """Run a compiled model beside the numpy backend, and its source where that takes the same way.
 
     Raises
     ------
@@ -220,40 +213,31 @@ def check(
     names = [o.name for o in opened.get_outputs()]
     given = seed if targets is not None else seed[0]
     got = dict(zip(names, runtime.run(opened, names, {**feed, SEED: given}, where=where), strict=True))
-    plain = runtime.session(source, where=where)
+    original = ready.proto if source is None else source
+    plain = runtime.session(original, where=where)
     own = [o.name for o in plain.get_outputs()]
-    bound = PARITY_APPROXIMATE if ready.facts.approximate else PARITY
-    for name, y in zip(own, runtime.run(plain, own, feed, where=where), strict=True):
-        if isinstance(y, np.ndarray) and y.dtype.kind == "f" and _apart(got[name], y) > bound:
-            raise ModelError(
-                f"{where}: compiled, output {name!r} changes by {_apart(got[name], y):.1e}; refused"
-            )
+    said = dict(zip(own, runtime.run(plain, own, feed, where=where), strict=True))
+    spread = partial(spread_of, plain, original, feed, where)
+    found = disagreement(said, got, spread if ready.facts.approximate else None)
+    if found is not None:
+        raise ModelError(f"{where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
+    rounded = max((gap(got[n], values[n]) for n in said if n in values), default=0.0)
+    if ready.facts.approximate and rounded > AGREES:
+        return  # activations are others, by a step of 8 bits here and there: so is relevance
     for name in inputs:
         m, r = want.multipliers.get(name), want.remainders.get(name)
         full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
         mine = got[RELEVANCE + name] if targets is not None else got[RELEVANCE + name][None]
-        if _apart(mine, np.broadcast_to(full, mine.shape)) > AGREES:
+        if gap(mine, np.broadcast_to(full, mine.shape)) > AGREES:
             raise ModelError(
-                f"{where}: compiled, relevance of {name!r} is {_apart(mine, full):.1e} from numpy's; refused"
+                f"{where}: compiled, relevance of {name!r} is {gap(mine, full):.1e} from numpy's; refused"
             )
-
-
-def _apart(a: Array, b: Array) -> float:
-    """The largest difference, in units of the largest value."""
-    finite = np.isfinite(b)
-    size = float(np.abs(b[finite]).max(initial=0.0)) or 1.0
-    return float(np.abs(a[finite].astype(np.float64) - b[finite]).max(initial=0.0)) / size
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Write a model whole or not at all; weights beside it where they are too large for one file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if model.ByteSize() > _LARGE:
-            data = path.name + ".data"
-            onnx.save(model, part, save_as_external_data=True, location=data, size_threshold=1024)
-        else:
-            onnx.save(model, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
+        runtime.write(model, Path(folder) / path.name)
+        # The model last: where it is, its weights are.
+        for made in sorted(Path(folder).iterdir(), key=lambda p: p.name == path.name):
+            os.replace(made, path.with_name(made.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
 from .model import load
-from .parity import check_parity
+from .parity import check_parity, spread_of
 from .ready import Ready, readied
 from .steps import step
 from .targets import seed_for
@@ -231,7 +232,8 @@ class Explainer:
         first = self.inputs.pieces(ready.facts, feed)[0][1]
         step("checking the instrumented model")
         values = ready.runner.forward(first)
-        check_parity(ready.facts.approximate, self._predict(first), values, self._where)
+        spread = partial(spread_of, self._session, self._proto, first, self._where)
+        check_parity(self._predict(first), values, self._where, spread if ready.facts.approximate else None)
         key = self.inputs.signature(feed, rows=ready.facts.by_rows)
         self._prepared.setdefault(key, []).append(ready)
         return ready, values

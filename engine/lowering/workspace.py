@@ -24,6 +24,8 @@ class Workspace:
     feed : dict of str to ndarray
     where : str
         The file, for messages.
+    given : dict of str to ndarray
+        Conditions to take these values for, whatever the feed says.
 
     Attributes
     ----------
@@ -31,13 +33,25 @@ class Workspace:
         The model as it is by now.
     decisions : dict of str to ndarray
         Values that the rewriting has taken as given.
+    reasons : dict of str to str
+        The node that each of them is of.
+    conditions : set of str
+        Those that choose a branch.
     approximate : list of str
         Nodes whose elementary form does not give exactly what they give.
     """
 
-    def __init__(self, proto: onnx.ModelProto, feed: Mapping[str, Array], where: str) -> None:
-        self.proto, self.feed, self.where = proto, feed, where
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        feed: Mapping[str, Array],
+        where: str,
+        given: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.proto, self.feed, self.where, self.given = proto, feed, where, given or {}
         self.decisions: dict[str, Array] = {}
+        self.reasons: dict[str, str] = {}
+        self.conditions: set[str] = set()
         self.approximate: list[str] = []
         self._source = proto
         self._known: dict[str, Array] = {}
@@ -66,10 +80,14 @@ class Workspace:
         """A node's name, or one made of operator and position."""
         return node.name or f"{node.op_type}_{self.nodes.index(node)}"
 
+    def named(self, node: onnx.NodeProto) -> str:
+        """A node, for messages."""
+        domain = domain_of(node)
+        return f"node {self.label(node)!r} ({domain + '.' if domain else ''}{node.op_type})"
+
     def at(self, node: onnx.NodeProto) -> str:
         """File and node, for messages."""
-        domain = domain_of(node)
-        return f"{self.where}: node {self.label(node)!r} ({domain + '.' if domain else ''}{node.op_type})"
+        return f"{self.where}: {self.named(node)}"
 
     def varies(self, name: str) -> bool:
         """Whether a value can be another one for the next input."""
@@ -129,10 +147,11 @@ class Workspace:
         made = runtime.run(opened, names, self.feed, where=self.where)
         return {n: v for n, v in zip(names, made, strict=True) if isinstance(v, np.ndarray)}
 
-    def decide(self, name: str, value: Array) -> None:
-        """Note that the rewriting holds for this value of a tensor."""
+    def decide(self, name: str, value: Array, reason: str) -> None:
+        """Note that the rewriting of a node (`reason`) holds for this value of a tensor."""
         if self.varies(name):
             self.decisions[name] = value
+            self.reasons.setdefault(name, reason)
 
     def forget(self) -> None:
         """Look anew at every value that is asked for."""

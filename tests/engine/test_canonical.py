@@ -302,6 +302,25 @@ def test_a_pinned_part_of_a_softmax_stays(pinned, x):
     assert (kind, first) == (("Softmax", x) if x else ("Div", "p"))
 
 
+@pytest.mark.parametrize(
+    ("flatten", "softmax_axis", "axis"),
+    [("f = Flatten<axis = 2>(x)", -1, -1), ("f = Flatten<axis = 1>(x)", 1, -2), ("f = Reshape(x, t)", 1, -2)],
+)
+def test_a_softmax_between_flatten_and_reshape(flatten, softmax_axis, axis):
+    """As a converter writes that of an opset before 13."""
+    body = f"{flatten} p = Softmax<axis = {softmax_axis}>(f) s = Shape(x) y = Reshape(p, s)"
+    graph, found = _graph(body, normal(BATCH, 3, 4), t=ints(0, -1))
+    assert _last(softmax.run(graph, found)) == ("", "Softmax", "x", {"axis": axis})
+    assert softmax.run(graph, found).producer["y"].version == (13 if axis == -1 else 11)
+
+
+def test_a_softmax_that_is_shaped_otherwise_stays():
+    graph, found = _graph(
+        "f = Flatten(x) p = Softmax(f) y = Reshape(p, s)", normal(BATCH, 3, 4), s=ints(0, 4, 3)
+    )
+    assert softmax.run(graph, found) is graph
+
+
 def test_another_sum_is_no_softmax():
     graph, found = _graph("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
     assert softmax.run(graph, found) is graph

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from cases import CASES
+from cases import CASES, Case, normal
 from torch_lrp import relevance
 
 import onnxplain as ox
@@ -110,6 +110,23 @@ def test_every_target_at_once(labram_files, windows, tmp_path):
     seed = np.broadcast_to(np.eye(4, dtype=np.float32)[:, None], (4, 3, 4))
     got = _run(path, {"x": windows, "seed": seed})
     assert _error(got["relevance.x"], want.relevance["x"]) <= 2e-6
+
+
+def test_an_old_opset(tmp_path):
+    """Raised to be compiled, the file is still explained at the logits before its softmax."""
+    case = Case(
+        "old",
+        "h = MatMul(x, w) c = Clip(h, low, high) l = MatMul(c, v) y = Softmax(l)",
+        {"x": normal(2, 6)},
+        {"w": normal(6, 8), "v": normal(8, 3), "low": np.float32(0), "high": np.float32(6)},
+        opset=11,
+    )
+    source = case.save(tmp_path)
+    a = ox.Explainer(source, backend="numpy")(case.inputs, target=0)
+    assert a.output == "l"
+    path = ox.compile(source, tmp_path / "c.onnx")
+    got = _run(path, {**case.inputs, "seed": np.eye(3, dtype=np.float32)[[0, 0]]})
+    assert _error(got["relevance.x"], a.relevance["x"]) <= 2e-6
 
 
 def test_what_the_file_is(labram_files, tmp_path):
