@@ -6,8 +6,8 @@ and the sum a normaliser, and relevance of the logits would come out by another 
 The maximum and the sum may lose their axis and get it back (Reshape, Unsqueeze, Expand), and the maximum may
 be kept finite on its way.
 
-Before opset 13 a Softmax is over all axes from one on. A converter writes that as Flatten, Softmax and Reshape,
-and where a model ends in it, it would not be seen that it ends in a Softmax.
+Before opset 13 a Softmax is over all axes from one on. A converter writes that as Flatten, Softmax and
+Reshape, and where a model ends in them, it would not be seen that it ends in a Softmax.
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ def _difference(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] 
 
 def _flattened(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] | None:
     """A softmax over the last axis of two, into which others are flattened, and which become them again."""
-    if node.domain != "" or node.op_type not in ("Reshape", "Flatten") or node.outputs[0] not in probe.varying:
+    if (
+        node.domain != ""
+        or node.op_type not in ("Reshape", "Flatten")
+        or node.outputs[0] not in probe.varying
+    ):
         return None
     inner = match.made_by(graph, probe, node.inputs[0], "Softmax", "LogSoftmax")
     if inner is None or inner.version < 13:
