@@ -58,6 +58,8 @@ def session(
         options.inter_op_num_threads = 1
     # Threads that spin while numpy works would take its cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What is run once has no use for memory kept for the next run.
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = optimise
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     )
