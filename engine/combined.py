@@ -15,8 +15,9 @@ from onnx import helper
 
 from .errors import ModelError
 from .feed import Inputs
+from .lowering.graphs import reads
 from .ops.base import Expr
-from .ops.onnx import Emitter, cast_float
+from .ops.onnx import PREFIX, Emitter, cast_float
 from .plan import counting
 from .prepare import Prepared
 from .probe import Probe
@@ -100,6 +101,7 @@ def combined(
     for import_ in model.opset_import:
         if import_.domain == "ai.onnx":
             import_.domain = ""
+    _drop_unread(model.graph)
     return _sorted(model)
 
 
@@ -163,6 +165,16 @@ def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
             dim.dim_value = size
 
 
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Constants that were written for what came to nothing; onnxruntime would warn of each."""
+    read = {v for node in graph.node for v in reads(node)}
+    unread = {t.name for t in graph.initializer if t.name.startswith(PREFIX)} - read
+    if unread:
+        kept = [t for t in graph.initializer if t.name not in unread]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
 def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
     """With nodes in an order in which every value is made before it is read."""
     graph = model.graph
@@ -171,8 +183,6 @@ def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
     waiting = list(graph.node)
     if all(_ready_in_turn(waiting, set(known))):
         return model
-    from .lowering.graphs import reads
-
     makers = {o: n for n in waiting for o in n.output if o}
     order: list[onnx.NodeProto] = []
     done: set[int] = set()

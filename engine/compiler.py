@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ def compile(
     session = runtime.session(source, where=where)
     inputs = Inputs(session, where)
     outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
+    del session  # it has the weights twice
     chosen = default_output(
         outputs, output or (known.output if known else None), where, zip_maps(loaded.proto)
     )
@@ -124,10 +125,13 @@ def compile(
     made = joined(way, ready, graph, source)
     describe(made, ready, way, rules, loaded.sha256, known, targets)
     step("checking the compiled file")
-    check(made, ready, first, inputs, where, targets=targets, source=loaded.proto)
     for other in plans(way):
         if other is not ready:
-            check(graph(other), other, first, inputs, where, targets=targets)
+            check(graph(other), other.proto, reference(other, first, inputs, targets), inputs, where)
+    wanted = reference(ready, first, inputs, targets)
+    for one in plans(way):
+        one.plan.close()
+    check(made, loaded.proto, wanted, inputs, where)
     save(made, path)
     return path
 
@@ -186,52 +190,80 @@ def describe(
         model.metadata_props.add(key=key, value=value)
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What a compiled model is compared with.
+
+    Attributes
+    ----------
+    feed : dict of str to ndarray
+    seed : ndarray
+        As the compiled model takes it.
+    outputs : dict of str to ndarray
+        Of the instrumented model.
+    relevance : dict of str to ndarray
+        By numpy.
+    approximate : bool
+        Whether numbers are rounded to 8 or 16 bits.
+    """
+
+    feed: Mapping[str, Array]
+    seed: Array
+    outputs: Mapping[str, Any]
+    relevance: Mapping[str, Array]
+    approximate: bool
+
+
+def reference(ready: Prepared, feed: Mapping[str, Array], inputs: Inputs, targets: int | None) -> Reference:
+    """Explain random targets by numpy."""
+    piece = inputs.pieces(ready.facts, dict(feed))[0]
+    feed, batch = piece[1], piece[0].stop - piece[0].start
+    values = ready.plan.forward(feed)
+    y = values[ready.trace.target]
+    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape)).astype(ready.trace.ops.dtype)
+    found = ready.plan.backward(values, seed, batch)
+    relevance = {}
+    for name in inputs:
+        m, r = found.multipliers.get(name), found.remainders.get(name)
+        full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
+        wide = np.broadcast_to(full, (len(seed), *feed[name].shape))
+        relevance[name] = wide if targets is not None else wide[0]
+    outputs = {name: values[name] for name in ready.plan.outputs}
+    return Reference(
+        feed, seed if targets is not None else seed[0], outputs, relevance, ready.facts.approximate
+    )
+
+
 def check(
-    made: onnx.ModelProto,
-    ready: Prepared,
-    feed: Mapping[str, Array],
-    inputs: Inputs,
-    where: str,
-    *,
-    targets: int | None,
-    source: onnx.ModelProto | None = None,
+    made: onnx.ModelProto, source: onnx.ModelProto, wanted: Reference, inputs: Inputs, where: str
 ) -> None:
-    """Run a compiled model beside the numpy backend, and its source where that takes the same way.
+    """Run a compiled model, and compare it with its source and with numpy.
 
     Raises
     ------
     ModelError
         It does not run, its outputs are not the source's, or its relevance not numpy's.
     """
-    piece = inputs.pieces(ready.facts, dict(feed))[0]
-    feed, batch = piece[1], piece[0].stop - piece[0].start
-    values = ready.plan.forward(feed)
-    y = values[ready.trace.target]
-    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape)).astype(ready.trace.ops.dtype)
-    want = ready.plan.backward(values, seed, batch)
-    opened = runtime.session(made, where=where)
-    names = [o.name for o in opened.get_outputs()]
-    given = seed if targets is not None else seed[0]
-    got = dict(zip(names, runtime.run(opened, names, {**feed, SEED: given}, where=where), strict=True))
-    original = ready.proto if source is None else source
-    plain = runtime.session(original, where=where)
-    own = [o.name for o in plain.get_outputs()]
-    said = dict(zip(own, runtime.run(plain, own, feed, where=where), strict=True))
-    spread = partial(spread_of, plain, original, feed, where)
-    found = disagreement(said, got, spread if ready.facts.approximate else None)
+
+    def outcome(model: onnx.ModelProto, more: Mapping[str, Array]) -> dict[str, Any]:
+        # One session at a time: each has the weights twice.
+        opened = runtime.session(model, where=where)
+        names = [o.name for o in opened.get_outputs()]
+        return dict(zip(names, runtime.run(opened, names, {**wanted.feed, **more}, where=where), strict=True))
+
+    def spread() -> dict[str, float]:
+        return spread_of(runtime.session(source, where=where), source, wanted.feed, where)
+
+    got, own = outcome(made, {SEED: wanted.seed}), outcome(source, {})
+    found = disagreement(own, got, spread if wanted.approximate else None)
     if found is not None:
         raise ModelError(f"{where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
-    same = {n: values[n] for n in said if n in values}
-    if ready.facts.approximate and disagreement(same, got, None) is not None:
+    if wanted.approximate and disagreement(wanted.outputs, got, None) is not None:
         return  # activations are others, by a step of 8 bits here and there: so is relevance
     for name in inputs:
-        m, r = want.multipliers.get(name), want.remainders.get(name)
-        full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
-        mine = got[RELEVANCE + name] if targets is not None else got[RELEVANCE + name][None]
-        if gap(mine, np.broadcast_to(full, mine.shape)) > AGREES:
-            raise ModelError(
-                f"{where}: compiled, relevance of {name!r} is {gap(mine, full):.1e} from numpy's; refused"
-            )
+        apart = gap(got[RELEVANCE + name], wanted.relevance[name])
+        if not apart <= AGREES:
+            raise ModelError(f"{where}: compiled, relevance of {name!r} is {apart:.1e} from numpy's; refused")
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
