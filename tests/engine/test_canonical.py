@@ -180,6 +180,14 @@ def test_attention_weights():
     assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
 
 
+def test_attention_weights_past_a_guard_against_nan():
+    """PyTorch writes one where rows of a mask can be empty."""
+    body = "s = Softmax(q) n = IsNaN(s) w = Where(n, zero, s) y = MatMul(w, v)"
+    x = {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)}
+    graph, found = _graph(body, x, zero=np.float32(0))
+    assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
+
+
 def test_a_classifier_is_no_attention():
     graph, found = _graph("s = Softmax(x) m = MatMul(s, w) y = Neg(m)", normal(BATCH, 4), w=normal(4, 2))
     assert attention.attention_weights(graph, found) == []
