@@ -346,6 +346,13 @@ def test_scale_and_shift_after_a_convolution_are_merged():
     np.testing.assert_allclose(bias, weights["b"][:, 0], rtol=1e-6)
 
 
+def test_one_number_after_a_convolution_is_no_normalisation():
+    """Softplus with a beta starts like this: LRP-epsilon divides by what the convolution gives."""
+    weights = {"w": normal(4, 2, 3), "h": np.float32(2)}
+    graph, found = _graph("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
+    assert batchnorm.run(graph, found) is graph
+
+
 def test_a_map_that_is_added_is_no_bias():
     graph, found = _graph(
         "z = Conv(x, w) y = Add(z, b)", normal(BATCH, 2, 6), w=normal(4, 2, 3), b=normal(4, 4)
