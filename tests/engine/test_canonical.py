@@ -141,6 +141,15 @@ def _gemm(x, w, c):
     return x @ w.T + c
 
 
+def _conv_transpose(x, w, c):
+    """Two groups, a kernel that does not overlap itself."""
+    parts = [
+        np.einsum("bct,cok->botk", a, k) for a, k in zip(np.split(x, 2, 1), np.split(w, 2, 0), strict=True)
+    ]
+    z = np.concatenate(parts, 1)
+    return z.reshape(*z.shape[:2], -1) + c[:, None]
+
+
 @pytest.mark.parametrize(
     ("body", "x", "weights", "apply"),
     [
@@ -156,8 +165,14 @@ def _gemm(x, w, c):
             {"w": normal(4, 3), "c": normal(4)},
             _gemm,
         ),
+        (
+            "z = ConvTranspose<group = 2, strides = [2]>(x, w, c) y = BatchNormalization(z, g, b, m, v)",
+            normal(BATCH, 6, 5),
+            {"w": normal(6, 2, 2), "c": normal(4)},
+            _conv_transpose,
+        ),
     ],
-    ids=["Conv", "Gemm"],
+    ids=["Conv", "Gemm", "ConvTranspose"],
 )
 def test_batchnorm_is_merged(body, x, weights, apply):
     norm = {"g": normal(4), "b": normal(4), "m": normal(4), "v": positive(4)}
