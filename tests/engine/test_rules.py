@@ -161,6 +161,18 @@ def test_cplrp_sees_attention_as_constant(tmp_path):
     assert not len(a.ledger)
 
 
+def test_zennit_passes_a_normalisation_that_no_layer_takes_in(tmp_path):
+    """Zennit's Pass: R_in = R_out through a batch normalisation with no layer before it."""
+    x = normal(BATCH, 3, 4)
+    norm = {"g": normal(3), "b": normal(3), "m": normal(3), "v": positive(3)}
+    body = "h = Relu(x) y = BatchNormalization(h, g, b, m, v)"
+    a, seed, y = _explain(tmp_path, body, x, "epsilon_plus", **norm)
+    np.testing.assert_allclose(a.relevance["x"], seed * y, rtol=1e-4, atol=1e-6)
+    assert not len(a.ledger)
+    b, seed, y = _explain(tmp_path, body, x, "epsilon", **norm)
+    assert not np.allclose(b.relevance["x"], seed * y, rtol=1e-2)
+
+
 def test_winner_takes_all(tmp_path):
     x = np.array([[[1.0, 3, 2, 0]]], np.float32).repeat(BATCH, 0)
     a, _, _ = _explain(
