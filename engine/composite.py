@@ -30,7 +30,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "linear": _LAYER,
         "conv": _LAYER,
-        "product": ("uniform", "gradient"),
+        "product": ("uniform", "signal", "gradient"),
         "division": ("numerator", "gradient"),
         "softmax": ("attnlrp", "constant", "gradient"),
         "norm": ("identity", "gradient"),
@@ -291,7 +291,7 @@ _PRESETS = (
     Composite(
         "cplrp",
         "CP-LRP (Ali et al. 2022): attention weights count as constants, relevance goes through the values",
-        {"softmax": "constant"},
+        {"softmax": "constant", "product": "signal"},
     ),
     Composite(
         "epsilon",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from . import registry
 from .canonical.attention import attention_weights
+from .canonical.gates import activated
 from .composite import FIRST_OF_KIND, Composite
 from .graph import Graph, Node
 from .probe import Probe
@@ -29,6 +30,8 @@ def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node,
         found |= {(node, i) for node in graph.nodes for i in node.held}
     if composite.variant("softmax") == "constant":
         found |= {(node, i) for node in attention_weights(graph, probe) for i in range(len(node.inputs))}
+    if composite.variant("product") == "signal":
+        found |= activated(graph, probe)
     return found
 
 

@@ -69,6 +69,22 @@ def test_what_is_no_gate(body, weights):
     assert _held(gates.run(graph, found)) == {}
 
 
+@pytest.mark.parametrize(
+    ("body", "gate"),
+    [
+        ("a = Relu(x) u = MatMul(x, w) y = Mul(a, u)", 0),
+        ("s = Sigmoid(x) a = Mul(x, s) h = Mul(a, half) u = MatMul(x, w) y = Mul(u, h)", 1),
+    ],
+    ids=["ReGLU", "SwiGLU, scaled"],
+)
+def test_activations_that_weigh_another_signal(body, gate):
+    graph, found = _graph(body, normal(BATCH, 4), w=normal(4, 4), half=HALF)
+    graph = gates.run(graph, found)
+    product = graph.producer["y"]
+    assert product.held == set()
+    assert gates.activated(graph, found) == {(product, gate)}
+
+
 def test_gates_of_another_signal():
     body = (
         "h = MatMul(x, w) a, b = Split<axis = 1>(h, s) g = Sigmoid(a) f = Sub(one, g) t = Tanh(b) "
