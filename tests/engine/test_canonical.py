@@ -17,6 +17,7 @@ from onnxplain.engine.canonical import (
     layernorm,
     linear,
     normalisers,
+    padding,
     softmax,
 )
 from onnxplain.engine.graph import Graph, from_model
@@ -382,6 +383,34 @@ def test_one_number_after_a_convolution_is_no_normalisation():
     weights = {"w": normal(4, 2, 3), "h": np.float32(2)}
     graph, found = _graph("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
     assert batchnorm.run(graph, found) is graph
+
+
+@pytest.mark.parametrize(
+    ("pad", "pads"),
+    [
+        ("z = Pad(x, p)", [0, 0, 1, 0, 0, 2]),
+        ('z = Pad<mode = "constant">(x, p, zero, a)', [1, 2]),
+    ],
+    ids=["all axes", "one axis"],
+)
+def test_zeros_around_a_convolution_are_its_padding(pad, pads):
+    weights = {"p": ints(*pads), "w": normal(4, 2, 3), "zero": np.float32(0), "a": ints(-1)}
+    body = f"{pad} y = Conv<pads = [1, 0]>(z, w)"
+    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
+    (layer,) = padding.run(graph, found).nodes
+    assert (layer.inputs, tuple(layer.attributes["pads"])) == (("x", "w"), (2, 2))
+
+
+@pytest.mark.parametrize(
+    "pad",
+    ["Pad(x, p, one)", "Pad(x, c)", "Pad(x, n)", 'Pad<mode = "reflect">(x, p)'],
+    ids=["ones", "channels", "cut off", "reflected"],
+)
+def test_what_is_no_padding_of_a_convolution(pad):
+    weights = {"p": ints(0, 0, 1, 0, 0, 2), "n": ints(0, 0, -1, 0, 0, 0), "c": ints(0, 1, 0, 0, 0, 0)}
+    w = normal(4, 3 if "c)" in pad else 2, 3)
+    graph, found = _graph(f"z = {pad} y = Conv(z, w)", normal(BATCH, 2, 6), w=w, one=ONE, **weights)
+    assert padding.run(graph, found) is graph
 
 
 def test_a_map_that_is_added_is_no_bias():
