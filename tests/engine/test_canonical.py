@@ -378,6 +378,19 @@ def test_scale_and_shift_after_a_convolution_are_merged():
     np.testing.assert_allclose(bias, weights["b"][:, 0], rtol=1e-6)
 
 
+def test_a_layer_whose_shape_is_read_is_merged():
+    """Exporters read it for a reshape, and a type for a CastLike."""
+    norm = {"g": normal(4), "b": normal(4), "m": normal(4), "v": positive(4)}
+    body = (
+        "z = Conv(x, w) s = Shape(z) t = CastLike(one, z) n = BatchNormalization(z, g, b, m, v) "
+        "p = Mul(n, t) y = Reshape(p, s)"
+    )
+    weights = {"w": normal(4, 2, 3), "one": ONE, **norm}
+    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
+    kinds = [n.op_type for n in batchnorm.run(graph, found).nodes]
+    assert "BatchNormalization" not in kinds
+
+
 def test_one_number_after_a_convolution_is_no_normalisation():
     """Softplus with a beta starts like this: LRP-epsilon divides by what the convolution gives."""
     weights = {"w": normal(4, 2, 3), "h": np.float32(2)}
