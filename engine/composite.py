@@ -97,7 +97,9 @@ class LayerRule:
 
     def fits(self, node: Node, kind: str, position: str) -> bool:
         """Whether it is for this node."""
-        if self.op and self.op.lower() != node.op_type.lower():
+        # A MatMul that was put together with its bias is still one in the file.
+        known = {"Linear": ("linear", "matmul")}.get(node.op_type, (node.op_type.lower(),))
+        if self.op and self.op.lower() not in known:
             return False
         if self.kind and self.kind != kind:
             return False

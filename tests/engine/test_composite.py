@@ -114,6 +114,15 @@ def test_yaml_with_a_base_first_layers_and_names(network, tmp_path):
     )
 
 
+def test_a_product_is_chosen_by_its_operator_with_a_bias_and_without(tmp_path):
+    body = "z = MatMul(x, w) h = Add(z, b) r = Relu(h) y = MatMul(r, v)"
+    path = Case("net", body, {"x": X}, {"w": W, "b": B, "v": V}).save(tmp_path)
+    by_operator = _yaml(tmp_path, "layers: [{op: MatMul, rule: zplus}]")
+    a = ox.Explainer(path, composite=by_operator)(X, target=0)
+    b = ox.Explainer(path, composite="zplus")(X, target=0)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-6)
+
+
 def test_a_first_layer_of_one_kind(tmp_path):
     """Zennit's z-box is for the first convolution, and a dense layer before it is none."""
     body = "h = MatMul(x, w) r = Relu(h) c = Conv(r, k) q = Relu(c) y = Conv(q, l)"
