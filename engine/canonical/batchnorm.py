@@ -95,7 +95,7 @@ def _affine(layer: Node, node: Node, value: str, probe: Probe) -> tuple[Array, A
     channels = shape[1]
     if constant is None or not isinstance(channels, int) or probe.shapes[node.outputs[0]] != shape:
         return None
-    if node.op_type in ("Mul", "Div") and constant.size == 1 < channels:
+    if node.op_type in ("Mul", "Div") and (constant.ndim == 0 or constant.size == 1 < channels):
         return None  # part of what comes next, an activation's scale: no normalisation has one number
     spread = match.spread(constant.astype(np.float64), (channels, *(1 for _ in shape[2:])))
     if spread is None:

@@ -391,9 +391,10 @@ def test_a_layer_whose_shape_is_read_is_merged():
     assert "BatchNormalization" not in kinds
 
 
-def test_one_number_after_a_convolution_is_no_normalisation():
+@pytest.mark.parametrize("channels", [1, 4])
+def test_one_number_after_a_convolution_is_no_normalisation(channels):
     """Softplus with a beta starts like this: LRP-epsilon divides by what the convolution gives."""
-    weights = {"w": normal(4, 2, 3), "h": np.float32(2)}
+    weights = {"w": normal(channels, 2, 3), "h": np.float32(2)}
     graph, found = _graph("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
     assert batchnorm.run(graph, found) is graph
 
