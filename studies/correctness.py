@@ -88,14 +88,15 @@ def golden() -> str:
                      figure(r.bound), figure(m.closure)))  # fmt: skip
     summary = "; ".join(f"{library}: {figure(e)}" for library, e in sorted(worst.items()))
     header = ("made by", "network", "composite", "parameters", "error", "bound", "closure")
+    networks = len({r.network for r in references().values()})
     return f"""## Maps of other libraries
 
-{len(rows)} maps of four small networks, made by zennit, LXT, captum and plain torch in float64
+{len(rows)} maps of {networks} small networks, made by zennit, LXT, captum and plain torch in float64
 (`studies/golden/make.py`), against onnxplain's from the ONNX file in float32. Worst error by library:
 {summary}.
 
 Not compared: captum's alpha-1-beta-0, which keeps a bias that its own paper drops, and zennit without its
-canonizer, where a batch normalisation passes relevance on 1:1: onnxplain merges it with the layer before.
+canonizer, where every batch normalisation passes relevance on 1:1: onnxplain merges it with the layer before.
 LXT's explicit form divides by z + 1e-6 whatever the sign of z, onnxplain does not divide: hence its bound.
 
 {table(header, rows)}

@@ -62,6 +62,7 @@ class Workspace:
         graph = self.proto.graph
         self.nodes = list(graph.node)
         self._varying: set[str] | None = None
+        self._signals: set[str] | None = None
         self._defined = defined(graph)
         self._node_names = {n.name for n in self.nodes if n.name}
         self._tensors = {t.name: t for t in graph.initializer}
@@ -94,6 +95,12 @@ class Workspace:
         if self._varying is None:
             self._varying = varying(self.proto.graph)
         return name in self._varying
+
+    def is_signal(self, name: str) -> bool:
+        """Whether a value depends on what is in an input, not just on its shape."""
+        if self._signals is None:
+            self._signals = varying(self.proto.graph, with_shapes=False)
+        return name in self._signals
 
     def constant(self, name: str) -> Array | None:
         """The value of an initialiser, a Constant node, or anything that only such make; else None."""
