@@ -5,8 +5,8 @@ has the map and its adjoint, whatever the operator. Conventions are Zennit's (An
 sign(0) = +1; the bias takes part in the denominator and absorbs its share.
 
 With ``z0 = x W`` and ``a = |x| |W|``, the sums of positive and negative contributions are ``(z0 + a)/2`` and
-``(z0 - a)/2``, and the adjoint of keeping the positive ones is ``(W^T q + sign(x) |W|^T q) / 2``: under gamma,
-one product with W and one with |W| each way do for signed inputs what four products with clipped operands
+``(z0 - a)/2``, and the adjoint of keeping the positive ones is ``(W^T q + sign(x) |W|^T q) / 2``: under
+gamma, one product with W and one with |W| each way do for signed inputs what four with clipped operands
 would. Under z-plus and alpha-beta such a sum is divided by, and is made of clipped operands all the same:
 as a difference it would be rounding where it should be 0.
 """
