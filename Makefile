@@ -1,18 +1,20 @@
 # make demo    install, and explain the bundled models on the bundled recording
 # make test    install what development needs, and run every test
 # make check   lint, types, import layers
-# make bench   the benchmarks
+# make bench   what explanations cost, beside other libraries; writes docs/performance.md
+# make browser the page that explains in a browser, in build/browser
 #
 # Everything lands in .venv. PYTHON names the interpreter to make it with (3.11 or newer).
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench browser clean
 
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
@@ -26,8 +28,11 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
-bench: $(VENV)/.base
-	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+bench: $(VENV)/.dev $(PEERS)/.done
+	$(BIN)/python -m benchmarks.run
+
+browser: $(VENV)/.base
+	$(BIN)/python docs/browser/make_page.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,5 +50,12 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.base
 
+# Other libraries, which bring their own onnxruntime: see benchmarks/requirements-peers.txt.
+$(PEERS)/.done: benchmarks/requirements-peers.txt | $(BIN)/python
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input --quiet install "$(TORCH)"
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input --quiet install --no-deps -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist demo-report src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist demo-report src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

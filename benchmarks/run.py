@@ -1,56 +1,104 @@
-"""What an explanation costs, as a ratio to the plain forward pass in the same run.
+"""Measure everything, and write docs/performance.md and its plot.
 
-A bare time says more about the machine than about the code, so none is printed.
+python -m benchmarks.run                    all sections
+python -m benchmarks.run startup memory     only these; the others stay as they were measured
+python -m benchmarks.run --write            only the document, from what was measured
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
-import onnxruntime as ort
+from benchmarks import document
+from benchmarks.common import FOLDER, child, cores
+from benchmarks.methods import COMPILED, OWN
+from benchmarks.remote import PEERS
 
-import onnxplain as ox
-from onnxplain.models import demo_file
+RESULTS = FOLDER / "results.json"
+CASES = [f"{n}/{b}" for n in ("labram", "labram257", "cbramod", "eegnet", "opennsfw") for b in (1, 16)]
+# What takes hundreds of forward passes says nothing new with more cores.
+QUICK = (*(m for m in OWN if "ledger" not in m), *PEERS[:2])
+TOKENS = ("labram23", "labram", "labram177", "labram257", "labram353")
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+TARGETS = (2, 4, 8)
+PATHS = ("compiled attnlrp", "explainer attnlrp", "numpy attnlrp")
+MEMORY = (
+    "forward",
+    "compiled attnlrp",
+    "explainer attnlrp",
+    "numpy attnlrp",
+    "torch gradient",
+    "lxt attnlrp",
+)
 
-BATCHES = (1, 4, 16)
-ROUNDS = 15
+
+def race(threads: int, budget: float, methods: tuple[str, ...], cases: list[str]) -> Any:
+    """Methods in turns, each case in a process of its own: what one leaves behind costs the next nothing."""
+    rows, peers = [], {}
+    for case in cases:
+        found = child("race", str(threads), str(budget), ",".join(methods), case, threads=threads)
+        rows += found["rows"]
+        peers = found["peers"] or peers
+    return {"rows": rows, "peers": peers, "threads": threads}
 
 
-def seconds(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
+def growth() -> dict[str, Any]:
+    """How cost grows with tokens, windows and targets."""
+    several = tuple(f"compiled attnlrp x{k}" for k in TARGETS)
+    return {
+        "tokens": race(1, 15, ("forward", *PATHS), [f"{n}/1" for n in TOKENS])["rows"],
+        "batch": race(1, 12, ("forward", *PATHS[1:]), [f"labram/{b}" for b in BATCHES])["rows"],
+        "targets": race(1, 20, ("forward", "compiled attnlrp", *several), ["labram/1"])["rows"],
+    }
+
+
+def memory() -> list[dict[str, Any]]:
+    """Peak memory of each method in its own process, at several batches."""
+    rows = []
+    for method in MEMORY:
+        for batch in (1, 16, 64, 256):
+            # A graph holds what it computes for all of its batch; what is larger is for micro-batches.
+            if batch > 16 and not method.startswith(("explainer", "numpy")):
+                continue
+            mb = child("memory", method, "labram", str(batch), env={"ONNXPLAIN_CACHE": "off"})
+            rows.append({"method": method, "batch": batch, "mb": mb})
+            print(f"  {method}, batch {batch}: {mb:.0f} MB", file=sys.stderr, flush=True)
+    return rows
+
+
+SECTIONS: dict[str, Callable[[], Any]] = {
+    "one_thread": lambda: race(1, 45, (*OWN, *PEERS), CASES),
+    "all_cores": lambda: race(cores(), 20, QUICK, CASES),
+    "growth": growth,
+    "memory": memory,
+    "opening": lambda: {n: child("opening", n) for n in ("labram", "cbramod", "eegnet", "opennsfw")},
+    "startup": lambda: child("startup"),
+}
 
 
 def main() -> None:
-    print("explanation / forward pass of onnxruntime, one thread, best of runs taken in turns")
-    print(f"{'model':<10} {'composite':<9} " + " ".join(f"batch {size:<3}" for size in BATCHES))
-    for name in ("honest", "shortcut"):
-        path = demo_file(f"{name}.onnx")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        for composite in ("attnlrp", "cplrp"):
-            explain = ox.Explainer(path, composite=composite, threads=1)
-            contract = explain.contract
-            assert contract is not None
-            ratios = []
-            for size in BATCHES:
-                x = np.random.default_rng(0).normal(size=(size, *contract.shape)).astype(np.float32)
-                feed = {contract.input: x}
-                explain(feed)
-                session.run(None, feed)
-                # Taken in turns: whatever else the machine does meets both.
-                pairs = [
-                    (seconds(lambda: explain(feed)), seconds(lambda: session.run(None, feed)))  # noqa: B023
-                    for _ in range(ROUNDS)
-                ]
-                own, plain = (min(times) for times in zip(*pairs, strict=True))
-                ratios.append(own / plain)
-            print(f"{name:<10} {composite:<9} " + " ".join(f"{ratio:<9.2f}" for ratio in ratios))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="all, where none is named")
+    parser.add_argument("--write", action="store_true", help="write the document, and measure nothing")
+    asked = parser.parse_args()
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if not asked.write:
+        child("networks")
+        child("methods", *COMPILED, *(f"compiled attnlrp x{k}" for k in TARGETS))
+        for name in asked.sections or SECTIONS:
+            begun = time.monotonic()
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            found[name] = SECTIONS[name]()
+            print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+            RESULTS.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    document.write(found)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from . import console, options, output
 @click.option("--targets", type=options.positive, help="Explain so many targets in one run.")
 @click.option("--ledger", is_flag=True, help="Also give what stayed on the way, by kind.")
 @click.option("--output", "explained", help="The output to explain, by name.")
+@options.example
+@options.contract
 @options.overwrite
 @options.as_json
 @options.quiet
@@ -30,6 +32,8 @@ def command(
     targets: int | None,
     ledger: bool,
     explained: str | None,
+    example: Path | None,
+    contract: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -41,9 +45,21 @@ def command(
     """
     output.check(out, overwrite=overwrite, folder=False)
     from ..engine.compiler import about, compile
+    from ..engine.contract import InputContract
+    from . import arrays
 
     parameters: dict[str, Any] = dict(params)
-    path = compile(model, out, composite, targets=targets, ledger=ledger, output=explained, **parameters)
+    path = compile(
+        model,
+        out,
+        composite,
+        targets=targets,
+        ledger=ledger,
+        output=explained,
+        example=None if example is None else arrays.load(example),
+        contract=None if contract is None else InputContract.from_file(contract),
+        **parameters,
+    )
     found = about(path)
     if as_json:
         console.say_json({**found, "path": str(path)})

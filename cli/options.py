@@ -176,6 +176,12 @@ contract = _option(
     metavar="FILE",
     help="The model's input contract (YAML), where its own file carries none.",
 )
+example = _option(
+    "--example",
+    parse=existing,
+    metavar="FILE",
+    help="An input (.npy, .npz), where the file leaves open how long one is.",
+)
 channels = _option(
     "--channels", parse=names, metavar="NAMES", help="Electrodes in the model's order, e.g. C3,Cz,C4."
 )

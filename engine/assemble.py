@@ -25,8 +25,8 @@ class Part:
     ----------
     facts : Facts
         Of the way that this batch took through the model's branches.
-    feed, values : dict of str to ndarray
-        What went in, and everything that came out.
+    feed, outputs : dict of str to ndarray
+        What went in, and the model's own outputs.
     result : Result
     explained : ndarray, shape (K, batch)
     target : object
@@ -37,7 +37,7 @@ class Part:
 
     facts: Facts
     feed: Mapping[str, Array]
-    values: Mapping[str, Any]
+    outputs: Mapping[str, Any]
     result: Result
     explained: Array
     target: Any
@@ -120,7 +120,7 @@ def assemble(
         for key in dict.fromkeys(k for p in kept for k in p)
     )
     at = {name: _inner(facts, name, [p.result.at[name] for p in parts], several) for name in facts.at}
-    made = {n: _joined([p.values[n] for p in parts]) for n in outputs}
+    made = {n: _joined([p.outputs[n] for p in parts]) for n in outputs}
     return Attribution(
         relevance=relevance,
         multiplier=multiplier,

@@ -7,7 +7,6 @@ becomes edges, and activations that rules read are edges too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from onnx import helper
 
 from .errors import ModelError
 from .feed import Inputs
+from .lowering.graphs import reads
 from .ops.base import Expr
-from .ops.onnx import Emitter, cast_float
+from .ops.onnx import PREFIX, Emitter, cast_float
 from .plan import counting
 from .prepare import Prepared
 from .probe import Probe
@@ -26,37 +26,15 @@ from .shapes import Batch, Dim, Shape
 
 Array = np.ndarray[Any, Any]
 
-RELEVANCE, MULTIPLIER, REST, LEDGER, ENTRIES = "relevance.", "multiplier.", "unassigned.", "ledger.", "ledger"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a combined graph gives beside the model's own outputs.
-
-    Attributes
-    ----------
-    relevance : bool
-        ``relevance.<input>`` for every input.
-    messages : bool
-        ``multiplier.<input>`` and ``unassigned.<input>``, m and r, of inputs that have them.
-    kinds : bool
-        ``ledger.<kind>`` for every kind of entry.
-    entries : bool
-        ``ledger``: all entries, one behind the other.
-    """
-
-    relevance: bool = True
-    messages: bool = False
-    kinds: bool = False
-    entries: bool = False
+RELEVANCE, LEDGER = "relevance.", "ledger."
 
 
 def combined(
     ready: Prepared,
     feed: Mapping[str, Array],
     inputs: Inputs,
-    wanted: Wanted,
     *,
+    kinds: Sequence[str],
     targets: int | None,
     where: str,
 ) -> onnx.ModelProto:
@@ -68,7 +46,8 @@ def combined(
     feed : dict of str to ndarray
         An input of the shape that it is for.
     inputs : Inputs
-    wanted : Wanted
+    kinds : sequence of str
+        Kinds of ledger entries whose totals are wanted too.
     targets : int, optional
         How many targets at once: the length of an axis in front of `seed` and everything on the way
         back. Without it there is none.
@@ -114,30 +93,16 @@ def combined(
             message = trace.messages.get(name)
             m = None if message is None or message.m is None else emitter.name(message.m)
             r = None if message is None or message.r is None else emitter.name(message.r)
-            if wanted.relevance:
-                out.relevance(name, m, r)
-            if wanted.messages:
-                out.give(MULTIPLIER + name, m, probe.shapes[name])
-                out.give(REST + name, r, probe.shapes[name])
-        _ledger(out, [(e.kind, e.relevance) for e in trace.entries], wanted)
+            out.relevance(name, m, r)
+        for k in kinds:
+            out.ledger(k, [x.relevance for x in trace.entries if x.kind == k])
     except NotImplementedError as e:
         raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
     for import_ in model.opset_import:
         if import_.domain == "ai.onnx":
             import_.domain = ""
+    _drop_unread(model.graph)
     return _sorted(model)
-
-
-def _ledger(out: _Outputs, entries: Sequence[tuple[str, Expr]], wanted: Wanted) -> None:
-    e = out.emitter
-    if wanted.kinds:
-        for kind in dict.fromkeys(k for k, _ in entries):
-            parts = [e.name(x) for k, x in entries if k == kind]
-            total = parts[0] if len(parts) == 1 else e.node("Sum", parts)
-            out.give(LEDGER + kind, e.node("Cast", [total], to=out.kind), (Batch(),))
-    if wanted.entries and entries:
-        parts = [e.node("Unsqueeze", [e.name(x), e.ints([0])]) for _, x in entries]
-        out.give(ENTRIES, e.node("Concat", parts, axis=0), None, onnx.TensorProto.DOUBLE)
 
 
 class _Outputs:
@@ -165,14 +130,24 @@ class _Outputs:
                 made = e.node("Add", [made, r])
         self.give(RELEVANCE + name, made, shape)
 
-    def give(self, name: str, made: str | None, shape: Shape | None, kind: int | None = None) -> None:
+    def ledger(self, kind: str, entries: Sequence[Expr]) -> None:
+        """The sum of some entries, for each sample."""
+        e = self.emitter
+        parts = [e.name(x) for x in entries]
+        if not parts:
+            front = [d for d in self.front if isinstance(d, int)]
+            parts = [e.node("Expand", [e.constant(np.zeros(1)), e.shape([*front, Batch()])])]
+        total = parts[0] if len(parts) == 1 else e.node("Sum", parts)
+        self.give(LEDGER + kind, e.node("Cast", [total], to=self.kind), (Batch(),))
+
+    def give(self, name: str, made: str | None, shape: Shape) -> None:
         """Name a value and make it an output."""
         if made is None:
             return
         graph = self.emitter.graph
         graph.node.append(helper.make_node("Identity", [made], [name], name=f"onnxplain/{name}"))
-        dims = None if shape is None else _declared([*self.front, *shape])
-        graph.output.append(helper.make_tensor_value_info(name, kind or self.kind, dims))
+        dims = _declared([*self.front, *shape])
+        graph.output.append(helper.make_tensor_value_info(name, self.kind, dims))
 
 
 def _declared(shape: Sequence[Dim]) -> list[int | str]:
@@ -190,6 +165,16 @@ def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
             dim.dim_value = size
 
 
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Constants that were written for what came to nothing; onnxruntime would warn of each."""
+    read = {v for node in graph.node for v in reads(node)}
+    unread = {t.name for t in graph.initializer if t.name.startswith(PREFIX)} - read
+    if unread:
+        kept = [t for t in graph.initializer if t.name not in unread]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
 def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
     """With nodes in an order in which every value is made before it is read."""
     graph = model.graph
@@ -198,8 +183,6 @@ def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
     waiting = list(graph.node)
     if all(_ready_in_turn(waiting, set(known))):
         return model
-    from .lowering.graphs import reads
-
     makers = {o: n for n in waiting for o in n.output if o}
     order: list[onnx.NodeProto] = []
     done: set[int] = set()

@@ -20,6 +20,9 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .graph import Node
 
+# Where a layer stands that has others before it, but none of its own kind.
+FIRST_OF_KIND = "first of its kind"
+
 _LAYER = ("epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient")
 
 # The choices for each kind of layer; the first is the default.
@@ -27,7 +30,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "linear": _LAYER,
         "conv": _LAYER,
-        "product": ("uniform", "gradient"),
+        "product": ("uniform", "signal", "gradient"),
         "division": ("numerator", "gradient"),
         "softmax": ("attnlrp", "constant", "gradient"),
         "norm": ("identity", "gradient"),
@@ -80,6 +83,8 @@ class LayerRule:
         The node's name, or "re:" and a regular expression that the whole name matches; "" for any.
     position : {"", "first"}
         "first": layers with no other layer between them and the inputs.
+    kind : {"", "linear", "conv"}
+        For one kind of layer alone; the first of them are those with no other of their kind before them.
     parameters : mapping of str to float
     """
 
@@ -87,13 +92,18 @@ class LayerRule:
     op: str = ""
     name: str = ""
     position: str = ""
+    kind: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
-    def fits(self, node: Node, position: str) -> bool:
+    def fits(self, node: Node, kind: str, position: str) -> bool:
         """Whether it is for this node."""
-        if self.op and self.op.lower() != node.op_type.lower():
+        # A MatMul that was put together with its bias is still one in the file.
+        known = {"Linear": ("linear", "matmul")}.get(node.op_type, (node.op_type.lower(),))
+        if self.op and self.op.lower() not in known:
             return False
-        if self.position and self.position != position:
+        if self.kind and self.kind != kind:
+            return False
+        if self.position and position != "first" and not (self.kind and position == FIRST_OF_KIND):
             return False
         if self.name.startswith("re:"):
             return re.fullmatch(self.name[3:], node.name) is not None
@@ -142,6 +152,8 @@ class Composite:
                 )
             if rule.position not in ("", "first"):
                 raise InputError(f"composite {self.name!r}: no position {rule.position!r}; known: first")
+            if rule.kind not in ("", "linear", "conv"):
+                raise InputError(f"composite {self.name!r}: no layers {rule.kind!r}; known: linear, conv")
             try:
                 re.compile(rule.name.removeprefix("re:"))
             except re.error as e:
@@ -166,7 +178,7 @@ class Composite:
         """The rule for a node as a layer of some kind, with its parameters."""
         if kind in ("linear", "conv"):
             for rule in self.layers:
-                if rule.fits(node, position):
+                if rule.fits(node, kind, position):
                     return self._choice(rule)
         return Choice(self.variant(kind), self.parameters)
 
@@ -188,8 +200,8 @@ class Composite:
         """Read a composite from YAML.
 
         The keys are `name`, `about`, `base` (a preset to start from), `rules` (kind of layer to rule),
-        `first` (a rule for the first layers), `layers` (a list of rules with `op`, `name`, `position` and
-        parameters) and `parameters`.
+        `first` (a rule for the first layers), `layers` (a list of rules with `op`, `name`, `position`, `kind`
+        and parameters) and `parameters`.
 
         Raises
         ------
@@ -209,7 +221,7 @@ class Composite:
 
 
 _TOP = frozenset({"name", "about", "base", "rules", "first", "layers", "parameters"})
-_OWN = frozenset({"rule", "op", "name", "position"})
+_OWN = frozenset({"rule", "op", "name", "position", "kind"})
 
 
 def _from_data(data: Any, path: Path) -> Composite:
@@ -265,13 +277,13 @@ def _layers(rule: str) -> dict[str, str]:
 _ZENNIT = {"epsilon": 1e-6, "stabilizer": 1e-6}
 
 
-def _zennit(name: str, conv: str, first: str = "") -> Composite:
+def _zennit(name: str, conv: str, first: str = "", of: str = "") -> Composite:
     about = f"Zennit's: epsilon on dense layers, {conv.replace('_', '-')} on convolutions"
     return Composite(
         name,
-        f"{about}, {first} on the first" if first else about,
+        f"{about}, {first} on the first{' of these' if of else ''}" if first else about,
         {"conv": conv, "activation": "pass"},
-        (LayerRule(first, position="first"),) if first else (),
+        (LayerRule(first, position="first", kind=of),) if first else (),
         _ZENNIT,
     )
 
@@ -281,7 +293,7 @@ _PRESETS = (
     Composite(
         "cplrp",
         "CP-LRP (Ali et al. 2022): attention weights count as constants, relevance goes through the values",
-        {"softmax": "constant"},
+        {"softmax": "constant", "product": "signal"},
     ),
     Composite(
         "epsilon",
@@ -304,7 +316,7 @@ _PRESETS = (
     ),
     _zennit("epsilon_plus", "zplus"),
     _zennit("epsilon_plus_flat", "zplus", "flat"),
-    _zennit("epsilon_gamma_box", "gamma", "zbox"),
+    _zennit("epsilon_gamma_box", "gamma", "zbox", "conv"),
     _zennit("epsilon_alpha2_beta1", "alpha_beta"),
     _zennit("epsilon_alpha2_beta1_flat", "alpha_beta", "flat"),
     Composite(

@@ -21,6 +21,10 @@ class ModelError(OnnxplainError):
     """The model file cannot be read, is not an ONNX model, or must not be trusted."""
 
 
+class RunError(ModelError):
+    """onnxruntime cannot run the model on an input."""
+
+
 class UnsupportedOperator(OnnxplainError):  # noqa: N818 (a promised name)
     """A node between the input and the explained output has no relevance rule."""
 

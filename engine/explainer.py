@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
 from .model import load
-from .parity import check_parity
+from .parity import check_parity, spread_of
 from .ready import Ready, readied
 from .steps import step
 from .targets import seed_for
@@ -163,13 +164,17 @@ class Explainer:
             The output is not finite, or the model cannot run on this input.
         """
         feed = self.inputs.feed(x)
-        ready, _ = self._ready(feed)
-        pieces = self.inputs.pieces(ready.facts, feed, alone=bool(ready.facts.constants))
+        known = self._ready(feed)
+        ready = known[0]
+        pieces = self._pieces(ready, feed)
         parts = []
         for done, (at, piece) in enumerate(pieces):
             step("explaining", done / len(pieces))
             own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
-            parts.append(self._part(piece, own, at, contrast))
+            if done:
+                del known  # before others are computed: activations are what takes memory
+                known = self._ready(piece)
+            parts.append(self._part(piece, own, at, contrast, known))
         made = assemble(
             parts, self.inputs, self._outputs, composite=self.composite.name, notes=ready.facts.notes
         )
@@ -216,8 +221,11 @@ class Explainer:
         made = runtime.run(self._session, self._outputs, feed, where=self._where)
         return dict(zip(self._outputs, made, strict=True))
 
+    def _pieces(self, ready: Ready, feed: dict[str, Array]) -> list[tuple[slice, dict[str, Array]]]:
+        return self.inputs.pieces(ready.facts, feed, alone=bool(ready.facts.constants))
+
     def _ready(self, feed: dict[str, Array]) -> tuple[Ready, Any]:
-        """What is worked out for inputs like this one, and what the model gives for it."""
+        """What is worked out for inputs like this one, and what the model gives for its first piece."""
         candidates = [
             ready
             for rows in (False, True)
@@ -225,7 +233,7 @@ class Explainer:
         ]
         for ready in candidates:
             try:
-                values = ready.runner.forward(feed)
+                values = ready.runner.forward(self._pieces(ready, feed)[0][1])
             except ModelError:
                 # Steps written out for another length cannot be run; whether the file can is seen below.
                 if not ready.facts.decisions:
@@ -234,16 +242,25 @@ class Explainer:
             if ready.facts.holds(values):
                 return ready, values
         ready = readied(self._task, feed, self._identity)
-        first = self.inputs.pieces(ready.facts, feed)[0][1]
+        first = self._pieces(ready, feed)[0][1]
         step("checking the instrumented model")
         values = ready.runner.forward(first)
-        check_parity(ready.facts.approximate, self._predict(first), values, self._proto, self._where)
+        spread = partial(spread_of, self._session, self._proto, first, self._where)
+        own = self._predict(first)
+        check_parity(own, values, self._where, spread if ready.facts.approximate else None, self._proto)
         key = self.inputs.signature(feed, rows=ready.facts.by_rows)
         self._prepared.setdefault(key, []).append(ready)
         return ready, values
 
-    def _part(self, feed: dict[str, Array], target: Any, at: slice, contrast: str | None) -> Part:
-        ready, values = self._ready(feed)
+    def _part(
+        self,
+        feed: dict[str, Array],
+        target: Any,
+        at: slice,
+        contrast: str | None,
+        known: tuple[Ready, Any],
+    ) -> Part:
+        ready, values = known
         y = values[ready.facts.target]
         classes = self.contract.classes if self.contract else ()
         batch = at.stop - at.start
@@ -256,7 +273,8 @@ class Explainer:
             raise ModelError(
                 f"{self._where}: output {ready.facts.target!r} is not finite; nothing to explain"
             )
-        return Part(ready.facts, feed, values, result, explained, chosen, several, batch)
+        outputs = {name: values[name] for name in self._outputs}  # all else that was computed can go
+        return Part(ready.facts, feed, outputs, result, explained, chosen, several, batch)
 
 
 def zip_maps(proto: onnx.ModelProto) -> set[str]:

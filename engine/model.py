@@ -27,6 +27,8 @@ from .steps import step
 _OPSET_OF_OWN = 17
 
 MAX_PROTOBUF = 2**31 - 1
+# Bytes of weights stored beside a model; several copies of them are in memory while it is made ready.
+MAX_WEIGHTS = 2**33
 MAX_NODES = 100_000
 MAX_DEPTH = 50
 
@@ -311,8 +313,10 @@ def _read_external(path: Path, proto: onnx.ModelProto) -> bool:
         if offset < 0 or length < 0 or offset + length > size:
             raise ModelError(f"{path}: external data of {tensor.name!r} reaches past the end of {where.name}")
         total += length
-        if total > MAX_PROTOBUF - 2**24:
-            raise LimitError(f"{path}: more than 2 GiB of weights; this version explains smaller models")
+        if total > MAX_WEIGHTS:
+            raise LimitError(
+                f"{path}: more than {MAX_WEIGHTS >> 30} GiB of weights; this version explains smaller models"
+            )
         with where.open("rb") as f:
             f.seek(offset)
             tensor.raw_data = f.read(length)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from . import registry
 from .canonical.attention import attention_weights
-from .composite import Composite
+from .canonical.gates import activated
+from .composite import FIRST_OF_KIND, Composite
 from .graph import Graph, Node
 from .probe import Probe
 from .quantised import quantised_values
@@ -29,6 +30,8 @@ def blocked(graph: Graph, probe: Probe, composite: Composite) -> set[tuple[Node,
         found |= {(node, i) for node in graph.nodes for i in node.held}
     if composite.variant("softmax") == "constant":
         found |= {(node, i) for node in attention_weights(graph, probe) for i in range(len(node.inputs))}
+    if composite.variant("product") == "signal":
+        found |= activated(graph, probe)
     return found
 
 
@@ -72,16 +75,20 @@ def active_nodes(
     return nodes, values
 
 
-def first_layers(graph: Graph, nodes: list[Node], values: set[str]) -> set[Node]:
-    """Linear and convolution layers with no other such layer between them and the inputs."""
-    behind: set[str] = set()  # values that have passed a layer
-    found: set[Node] = set()
+def first_layers(graph: Graph, nodes: list[Node], values: set[str]) -> dict[Node, str]:
+    """The position of linear and convolution layers with no other between them and the inputs.
+
+    That is "first", or `FIRST_OF_KIND` where those before them are all of the other kind.
+    """
+    behind: dict[str, set[str]] = {}  # the kinds of layer that a value has passed
+    found: dict[Node, str] = {}
     for node in nodes:
         rule = registry.find(node)
-        passed = any(v in behind for v in node.inputs)
-        is_layer = rule is not None and rule.kind in ("linear", "conv")
-        if is_layer and not passed and sum(v in values for v in node.inputs) == 1:
-            found.add(node)
-        if is_layer or passed:
-            behind.update(node.outputs)
+        passed = {kind for v in node.inputs for kind in behind.get(v, ())}
+        if rule is not None and rule.kind in ("linear", "conv"):
+            if rule.kind not in passed and sum(v in values for v in node.inputs) == 1:
+                found[node] = FIRST_OF_KIND if passed else "first"
+            passed = passed | {rule.kind}
+        if passed:
+            behind.update((v, passed) for v in node.outputs)
     return found

@@ -95,6 +95,11 @@ class Plan:
         """Of the instrumented model, which its session has."""
         self.model = onnx.ModelProto()
 
+    def close(self) -> None:
+        """Let go of the session too: what is known of the plan stays, and nothing runs any more."""
+        self.let_go()
+        del self.session
+
     def forward(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """Run the model: its outputs, the explained tensor, and what the rules read."""
         values = runtime.run(self.session, self.names, feed, where=self.where)

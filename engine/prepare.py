@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .graph import Graph, from_model
 from .lowering import Lowered, lower
 from .lowering.opset import raised
 from .lowering.precision import any_half, widen
-from .parity import PARITY, PARITY_APPROXIMATE
+from .parity import disagreement, spread_of
 from .path import active_nodes
 from .plan import Plan
 from .probe import Mode, Probe, SamplesMix, probe
@@ -45,7 +46,7 @@ class Prepared:
     plan : Plan
     probe : Probe
     trace : Trace
-    proto : onnx.ModelProto
+    lowered : Lowered
         The model in elementary operators.
     """
 
@@ -54,7 +55,12 @@ class Prepared:
     plan: Plan
     probe: Probe
     trace: Trace
-    proto: onnx.ModelProto
+    lowered: Lowered
+
+    @property
+    def proto(self) -> onnx.ModelProto:
+        """The model in elementary operators."""
+        return self.lowered.proto
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,15 @@ class Seen:
     graph : Graph
     probe : Probe
     notes : tuple of str
+    feeds : pair of dict of str to ndarray
+        The inputs that it was lowered and probed with.
     """
 
     lowered: Lowered
     graph: Graph
     probe: Probe
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    feeds: tuple[Mapping[str, Array], Mapping[str, Array]]
 
 
 def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> Prepared:
@@ -144,7 +153,7 @@ def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> 
                     f"{task.where}: {str(e).removeprefix(f'{task.where}: ')}; use the numpy backend"
                 ) from None
             known = replace(known, notes=(*known.notes, f"numpy carries relevance back: {e}"))
-    return Prepared(known, runner, plan, found, recorded, lowered.proto)
+    return Prepared(known, runner, plan, found, recorded, lowered)
 
 
 def look(task: Task, feed: Mapping[str, Array]) -> Seen:
@@ -174,6 +183,25 @@ def look(task: Task, feed: Mapping[str, Array]) -> Seen:
     return _probed(task, feed, feed, "joint", (note,))
 
 
+def look_again(task: Task, seen: Seen) -> Seen:
+    """The same model where it takes another branch: as many rows at a time as where it was seen.
+
+    Raises
+    ------
+    RunError
+        It does not run on the inputs that it was seen with.
+    ModelError
+        There, what it says of one row depends on the others.
+    """
+    try:
+        return _probed(task, *seen.feeds, seen.probe.mode, seen.notes)
+    except SamplesMix:
+        raise ModelError(
+            f"{task.where}: what the model says of one row depends on the others in one branch only; "
+            "that cannot be one graph"
+        ) from None
+
+
 def _probed(
     task: Task,
     lower_with: Mapping[str, Array],
@@ -183,12 +211,12 @@ def _probed(
 ) -> Seen:
     step("rewriting the model into elementary operators")
     wide = widen(raised(task.proto, task.where))
-    lowered = lower(wide, lower_with, where=task.where)
+    lowered = lower(wide, lower_with, where=task.where, given=task.given)
     if any_half(task.proto):
         lowered = replace(lowered, half=True)
     graph = from_model(lowered.proto)
     axes = task.inputs.axes(example)
-    if mode == "open" and lowered.proto is not task.proto:
+    if mode == "open" and lowered.proto is not task.proto and not task.given:
         mode = _rewritten_mode(task, lowered, example, axes)
     try:
         found = probe(lowered.proto, graph, example, axes, where=task.where, mode=mode)
@@ -201,7 +229,7 @@ def _probed(
             f"{task.where}: how many steps it takes hangs on how its quantised layers round, and is another "
             "number once inner values are read; another input may do, or the model before it was quantised"
         ) from None
-    return Seen(lowered, graph, found, notes)
+    return Seen(lowered, graph, found, notes, (lower_with, example))
 
 
 def _rewritten_mode(
@@ -228,18 +256,14 @@ def _rewritten_mode(
     except ModelError:
         return "fixed"
     opened = runtime.session(lowered.proto, where=task.where, asked=["CPUExecutionProvider"])
-    bound = PARITY_APPROXIMATE if _approximate(task, lowered) else PARITY
     try:
-        made = runtime.run(opened, outputs, feed, where=task.where)
+        values = runtime.run(opened, outputs, feed, where=task.where)
     except ModelError:  # two rows make steps of another number than one
         raise SamplesMix from None
-    for a, b in zip(own, made, strict=True):
-        if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
-            continue
-        if a.shape != b.shape or not np.allclose(
-            a, b, rtol=bound, atol=bound * float(np.abs(a).max(initial=0))
-        ):
-            raise SamplesMix
+    spread = partial(spread_of, source, task.proto, feed, task.where)
+    known, got = (dict(zip(outputs, made, strict=True)) for made in (own, values))
+    if disagreement(known, got, spread if _approximate(task, lowered) else None):
+        raise SamplesMix
     return "open"
 
 

@@ -169,6 +169,14 @@ class _Prober:
         known = {n: v for n, v in zip(self.fetch, made, strict=True) if isinstance(v, np.ndarray)}
         return {**known, **feed}
 
+    def _shapes(self, values: dict[str, Array]) -> dict[str, Array]:
+        """The same, without the memory of what is only asked for its shape."""
+        varying = self.graph.depends_on_input()
+        return {
+            n: np.broadcast_to(np.zeros((), a.dtype), a.shape) if n in varying else a.copy()
+            for n, a in values.items()
+        }
+
     def open(self) -> Probe:
         try:
             return self._open()
@@ -183,7 +191,7 @@ class _Prober:
         problem: ModelError | None = None
         for rows in _ROWS_PER_SAMPLE:
             try:
-                two = self.values(self.feed(2 * rows))
+                two = self._shapes(self.values(self.feed(2 * rows)))
                 feed = self.feed(3 * rows)
                 three = self.values(feed)
             except ModelError as e:
@@ -306,7 +314,7 @@ class _Prober:
                 and a.shape == b.shape
                 and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
             ):
-                constants[name] = a
+                constants[name] = a.copy()  # its own: onnxruntime's memory is held until all of it is let go
         dtypes = {n: v.dtype for n, v in two.items()}
         for name, array in self.graph.constants.items():
             shapes[name] = array.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from .errors import ModelError
+from .errors import ModelError, RunError
 
 Array = np.ndarray[Any, Any]
+
+# A model above this keeps its weights in a file beside it: protobuf ends at 2 GB, nodes and names included.
+LARGEST = 2**31 - 2**26
+# Bytes of a tensor below which it stays in the model; and where the others begin, for memory mapping.
+_SMALL, _PAGE = 1024, 4096
 
 ort.set_default_logger_severity(4)  # errors come back as exceptions; nothing is printed beside them
 
@@ -56,27 +62,81 @@ def session(
         options.inter_op_num_threads = 1
     # Threads that spin while numpy works would take its cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What is run once has no use for memory kept for the next run.
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = optimise
     # onnxruntime (1.31) looks for buffers to use again among all that it has seen: of the thousands of steps
     # of a recurrent layer written out, opening takes half a minute with that, and a second without.
     options.enable_mem_reuse = isinstance(model, onnx.ModelProto) and len(model.graph.node) <= MANY
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     )
-    source = str(model) if isinstance(model, Path) else model.SerializeToString()
     try:
-        return ort.InferenceSession(source, options, providers=providers(asked))
+        if isinstance(model, Path):
+            return ort.InferenceSession(str(model), options, providers=providers(asked))
+        if size(model) <= LARGEST:
+            return ort.InferenceSession(model.SerializeToString(), options, providers=providers(asked))
+        with tempfile.TemporaryDirectory(prefix="onnxplain-") as folder:
+            path = Path(folder) / "model.onnx"
+            write(model, path)
+            return ort.InferenceSession(str(path), options, providers=providers(asked))
     except Exception as e:  # onnxruntime raises its own classes, none with a common base
         raise ModelError(f"{where}: onnxruntime cannot load it ({one_line(e)})") from None
+
+
+def size(model: onnx.ModelProto) -> int:
+    """Bytes of a model's weights, for short: those of subgraphs are not counted."""
+    return sum(len(t.raw_data) for t in model.graph.initializer)
+
+
+def write(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model; where it is too large for protobuf, with its weights in ``<name>.data`` beside it.
+
+    The weights go into their file as they are met, and the model is not changed.
+    """
+    if size(model) <= LARGEST:
+        path.write_bytes(model.SerializeToString())
+        return
+    slim = onnx.ModelProto()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _put(slim, field, value)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _put(slim.graph, field, value)
+    data = path.with_name(path.name + ".data")
+    with data.open("wb") as file:
+        for tensor in model.graph.initializer:
+            if len(tensor.raw_data) < _SMALL:
+                slim.graph.initializer.add().CopyFrom(tensor)
+                continue
+            file.seek(-file.tell() % _PAGE, os.SEEK_CUR)
+            kept = slim.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+            kept.data_location = onnx.TensorProto.EXTERNAL
+            about = {"location": data.name, "offset": file.tell(), "length": len(tensor.raw_data)}
+            for key, entry in about.items():
+                kept.external_data.add(key=key, value=str(entry))
+            file.write(tensor.raw_data)
+    path.write_bytes(slim.SerializeToString())
+
+
+def _put(to: Any, field: Any, value: Any) -> None:
+    """Set a field of a message, whatever its kind."""
+    if isinstance(value, str | bytes | int | float):
+        setattr(to, field.name, value)
+    elif hasattr(value, "CopyFrom"):
+        getattr(to, field.name).CopyFrom(value)
+    else:
+        getattr(to, field.name).extend(value)
 
 
 def run(
     opened: ort.InferenceSession, fetch: Sequence[str], feed: Mapping[str, Array], *, where: str
 ) -> list[Array]:
-    """Run a session; failures become a ModelError of one line."""
+    """Run a session; failures become a RunError of one line."""
     try:
         out: list[Array] = opened.run(list(fetch), dict(feed))
     except Exception as e:
-        raise ModelError(f"{where}: onnxruntime cannot run it on this input ({one_line(e)})") from None
+        raise RunError(f"{where}: onnxruntime cannot run it on this input ({one_line(e)})") from None
     return out
 
 
@@ -102,7 +162,7 @@ def run_values(
         else:
             made = opened.run_with_ort_values(list(fetch), values)
     except Exception as e:
-        raise ModelError(f"{where}: onnxruntime cannot run it on this input ({one_line(e)})") from None
+        raise RunError(f"{where}: onnxruntime cannot run it on this input ({one_line(e)})") from None
     return dict(zip(fetch, made, strict=True))
 
 

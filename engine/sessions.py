@@ -107,6 +107,9 @@ class Sessions:
         self.facts, self.names, self.where = facts, list(names), where
         self._forward, self._back = forward, back
 
+    def let_go(self) -> None:
+        """Of what was only needed to make it."""
+
     def forward(self, feed: Mapping[str, Array]) -> Values:
         """Run the model."""
 

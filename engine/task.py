@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import onnx
 
 from .composite import Composite
 from .feed import Inputs
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Task:
         For onnxruntime.
     backend : {"numpy", "onnx", "auto"}
         What runs the way back.
+    given : dict of str to ndarray
+        Conditions that choose a branch, to be taken for these values whatever the input says.
     """
 
     proto: onnx.ModelProto
@@ -42,3 +48,4 @@ class Task:
     providers: Sequence[str] | None = None
     threads: int | None = None
     backend: str = "numpy"
+    given: Mapping[str, Array] = field(default_factory=dict)

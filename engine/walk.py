@@ -315,7 +315,6 @@ class _Walker:
             assert made is not None
             return made
 
-        position = "first" if node in self.first else ""
         return Site(
             node,
             self.ops,
@@ -325,7 +324,7 @@ class _Walker:
             held,
             absorb,
             converted,
-            position,
+            self.first.get(node, ""),
             as_relevance,
             self.embedded,
         )

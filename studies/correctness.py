@@ -88,14 +88,15 @@ def golden() -> str:
                      figure(r.bound), figure(m.closure)))  # fmt: skip
     summary = "; ".join(f"{library}: {figure(e)}" for library, e in sorted(worst.items()))
     header = ("made by", "network", "composite", "parameters", "error", "bound", "closure")
+    networks = len({r.network for r in references().values()})
     return f"""## Maps of other libraries
 
-{len(rows)} maps of four small networks, made by zennit, LXT, captum and plain torch in float64
+{len(rows)} maps of {networks} small networks, made by zennit, LXT, captum and plain torch in float64
 (`studies/golden/make.py`), against onnxplain's from the ONNX file in float32. Worst error by library:
 {summary}.
 
 Not compared: captum's alpha-1-beta-0, which keeps a bias that its own paper drops, and zennit without its
-canonizer, where a batch normalisation passes relevance on 1:1: onnxplain merges it with the layer before.
+canonizer, where every batch normalisation passes relevance on 1:1: onnxplain merges it with the layer before.
 LXT's explicit form divides by z + 1e-6 whatever the sign of z, onnxplain does not divide: hence its bound.
 
 {table(header, rows)}
@@ -140,7 +141,7 @@ engine; onnxplain has the exported file and float32.
 def zoo() -> str:
     """Third parties' models."""
     from fetch import entries, feed, fetch
-    from zoo_measure import explained, floating_outputs
+    from zoo_measure import compiled_error, explained, floating_outputs
 
     rows, refused, reasons = [], [], []
     nodes = on_path = 0
@@ -155,6 +156,8 @@ def zoo() -> str:
                 refused.append((name, source, str(e).replace(str(path), path.name)))
             continue
         made = [explained(path, feed(entry), output) for output in floating_outputs(path)]
+        with tempfile.TemporaryDirectory() as folder:
+            compiled = [compiled_error(path, feed(entry), o, Path(folder)) for o in floating_outputs(path)]
         print(f"{name}: {sum(m.seconds for m in made):.1f} s", file=sys.stderr, flush=True)
         nodes += sum(round(m.nodes * m.coverage) for m in made)
         on_path += sum(m.nodes for m in made)
@@ -165,10 +168,10 @@ def zoo() -> str:
             name, source, entry["producer"].strip() or "?", max(m.nodes for m in made),
             f"{100 * min(m.coverage for m in made):.0f} %", len(made),
             figure(max(max(m.closure.values()) for m in made)),
-            figure(max(max(m.gradient.values()) for m in made)), figure(bound),
+            figure(max(max(m.gradient.values()) for m in made)), figure(bound), figure(max(compiled)),
         ))  # fmt: skip
     header = ("model", "package", "made with", "nodes", "coverage", "outputs", "closure", "gradient error",
-              "bound")  # fmt: skip
+              "bound", "compiled")  # fmt: skip
     outputs = sum(int(str(r[5])) for r in rows)
     why = "\n".join(reasons)
     return f"""## Third parties' models
@@ -178,6 +181,7 @@ outputs ({nodes} of {on_path} nodes on the way have a rule), {len(refused)} refu
 relevance passes, at most, *closure* the worst of `attnlrp` and `gradient` over the outputs (bound 1e-4), and
 *gradient error* how far directional derivatives by `gradient` are from central differences of the model in
 float64, for each floating input and each embedding that is read, as a part of the largest of that input.
+*Compiled* is how far the relevance of one compiled file is from that of the numpy backend, at all outputs.
 
 {table(header, rows)}
 

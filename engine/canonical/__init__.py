@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from ..graph import Graph
 from ..probe import Probe
-from . import activations, batchnorm, gates, groupnorm, integer, layernorm, linear, normalisers, softmax
+from . import (
+    activations,
+    batchnorm,
+    gates,
+    groupnorm,
+    integer,
+    layernorm,
+    linear,
+    normalisers,
+    padding,
+    softmax,
+)
 
 PASSES = (
     integer.run,
@@ -19,6 +30,7 @@ PASSES = (
     normalisers.run,
     gates.run,
     linear.run,
+    padding.run,
     batchnorm.run,
 )
 

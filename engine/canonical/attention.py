@@ -37,7 +37,9 @@ def _weighs(graph: Graph, probe: Probe, value: str) -> bool:
             continue
         seen.add(at)
         for node in graph.consumers(at):
-            others = [v for v in node.inputs if v != at and v in probe.varying]
+            # What a Where chooses by is no signal: exporters write `where(isnan(weights), 0, weights)`.
+            operands = node.inputs[1:] if node.op_type == "Where" else node.inputs
+            others = [v for v in operands if v != at and v in probe.varying]
             if node.op_type in _PRODUCTS and others:
                 return True
             if node.op_type in _MOVES or (node.op_type in _MASKS and not others):

@@ -13,7 +13,7 @@ from ..graph import Array, Graph, Node
 from ..probe import Probe
 from . import match
 
-_WEIGHT_AXIS = {"Conv": 0, "Gemm": None, "Linear": -1, "MatMul": -1}
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "Linear", "MatMul"})
 
 
 def run(graph: Graph, probe: Probe) -> Graph:
@@ -23,7 +23,7 @@ def run(graph: Graph, probe: Probe) -> Graph:
     for node in graph.nodes:
         for value in node.inputs if node.domain == "" else ():
             layer = graph.producer.get(value)
-            if layer is None or layer.op_type not in _WEIGHT_AXIS or match.reader(graph, value) is not node:
+            if layer is None or layer.op_type not in _LAYERS or match.reader(graph, value) is not node:
                 continue
             new = _merge(layer, node, value, probe)
             if layer not in merged and new is not None:
@@ -86,13 +86,17 @@ def _normalisation(norm: Node, value: str, probe: Probe) -> tuple[Array, Array] 
 
 def _affine(layer: Node, node: Node, value: str, probe: Probe) -> tuple[Array, Array] | None:
     """Scale and shift of each channel, of an operator with a constant after a convolution."""
-    if layer.op_type != "Conv" or len(node.inputs) != 2 or node.inputs.count(value) != 1:
+    if layer.op_type not in ("Conv", "ConvTranspose") or len(node.inputs) != 2:
+        return None
+    if node.inputs.count(value) != 1:
         return None
     shape, at = probe.shapes[value], node.inputs.index(value)
     constant = probe.constants.get(node.inputs[1 - at])
     channels = shape[1]
     if constant is None or not isinstance(channels, int) or probe.shapes[node.outputs[0]] != shape:
         return None
+    if node.op_type in ("Mul", "Div") and (constant.ndim == 0 or constant.size == 1 < channels):
+        return None  # part of what comes next, an activation's scale: no normalisation has one number
     spread = match.spread(constant.astype(np.float64), (channels, *(1 for _ in shape[2:])))
     if spread is None:
         return None
@@ -110,14 +114,30 @@ def _affine(layer: Node, node: Node, value: str, probe: Probe) -> tuple[Array, A
 
 def _per_output(layer: Node, weight: Array, scale: Array, rank: int) -> Array | None:
     """The weight with every output channel scaled."""
-    axis = _WEIGHT_AXIS[layer.op_type]
-    if axis is None:
+    if layer.op_type == "ConvTranspose":
+        return _per_output_transposed(weight, scale, int(layer.attributes.get("group", 1)))
+    if layer.op_type == "Conv":
+        axis = 0
+    elif layer.op_type == "Gemm":
         axis = 0 if layer.attributes.get("transB", 0) else 1
-    elif axis == -1 and rank != 2:
+    elif rank == 2:
+        axis = -1
+    else:
         return None  # the channels are on axis 1, the layer's outputs on the last
     if weight.shape[axis] != len(scale):
         return None
     shape = [1] * weight.ndim
     shape[axis] = -1
     scaled: Array = weight * scale.reshape(shape)
+    return scaled
+
+
+def _per_output_transposed(weight: Array, scale: Array, groups: int) -> Array | None:
+    """The same for [inputs, outputs of a group, ...], where each group of inputs has outputs of its own."""
+    inputs, outputs = weight.shape[:2]
+    if groups * outputs != len(scale):
+        return None
+    split = weight.reshape(groups, inputs // groups, *weight.shape[1:])
+    spread = scale.reshape(groups, 1, outputs, *(1 for _ in weight.shape[2:]))
+    scaled: Array = (split * spread).reshape(weight.shape)
     return scaled

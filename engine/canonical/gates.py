@@ -26,6 +26,10 @@ _MOVES = frozenset(
      "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )  # fmt: skip
 
+_ACTIVATIONS = frozenset(
+    {"Celu", "Elu", "Gelu", "HardSwish", "LeakyRelu", "Mish", "Relu", "Selu", "Softplus", "Swish", "Tanh"}
+)
+
 
 def run(graph: Graph, probe: Probe) -> Graph:
     """Hold the gate of every gated signal."""
@@ -62,6 +66,31 @@ def _is_gate(graph: Graph, probe: Probe, value: str) -> bool:
     if node.op_type == "Sub" and node.inputs[0] not in probe.varying:
         return _is_gate(graph, probe, node.inputs[1])
     return node.op_type in ("Sigmoid", "HardSigmoid")
+
+
+def activated(graph: Graph, probe: Probe) -> set[tuple[Node, int]]:
+    """Operands of products that are what an activation gives, where the other operand is not.
+
+    In SwiGLU and GEGLU (Shazeer 2020) they say how much of the other signal passes, as the sigmoids of
+    `run` do. CP-LRP as LXT has it holds them constant; under AttnLRP both get half (Prop. 3.3).
+    """
+    found = set()
+    for node in graph.nodes:
+        if node.op_type != "Mul" or node.domain != "" or node.held or len(set(node.inputs)) == 1:
+            continue
+        if all(v in probe.varying for v in node.inputs):
+            sides = [_is_activated(graph, probe, v) for v in node.inputs]
+            if sides[0] != sides[1]:
+                found.add((node, sides.index(True)))
+    return found
+
+
+def _is_activated(graph: Graph, probe: Probe, value: str) -> bool:
+    made = (graph.producer.get(v) for v in _scaled(graph, probe, value))
+    return any(
+        n is not None and n.domain == "" and (n.op_type in _ACTIVATIONS or SELF_GATED in n.attributes)
+        for n in made
+    )
 
 
 def _varying_inputs(node: Node, probe: Probe) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..graph import Array, Graph, Node
+from ..graph import SHAPE_ONLY, TYPE_ONLY, Array, Graph, Node
 from ..probe import Probe
 from ..shapes import Shape
 
@@ -51,9 +51,19 @@ def pairs(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def reader(graph: Graph, value: str) -> Node | None:
-    """The only node that reads a value, where nothing else is asked of the value."""
-    readers = graph.consumers(value)
+    """The only node that reads a value, where nothing else is asked of the value than its shape or type."""
+    readers = [n for n in graph.consumers(value) if not _looks(n, value)]
     return readers[0] if len(readers) == 1 and not graph.keeps(value) else None
+
+
+def _looks(node: Node, value: str) -> bool:
+    """Whether a node uses no number of a value."""
+    if node.domain != "" or value in node.captures:
+        return False
+    if node.op_type in SHAPE_ONLY:
+        return True
+    used = [i for i, v in enumerate(node.inputs) if v == value]
+    return all(i in TYPE_ONLY.get(node.op_type, ()) for i in used)
 
 
 def number(probe: Probe, value: str) -> float | None:

@@ -5,6 +5,9 @@ and the sum a normaliser, and relevance of the logits would come out by another 
 
 The maximum and the sum may lose their axis and get it back (Reshape, Unsqueeze, Expand), and the maximum may
 be kept finite on its way.
+
+Before opset 13 a Softmax is over all axes from one on. A converter writes that as Flatten, Softmax and
+Reshape, and where a model ends in them, it would not be seen that it ends in a Softmax.
 """
 
 from __future__ import annotations
@@ -30,6 +33,11 @@ def run(graph: Graph, probe: Probe) -> Graph:
         if found is not None:
             kind, x, axis = found
             made[node] = Node(node.name, "", kind, 13, (x,), node.outputs, {"axis": axis})
+        elif (whole := _flattened(graph, probe, node)) is not None:
+            kind, x, axis = whole
+            # Over several axes at once, as the operator was before opset 13.
+            version = 13 if axis == -1 else 11
+            made[node] = Node(node.name, "", kind, version, (x,), node.outputs, {"axis": axis})
     return match.replace(graph, made, set())
 
 
@@ -74,6 +82,36 @@ def _difference(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] 
     if any(graph.keeps(v) for v in (*found.values, *power.outputs)):
         return None
     return "LogSoftmax", _unshifted(graph, probe, x, found.axis), found.axis
+
+
+def _flattened(graph: Graph, probe: Probe, node: Node) -> tuple[str, str, int] | None:
+    """A softmax over the last axis of two, into which others are flattened, and which become them again."""
+    if (
+        node.domain != ""
+        or node.op_type not in ("Reshape", "Flatten")
+        or node.outputs[0] not in probe.varying
+    ):
+        return None
+    inner = match.made_by(graph, probe, node.inputs[0], "Softmax", "LogSoftmax")
+    if inner is None or inner.version < 13:
+        return None
+    flat = probe.shapes[inner.inputs[0]]
+    before = match.made_by(graph, probe, inner.inputs[0], "Reshape", "Flatten")
+    if before is None or len(flat) != 2 or inner.attributes.get("axis", -1) not in (-1, 1):
+        return None
+    x = before.inputs[0]
+    shape = probe.shapes[x]
+    if shape != probe.shapes[node.outputs[0]] or any(graph.keeps(n.outputs[0]) for n in (before, inner)):
+        return None
+    width: object = 1
+    for axis in range(-1, -len(shape) - 1, -1):
+        size = shape[axis]
+        if not isinstance(size, int) or not isinstance(width, int):
+            return None
+        width *= size
+        if width == flat[1]:
+            return inner.op_type, x, axis
+    return None
 
 
 def _total(graph: Graph, probe: Probe, value: str) -> _Total | None:

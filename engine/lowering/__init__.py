@@ -9,7 +9,7 @@ source gives, for every input on which the same decisions are taken.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import onnx
 
@@ -45,12 +45,18 @@ class Lowered:
         Nodes that are rewritten into something that gives slightly other values.
     half : bool
         Whether half precision was widened to float32 before.
+    reasons : dict of str to str
+        The node that each decision is of.
+    conditions : frozenset of str
+        Decisions that choose a branch of an If.
     """
 
     proto: onnx.ModelProto
     decisions: tuple[tuple[str, Array], ...]
     approximate: tuple[str, ...] = ()
     half: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    conditions: frozenset[str] = frozenset()
 
     @property
     def differs(self) -> bool:
@@ -58,7 +64,13 @@ class Lowered:
         return self.half or bool(self.approximate)
 
 
-def lower(proto: onnx.ModelProto, feed: Mapping[str, Array], *, where: str) -> Lowered:
+def lower(
+    proto: onnx.ModelProto,
+    feed: Mapping[str, Array],
+    *,
+    where: str,
+    given: Mapping[str, Array] | None = None,
+) -> Lowered:
     """Rewrite a model into elementary operators.
 
     Parameters
@@ -69,6 +81,8 @@ def lower(proto: onnx.ModelProto, feed: Mapping[str, Array], *, where: str) -> L
         The input that decides which branches are taken and how many iterations are made.
     where : str
         The file, for messages.
+    given : dict of str to ndarray, optional
+        Conditions of Ifs to take these values for, whatever the input says.
 
     Raises
     ------
@@ -77,10 +91,16 @@ def lower(proto: onnx.ModelProto, feed: Mapping[str, Array], *, where: str) -> L
     LimitError
         More nodes than a model may have come of it.
     """
-    work = Workspace(proto, feed, where)
+    work = Workspace(proto, feed, where, given)
     again = True
     while again:
         again = False
         for run in _PASSES:
             again |= run(work)
-    return Lowered(work.proto, tuple(work.decisions.items()), tuple(work.approximate))
+    return Lowered(
+        work.proto,
+        tuple(work.decisions.items()),
+        tuple(work.approximate),
+        reasons=work.reasons,
+        conditions=frozenset(work.conditions & set(work.decisions)),
+    )

@@ -60,7 +60,10 @@ def _body(node: onnx.NodeProto, name: str = "body") -> onnx.GraphProto:
 def _if(emit: Emit, node: onnx.NodeProto) -> None:
     """The branch that is taken."""
     work, condition = emit.work, node.input[0]
-    value = work.observe([condition])[condition]
+    value = work.given.get(condition)
+    if value is None:
+        value = work.observe([condition])[condition]
+    work.conditions.add(condition)
     emit.note(condition, value)
     branch = _body(node, "then_branch" if value.reshape(-1)[0] else "else_branch")
     known = inline(emit, branch, {}, emit.prefix, keep=True)

@@ -31,7 +31,7 @@ class Emit:
 
     def __init__(self, work: Workspace, node: onnx.NodeProto) -> None:
         self.work, self.node = work, node
-        self.prefix = work.label(node)
+        self.prefix, self.reason = work.label(node), work.named(node)
         self.opset = work.version()
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
@@ -185,4 +185,4 @@ def apply(work: Workspace, made: Mapping[int, Emit]) -> None:
     )
     for emit in made.values():
         for name, value in emit.notes:
-            work.decide(name, value)
+            work.decide(name, value, emit.reason)

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from ..graph import SHAPE_ONLY, TYPE_ONLY
+
 Array = np.ndarray[Any, Any]
 
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
@@ -110,10 +112,16 @@ def ancestors(nodes: Sequence[onnx.NodeProto], names: Iterable[str]) -> list[onn
     return [nodes[i] for i in sorted(wanted)]
 
 
-def varying(graph: onnx.GraphProto) -> set[str]:
+def varying(graph: onnx.GraphProto, *, with_shapes: bool = True) -> set[str]:
     """Values that can change from one input to the next, be it with its shape.
 
-    A rank cannot: the file declares it. So what is read off a shape's own shape does not vary.
+    A rank cannot: the file declares it. So what is read off a shape's own shape does not vary, and no
+    more does what has only its type from another value.
+
+    Parameters
+    ----------
+    with_shapes : bool
+        False leaves out what changes with an input's shape alone.
     """
     shapes = {n.output[0] for n in graph.node if n.op_type == "Shape" and not domain_of(n)}
     constant = {t.name for t in graph.initializer}
@@ -122,10 +130,13 @@ def varying(graph: onnx.GraphProto) -> set[str]:
     for node in graph.node:
         if is_random(node):
             found.update(o for o in node.output if o)
-        if node.op_type in ("Shape", "Size") and not domain_of(node) and node.input[0] in shapes:
+        own = not domain_of(node)
+        if own and node.op_type in SHAPE_ONLY and (node.input[0] in shapes or not with_shapes):
             continue
+        skipped = {node.input[i] for i in TYPE_ONLY.get(node.op_type, ())} if own else set()
         for v in reads(node):
-            readers.setdefault(v, []).append(node)
+            if v not in skipped or list(node.input).count(v) > 1:
+                readers.setdefault(v, []).append(node)
     stack = list(found)
     while stack:
         for node in readers.get(stack.pop(), ()):

@@ -24,6 +24,8 @@ class Workspace:
     feed : dict of str to ndarray
     where : str
         The file, for messages.
+    given : dict of str to ndarray
+        Conditions to take these values for, whatever the feed says.
 
     Attributes
     ----------
@@ -31,13 +33,25 @@ class Workspace:
         The model as it is by now.
     decisions : dict of str to ndarray
         Values that the rewriting has taken as given.
+    reasons : dict of str to str
+        The node that each of them is of.
+    conditions : set of str
+        Those that choose a branch.
     approximate : list of str
         Nodes whose elementary form does not give exactly what they give.
     """
 
-    def __init__(self, proto: onnx.ModelProto, feed: Mapping[str, Array], where: str) -> None:
-        self.proto, self.feed, self.where = proto, feed, where
+    def __init__(
+        self,
+        proto: onnx.ModelProto,
+        feed: Mapping[str, Array],
+        where: str,
+        given: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.proto, self.feed, self.where, self.given = proto, feed, where, given or {}
         self.decisions: dict[str, Array] = {}
+        self.reasons: dict[str, str] = {}
+        self.conditions: set[str] = set()
         self.approximate: list[str] = []
         self._source = proto
         self._known: dict[str, Array] = {}
@@ -48,6 +62,7 @@ class Workspace:
         graph = self.proto.graph
         self.nodes = list(graph.node)
         self._varying: set[str] | None = None
+        self._signals: set[str] | None = None
         self._defined = defined(graph)
         self._node_names = {n.name for n in self.nodes if n.name}
         self._tensors = {t.name: t for t in graph.initializer}
@@ -66,16 +81,26 @@ class Workspace:
         """A node's name, or one made of operator and position."""
         return node.name or f"{node.op_type}_{self.nodes.index(node)}"
 
+    def named(self, node: onnx.NodeProto) -> str:
+        """A node, for messages."""
+        domain = domain_of(node)
+        return f"node {self.label(node)!r} ({domain + '.' if domain else ''}{node.op_type})"
+
     def at(self, node: onnx.NodeProto) -> str:
         """File and node, for messages."""
-        domain = domain_of(node)
-        return f"{self.where}: node {self.label(node)!r} ({domain + '.' if domain else ''}{node.op_type})"
+        return f"{self.where}: {self.named(node)}"
 
     def varies(self, name: str) -> bool:
         """Whether a value can be another one for the next input."""
         if self._varying is None:
             self._varying = varying(self.proto.graph)
         return name in self._varying
+
+    def is_signal(self, name: str) -> bool:
+        """Whether a value depends on what is in an input, not just on its shape."""
+        if self._signals is None:
+            self._signals = varying(self.proto.graph, with_shapes=False)
+        return name in self._signals
 
     def constant(self, name: str) -> Array | None:
         """The value of an initialiser, a Constant node, or anything that only such make; else None."""
@@ -129,10 +154,11 @@ class Workspace:
         made = runtime.run(opened, names, self.feed, where=self.where)
         return {n: v for n, v in zip(names, made, strict=True) if isinstance(v, np.ndarray)}
 
-    def decide(self, name: str, value: Array) -> None:
-        """Note that the rewriting holds for this value of a tensor."""
+    def decide(self, name: str, value: Array, reason: str) -> None:
+        """Note that the rewriting of a node (`reason`) holds for this value of a tensor."""
         if self.varies(name):
             self.decisions[name] = value
+            self.reasons.setdefault(name, reason)
 
     def forget(self) -> None:
         """Look anew at every value that is asked for."""

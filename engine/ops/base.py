@@ -83,7 +83,7 @@ class Ops:
         """
         array = np.asarray(value)
         if array.dtype.kind == "f" or isinstance(value, (float, int)):
-            array = array.astype(self.dtype)
+            array = array.astype(self.dtype, copy=False)
         key = ("const", array.item(), array.dtype) if array.ndim == 0 else ("const", id(value))
         found = self._known.get(key)
         if found is None:

@@ -196,14 +196,10 @@ class Emitter:
         return e.args
 
     def _written_out(self, e: Expr) -> bool:
-        """Whether a constant is written as what is done to the model's own weights."""
-        if "made" not in e.attrs or self._is_own(e) or e.attrs["array"].size <= SMALL:
-            return False
-        args: tuple[Expr, ...] = e.attrs["made"][1]
-        return any(self._is_own(a) or self._written_out(a) for a in args)
+        return _written_out(e, self._own)
 
     def _is_own(self, e: Expr) -> bool:
-        return bool(e.attrs.get("name")) and e.attrs["name"] in self._own
+        return _is_own(e, self._own)
 
     def _emit(self, e: Expr) -> str:
         self.here, self.lead = e, 0
@@ -254,6 +250,40 @@ class Emitter:
 
 def _is_number(e: Expr) -> bool:
     return e.op == "const" and e.attrs["array"].size == 1
+
+
+def _is_own(e: Expr, own: Collection[str]) -> bool:
+    """Whether a constant is one of the model's own weights."""
+    return bool(e.attrs.get("name")) and e.attrs["name"] in own
+
+
+def _written_out(e: Expr, own: Collection[str]) -> bool:
+    """Whether a constant is written as what is done to the model's own weights."""
+    if "made" not in e.attrs or _is_own(e, own) or e.attrs["array"].size <= SMALL:
+        return False
+    args: tuple[Expr, ...] = e.attrs["made"][1]
+    return any(_is_own(a, own) or _written_out(a, own) for a in args)
+
+
+def let_go(record: Iterable[Expr], own: Collection[str]) -> None:
+    """Let go of the arrays that no graph has written down: of the weights, and of what is made of them.
+
+    Parameters
+    ----------
+    record : iterable of Expr
+        numpy cannot carry it out any more.
+    own : collection of str
+        Names of the model's weights.
+    """
+    gone = [
+        e
+        for e in record
+        if e.op == "const" and e.attrs["array"].size > SMALL and (_is_own(e, own) or _written_out(e, own))
+    ]
+    for e in gone:
+        array = e.attrs["array"]
+        e.attrs["array"] = np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        e.attrs.pop("keep", None)
 
 
 _EMITTERS: dict[str, Callable[..., str]] = {}

@@ -4,11 +4,11 @@ They are written once, for any layer that is a linear map of its input with a co
 has the map and its adjoint, whatever the operator. Conventions are Zennit's (Anders et al. 2021):
 sign(0) = +1; the bias takes part in the denominator and absorbs its share.
 
-Under gamma, with ``z0 = x W`` and ``a = |x| |W|``, the sums of positive and negative contributions are
-``(z0 + a)/2`` and ``(z0 - a)/2``, and the adjoint of keeping the positive ones is
-``(W^T q + sign(x) |W|^T q) / 2``: one product with W and one with |W| each way do for signed inputs what
-four products with clipped operands would. Where such a sum is divided by (z-plus, alpha-beta) it is made of
-clipped operands all the same: as a difference it would be rounding where it should be 0.
+With ``z0 = x W`` and ``a = |x| |W|``, the sums of positive and negative contributions are ``(z0 + a)/2`` and
+``(z0 - a)/2``, and the adjoint of keeping the positive ones is ``(W^T q + sign(x) |W|^T q) / 2``: under
+gamma, one product with W and one with |W| each way do for signed inputs what four with clipped operands
+would. Under z-plus and alpha-beta such a sum is divided by, and is made of clipped operands all the same:
+as a difference it would be rounding where it should be 0.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from ..ops.base import Expr, Ops
 from ..site import Message, Site
 from .common import relevance, stabilised
+
+# Keeps a unit to which nothing contributes from dividing 0 by 0.
+_TINY = 1e-37
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
     variant = node.variant(layer.kind)
     if variant in ("epsilon", "gradient") or not layer.constant:
         return Message(m=_epsilon(op, node, m, layer))
+    if variant == "gamma":
+        return _gamma(op, node, m, layer)
     return _RULES[variant](op, node, relevance(op, node, m), layer)
 
 
@@ -90,11 +95,6 @@ def sign(op: Ops, x: Expr) -> Expr:
     return op.where(op.less(x, 0.0), -1.0, 1.0)
 
 
-def _absolute(op: Ops, layer: Layer) -> Expr:
-    """``|x| |W|``."""
-    return layer.apply(op.abs(layer.x), op.abs(layer.weight))
-
-
 def _clipped(op: Ops, layer: Layer, sign: int) -> tuple[Expr, Callable[[Expr], Expr]]:
     """The sum of the contributions of one sign, and the adjoint that goes back along them alone.
 
@@ -112,12 +112,6 @@ def _clipped(op: Ops, layer: Layer, sign: int) -> tuple[Expr, Callable[[Expr], E
         return op.where(below, layer.adjoint(q, with_minus), layer.adjoint(q, with_plus))
 
     return op.add(plus, minus), back
-
-
-def _kept(op: Ops, layer: Layer, plain: Expr, absolute: Expr) -> Expr:
-    """``W^T plain + sign(x) |W|^T absolute``."""
-    signed = op.mul(layer.adjoint(absolute, op.abs(layer.weight)), sign(op, layer.x))
-    return op.add(layer.adjoint(plain, layer.weight), signed)
 
 
 def _bias(node: Site, layer: Layer, q: Expr, part: Expr | None) -> None:
@@ -158,28 +152,41 @@ def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     return Message(m=op.add(back(up), back_negative(down)))
 
 
-def _gamma(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _gamma(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
     """LRP-gamma (Montavon et al. 2019, sec. 10.2.1), generalised to signed inputs and outputs.
 
     Where the output is positive, positive contributions count ``1 + gamma``-fold; where it is negative,
-    negative ones (Andeol et al. 2022, eq. 8; Zennit's Gamma).
+    negative ones (Andeol et al. 2022, eq. 8; Zennit's Gamma). With ``c = gamma / (2 + gamma)`` the sum of
+    what is counted is ``(1 + gamma/2) sign(z) (|z| + c (|x| |W| + |b|))``, whose terms never cancel, and what
+    goes back is ``W^T (m |s|) + sign(x) (c |W|)^T (m s)`` with ``s = z / (|z| + c (|x| |W| + |b|))``.
     """
     gamma = node.parameter("gamma")
-    z0, a = layer.apply(layer.x, layer.weight), _absolute(op, layer)
-    z = z0 if layer.bias is None else op.add(z0, layer.bias)
-    up, zero = op.greater(z, 0.0), op.equal(z, 0.0)
-    favoured = op.mul(op.where(up, op.add(z0, a), op.sub(z0, a)), 0.5)
-    b = None
-    if layer.bias is not None:
-        own = op.where(up, op.maximum(layer.bias, 0.0), op.minimum(layer.bias, 0.0))
-        b = op.add(op.mul(own, gamma), layer.bias)
-        favoured = op.add(favoured, own)
-    whole = op.where(zero, 0.0, op.add(z, op.mul(favoured, gamma)))
-    q = share_out(op, node, r, whole)
-    q = op.where(zero, 0.0, q)
-    _bias(node, layer, q, b)
-    half = op.mul(q, gamma / 2)
-    return Message(m=_kept(op, layer, op.mul(q, 1 + gamma / 2), op.where(up, half, op.neg(half))))
+    c, eps = gamma / (2 + gamma), node.parameter("stabilizer") / (1 + gamma / 2)
+    absolute = op.mul(op.abs(layer.weight), c)
+    size = layer.apply(op.abs(layer.x), absolute)
+    own = None if layer.bias is None else op.mul(op.abs(layer.bias), c)
+    size = size if own is None else op.add(size, own)
+    by_multiplier = m is not None and node.remainder is None and not layer.rounded
+    z = node.activation() if by_multiplier else layer.apply(layer.x, layer.weight)
+    if layer.bias is not None and not by_multiplier:
+        z = op.add(z, layer.bias)
+    whole = op.maximum(op.add(op.abs(z), size), _TINY)
+    whole = op.add(whole, eps) if eps else whole
+    if by_multiplier:
+        assert m is not None
+        share = op.div(z, whole)
+        kept, favoured = op.mul(m, op.abs(share)), op.mul(m, share)
+        if eps:
+            node.absorb("stabilizer", m, op.mul(share, eps))
+    else:
+        r, empty = relevance(op, node, m), op.equal(z, 0.0)
+        favoured = op.where(empty, 0.0, op.div(r, whole))
+        kept = op.mul(favoured, sign(op, z))
+        node.absorb("stabilizer", op.where(empty, r, op.mul(favoured, eps)))
+    _bias(node, layer, kept, layer.bias)
+    _bias(node, layer, favoured, own)
+    signed = op.mul(layer.adjoint(favoured, absolute), sign(op, layer.x))
+    return Message(m=op.add(layer.adjoint(kept, layer.weight), signed))
 
 
 def _gamma_positive(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
@@ -226,7 +233,6 @@ def _ones(op: Ops, x: Expr) -> Expr:
 _RULES: dict[str, Callable[[Ops, Site, Expr, Layer], Message]] = {
     "zplus": _zplus,
     "alpha_beta": _alpha_beta,
-    "gamma": _gamma,
     "gamma_positive": _gamma_positive,
     "wsquare": _wsquare,
     "flat": _flat,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Batch, Shape
-from ..site import Site
+from ..site import Message, Site
+from .common import relevance
 
 
 def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
@@ -90,11 +91,18 @@ def group_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.reshape(_standardise(op, node, x, g, axes, eps), shape), None, None]
 
 
-@rule("BatchNormalization", kind="scale")
-def batch_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
-    """At inference a scale and a shift of each channel: ``m gamma / sqrt(var + eps)``."""
+@rule("BatchNormalization", kind="scale", carry="own")
+def batch_normalization(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+    """At inference a scale and a shift of each channel: ``m gamma / sqrt(var + eps)``.
+
+    One with no layer before it to be merged with passes relevance 1:1 where activations do: so it is in
+    Zennit's composites, which take both for what relevance passes (Anders et al. 2021).
+    """
     if node.attr("training_mode", 0):
         raise node.refuse("it is in training mode")
+    if node.variant("activation") == "pass":
+        return [Message(r=relevance(op, node, m)), None, None, None, None]
+    m = node.as_multiplier(m)
     ones = tuple(1 for _ in node.shape(0)[2:])
     per_channel: Shape = (node.shape(0)[1], *ones)
     gamma, beta, mean, variance = (op.reshape(node.input(i), per_channel) for i in (1, 2, 3, 4))

@@ -1,4 +1,4 @@
-"""Make the golden maps again: what zennit, LXT, captum and plain torch say of four small networks.
+"""Make the golden maps again: what zennit, LXT, captum and plain torch say of small networks.
 
     python studies/golden/make.py             compare with tests/golden/maps, write nothing
     python studies/golden/make.py --write     write them
@@ -62,6 +62,10 @@ def by_zennit(
     eps = 1e-9 if dense else 1e-6
     merge = [canonizers.SequentialMergeBatchNorm()]
     passing = [(networks.Square, rules.Pass()), (networks.SafeLog, rules.Pass())]
+    passing += [(networks.Sum, rules.Norm(stabilizer=eps))]
+    for module in network.modules():
+        if isinstance(module, networks.Residual):
+            module.stacked = True
     both = {
         "epsilon": lambda: rules.Epsilon(epsilon=eps),
         "epsilon0.1": lambda: rules.Epsilon(epsilon=0.1),
@@ -114,15 +118,27 @@ class Efficient(networks.Plain):
         std = (centred.square().mean(-1, keepdim=True) + layer.eps).sqrt()
         return centred / self.rules.stop_gradient(std) * layer.weight + layer.bias
 
-    def gelu(self, x: torch.Tensor) -> torch.Tensor:
-        return self.rules.identity_rule_implicit(torch.nn.functional.gelu, x)
+    def rms_norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + networks.RMS_EPS)
+        return x * self.rules.stop_gradient(scale) * weight
 
-    def attention(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    def activation(self, x: torch.Tensor, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return self.rules.identity_rule_implicit(f, x)
+
+    def gate(self, x: torch.Tensor) -> torch.Tensor:
+        return self.rules.stop_gradient(x) if self.constant_attention else x
+
+    def gated(self, gate: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return gate * x if self.constant_attention else self.rules.divide_gradient(gate * x, 2)
+
+    def attention(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
         if self.constant_attention:
             q, k = self.rules.stop_gradient(q), self.rules.stop_gradient(k)
         else:
             q, k, v = (self.rules.divide_gradient(t, f) for t, f in ((q, 4), (k, 4), (v, 2)))
-        return super().attention(q, k, v)
+        return super().attention(q, k, v, mask)
 
 
 class Explicit(networks.Plain):
@@ -142,10 +158,19 @@ class Explicit(networks.Plain):
     def norm(self, x: torch.Tensor, layer: torch.nn.LayerNorm) -> torch.Tensor:
         return self.f.layer_norm(x, layer.weight, layer.bias, layer.eps)
 
-    def gelu(self, x: torch.Tensor) -> torch.Tensor:
-        return self.rules.IdentityRule(torch.nn.GELU())(x)
+    def rms_norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return self.f.rms_norm_identity(x, weight, networks.RMS_EPS)
 
-    def scale(self, x: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+    def activation(self, x: torch.Tensor, f: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return self.rules.IdentityRule(f)(x)
+
+    def gate(self, x: torch.Tensor) -> torch.Tensor:
+        return x.detach() if self.constant_attention else x
+
+    def gated(self, gate: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return self.f.mul2(gate, x)
+
+    def scale(self, x: torch.Tensor, by: torch.Tensor | float) -> torch.Tensor:
         return self.f.mul2(x, by)
 
     def add(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -154,17 +179,29 @@ class Explicit(networks.Plain):
     def add_constant(self, x: torch.Tensor, constant: torch.Tensor) -> torch.Tensor:
         return self.rules.epsilon_lrp(lambda h: h + constant, 1e-8, x)
 
-    def attention(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        weights = self.f.softmax(self.f.matmul(q, k.transpose(-1, -2)), -1)
+    def attention(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        scores = self.f.matmul(q, k.transpose(-1, -2))
+        if mask is not None:
+            scores = scores.masked_fill(~mask if mask.dtype == torch.bool else mask < 0, -torch.inf)
+        weights = self.f.softmax(scores, -1)
         if self.constant_attention:
             return self.rules.epsilon_lrp(torch.matmul, 1e-6, weights.detach(), v)
         return self.f.matmul(weights, v)
 
 
-def by_lxt(file: Path, x: torch.Tensor, target: torch.Tensor, form: str, rule: str) -> torch.Tensor:
+def by_lxt(
+    build: Callable[[Any], torch.nn.Module],
+    file: Path,
+    x: torch.Tensor,
+    target: torch.Tensor,
+    form: str,
+    rule: str,
+) -> torch.Tensor:
     """A map by one of LXT's two forms."""
     calls = {"efficient": Efficient, "explicit": Explicit}[form](rule == "cplrp")
-    network = networks.with_weights(networks.Labramlike(calls), file)
+    network = networks.with_weights(build(calls), file)
     x = x.clone().requires_grad_()
     y = network(x)
     if form == "efficient":  # gradient times input: the gradient starts with 1
@@ -175,9 +212,11 @@ def by_lxt(file: Path, x: torch.Tensor, target: torch.Tensor, form: str, rule: s
     return x.grad * x if form == "efficient" else x.grad
 
 
-def by_torch(file: Path, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def by_torch(
+    build: Callable[[Any], torch.nn.Module], file: Path, x: torch.Tensor, target: torch.Tensor
+) -> torch.Tensor:
     """Input times gradient; the maps of the others start with the logit, and so does this."""
-    network = networks.with_weights(networks.Labramlike(networks.Plain()), file)
+    network = networks.with_weights(build(networks.Plain()), file)
     x = x.clone().requires_grad_()
     y = network(x)
     y.gather(1, target[:, None]).sum().backward()
@@ -190,10 +229,10 @@ def made(name: str, entry: dict[str, Any], x: torch.Tensor, target: torch.Tensor
     file = MAPS / f"{entry['network']}.onnx"
     library, *rest = name.removesuffix("__canon").split("__")
     if library == "inputxgradient":
-        return by_torch(file, x, target)
+        return by_torch(networks.TRANSFORMERS[entry["network"]], file, x, target)
     if library.startswith("lxt"):
         _, form, rule = library.split("_")
-        return by_lxt(file, x, target, form, rule)
+        return by_lxt(networks.TRANSFORMERS[entry["network"]], file, x, target, form, rule)
     build: Callable[[], Any] = getattr(networks, entry["network"])
     run = {"zennit": by_zennit, "captum": by_captum}[library]
     return run(networks.with_weights(build(), file), x, target, rest[1], entry["parameters"])

@@ -17,6 +17,7 @@ from onnxplain.engine.canonical import (
     layernorm,
     linear,
     normalisers,
+    padding,
     softmax,
 )
 from onnxplain.engine.graph import Graph, from_model
@@ -67,6 +68,22 @@ def test_self_gates(body, weights, held):
 def test_what_is_no_gate(body, weights):
     graph, found = _graph(body, normal(BATCH, 4), **weights)
     assert _held(gates.run(graph, found)) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "gate"),
+    [
+        ("a = Relu(x) u = MatMul(x, w) y = Mul(a, u)", 0),
+        ("s = Sigmoid(x) a = Mul(x, s) h = Mul(a, half) u = MatMul(x, w) y = Mul(u, h)", 1),
+    ],
+    ids=["ReGLU", "SwiGLU, scaled"],
+)
+def test_activations_that_weigh_another_signal(body, gate):
+    graph, found = _graph(body, normal(BATCH, 4), w=normal(4, 4), half=HALF)
+    graph = gates.run(graph, found)
+    product = graph.producer["y"]
+    assert product.held == set()
+    assert gates.activated(graph, found) == {(product, gate)}
 
 
 def test_gates_of_another_signal():
@@ -141,6 +158,15 @@ def _gemm(x, w, c):
     return x @ w.T + c
 
 
+def _conv_transpose(x, w, c):
+    """Two groups, a kernel that does not overlap itself."""
+    parts = [
+        np.einsum("bct,cok->botk", a, k) for a, k in zip(np.split(x, 2, 1), np.split(w, 2, 0), strict=True)
+    ]
+    z = np.concatenate(parts, 1)
+    return z.reshape(*z.shape[:2], -1) + c[:, None]
+
+
 @pytest.mark.parametrize(
     ("body", "x", "weights", "apply"),
     [
@@ -156,8 +182,14 @@ def _gemm(x, w, c):
             {"w": normal(4, 3), "c": normal(4)},
             _gemm,
         ),
+        (
+            "z = ConvTranspose<group = 2, strides = [2]>(x, w, c) y = BatchNormalization(z, g, b, m, v)",
+            normal(BATCH, 6, 5),
+            {"w": normal(6, 2, 2), "c": normal(4)},
+            _conv_transpose,
+        ),
     ],
-    ids=["Conv", "Gemm"],
+    ids=["Conv", "Gemm", "ConvTranspose"],
 )
 def test_batchnorm_is_merged(body, x, weights, apply):
     norm = {"g": normal(4), "b": normal(4), "m": normal(4), "v": positive(4)}
@@ -177,6 +209,14 @@ def test_batchnorm_is_merged(body, x, weights, apply):
 def test_attention_weights():
     body = "s = Softmax(q) t = Transpose<perm = [0, 1, 2]>(s) y = MatMul(t, v)"
     graph, found = _graph(body, {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)})
+    assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
+
+
+def test_attention_weights_past_a_guard_against_nan():
+    """PyTorch writes one where rows of a mask can be empty."""
+    body = "s = Softmax(q) n = IsNaN(s) w = Where(n, zero, s) y = MatMul(w, v)"
+    x = {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)}
+    graph, found = _graph(body, x, zero=np.float32(0))
     assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
 
 
@@ -302,6 +342,25 @@ def test_a_pinned_part_of_a_softmax_stays(pinned, x):
     assert (kind, first) == (("Softmax", x) if x else ("Div", "p"))
 
 
+@pytest.mark.parametrize(
+    ("flatten", "softmax_axis", "axis"),
+    [("f = Flatten<axis = 2>(x)", -1, -1), ("f = Flatten<axis = 1>(x)", 1, -2), ("f = Reshape(x, t)", 1, -2)],
+)
+def test_a_softmax_between_flatten_and_reshape(flatten, softmax_axis, axis):
+    """As a converter writes that of an opset before 13."""
+    body = f"{flatten} p = Softmax<axis = {softmax_axis}>(f) s = Shape(x) y = Reshape(p, s)"
+    graph, found = _graph(body, normal(BATCH, 3, 4), t=ints(0, -1))
+    assert _last(softmax.run(graph, found)) == ("", "Softmax", "x", {"axis": axis})
+    assert softmax.run(graph, found).producer["y"].version == (13 if axis == -1 else 11)
+
+
+def test_a_softmax_that_is_shaped_otherwise_stays():
+    graph, found = _graph(
+        "f = Flatten(x) p = Softmax(f) y = Reshape(p, s)", normal(BATCH, 3, 4), s=ints(0, 4, 3)
+    )
+    assert softmax.run(graph, found) is graph
+
+
 def test_another_sum_is_no_softmax():
     graph, found = _graph("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
     assert softmax.run(graph, found) is graph
@@ -336,6 +395,55 @@ def test_scale_and_shift_after_a_convolution_are_merged():
     merged, bias = (found.constants[v] for v in layer.inputs[1:])
     np.testing.assert_allclose(merged, w * weights["g"][..., None], rtol=1e-6)
     np.testing.assert_allclose(bias, weights["b"][:, 0], rtol=1e-6)
+
+
+def test_a_layer_whose_shape_is_read_is_merged():
+    """Exporters read it for a reshape, and a type for a CastLike."""
+    norm = {"g": normal(4), "b": normal(4), "m": normal(4), "v": positive(4)}
+    body = (
+        "z = Conv(x, w) s = Shape(z) t = CastLike(one, z) n = BatchNormalization(z, g, b, m, v) "
+        "p = Mul(n, t) y = Reshape(p, s)"
+    )
+    weights = {"w": normal(4, 2, 3), "one": ONE, **norm}
+    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
+    kinds = [n.op_type for n in batchnorm.run(graph, found).nodes]
+    assert "BatchNormalization" not in kinds
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_one_number_after_a_convolution_is_no_normalisation(channels):
+    """Softplus with a beta starts like this: LRP-epsilon divides by what the convolution gives."""
+    weights = {"w": normal(channels, 2, 3), "h": np.float32(2)}
+    graph, found = _graph("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
+    assert batchnorm.run(graph, found) is graph
+
+
+@pytest.mark.parametrize(
+    ("pad", "pads"),
+    [
+        ("z = Pad(x, p)", [0, 0, 1, 0, 0, 2]),
+        ('z = Pad<mode = "constant">(x, p, zero, a)', [1, 2]),
+    ],
+    ids=["all axes", "one axis"],
+)
+def test_zeros_around_a_convolution_are_its_padding(pad, pads):
+    weights = {"p": ints(*pads), "w": normal(4, 2, 3), "zero": np.float32(0), "a": ints(-1)}
+    body = f"{pad} y = Conv<pads = [1, 0]>(z, w)"
+    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
+    (layer,) = padding.run(graph, found).nodes
+    assert (layer.inputs, tuple(layer.attributes["pads"])) == (("x", "w"), (2, 2))
+
+
+@pytest.mark.parametrize(
+    "pad",
+    ["Pad(x, p, one)", "Pad(x, c)", "Pad(x, n)", 'Pad<mode = "reflect">(x, p)'],
+    ids=["ones", "channels", "cut off", "reflected"],
+)
+def test_what_is_no_padding_of_a_convolution(pad):
+    weights = {"p": ints(0, 0, 1, 0, 0, 2), "n": ints(0, 0, -1, 0, 0, 0), "c": ints(0, 1, 0, 0, 0, 0)}
+    w = normal(4, 3 if "c)" in pad else 2, 3)
+    graph, found = _graph(f"z = {pad} y = Conv(z, w)", normal(BATCH, 2, 6), w=w, one=ONE, **weights)
+    assert padding.run(graph, found) is graph
 
 
 def test_a_map_that_is_added_is_no_bias():

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from cases import CASES
+from cases import CASES, Case, normal
 from torch_lrp import relevance
 
 import onnxplain as ox
@@ -110,6 +110,51 @@ def test_every_target_at_once(labram_files, windows, tmp_path):
     seed = np.broadcast_to(np.eye(4, dtype=np.float32)[:, None], (4, 3, 4))
     got = _run(path, {"x": windows, "seed": seed})
     assert _error(got["relevance.x"], want.relevance["x"]) <= 2e-6
+
+
+def test_an_old_opset(tmp_path):
+    """Raised to be compiled, the file is still explained at the logits before its softmax."""
+    case = Case(
+        "old",
+        "h = MatMul(x, w) c = Clip(h, low, high) l = MatMul(c, v) y = Softmax(l)",
+        {"x": normal(2, 6)},
+        {"w": normal(6, 8), "v": normal(8, 3), "low": np.float32(0), "high": np.float32(6)},
+        opset=11,
+    )
+    source = case.save(tmp_path)
+    a = ox.Explainer(source, backend="numpy")(case.inputs, target=0)
+    assert a.output == "l"
+    path = ox.compile(source, tmp_path / "c.onnx")
+    got = _run(path, {**case.inputs, "seed": np.eye(3, dtype=np.float32)[[0, 0]]})
+    assert _error(got["relevance.x"], a.relevance["x"]) <= 2e-6
+
+
+def test_weights_beside_a_file_too_large_for_protobuf(tmp_path, monkeypatch):
+    """As above 2 GB: read from a file beside the source, and written to one beside the compiled file."""
+    from onnxplain.engine import runtime
+
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.standard_normal((300, 300)).astype(np.float32), "v": normal(300, 3)}
+    case = Case("large", "h = MatMul(x, w) r = Relu(h) y = MatMul(r, v)", {"x": normal(2, 300)}, weights)
+    small = ox.compile(case.save(tmp_path), tmp_path / "small.onnx")
+    seed = np.eye(3, dtype=np.float32)[:2]
+    want = _run(small, {**case.inputs, "seed": seed})
+    monkeypatch.setattr(runtime, "LARGEST", 100_000)
+    (tmp_path / "source").mkdir()
+    runtime.write(case.model(), tmp_path / "source" / "m.onnx")
+    assert {p.name for p in (tmp_path / "source").iterdir()} == {"m.onnx", "m.onnx.data"}
+    (tmp_path / "to").mkdir()
+    for _ in range(2):  # the second time over the first
+        path = ox.compile(tmp_path / "source" / "m.onnx", tmp_path / "to" / "c.onnx")
+        assert {p.name for p in path.parent.iterdir()} == {"c.onnx", "c.onnx.data"}
+        assert path.stat().st_size < 100_000
+        assert (path.parent / "c.onnx.data").stat().st_size < 1.1 * 4 * 300 * 300
+    got = _run(path, {**case.inputs, "seed": seed})
+    assert set(got) == set(want)
+    for name, value in want.items():
+        np.testing.assert_array_equal(got[name], value)
+    a = ox.Explainer(tmp_path / "source" / "m.onnx")(case.inputs, target=[0, 1])
+    assert _error(a.relevance["x"], want["relevance.x"]) <= 2e-6
 
 
 def test_what_the_file_is(labram_files, tmp_path):

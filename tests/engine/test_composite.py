@@ -114,6 +114,34 @@ def test_yaml_with_a_base_first_layers_and_names(network, tmp_path):
     )
 
 
+def test_a_product_is_chosen_by_its_operator_with_a_bias_and_without(tmp_path):
+    body = "z = MatMul(x, w) h = Add(z, b) r = Relu(h) y = MatMul(r, v)"
+    path = Case("net", body, {"x": X}, {"w": W, "b": B, "v": V}).save(tmp_path)
+    by_operator = _yaml(tmp_path, "layers: [{op: MatMul, rule: zplus}]")
+    a = ox.Explainer(path, composite=by_operator)(X, target=0)
+    b = ox.Explainer(path, composite="zplus")(X, target=0)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-6)
+
+
+def test_a_first_layer_of_one_kind(tmp_path):
+    """Zennit's z-box is for the first convolution, and a dense layer before it is none."""
+    body = "h = MatMul(x, w) r = Relu(h) c = Conv(r, k) q = Relu(c) y = Conv(q, l)"
+    x, k, q = normal(4, 2, 5), normal(3, 2, 2), normal(3, 3, 2)
+    path = Case("net", body, {"x": x}, {"w": normal(5, 6), "k": k, "l": q}).save(tmp_path)
+    named = "{op: Conv, name: '%s', rule: zbox}"
+    first = next(n.name for n in ox.inspect(path).nodes if n.op_type == "Conv")
+    spelt = _yaml(tmp_path, f"base: epsilon_plus\nrules: {{conv: gamma}}\nlayers: [{named % first}]")
+    seed = normal(4, 3, 4)
+    a = ox.Explainer(path, composite="epsilon_gamma_box")(x, target=seed)
+    b = ox.Explainer(path, composite=spelt)(x, target=seed)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-4, atol=1e-5)
+    dense = Case("net", "h = MatMul(x, w) r = Relu(h) y = MatMul(r, v)", {"x": X}, {"w": W, "v": V})
+    path = dense.save(tmp_path)
+    a = ox.Explainer(path, composite="epsilon_gamma_box")(X, target=0)
+    b = ox.Explainer(path, composite="epsilon_plus")(X, target=0)
+    np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
@@ -124,6 +152,7 @@ def test_yaml_with_a_base_first_layers_and_names(network, tmp_path):
         ("layers: [{op: Conv}]", "rule"),
         ("layers: [{rule: gamma, gama: 1}]", "gama"),
         ("first: magic", "magic"),
+        ("layers: [{rule: gamma, kind: softmax}]", "softmax"),
         ("parameters: {epsilon: -1}", "epsilon"),
         ("parameters: {epsilon: .nan}", "epsilon"),
         ("parameters: {alpha: 3}", "alpha"),

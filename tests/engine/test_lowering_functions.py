@@ -68,6 +68,18 @@ def test_definition(name, tmp_path, no_rules):
     check(source, feed, kind, tmp_path, smooth=kind not in ROUGH, composites=composites)
 
 
+def test_a_scale_with_only_its_type_and_length_from_the_input_is_no_signal():
+    """So PyTorch writes a BatchNorm without scale and shift."""
+    body = (
+        "t = CastLike(one, x) s = Shape<start = 1, end = 2>(x) g = Expand(t, s) "
+        "y = BatchNormalization(x, g, b, b, g)"
+    )
+    weights = {"one": np.float32(1), "b": normal(LENGTH)}
+    source = model(body, X, weights, opset=20)
+    done = lower(source, {"x": normal(2, LENGTH, HIDDEN)}, where="norm")
+    assert "BatchNormalization" in operators(done.proto)
+
+
 def test_what_has_a_rule_stays():
     source = model("a = HardSwish(x) y = Relu(a)", X)
     assert lower(source, {"x": normal(1, LENGTH, HIDDEN)}, where="m").proto is source

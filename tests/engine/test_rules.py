@@ -161,6 +161,28 @@ def test_cplrp_sees_attention_as_constant(tmp_path):
     assert not len(a.ledger)
 
 
+def test_cplrp_sees_what_weighs_a_signal_as_constant(tmp_path):
+    """SwiGLU: the signal takes all, as in LXT's CP-LRP; under AttnLRP each factor gets half."""
+    g, u = normal(BATCH, 6), normal(BATCH, 6)
+    body = "s = Sigmoid(g) a = Mul(g, s) y = Mul(a, u)"
+    for composite, share in (("cplrp", 0.0), ("attnlrp", 0.5)):
+        a, seed, y = _explain(tmp_path, body, {"g": g, "u": u}, composite)
+        np.testing.assert_allclose(a.relevance["g"], seed * y * share, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(a.relevance["u"], seed * y * (1 - share), rtol=1e-4, atol=1e-6)
+
+
+def test_zennit_passes_a_normalisation_that_no_layer_takes_in(tmp_path):
+    """Zennit's Pass: R_in = R_out through a batch normalisation with no layer before it."""
+    x = normal(BATCH, 3, 4)
+    norm = {"g": normal(3), "b": normal(3), "m": normal(3), "v": positive(3)}
+    body = "h = Relu(x) y = BatchNormalization(h, g, b, m, v)"
+    a, seed, y = _explain(tmp_path, body, x, "epsilon_plus", **norm)
+    np.testing.assert_allclose(a.relevance["x"], seed * y, rtol=1e-4, atol=1e-6)
+    assert not len(a.ledger)
+    b, seed, y = _explain(tmp_path, body, x, "epsilon", **norm)
+    assert not np.allclose(b.relevance["x"], seed * y, rtol=1e-2)
+
+
 def test_winner_takes_all(tmp_path):
     x = np.array([[[1.0, 3, 2, 0]]], np.float32).repeat(BATCH, 0)
     a, _, _ = _explain(

@@ -1,6 +1,6 @@
 """Maps that other libraries made, and how far onnxplain's are from them.
 
-`maps/` has four small networks as ONNX files and, beside each, an input, its target classes and the maps
+`maps/` has small networks as ONNX files and, beside each, an input, its target classes and the maps
 that zennit, LXT, captum and plain torch made for them in float64. `studies/golden/make.py` makes them.
 """
 

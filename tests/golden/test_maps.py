@@ -26,6 +26,5 @@ def test_bounds_are_tight():
     loose = {n for n, r in REFERENCES.items() if r.bound > 2e-5}
     assert loose == {
         "captum__mlp__gamma",
-        "lxt_explicit_attnlrp__labramlike",
-        "lxt_explicit_cplrp__labramlike",
+        *(f"lxt_explicit_{r}__{n}like" for r in ("attnlrp", "cplrp") for n in ("labram", "bert", "llama")),
     }

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from fetch import Entry, FetchError, entries, feed, fetch
-from zoo_measure import explained, floating_outputs
+from zoo_measure import compiled_error, explained, floating_outputs
 
 import onnxplain as ox
 
 MODELS = entries()
 # How far float32 may be from float64 along a direction, where the manifest names no reason for more.
 GRADIENT = 1e-2
+# How far a compiled file may be from the numpy backend: both round in float32.
+COMPILED = 3e-6
 
 
 def model(entry: Entry) -> Path:
@@ -47,6 +49,15 @@ def test_explained(name):
         assert found.gradient, output
         assert max(found.gradient.values()) <= bound, output
     assert reached
+
+
+@pytest.mark.parametrize("name", [n for n, e in MODELS.items() if "refused" not in e])
+def test_compiled(name, tmp_path):
+    """One file with relevance in it, for the first output; docs/correctness.md has all of them."""
+    entry = MODELS[name]
+    path = model(entry)
+    error = compiled_error(path, feed(entry), floating_outputs(path)[0], tmp_path)
+    assert error <= COMPILED
 
 
 @pytest.mark.parametrize("name", [n for n, e in MODELS.items() if "refused" in e])

@@ -100,6 +100,26 @@ def explained(path: Path, feed: Mapping[str, Array], output: str) -> Explained:
     return made
 
 
+def compiled_error(path: Path, feed: Mapping[str, Array], output: str, folder: Path) -> float:
+    """How far a compiled file's relevance is from the numpy backend's, in units of the largest."""
+    explain = ox.Explainer(path, output=output, backend="numpy")
+    y = explain.predict(feed)[output]
+    shape = y.shape if isinstance(y, np.ndarray) else (len(y), len(y[0]))  # a list of dicts: of their scores
+    seed = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    a = explain(feed, target=seed)
+    file = ox.compile(path, folder / "compiled.onnx", output=output, example=dict(feed))
+    session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+    names = [o.name for o in session.get_outputs()]
+    got = dict(zip(names, session.run(names, {**feed, "seed": seed}), strict=True))
+    file.unlink()
+    errors = [
+        float(np.abs(got[f"relevance.{n}"] - r).max() / np.abs(r).max())
+        for n, r in a.relevance.items()
+        if np.any(r)
+    ]
+    return max(errors, default=0.0)
+
+
 def _explain(
     path: Path, composite: str, feed: Mapping[str, Array], output: str, tables: list[str]
 ) -> tuple[ox.Attribution, Any]:

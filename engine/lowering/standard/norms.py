@@ -13,7 +13,7 @@ from .table import Fused, writes
 
 
 def _scale_varies(work: Workspace, node: onnx.NodeProto) -> bool:
-    return any(work.varies(v) for v in node.input[1:])
+    return any(work.is_signal(v) for v in node.input[1:])
 
 
 def _trains_or_varies(work: Workspace, node: onnx.NodeProto) -> bool:

@@ -55,7 +55,7 @@ def determinant(o: Fused) -> Sequence[str]:
 def unique(o: Fused) -> Sequence[str]:
     """The elements (or slices) that come first of their kind; which those are is held."""
     emit, x, axis = o.emit, o.value(0), o.attr("axis")
-    emit.work.decide(o.operand(0), x)
+    emit.work.decide(o.operand(0), x, emit.reason)
     _, first, inverse, counts = np.unique(x, True, True, True, axis=axis)
     inverse = inverse.reshape(-1)
     if not o.attr("sorted", 1):

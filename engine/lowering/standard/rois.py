@@ -25,7 +25,7 @@ def _read(o: Fused, index: Array) -> str:
 
 def _hold(o: Fused, *operands: int) -> None:
     for i in operands:
-        o.emit.work.decide(o.operand(i), o.value(i))
+        o.emit.work.decide(o.operand(i), o.value(i), o.emit.reason)
 
 
 def _given(o: Fused, bins: str, regions: int) -> list[str]:

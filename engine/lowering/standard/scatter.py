@@ -43,7 +43,7 @@ def scatter_elements(o: Fused) -> Sequence[str]:
 def _rounds(o: Fused, rows: Array, rest: Sequence[int]) -> str:
     """Combine updates [n, *rest] into the data at `rows`, [n, depth]."""
     emit = o.emit
-    emit.work.decide(o.operand(1), o.value(1))
+    emit.work.decide(o.operand(1), o.value(1), emit.reason)
     shape = np.array(o.value(0).shape[: rows.shape[1]])
     rows = np.where(rows < 0, rows + shape, rows).astype(np.int64)
     updates = emit.reshape(o.operand(2), (len(rows), *rest), what="updates")

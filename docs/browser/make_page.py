@@ -1,0 +1,97 @@
+"""Make the folder that the browser page is served from.
+
+python docs/browser/make_page.py [FOLDER]     by default build/browser
+
+It gets the page, onnxruntime-web, the demo's two models compiled, and one window of the demo's recording.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import onnxplain as ox
+from onnxplain.eeg.demo import NAMES
+from onnxplain.eeg.figures import order
+from onnxplain.eeg.recording import read
+from onnxplain.eeg.regions import region
+from onnxplain.eeg.windows import cut
+from onnxplain.models import demo_file
+
+HERE = Path(__file__).parent
+PAGE = ("index.html", "page.css", "page.js", "files.js", "map.js")
+# The bundle has its loader inside and needs nothing but the WebAssembly beside it.
+RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+# A window that the two demo models disagree on.
+LABEL, SAID = "left/contradict", "a window with the left hand imagined and a saccade to the right"
+
+
+def install(source: Path, folder: Path) -> Path:
+    """Install the packages of a lock file into a folder, where they are not there yet; the folder."""
+    lock = source / "package-lock.json"
+    # The copy of the lock file is made last: an install that was broken off is done again.
+    done = folder / "installed.json"
+    if done.is_file() and done.read_bytes() == lock.read_bytes() and (folder / "node_modules").is_dir():
+        return folder
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("npm is not on this machine; install Node.js 20 or newer")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", lock.name):
+        shutil.copyfile(source / name, folder / name)
+    subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True)
+    shutil.copyfile(lock, done)
+    return folder
+
+
+def window(contract: ox.InputContract) -> dict[str, Any]:
+    """The first window that they disagree on, and what a page must know to draw it."""
+    found = cut(read(demo_file("recording.edf")), contract, events=LABEL)
+    return {
+        "input": contract.input,
+        "output": contract.output,
+        "shape": list(contract.shape),
+        "channels": list(contract.channels),
+        "classes": list(contract.classes or ()),
+        "sfreq": contract.sfreq,
+        "label": SAID,
+        # Rows from front to back, as in the reports' figures.
+        "order": order(contract.channels),
+        "regions": [region(name) for name in contract.channels],
+        # The shortest decimals that give the same float32 back.
+        "data": [float(str(value)) for value in found.data[0].ravel()],
+    }
+
+
+def build(folder: Path, packages: Path) -> None:
+    """Make the folder, installing packages beside it."""
+    dist = install(HERE, packages) / "node_modules" / "onnxruntime-web" / "dist"
+    for name in ("ort", "models"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in PAGE:
+        shutil.copyfile(HERE / name, folder / name)
+    for name in RUNTIME:
+        shutil.copyfile(dist / name, folder / "ort" / name)
+    for name in NAMES:
+        ox.compile(demo_file(f"{name}.onnx"), folder / "models" / f"{name}.lrp.onnx", ledger=True)
+    contract = ox.inspect(demo_file("honest.onnx")).contract
+    assert contract is not None
+    (folder / "window.json").write_text(json.dumps(window(contract)), encoding="utf-8")
+
+
+def main() -> None:
+    """Build, and say how to look at it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=HERE.parents[1] / "build" / "browser")
+    folder = parser.parse_args().folder
+    build(folder, folder.with_name("packages") / "page")
+    print(f"made {folder}; look at it with: {Path(sys.executable).name} -m http.server -d {folder}")
+
+
+if __name__ == "__main__":
+    main()
