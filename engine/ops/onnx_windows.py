@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 
 from ..shapes import Dim, Shape
 from .base import Window
@@ -41,6 +42,14 @@ def _sizes(e: Emitter, window: Window, i: int) -> tuple[list[int], list[int], li
     return small, full, reach
 
 
+def _convolution(e: Emitter, op: str, args: list[str], **attributes: Any) -> str:
+    """Conv or ConvTranspose; onnxruntime has them in float32 only, so in double it is that in between."""
+    if e.dtype == np.float64:
+        args = [e.node("Cast", [a], to=onnx.TensorProto.FLOAT) for a in args]
+    out = e.node(op, args, **attributes)
+    return e.node("Cast", [out], to=onnx.TensorProto.DOUBLE) if e.dtype == np.float64 else out
+
+
 def _spread(e: Emitter, a: str, w: str, window: Window, group: int, i: int = 0) -> str:
     """The adjoint of a convolution, [N, C, ...] to [N, C', ...], exactly as large as its input was."""
     n = len(window.kernel)
@@ -49,7 +58,8 @@ def _spread(e: Emitter, a: str, w: str, window: Window, group: int, i: int = 0) 
     short = [f - (r - b - t) for f, r, b, t in zip(full, reach, begins, ends, strict=True)]
     fits = all(0 <= x < max(s, d) for x, s, d in zip(short, window.strides, window.dilations, strict=True))
     pads = [*begins, *ends] if fits else [0] * (2 * n)
-    out = e.node(
+    out = _convolution(
+        e,
         "ConvTranspose",
         [a, w],
         kernel_shape=list(window.kernel),
@@ -70,7 +80,8 @@ def _spread(e: Emitter, a: str, w: str, window: Window, group: int, i: int = 0) 
 def _conv_transpose(e: Emitter, args: list[str], *, window: Window) -> str:
     assert e.here is not None
     if e.here.kind != "backward":
-        return e.node(
+        return _convolution(
+            e,
             "ConvTranspose",
             args,
             kernel_shape=list(window.kernel),
@@ -91,7 +102,8 @@ def _conv(e: Emitter, args: list[str], *, window: Window) -> str:
     n, a, ahead = len(window.kernel), args[0], list[Dim]()
     if e.here.kind == "backward":
         a, ahead = _flat(e, a, e.shape_of(0), n + 1)
-    out = e.node(
+    out = _convolution(
+        e,
         "Conv",
         [a, args[1]],
         kernel_shape=list(window.kernel),

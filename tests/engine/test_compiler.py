@@ -157,6 +157,28 @@ def test_weights_beside_a_file_too_large_for_protobuf(tmp_path, monkeypatch):
     assert _error(a.relevance["x"], want["relevance.x"]) <= 2e-6
 
 
+@pytest.mark.parametrize("composite", ["attnlrp", "zplus"])
+def test_convolutions_below_a_float64_output(tmp_path, composite):
+    """onnxruntime convolves in float32 only: what goes back in double does so too."""
+    case = Case(
+        "wide",
+        "h = Conv<pads = [1, 1]>(x, w, b) r = Relu(h) p = MaxPool<kernel_shape = [2], strides = [2]>(r) "
+        "f = Flatten(p) l = MatMul(f, v) y = Cast<to = 11>(l)",
+        {"x": normal(2, 3, 8)},
+        {"w": normal(4, 3, 3), "b": normal(4), "v": normal(16, 3)},
+    )
+    proto = case.model()
+    proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    onnx.save(proto, tmp_path / "m.onnx")
+    a = ox.Explainer(tmp_path / "m.onnx", composite, backend="numpy")(case.inputs, target=[0, 2])
+    assert a.relevance["x"].dtype == np.float64
+    path = ox.compile(tmp_path / "m.onnx", tmp_path / "c.onnx", composite)
+    got = _run(path, {**case.inputs, "seed": np.eye(3)[[0, 2]]})
+    assert _error(got["relevance.x"], a.relevance["x"]) <= 2e-6
+    b = ox.Explainer(tmp_path / "m.onnx", composite, backend="onnx")(case.inputs, target=[0, 2])
+    assert _error(b.relevance["x"], a.relevance["x"]) <= 2e-6
+
+
 def test_what_the_file_is(labram_files, tmp_path):
     source = labram_files["legacy"].path
     path = ox.compile(source, tmp_path / "c.onnx", "gamma", gamma=0.5, ledger=True)
