@@ -13,13 +13,20 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".cache" / "benchmarks"
 TIMEOUT = 1800
+# Variables with which an environment may hold libraries to the instructions of an older processor.
+_FORCED = frozenset({
+    "OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES",
+})  # fmt: skip
 
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a process whose libraries use so many threads: they read it when they are loaded."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    # Every library takes the kernels that it takes for this processor by itself.
+    kept = {k: v for k, v in os.environ.items() if k not in _FORCED}
     # The cache of prepared models is measured where it is asked for (startup.py), and nowhere else.
-    return {**os.environ, **dict.fromkeys(names, str(threads)), "PYTHONPATH": str(ROOT)}
+    return {**kept, **dict.fromkeys(names, str(threads)), "PYTHONPATH": str(ROOT), "ONNXPLAIN_CACHE": "off"}
 
 
 def cores() -> int:

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from . import simplify_moves, simplify_rows
 from .ops.base import Expr, Ops
+from .ops.infer import shape_of
 from .shapes import Dim, Shape
 from .site import Message
 from .walk import Entry, Trace
@@ -35,11 +37,13 @@ def simplified(trace: Trace, shapes: Mapping[str, Shape]) -> Trace:
         Of the model's values.
     """
     for _ in range(_ROUNDS):
-        trace = _Rewriter(trace, shapes).run()
+        trace = Rewriter(trace, shapes).run()
     return trace
 
 
-class _Rewriter:
+class Rewriter:
+    """One round of rewriting, from one record to another."""
+
     def __init__(self, trace: Trace, shapes: Mapping[str, Shape]) -> None:
         self.trace, self.shapes = trace, shapes
         self.old = trace.ops
@@ -48,8 +52,10 @@ class _Rewriter:
         self.uses: Counter[int] = Counter()
         self.single: set[int] = set()  # new values that one value alone reads
         self.twice: set[int] = set()
+        self._known: dict[int, Shape | None] = {}
 
     def run(self) -> Trace:
+        """Rebuild what a result needs, in order."""
         roots = self._roots()
         live = _live(self.old.record, roots)
         for e in self.old.record:
@@ -87,11 +93,17 @@ class _Rewriter:
         if e.op == "const":
             return self.new.adopt(e)
         args = [self.made[a.index] for a in e.args]
-        if e.kind == "backward" and (rule := _RULES.get(e.op)) is not None:
-            found: Expr | None = rule(self, e, args)
+        if e.kind == "backward":
+            found: Expr | None = simplify_rows.carried(self, e, args)
+            if found is None and (rule := _RULES.get(e.op)) is not None:
+                found = rule(self, e, args)
             if found is not None:
                 return found
         return self.new.make(e.op, args, e.attrs)
+
+    def shape(self, e: Expr) -> Shape | None:
+        """The shape of a new value without K, where it follows from shapes."""
+        return shape_of(e, self._known, self.shapes, self.shapes[self.trace.target])
 
     def owned(self, e: Expr) -> bool:
         """Whether nobody else reads a value, so that it need not be made."""
@@ -119,12 +131,12 @@ def _is_dense(e: Expr) -> bool:
     return e.op == "matmul" and e.args[1].kind == "const" and bool(e.args[1].attrs["array"].ndim == 2)
 
 
-def _row(r: _Rewriter, v: Expr) -> Expr:
+def _row(r: Rewriter, v: Expr) -> Expr:
     size = v.attrs["array"].size
     return v if v.attrs["array"].ndim == 0 else r.new.reshape(v, (size,))
 
 
-def _mul(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
+def _mul(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """``(q C) v = q (C v)``; ``(q a) b = q (a b)`` for constants; numbers go up to where they can fold."""
     for q, v in (args, args[::-1]):
         if q.kind == "backward" and v.kind == "forward" and v.op == "mul" and r.owned(q):
@@ -144,7 +156,7 @@ def _mul(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     return None
 
 
-def _pushed(r: _Rewriter, q: Expr, s: Expr) -> Expr | None:
+def _pushed(r: Rewriter, q: Expr, s: Expr) -> Expr | None:
     """A number times q, the number put into what q is made of."""
     if q.op in ("transpose", "reshape", "unslice", "ungather", "slice", "neg"):
         return r.new.make(q.op, [r.new.mul(q.args[0], s), *q.args[1:]], q.attrs)
@@ -162,8 +174,11 @@ def _same_width(v: Expr, w: Expr) -> bool:
     return bool(a.size == 1 or b.size == 1 or a.size == b.size)
 
 
-def _matmul(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
+def _matmul(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """``(q v) C = q (v^T C)`` for a constant v along the last axis."""
+    found = simplify_moves.matmul(r, e, args)
+    if found is not None:
+        return found
     q, c = args
     if q.op != "mul" or not r.owned(q) or c.kind != "const" or c.attrs["array"].ndim != 2:
         return None
@@ -177,7 +192,7 @@ def _matmul(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     return None
 
 
-def _sub(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
+def _sub(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """``q C - mean(q C) = q (C - mean(C))``, the mean over the last axis; and attention's (see below)."""
     h, mean = args
     centred = (
@@ -201,8 +216,8 @@ def _sub(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     return _attention(r, h, mean)
 
 
-def _attention(r: _Rewriter, m: Expr, total: Expr) -> Expr | None:
-    """``c V^T - t = [c, -t] [V, 1]^T``: the rows' totals subtracted inside the product."""
+def _attention(r: Rewriter, m: Expr, total: Expr) -> Expr | None:
+    """``c V^T - t = [c, t] [V, -1]^T``: the rows' totals subtracted inside the product."""
     if total.op != "sum" or total.attrs["axes"] != (-1,) or not r.owned(total) or m.index not in r.twice:
         return None
     if m.op != "matmul" or m.args[0].kind != "backward":
@@ -213,9 +228,9 @@ def _attention(r: _Rewriter, m: Expr, total: Expr) -> Expr | None:
         return None
     shape = r.shapes[values.attrs["name"]]
     ones = r.new.ones((*shape[:-1], 1))
-    wide = r.new.concat([values, ones], -1)
+    wide = r.new.concat([values, r.new.neg(ones)], -1)
     perm = turned.attrs["perm"]
-    return r.new.matmul(r.new.concat([c, r.new.neg(total)], -1), r.new.transpose(wide, perm))
+    return r.new.matmul(r.new.concat([c, total], -1), r.new.transpose(wide, perm))
 
 
 def _turned(e: Expr) -> Expr | None:
@@ -227,7 +242,7 @@ def _turned(e: Expr) -> Expr | None:
     return e.args[0] if perm == (*range(n - 2), n - 1, n - 2) else None
 
 
-def _sum(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
+def _sum(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """``sum_j S_ij (c V^T)_ij = sum_d c_id (S V)_id``: over a head's width instead of over all tokens.
 
     (S V) is what attention gives, so it is there already.
@@ -246,7 +261,7 @@ def _sum(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     return None
 
 
-def _add(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
+def _add(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """Parts put into zeros and added up are one Concat, where together they are the whole."""
     parts = [p for a in args for p in _parts(r, a)]
     found = sorted((p for p in map(_placed, parts) if p is not None), key=lambda p: p[2])
@@ -266,7 +281,7 @@ def _add(r: _Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
 Placed = tuple[int, Shape, int, int, Expr]
 
 
-def _parts(r: _Rewriter, e: Expr) -> list[Expr]:
+def _parts(r: Rewriter, e: Expr) -> list[Expr]:
     if e.op == "add" and r.owned(e):
         return [p for a in e.args for p in _parts(r, a)]
     return [e]
@@ -286,7 +301,7 @@ def _placed(e: Expr) -> Placed | None:
     return None
 
 
-def _whole(r: _Rewriter, placed: Placed) -> Expr:
+def _whole(r: Rewriter, placed: Placed) -> Expr:
     """The part itself, with the axis that a Gather of one element dropped."""
     axis, shape, _, size, e = placed
     part = e.args[0]
@@ -299,4 +314,5 @@ def _whole(r: _Rewriter, placed: Placed) -> Expr:
 
 _RULES: dict[str, Any] = {
     "mul": _mul, "matmul": _matmul, "sub": _sub, "sum": _sum, "add": _add,
+    "transpose": simplify_moves.transpose, "reshape": simplify_moves.reshape,
 }  # fmt: skip

@@ -34,17 +34,51 @@ def shapes_of(record: Iterable[Expr], known: Mapping[str, Shape], seed: Shape) -
     """
     found: dict[int, Shape] = {}
     for e in record:
-        if e.op == "const":
-            found[e.index] = tuple(e.attrs["array"].shape)
-        elif e.op == "value":
-            found[e.index] = known[e.attrs["name"]]
-        elif e.op == "seed":
-            found[e.index] = seed
-        else:
-            args = [found[a.index] for a in e.args]
-            rule = _RULES.get(e.op)
-            found[e.index] = broadcast(*args) if rule is None else rule(e, *args, **e.attrs)
+        found[e.index] = _made(e, [found[a.index] for a in e.args], known, seed)
     return found
+
+
+def _made(e: Expr, args: list[Shape], known: Mapping[str, Shape], seed: Shape) -> Shape:
+    """The shape of a value, from those of its arguments."""
+    if e.op == "const":
+        return tuple(e.attrs["array"].shape)
+    if e.op == "value":
+        return known[e.attrs["name"]]
+    if e.op == "seed":
+        return seed
+    rule = _RULES.get(e.op)
+    return broadcast(*args) if rule is None else rule(e, *args, **e.attrs)
+
+
+def shape_of(
+    e: Expr, found: dict[int, Shape | None], known: Mapping[str, Shape], seed: Shape
+) -> Shape | None:
+    """The shape of one recorded value, without the axis K; None where it takes more than shapes.
+
+    Parameters
+    ----------
+    e : Expr
+    found : dict of int to (Shape or None)
+        What has been found for values of the same record; more is put in.
+    known : mapping of str to Shape
+        Of the model's values.
+    seed : Shape
+    """
+    stack = [e]
+    while stack:
+        top = stack[-1]
+        missing = [a for a in top.args if a.index not in found]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        args = [s for s in (found[a.index] for a in top.args) if s is not None]
+        try:
+            complete = len(args) == len(top.args)
+            found[top.index] = _made(top, args, known, seed) if complete else None
+        except Unknown:
+            found[top.index] = None
+    return found[e.index]
 
 
 def broadcast(*shapes: Shape) -> Shape:
