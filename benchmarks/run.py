@@ -72,8 +72,8 @@ def memory() -> list[dict[str, Any]]:
 
 
 SECTIONS: dict[str, Callable[[], Any]] = {
-    "one_thread": lambda: race(1, 45, (*OWN, *PEERS), CASES),
-    "all_cores": lambda: race(cores(), 20, QUICK, CASES),
+    "one_thread": lambda: race(1, 25, (*OWN, *PEERS), CASES),
+    "all_cores": lambda: race(cores(), 12, QUICK, CASES),
     "growth": growth,
     "memory": memory,
     "opening": lambda: {n: child("opening", n) for n in ("labram", "cbramod", "eegnet", "opennsfw")},

@@ -18,6 +18,7 @@ from .feed import Inputs
 from .lowering.graphs import reads
 from .ops.base import Expr
 from .ops.onnx import PREFIX, Emitter, cast_float
+from .ops.onnx_gelu import share_gates
 from .plan import counting
 from .prepare import Prepared
 from .probe import Probe
@@ -102,6 +103,7 @@ def combined(
         if import_.domain == "ai.onnx":
             import_.domain = ""
     _drop_unread(model.graph)
+    share_gates(model.graph, dtype)
     return _sorted(model)
 
 

@@ -14,6 +14,7 @@ from .ops import onnx_moves, onnx_windows  # noqa: F401 (they register what they
 from .ops.base import Array, Expr
 from .ops.infer import Unknown, shapes_of
 from .ops.onnx import Emitter
+from .ops.onnx_gelu import share_gates
 from .probe import Probe
 from .sessions import Result
 from .shapes import Batch, Shape
@@ -87,6 +88,7 @@ class Plan:
         self.fetch += [n for n in extra if n not in self.fetch and n not in inputs]
         there = {o.name for o in model.graph.output}
         model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in self.fetch if n not in there)
+        share_gates(model.graph, trace.ops.dtype)
         self.names = list(dict.fromkeys([*self.outputs, *self.fetch]))
         self.model = model
         self.session = runtime.session(model, where=where, asked=providers, threads=threads)

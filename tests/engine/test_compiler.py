@@ -179,6 +179,15 @@ def test_convolutions_below_a_float64_output(tmp_path, composite):
     assert _error(b.relevance["x"], a.relevance["x"]) <= 2e-6
 
 
+def test_one_error_function_for_gelu_and_its_gate(labram_files, tmp_path):
+    for composite in ("attnlrp", "gradient"):
+        path = ox.compile(labram_files["dynamo"].path, tmp_path / "c.onnx", composite)
+        kinds = [n.op_type for n in onnx.load(path).graph.node]
+        # The last layer's gate is read at one token, and its Gelu at all of them.
+        assert kinds.count("Gelu") == 1
+        assert kinds.count("Erf") >= 12
+
+
 def test_what_the_file_is(labram_files, tmp_path):
     source = labram_files["legacy"].path
     path = ox.compile(source, tmp_path / "c.onnx", "gamma", gamma=0.5, ledger=True)
