@@ -2,6 +2,7 @@
 # make test    install what development needs, and run every test
 # make check   lint, types, import layers
 # make bench   what explanations cost, beside other libraries; writes docs/performance.md
+# make models  every network of braindecode exported, verified and explained; writes docs/models.md
 # make browser the page that explains in a browser, in build/browser
 #
 # Everything lands in .venv. PYTHON names the interpreter to make it with (3.11 or newer).
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench browser clean
+.PHONY: demo test check bench browser models clean
 
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
@@ -56,6 +57,9 @@ $(PEERS)/.done: benchmarks/requirements-peers.txt | $(BIN)/python
 	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input --quiet install "$(TORCH)"
 	$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input --quiet install --no-deps -r $<
 	@touch $@
+
+models: $(VENV)/.dev
+	$(BIN)/python studies/models.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist demo-report src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -105,11 +105,12 @@ def write(name: str) -> None:
     import torch
 
     sys.path.insert(0, str(ROOT / "tests" / "engine"))
-    from networks import CLASSES, Named, lively
+    from networks import CLASSES, Named
 
     from onnxplain.engine.contract import InputContract
     from onnxplain.exporters.extras import braindecode_models
     from onnxplain.exporters.torch import export_module
+    from onnxplain.exporters.weights import enliven
 
     known, path = NETWORKS[name], onnx_file(name)
     channels, samples = known.shape
@@ -117,7 +118,7 @@ def write(name: str) -> None:
     made: Any = getattr(braindecode_models(), known.kind)(
         n_chans=channels, n_times=samples, n_outputs=known.classes, sfreq=200
     )
-    lively(made)
+    enliven(made)
     names = MONTAGE[:channels]
     network = Named(made, names).eval() if known.kind == "Labram" else made.eval()
     contract = InputContract(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +12,8 @@ from typing import Any, Literal
 from onnxplain.engine.errors import InputError, OnnxplainError
 from onnxplain.engine.steps import step
 
+from . import networks, own
+from .extras import need
 from .report import ExportReport
 from .request import Built, Request
 
@@ -18,12 +22,13 @@ _BUILDERS = {
     "labram": ("labram", "labram"),
     "eegnet": ("convnets", "eegnet"),
     "shallowfbcspnet": ("convnets", "shallow_fbcsp_net"),
+    "reve": ("reve", "reve"),
 }
 
 
 def known() -> list[str]:
-    """Names that `export` takes."""
-    return sorted(_BUILDERS)
+    """Names that `export` takes, in lower case."""
+    return sorted({*_BUILDERS, *networks.names()})
 
 
 def builder(name: str) -> Callable[[Request], Built]:
@@ -34,14 +39,23 @@ def builder(name: str) -> Callable[[Request], Built]:
     InputError
         The name is not known.
     """
-    try:
-        module, function = _BUILDERS[name.strip().lower()]
-    except KeyError:
-        raise InputError(
-            f"{name!r} is not a model that can be exported; known: {', '.join(known())}"
-        ) from None
-    found: Callable[[Request], Built] = getattr(import_module(f".{module}", __package__), function)
-    return found
+    key = name.strip().lower()
+    if key in _BUILDERS:
+        module, function = _BUILDERS[key]
+        found: Callable[[Request], Built] = getattr(import_module(f".{module}", __package__), function)
+        return found
+    if own.is_own(name):
+        return partial(own.network, name)
+    if key in networks.names():
+        return partial(networks.network, key)
+    if not networks.names():
+        need("braindecode", what=f"exporting {name}")
+    near = get_close_matches(key, known(), 3)
+    raise InputError(
+        f"{name!r} is not a model that can be exported"
+        + (f"; near: {', '.join(near)}" if near else "")
+        + f"; known: {', '.join(known())}, or path/to/file.py:factory"
+    )
 
 
 def export(
@@ -107,10 +121,8 @@ def export(
     for what, names in (("channels", channels), ("classes", classes)):
         if isinstance(names, str):
             raise InputError(f"{what}: a list of names is needed, not the text {names!r}")
-    from .extras import need
-
     torch = need("torch")
-    from .torch import check_writable, export_module
+    from .torch import answer, check_writable, export_module
 
     check_writable(Path(out), overwrite)
     request = Request(
@@ -129,11 +141,12 @@ def export(
         except OnnxplainError as e:
             raise type(e)(f"{name}: {e}") from e
         example = torch.randn(2, *built.contract.shape)
+    contract = networks.outputs(built, answer(built.module, example))
     return export_module(
         built.module,
         example,
         out,
-        contract=built.contract,
+        contract=contract,
         exporter=exporter,
         opset=opset,
         overwrite=overwrite,

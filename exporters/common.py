@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.models import card
+from onnxplain.models.card import Template
 
-from .extras import need
 from .request import Request
 from .verify import first_line
 
@@ -29,9 +30,32 @@ def class_names(asked: tuple[str, ...] | None, head: int | None, where: str | No
 
 def base_contract(name: str, request: Request, classes: tuple[str, ...]) -> InputContract:
     """The card's contract with what was asked for put in."""
-    template = card(name).contract
+    known = card(name)
+    return filled(known.contract, known.name, request, classes)
+
+
+def filled(template: Template, model: str, request: Request, classes: tuple[str, ...]) -> InputContract:
+    """A template with what was asked for put in."""
     sfreq = request.sfreq if request.sfreq is not None else template.sfreq
     seconds = request.window if request.window is not None else template.seconds
+    return template.fill(
+        model=model,
+        channels=template.channels if request.channels is None else request.channels,
+        sfreq=sfreq,
+        window=whole_samples(seconds, sfreq),
+        classes=classes,
+        source=_source(request.checkpoint),
+    )
+
+
+def whole_samples(seconds: float, sfreq: float) -> int:
+    """Samples in a window.
+
+    Raises
+    ------
+    InputError
+        They are no whole number, or what they are made of is none.
+    """
     if not (math.isfinite(sfreq) and sfreq > 0):
         raise InputError(f"sfreq: {sfreq} is not a sampling rate")
     if not (math.isfinite(seconds) and seconds > 0):
@@ -41,14 +65,7 @@ def base_contract(name: str, request: Request, classes: tuple[str, ...]) -> Inpu
         raise InputError(
             f"window: {seconds:g} s at {sfreq:g} Hz are {seconds * sfreq:g} samples, not a whole number"
         )
-    return template.fill(
-        model=card(name).name,
-        channels=template.channels if request.channels is None else request.channels,
-        sfreq=sfreq,
-        window=window,
-        classes=classes,
-        source=_source(request.checkpoint),
-    )
+    return window
 
 
 def _source(checkpoint: str | None) -> str:
@@ -64,26 +81,13 @@ def build(cls: Any, contract: InputContract, options: dict[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cls(
-                n_chans=len(contract.channels),
-                n_outputs=len(contract.classes),
-                n_times=contract.window,
-                sfreq=contract.sfreq,
-                **options,
-            )
+            given = {
+                "n_chans": len(contract.channels),
+                "n_outputs": len(contract.classes),
+                "n_times": contract.window,
+                "sfreq": contract.sfreq,
+            }
+            accepted = inspect.signature(cls).parameters
+            return cls(**{**{k: v for k, v in given.items() if k in accepted}, **options})
     except Exception as e:  # options are the user's, and the constructors check them in many ways
         raise InputError(f"{contract.model}: cannot be built for this input ({first_line(e)})") from e
-
-
-def bake(net: Any) -> Any:
-    """Replace parametrised weights (a max-norm constraint, say) by the values they have.
-
-    The constraint is for training; as ops in the file it would only repeat itself at each run, and
-    the legacy exporter has no word for it.
-    """
-    parametrize = need("torch.nn.utils.parametrize")
-    for part in list(net.modules()):
-        if parametrize.is_parametrized(part):
-            for name in list(part.parametrizations):
-                parametrize.remove_parametrizations(part, name, leave_parametrized=True)
-    return net

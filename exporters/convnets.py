@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .checkpoint import apply_state, load_state
-from .common import bake, base_contract, build, class_names
+from .common import base_contract, build, class_names
 from .extras import braindecode_models
 from .request import Built, Request
 
@@ -28,6 +28,6 @@ def _convnet(name: str, request: Request) -> Built:
     contract = base_contract(name, request, class_names(request.classes, head, request.checkpoint))
     net = build(getattr(models, contract.model), contract, dict(request.options))
     if state is None:
-        return Built(bake(net), contract, ("random weights: no checkpoint was given",))
+        return Built(net, contract, ("random weights: no checkpoint was given",))
     apply_state(net, state, where=str(request.checkpoint))
-    return Built(bake(net), contract)
+    return Built(net, contract)

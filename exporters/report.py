@@ -52,6 +52,8 @@ class ExportReport:
     sensitivity: float
     parity: float
     contract: InputContract
+    rewrites: tuple[str, ...]
+    coverage: float
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from onnxplain.engine.steps import step
 
 from .extras import need
 from .report import ExportReport
-from .verify import BATCHES, Array, first_line, verify
+from .rewrites import attention, parametrized, rewritten
+from .verify import BATCHES, Array, covered, first_line, verify
 
 Exporter = Literal["auto", "dynamo", "legacy"]
 
@@ -44,8 +45,8 @@ def export_module(
     """Export a module that takes one array and returns one, and check the file against it.
 
     The file is written beside `path` under another name and moved there when every check has
-    passed: it loads in onnxruntime, carries the contract, runs at batch 1, 2 and 3, and agrees with
-    torch at each. The checks cannot be skipped.
+    passed: it loads in onnxruntime, carries the contract, runs at batch 1, 2 and 3, agrees with
+    torch at each, and has a rule for every node that relevance passes. The checks cannot be skipped.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def export_module(
     InputError
         The output exists, or cannot be written, or an option is unknown.
     """
-    need("torch")
+    torch = need("torch")
     path = Path(path)
     kinds = _kinds(exporter)
     check_writable(path, overwrite)
@@ -86,16 +87,40 @@ def export_module(
     if size > LARGEST:
         raise ModelError(f"{path}: {size / 2**30:.1f} GiB of weights do not fit one file (limit 2 GiB)")
 
+    # What is exported is a copy: the module stays as it is, and is what the file is compared with.
+    network = parametrized.copied(module)
+    with evaluating(module):
+        answer(module, torch.from_numpy(x))  # a module that does not run is told so here, once
+    network, rewrites = rewritten(network.eval(), torch.from_numpy(x))
     failures: list[OnnxplainError] = []
     for kind in kinds:
         try:
-            return _attempt(module, x, path, contract, kind, opset or OPSET[kind], notes)
+            return _attempt(module, network, x, path, contract, kind, opset or OPSET[kind], notes, rewrites)
         except ModelError as e:
             failures.append(e)
             notes = (*notes, f"the {kind} exporter failed: {e}")
     raise ModelError(
         f"{path}: not exported; " + "; ".join(f"{kind}: {e}" for kind, e in zip(kinds, failures, strict=True))
     ) from failures[0]
+
+
+def answer(module: Any, example: Any) -> tuple[int, ...]:
+    """The shape of what a module gives.
+
+    Raises
+    ------
+    ModelError
+        It does not run on the example, or gives no single tensor.
+    """
+    torch = need("torch")
+    try:
+        with evaluating(module), torch.no_grad():
+            made = module(example)
+    except Exception as e:  # the module is anyone's
+        raise ModelError(f"the module does not run on its input ({first_line(e)})") from e
+    if not isinstance(made, torch.Tensor):
+        raise ModelError(f"the module gives {type(made).__name__}, not one tensor; wrap it")
+    return tuple(made.shape)
 
 
 def check_writable(path: Path, overwrite: bool) -> None:
@@ -128,12 +153,14 @@ def _example(example: Any, contract: InputContract) -> Array:
 
 def _attempt(
     module: Any,
+    network: Any,
     x: Array,
     path: Path,
     contract: InputContract,
     kind: str,
     opset: int,
     notes: tuple[str, ...],
+    rewrites: tuple[str, ...],
 ) -> ExportReport:
     """One exporter, from the module to the file in its place."""
     import onnx
@@ -143,13 +170,15 @@ def _attempt(
     except OSError as e:
         raise InputError(f"{path}: cannot be written ({e.strerror})") from None
     try:
-        with evaluating(module):
+        with evaluating(module), evaluating(network):
             file = folder / "model.onnx"
             step(f"exporting with the {kind} exporter")
-            _write(module, x[:2], file, contract, kind, opset)
+            _write(network, x[:2], file, contract, kind, opset)
             model = _finish(file, contract)
             step("comparing the file with torch")
             agreement = verify(file, _reference(module), x, contract)
+            step("looking for the rule of every node")
+            coverage = covered(file, x, contract.input)
         report = ExportReport(
             path=path,
             exporter=kind,
@@ -163,6 +192,8 @@ def _attempt(
             error=agreement.error,
             sensitivity=agreement.sensitivity,
             parity=agreement.parity,
+            rewrites=rewrites,
+            coverage=coverage,
         )
         try:
             os.replace(file, path)
@@ -191,7 +222,7 @@ def _write(module: Any, x: Array, file: Path, contract: InputContract, kind: str
         options = {"dynamo": False, "dynamic_axes": {name[0]: {0: "batch"} for name in names.values()}}
     heard = io.StringIO()
     try:
-        with hushed(heard, deep=kind == "legacy"), torch.no_grad():
+        with hushed(heard, deep=kind == "legacy"), torch.no_grad(), attention.written_out():
             tensor = torch.from_numpy(x.copy())
             if not isinstance(module(tensor), torch.Tensor):
                 raise TypeError("the module must return one tensor; wrap it")

@@ -88,6 +88,25 @@ def verify(
     return _agreement(wanted, got)
 
 
+def covered(path: Path, example: Array, name: str) -> float:
+    """The part of the nodes between input and output that relevance has a rule for.
+
+    Raises
+    ------
+    ModelError
+        It is not all of them; the nodes are named.
+    """
+    from onnxplain.engine.inspection import inspect
+
+    found = inspect(path, example={name: example})
+    if found.unsupported:
+        names = ", ".join(f"{n.name!r} ({n.op_type})" for n in found.unsupported[:5])
+        raise ModelError(
+            f"coverage: no relevance rule for {len(found.unsupported)} node(s) of the file: {names}"
+        )
+    return found.coverage
+
+
 def open_session(path: Path) -> Any:
     """The file in onnxruntime, on the CPU."""
     import onnxruntime as ort

@@ -15,9 +15,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from networks import CLASSES, exported, lively
+from networks import CLASSES, exported
 
 import onnxplain as ox
+from onnxplain.exporters.weights import enliven
 
 REFERENCE = "dynamo 20"
 EXPORTS = ("legacy 11", "legacy 13", "legacy 17", "dynamo 18", REFERENCE)
@@ -214,7 +215,7 @@ class Files:
 def bert() -> torch.nn.Module:
     """The network above with weights that matter."""
     torch.manual_seed(0)
-    return lively(Bert())
+    return enliven(Bert())
 
 
 @contextlib.contextmanager

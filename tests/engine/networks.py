@@ -13,6 +13,7 @@ import torch
 from onnxplain.engine.contract import InputContract
 from onnxplain.exporters.extras import braindecode_models
 from onnxplain.exporters.torch import export_module
+from onnxplain.exporters.weights import enliven
 
 CHANNELS = [
     "FP1", "FP2", "F7", "F3", "FZ", "F4", "F8", "FC5", "FC1", "FC2", "FC6",
@@ -49,30 +50,6 @@ class Named(torch.nn.Module):
         return self.network(x, ch_names=self.names)
 
 
-def lively(network: torch.nn.Module, seed: int = 1) -> torch.nn.Module:
-    """The network with weights under which every layer matters.
-
-    Weights fresh from an initialiser make a comparison meaningless: LaBraM's head starts at 0.001 and
-    its biases at 0, so that outputs barely move and no bias absorbs anything.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in network.named_parameters():
-            noise = torch.randn(p.shape, generator=rng)
-            if "embedding" in name or "token" in name:
-                p.copy_(0.3 * noise)
-            elif p.ndim >= 2:
-                p.copy_(noise / max(1, p[0].numel()) ** 0.5)
-            else:
-                p.copy_((1.0 if "weight" in name else 0.0) + 0.3 * noise)
-        for name, b in network.named_buffers():
-            if name.endswith("running_mean"):
-                b.copy_(0.2 * torch.randn(b.shape, generator=rng))
-            elif name.endswith("running_var"):
-                b.copy_(0.5 + torch.rand(b.shape, generator=rng))
-    return network.eval()
-
-
 def frozen_double(network: torch.nn.Module) -> torch.nn.Module:
     """A float64 copy whose parameters ask for no gradient."""
     return deepcopy(network).double().eval().requires_grad_(False)
@@ -92,7 +69,7 @@ def labram(layers: int = 12) -> torch.nn.Module:
     network = models.Labram(
         n_times=WINDOW, n_outputs=len(CLASSES), n_chans=len(CHANNELS), sfreq=200, num_layers=layers
     )
-    return Named(lively(network), CHANNELS).eval()
+    return Named(enliven(network), CHANNELS).eval()
 
 
 def convnet(name: str) -> torch.nn.Module:
@@ -100,7 +77,7 @@ def convnet(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     models = braindecode_models()
     made = getattr(models, name)(n_chans=len(CHANNELS), n_outputs=len(CLASSES), n_times=WINDOW, sfreq=200)
-    return lively(made)
+    return enliven(made)
 
 
 def exported(network: torch.nn.Module, path: Path, exporter: str, opset: int | None = None) -> Exported:

@@ -8,7 +8,7 @@ import pytest
 from exports import EXPORTS, REFERENCE, Files, bert, error, explained, operators, opset, pearson
 from networks import convnet, labram
 
-from onnxplain.exporters.common import bake
+from onnxplain.exporters.rewrites import parametrized
 
 TARGET = [0, 3]
 # Where a stabiliser of 1e-6 meets activations as small, float32's rounding is what is measured; 0.1 shows
@@ -127,13 +127,17 @@ def small(tmp_path_factory, windows):
     return Maps(Files(labram(2), tmp_path_factory.mktemp("small")), windows)
 
 
+def _baked(network):
+    return parametrized.apply(network) or network
+
+
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory, windows, small):
     """Every network here, by name."""
     made = {
         "bert": bert(),
-        "EEGNet": bake(convnet("EEGNet")),
-        "ShallowFBCSPNet": bake(convnet("ShallowFBCSPNet")),
+        "EEGNet": _baked(convnet("EEGNet")),
+        "ShallowFBCSPNet": _baked(convnet("ShallowFBCSPNet")),
     }
     maps = {name: Maps(Files(n, tmp_path_factory.mktemp(name)), windows) for name, n in made.items()}
     return maps | {"labram": small}

@@ -28,9 +28,11 @@ class Lrp(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name == "float":  # what a network does in float32 for speed is in float64 here
+            return args[0]
         if self.composite == "gradient":
             return func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
         if func is functional.layer_norm:
             return _layer_norm(*args, **kwargs)
         if func is functional.group_norm:
@@ -47,13 +49,56 @@ class Lrp(TorchFunctionMode):
             return x * (torch.log(x) / x).detach()
         if name == "softmax" and self.composite == "cplrp":
             return func(*args, **kwargs).detach()
-        if name in ("matmul", "__matmul__") and _needs(args[0]) and _needs(args[1]):
+        if func is functional.multi_head_attention_forward:
+            return self._multi_head(*args, **kwargs)
+        if func is functional.scaled_dot_product_attention:
+            return self._attention(*args, **kwargs)
+        if name == "rsqrt":  # the normaliser of RMSNorm is constant
+            return func(*args, **kwargs).detach()
+        if name == "abs" and args[0].is_complex():
+            return _modulus(args[0])
+        if name in ("matmul", "__matmul__", "bmm") and _needs(args[0]) and _needs(args[1]):
             a, b = args
-            return 0.5 * (a @ b.detach() + a.detach() @ b)
+            return self._product(torch.matmul, a, b)
+        if name == "einsum" and sum(_needs(a) for a in args[1:]) == 2:
+            return self._product(lambda a, b: torch.einsum(args[0], a, b), *args[1:])
         if name in ("mul", "__mul__", "square") and all(_needs(a) for a in args):
             a, b = (args[0], args[0]) if name == "square" else args
             return 0.5 * (a * b.detach() + a.detach() * b)
         return func(*args, **kwargs)
+
+    @staticmethod
+    def _product(product: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+        """The uniform rule: half of each adjoint."""
+        return 0.5 * (product(a, b.detach()) + product(a.detach(), b))
+
+    def _attention(
+        self, q: Any, k: Any, v: Any, attn_mask: Any = None, dropout_p: float = 0.0, **more: Any
+    ) -> Any:
+        assert attn_mask is None
+        assert not more.get("is_causal")
+        scores = self._product(torch.matmul, q, k.transpose(-1, -2)) / q.shape[-1] ** 0.5
+        weights = scores.softmax(-1)
+        if self.composite == "cplrp":
+            return weights.detach() @ v
+        return self._product(torch.matmul, weights, v)
+
+    def _multi_head(self, query: Any, key: Any, value: Any, *args: Any, **named: Any) -> Any:
+        """Self-attention by one weight for queries, keys and values; (steps, batch, width)."""
+        width, heads, weight, bias = args[:4]
+        out_weight, out_bias = args[8:10]
+        assert query is key or torch.equal(query, key)
+        steps, batch, _ = query.shape
+        parts = functional.linear(query, weight, bias).chunk(3, -1)
+        q, k, v = (p.reshape(steps, batch * heads, width // heads).transpose(0, 1) for p in parts)
+        mixed = self._attention(q, k, v).transpose(0, 1).reshape(steps, batch, width)
+        return functional.linear(mixed, out_weight, out_bias), None
+
+
+def _modulus(z: Any) -> Any:
+    """``sqrt(re^2 + im^2)``: squares gated by what is squared, all of the root's relevance to the sum."""
+    re, im = z.real, z.imag
+    return (re * re.detach() + im * im.detach()) / z.detach().abs()
 
 
 def _layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

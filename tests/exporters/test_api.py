@@ -13,18 +13,23 @@ import pytest
 
 from onnxplain.engine.errors import InputError, OnnxplainError
 from onnxplain.exporters import export, extras, known
-from onnxplain.models import card
+from onnxplain.models import card, cards
 
 
-def test_known_names_have_cards() -> None:
-    assert known() == ["eegnet", "labram", "shallowfbcspnet"]
-    for name in known():
+def test_known_names_are_those_of_braindecode() -> None:
+    models = extras.braindecode_models()
+    classes = {n.lower() for n in dir(models) if n[0].isupper()}
+    assert {"labram", "cbramod", "biot", "eegpt", "reve"} <= set(known())
+    assert set(known()) <= classes
+    # Parts of others, and nets of whose class braindecode says no more.
+    assert classes - set(known()) <= {"eegmodulemixin", "hybridnet", "interpolatedmodel", "tcn", "eegmodule"}
+    for name in ("labram", "eegnet", "shallowfbcspnet"):
         assert card(name).parameters > 0
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="known: eegnet, labram, shallowfbcspnet"):
-        export("labrador", tmp_path / "x.onnx")
+    with pytest.raises(InputError, match=r"near: .*labram.*; known: atcnet, .*path/to/file.py:factory"):
+        export("labran", tmp_path / "x.onnx")
 
 
 @pytest.mark.parametrize(
@@ -95,3 +100,13 @@ def test_torchaudio_is_replaced_only_where_it_does_not_load(monkeypatch: pytest.
     assert "torchaudio" not in sys.modules
     assert sys.modules[stub]._IS_TORCHAUDIO_EXT_AVAILABLE is False
     monkeypatch.delitem(sys.modules, stub)
+
+
+@pytest.mark.parametrize("name", sorted(cards()))
+def test_a_card_says_how_large_its_network_is(name: str) -> None:
+    from onnxplain.exporters.api import builder
+    from onnxplain.exporters.request import Request
+
+    built = builder(name)(Request())
+    assert sum(p.numel() for p in built.module.parameters()) == pytest.approx(card(name).parameters, rel=1e-3)
+    assert built.contract.channels == card(name).contract.channels

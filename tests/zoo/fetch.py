@@ -43,7 +43,8 @@ def entries() -> dict[str, Entry]:
 
 def cache() -> Path:
     """Where models are kept."""
-    if asked := os.environ.get("ONNXPLAIN_CACHE"):
+    asked = os.environ.get("ONNXPLAIN_CACHE", "")
+    if asked.lower() not in ("", "0", "off"):
         return Path(asked) / "zoo"
     if sys.platform == "win32":
         home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")

@@ -1,0 +1,30 @@
+"""What a plain export trips over, taken out of a network beforehand: one file a cause.
+
+Each has ``apply(network, example) -> network or None``: a network that computes the same, None where
+there was nothing to do. The network is a copy, which may be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import attention, frozen, heads, parametrized
+
+REWRITES: dict[str, Callable[[Any, Any], Any]] = {
+    "parametrised weights baked": parametrized.apply,
+    "heads split by number, not by batch size": heads.apply,
+    "constant parts frozen": frozen.apply,
+    "attention written out": attention.apply,
+}
+
+
+def rewritten(network: Any, example: Any) -> tuple[Any, tuple[str, ...]]:
+    """A network after every rewrite that found something, and the names of those."""
+    done = []
+    for name, apply in REWRITES.items():
+        made = apply(network, example)
+        if made is not None:
+            network = made
+            done.append(name)
+    return network, tuple(done)

@@ -1,0 +1,158 @@
+"""Input contracts for files that others made: a template, whether one fits, written into the file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from onnxplain.engine.contract import InputContract
+from onnxplain.engine.errors import InputError
+from onnxplain.engine.inspection import Inspection, inspect
+
+# What so many channels often are; a guess, to be looked at by who knows the recording.
+_OFTEN = {
+    19: ("Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2", "the 10-20 system"),
+    21: ("Fp1 Fp2 F7 F3 Fz F4 F8 A1 T7 C3 Cz C4 T8 A2 P7 P3 Pz P4 P8 O1 O2", "the 10-20 system with ears"),
+    22: (
+        "Fz FC3 FC1 FCz FC2 FC4 C5 C3 C1 Cz C2 C4 C6 CP3 CP1 CPz CP2 CP4 P1 Pz P2 POz",
+        "BCI competition IV, 2a",
+    ),
+}
+_RATES = (100, 125, 128, 160, 200, 250, 256, 500, 512, 1000)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A template of a contract.
+
+    Attributes
+    ----------
+    text : str
+        YAML with comments; what cannot be guessed is left empty, so that it is refused until it is filled in.
+    reasons : tuple of str
+        Each guess and what it rests on.
+    """
+
+    text: str
+    reasons: tuple[str, ...]
+
+
+def guess(path: Path) -> Guess:
+    """Write a template for a file from the names and shapes in it. It is never used by itself.
+
+    Raises
+    ------
+    InputError
+        No input of the file looks like signals of channels.
+    """
+    found = inspect(path)
+    name, shape = _signal(found, path)
+    reasons = []
+    patched = len(shape) == 4
+    count, window = shape[1], math.prod(d for d in shape[2:] if d > 0)
+    axes = "[batch, channel, patch, sample]" if patched else "[batch, channel, time]"
+    reasons.append(f"input {name!r} has shape {list(shape)}, so its axes are {axes}")
+    channels, what = _OFTEN.get(count, ("", ""))
+    if channels:
+        reasons.append(f"{count} channels: {what}")
+    rates = [r for r in _RATES if window % r == 0]
+    if rates:
+        seconds = ", ".join(f"{r} Hz ({window // r} s)" for r in rates)
+        reasons.append(f"{window} samples are whole seconds at {seconds}")
+    outputs = [v.name for v in found.outputs]
+    classes = _classes(found)
+    lines = [
+        f"# Input contract of {path.name}. Guesses say so; what is empty has to be filled in.",
+        f"input: {name}",
+        f"axes: {axes}",
+        *([f"patch: {shape[3]}"] if patched else []),
+        f"channels: [{', '.join(channels.split())}]"
+        + (f"    # a guess: {what}" if channels else f"    # {count} names"),
+        "sfreq:                # Hz" + (f"; whole seconds at {', '.join(map(str, rates))}" if rates else ""),
+        f"window: {window}" if window else "window:               # samples",
+        "unit:                 # V, mV or uV",
+        "scale: 1.0            # from the unit to what the model was trained on",
+        "# highpass: 0.5       # Hz; without it that side is left alone",
+        "# lowpass: 45",
+        "# notch: 50",
+        "reference: as recorded",
+        *(
+            [f"output: {found.explained if found.explained in outputs else outputs[0]}"]
+            if len(outputs) > 1
+            else []
+        ),
+        f"classes: []           # {classes} names" if classes else "classes: []",
+        "source: ''            # where the weights come from",
+        "licence: ''",
+    ]
+    return Guess("\n".join(lines) + "\n", tuple(reasons))
+
+
+def _signal(found: Inspection, path: Path) -> tuple[str, tuple[int, ...]]:
+    for value in found.inputs:
+        sizes = tuple(
+            int(d) if d.isdigit() else 0 for d in value.shape.strip("[]").replace(" ", "").split(",")
+        )
+        if value.dtype.startswith("float") and len(sizes) in (3, 4) and sizes[1] > 0:
+            return value.name, sizes
+    raise InputError(f"{path}: no input looks like (batch, channel, time); write the contract by hand")
+
+
+def _classes(found: Inspection) -> int:
+    last = found.outputs[0].shape.strip("[]").replace(" ", "").split(",")[-1]
+    return int(last) if last.isdigit() else 0
+
+
+def check_fit(contract: InputContract, path: Path) -> None:
+    """Whether a contract can be that of a file.
+
+    Raises
+    ------
+    InputError
+        Input, shape, output or number of classes are others; all problems are told.
+    """
+    found = inspect(path)
+    problems = []
+    inputs = {v.name: v.shape for v in found.inputs}
+    if contract.input not in inputs:
+        problems.append(f"the file has no input {contract.input!r} (it has {', '.join(inputs)})")
+    else:
+        sizes = inputs[contract.input].strip("[]").replace(" ", "").split(",")
+        wanted = [str(n) for n in contract.shape]
+        if len(sizes) != len(wanted) + 1 or any(
+            s.isdigit() and s != w for s, w in zip(sizes[1:], wanted, strict=False)
+        ):
+            problems.append(f"its input has shape {inputs[contract.input]}, not [batch, {', '.join(wanted)}]")
+    outputs = {v.name: v.shape for v in found.outputs}
+    name = contract.output or found.outputs[0].name
+    if name not in outputs:
+        problems.append(f"the file has no output {name!r} (it has {', '.join(outputs)})")
+    elif contract.classes:
+        last = outputs[name].strip("[]").replace(" ", "").split(",")[-1]
+        if last.isdigit() and int(last) != len(contract.classes):
+            problems.append(
+                f"output {name!r} has {last} numbers, not one for each of {len(contract.classes)} classes"
+            )
+    if problems:
+        raise InputError(f"{path}: the contract does not fit: {'; '.join(problems)}")
+
+
+def embed(path: Path, contract: InputContract, to: Path) -> None:
+    """Write a copy of a file with a contract in its metadata.
+
+    Raises
+    ------
+    InputError
+        It does not fit, or the file's weights lie beside it and the copy would lose them.
+    """
+    check_fit(contract, path)
+    model = onnx.load(path, load_external_data=False)
+    external = any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer)
+    if external and to.parent.resolve() != path.parent.resolve():
+        raise InputError(f"{path}: its weights lie beside it; write the copy into the same folder")
+    metadata = {p.key: p.value for p in model.metadata_props} | contract.to_metadata()
+    onnx.helper.set_model_props(model, metadata)
+    to.write_bytes(model.SerializeToString())
