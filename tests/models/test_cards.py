@@ -45,7 +45,7 @@ def test_labram() -> None:
 
 
 def test_an_unknown_card_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match="known: BENDR, BIOT, .*LaBraM"):
+    with pytest.raises(InputError, match=r"known: BENDR, BIOT, .*LaBraM"):
         card("labrador")
 
 
