@@ -23,7 +23,7 @@ from .facts import Facts
 
 VARIABLE = "ONNXPLAIN_CACHE"
 # Plans that are made faster than this, in seconds, are not kept.
-WORTH = 1.0
+WORTH = 0.2
 # Bytes that all plans may take; the ones that were not used for longest go first.
 LIMIT = 4 * 2**30
 _LARGEST = 2**30
