@@ -156,8 +156,10 @@ def zoo() -> str:
                 refused.append((name, source, str(e).replace(str(path), path.name)))
             continue
         made = [explained(path, feed(entry), output) for output in floating_outputs(path)]
+        compiled = []
         with tempfile.TemporaryDirectory() as folder:
-            compiled = [compiled_error(path, feed(entry), o, Path(folder)) for o in floating_outputs(path)]
+            for output in floating_outputs(path) if "compiled" not in entry else []:
+                compiled.append(compiled_error(path, feed(entry), output, Path(folder)))
         print(f"{name}: {sum(m.seconds for m in made):.1f} s", file=sys.stderr, flush=True)
         nodes += sum(round(m.nodes * m.coverage) for m in made)
         on_path += sum(m.nodes for m in made)
@@ -168,7 +170,8 @@ def zoo() -> str:
             name, source, entry["producer"].strip() or "?", max(m.nodes for m in made),
             f"{100 * min(m.coverage for m in made):.0f} %", len(made),
             figure(max(max(m.closure.values()) for m in made)),
-            figure(max(max(m.gradient.values()) for m in made)), figure(bound), figure(max(compiled)),
+            figure(max(max(m.gradient.values()) for m in made)), figure(bound),
+            figure(max(compiled)) if compiled else "refused",
         ))  # fmt: skip
     header = ("model", "package", "made with", "nodes", "coverage", "outputs", "closure", "gradient error",
               "bound", "compiled")  # fmt: skip
@@ -181,7 +184,8 @@ outputs ({nodes} of {on_path} nodes on the way have a rule), {len(refused)} refu
 relevance passes, at most, *closure* the worst of `attnlrp` and `gradient` over the outputs (bound 1e-4), and
 *gradient error* how far directional derivatives by `gradient` are from central differences of the model in
 float64, for each floating input and each embedding that is read, as a part of the largest of that input.
-*Compiled* is how far the relevance of one compiled file is from that of the numpy backend, at all outputs.
+*Compiled* is how far the relevance of one compiled file is from that of the numpy backend, at all outputs;
+refused is what cannot be one graph, because the input's values decide more than a branch.
 
 {table(header, rows)}
 
