@@ -52,9 +52,9 @@ def builder(name: str) -> Callable[[Request], Built]:
         need("braindecode", what=f"exporting {name}")
     near = get_close_matches(key, known(), 3)
     raise InputError(
-        f"{name!r} is not a model that can be exported"
-        + (f"; near: {', '.join(near)}" if near else "")
-        + f"; known: {', '.join(known())}, or path/to/file.py:factory"
+        f"{name!r} is not a model that can be exported; "
+        + (f"near: {', '.join(near)}" if near else f"known: {', '.join(known())}")
+        + ", or path/to/file.py:factory"
     )
 
 

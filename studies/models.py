@@ -188,7 +188,7 @@ def main() -> None:
         )
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    DOCUMENT.write_text(written(found), encoding="utf-8")
+        DOCUMENT.write_text(written(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

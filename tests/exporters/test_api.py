@@ -28,8 +28,10 @@ def test_known_names_are_those_of_braindecode() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"near: .*labram.*; known: atcnet, .*path/to/file.py:factory"):
+    with pytest.raises(InputError, match=r"near: .*labram.*, or path/to/file.py:factory"):
         export("labran", tmp_path / "x.onnx")
+    with pytest.raises(InputError, match=r"known: atcnet, .*labram.*, or path/to/file.py:factory"):
+        export("xxxxxxxx", tmp_path / "x.onnx")
 
 
 @pytest.mark.parametrize(
