@@ -23,6 +23,7 @@ _BUILDERS = {
     "eegnet": ("convnets", "eegnet"),
     "shallowfbcspnet": ("convnets", "shallow_fbcsp_net"),
     "reve": ("reve", "reve"),
+    "steegformer": ("steegformer", "steegformer"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import onnxruntime as ort
@@ -11,7 +12,7 @@ from torch import nn
 
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
-from onnxplain.exporters import export
+from onnxplain.exporters import export, extras
 from onnxplain.exporters.rewrites import frozen, parametrized, rewritten
 from onnxplain.exporters.torch import export_module
 
@@ -128,3 +129,21 @@ def test_a_users_own_network(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         export(f"{tmp_path / 'none.py'}:make", tmp_path / "n.onnx", **given)  # type: ignore[arg-type]
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_steegformer_is_refused_rather_than_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the list of electrodes, a checkpoint would be read with other electrodes' embeddings."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    extras.braindecode_models()
+    module = importlib.import_module("braindecode.models.steegformer")
+
+    def nothing() -> dict[str, int]:
+        raise OSError("no network")
+
+    monkeypatch.setattr(module, "_channel_index", nothing)
+    torch.save({"final_layer.weight": torch.zeros(2, 4)}, tmp_path / "w.pt")
+    with pytest.raises(InputError, match="another's embedding"):
+        export("steegformer", tmp_path / "m.onnx", checkpoint=tmp_path / "w.pt")
+    monkeypatch.setattr(module, "_channel_index", lambda: {"C3": 0})
+    with pytest.raises(InputError, match="no embedding for"):
+        export("steegformer", tmp_path / "m.onnx", checkpoint=tmp_path / "w.pt")
