@@ -135,8 +135,8 @@ def written(found: dict[str, dict[str, Any]]) -> str:
     return f"""# Models
 
 Networks of braindecode with random weights under which every layer matters, exported by `onnxplain export`
-and verified: {len(rows)} of the {len(found)} that were tried ({share:.0f} %). Measured by `make models`, which
-writes this page. A file takes any batch; it is compared with PyTorch at batch 1, 2 and 3.
+and verified: {len(rows)} of the {len(found)} that were tried ({share:.0f} %). Measured by `make models`,
+which writes this page. A file takes any batch; it is compared with PyTorch at batch 1, 2 and 3.
 
 * *Parity*: the largest difference, of how far that output moves when the input changes (bound 1e-3).
 * *Coverage*: the part of the nodes between input and output that have a rule.
