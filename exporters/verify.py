@@ -22,6 +22,7 @@ Array = NDArray[Any]
 
 BATCHES = (1, 2, 3)
 TOLERANCE = 1e-3
+CLOSURE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,14 @@ def verify(
 
 
 def covered(path: Path, example: Array, name: str) -> float:
-    """The part of the nodes between input and output that relevance has a rule for.
+    """The part of the nodes between input and output that relevance has a rule for; it is explained too.
 
     Raises
     ------
     ModelError
-        It is not all of them; the nodes are named.
+        It is not all of them, and the nodes are named; or the account of the relevance does not close.
     """
+    from onnxplain.engine.explainer import Explainer
     from onnxplain.engine.inspection import inspect
 
     found = inspect(path, example={name: example})
@@ -104,6 +106,12 @@ def covered(path: Path, example: Array, name: str) -> float:
         raise ModelError(
             f"coverage: no relevance rule for {len(found.unsupported)} node(s) of the file: {names}"
         )
+    explain = Explainer(path, backend="numpy")
+    y = explain.predict({name: example})[explain.output]
+    seed = np.asarray(np.random.default_rng(0).standard_normal(y.shape), np.float32)
+    closure = float(np.max(explain({name: example}, target=seed).closure()))
+    if not closure <= CLOSURE:
+        raise ModelError(f"coverage: relevance and ledger miss what is explained by {closure:.1e}")
     return found.coverage
 
 

@@ -13,7 +13,7 @@ from . import attention, frozen, heads, parametrized
 
 REWRITES: dict[str, Callable[[Any, Any], Any]] = {
     "parametrised weights baked": parametrized.apply,
-    "heads split by number, not by batch size": heads.apply,
+    "heads taken off the batch": heads.apply,
     "constant parts frozen": frozen.apply,
     "attention written out": attention.apply,
 }

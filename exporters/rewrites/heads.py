@@ -1,4 +1,4 @@
-"""Attention whose heads are laid along the batch, split by their number instead of by the batch size.
+"""Attention whose heads are laid along the batch, with an axis of their own instead.
 
 ``split(batch_size)`` makes parts as long as the example's batch: exporters write that number down, and the
 file takes no other batch (ATCNet).
@@ -26,10 +26,10 @@ def apply(network: Any, example: Any = None) -> Any:
         def forward(self, q: Any, k: Any, v: Any) -> Any:
             layer = self.layer
             parts = (layer.fc_q(q), layer.fc_k(k), layer.fc_v(v))
-            q, k, v = (torch.cat(t.split(layer.head_dim, -1), 0) for t in parts)
-            weights = torch.softmax(q.bmm(k.transpose(-2, -1)) / math.sqrt(layer.head_dim), -1)
-            heads = weights.bmm(v).chunk(layer.embed_dim // layer.head_dim, 0)
-            return layer.dropout(layer.fc_o(torch.cat(heads, -1)))
+            heads = (layer.embed_dim // layer.head_dim, layer.head_dim)
+            q, k, v = (t.unflatten(-1, heads).transpose(1, 2) for t in parts)
+            weights = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(layer.head_dim), -1)
+            return layer.dropout(layer.fc_o((weights @ v).transpose(1, 2).flatten(-2)))
 
     found = [
         name
