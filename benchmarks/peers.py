@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.common import peak
+
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 STEPS, MASKS = 50, 1000  # the libraries' own defaults
 Call = Callable[[], Any]
@@ -178,18 +180,6 @@ def opened(asked: dict[str, Any]) -> tuple[Call, float]:
     if asked["method"] == "captum IG":
         return integrated(network, x)
     return gradient(lxt(network) if asked["method"] == "lxt attnlrp" else network, x), 1.0
-
-
-def peak() -> float:
-    """The most memory this process has had, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def answer(asked: dict[str, Any], calls: dict[str, Call]) -> dict[str, Any]:
