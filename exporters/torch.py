@@ -176,7 +176,7 @@ def _attempt(
             _write(network, x[:2], file, contract, kind, opset)
             model = _finish(file, contract)
             step("comparing the file with torch")
-            agreement = verify(file, _reference(module), x, contract)
+            agreement = verify(file, _reference(module), x, contract, lambda: _double(module))
             step("looking for the rule of every node")
             coverage = covered(file, x, contract.input)
         report = ExportReport(
@@ -192,6 +192,7 @@ def _attempt(
             error=agreement.error,
             sensitivity=agreement.sensitivity,
             parity=agreement.parity,
+            rounding=agreement.rounding,
             rewrites=rewrites,
             coverage=coverage,
         )
@@ -270,6 +271,18 @@ def _reference(module: Any) -> Any:
     def run(x: Array) -> Array:
         with torch.no_grad():
             return np.asarray(module(torch.from_numpy(x)))
+
+    return run
+
+
+def _double(module: Any) -> Any:
+    """The module in float64, as a reference."""
+    torch = need("torch")
+    double = parametrized.copied(module).double().eval()
+
+    def run(x: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(double(torch.from_numpy(x.astype(np.float64))))
 
     return run
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import attention, frozen, heads, parametrized
+from . import attention, constrained, frozen, heads, lazy, pairs, parametrized
 
 REWRITES: dict[str, Callable[[Any, Any], Any]] = {
     "parametrised weights baked": parametrized.apply,
     "heads taken off the batch": heads.apply,
+    "weights constrained beforehand": constrained.apply,
+    "lazy branches settled": lazy.apply,
     "constant parts frozen": frozen.apply,
+    "Fourier transforms as products": pairs.apply,
     "attention written out": attention.apply,
 }
 
