@@ -25,6 +25,8 @@ CONSTANTS = frozenset({"Constant"})
 SELF_GATED = "onnxplain.self_gated"
 # Attribute of a layer whose output has rounding in it, which its weights do not say.
 ROUNDED = "onnxplain.rounded"
+# Attribute of a product with a table of waves: no layer, but a Fourier transform.
+TRANSFORM = "onnxplain.transform"
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from . import registry
 from .canonical.attention import attention_weights
 from .canonical.gates import activated
 from .composite import FIRST_OF_KIND, Composite
-from .graph import Graph, Node
+from .graph import TRANSFORM, Graph, Node
 from .probe import Probe
 from .quantised import quantised_values
 from .tokens import decided_values, numeric_values, sample_values, token_values
@@ -85,7 +85,7 @@ def first_layers(graph: Graph, nodes: list[Node], values: set[str]) -> dict[Node
     for node in nodes:
         rule = registry.find(node)
         passed = {kind for v in node.inputs for kind in behind.get(v, ())}
-        if rule is not None and rule.kind in ("linear", "conv"):
+        if rule is not None and rule.kind in ("linear", "conv") and not node.attributes.get(TRANSFORM):
             if rule.kind not in passed and sum(v in values for v in node.inputs) == 1:
                 found[node] = FIRST_OF_KIND if passed else "first"
             passed = passed | {rule.kind}

@@ -11,6 +11,7 @@ from ..probe import Probe
 from . import (
     activations,
     batchnorm,
+    fourier,
     gates,
     groupnorm,
     integer,
@@ -31,6 +32,7 @@ PASSES = (
     gates.run,
     linear.run,
     padding.run,
+    fourier.run,
     batchnorm.run,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..graph import ROUNDED
+from ..graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops, Window
 from ..registry import rule
 from ..shapes import Dim, Shape
@@ -57,7 +57,7 @@ def conv(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
         bias,
         lambda x, w: op.conv(x, w, view),
         lambda q, w: op.conv_transpose(q, w, view),
-        node.const(1) is not None,
+        node.const(1) is not None and not node.attr(TRANSFORM),
         rounded=bool(node.attr(ROUNDED)),
     )
     found: list[Message | Expr | None] = [propagate(op, node, m, layer), None, None]

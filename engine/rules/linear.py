@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..graph import ROUNDED
+from ..graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops
 from ..registry import rule
 from ..shapes import Shape
@@ -65,7 +65,7 @@ def _dense(op: Ops, node: Site, signal: int, bias: Expr | None) -> Layer:
         shapes = [(x_shape, w_shape), (w_shape, x_shape)][signal]
         return adjoints(op, m, sides, shapes, out)[signal]()
 
-    constant = node.const(1 - signal) is not None
+    constant = node.const(1 - signal) is not None and not node.attr(TRANSFORM)
     x, weight, rounded = node.input(signal), node.input(1 - signal), bool(node.attr(ROUNDED))
     return Layer("linear", x, weight, bias, apply, adjoint, constant, rounded=rounded)
 
@@ -126,7 +126,7 @@ def gemm(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
             bias,
             apply,
             lambda q, w: adjoint(i, q, w),
-            node.const(1 - i) is not None,
+            node.const(1 - i) is not None and not node.attr(TRANSFORM),
         )
         result[i] = propagate(op, node, m, layer)
         return result
