@@ -71,8 +71,8 @@ def plain(module: Any, example: Any, folder: Path) -> dict[str, str]:
     return found
 
 
-def measured(name: str) -> dict[str, Any]:
-    """Export one network, and explain its file."""
+def measured(name: str, by_itself: dict[str, str] | None) -> dict[str, Any]:
+    """Export one network, and explain its file; what torch makes of it by itself may be known."""
     import torch
 
     import onnxplain as ox
@@ -90,7 +90,8 @@ def measured(name: str) -> dict[str, Any]:
             built = builder(name)(Request())
             made["parameters"] = sum(p.numel() for p in built.module.parameters())
             example = torch.randn(2, *built.contract.shape)
-            made["plain"] = plain(built.module, example, Path(folder))
+            made["plain"] = by_itself or plain(built.module, example, Path(folder))
+            del built
         except Exception as e:
             made["plain"] = {"both": " ".join(str(e).split())[:200]}
         begun = time.monotonic()
@@ -100,7 +101,7 @@ def measured(name: str) -> dict[str, Any]:
             return {**made, "refused": str(e).replace(str(path), "FILE")}
         made |= {
             "exporter": report.exporter, "opset": report.opset, "parity": report.parity,
-            "rewrites": report.rewrites, "nodes": sum(report.ops.values()), "kinds": len(report.ops),
+            "rounding": report.rounding, "rewrites": report.rewrites, "nodes": sum(report.ops.values()), "kinds": len(report.ops),
             "coverage": report.coverage, "size": report.size, "seconds": time.monotonic() - begun,
             "input": [*report.contract.shape],
         }  # fmt: skip
@@ -160,19 +161,21 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*")
     parser.add_argument("--one", action="store_true", help="measure the one that is named, and print it")
+    parser.add_argument("--known", action="store_true", help="keep what is known of torch by itself")
     asked = parser.parse_args()
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     if asked.one:
-        print(json.dumps(measured(asked.names[0])))
+        known = found.get(asked.names[0], {}).get("plain") if asked.known else None
+        print(json.dumps(measured(asked.names[0], known)))
         return
     from onnxplain.exporters.networks import names
 
     # Constructors that ask a hub for something do so for minutes where there is no network.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in asked.names or names().values():
         try:
             done = subprocess.run(
-                [sys.executable, __file__, "--one", name],
+                [sys.executable, __file__, "--one", name, *(["--known"] if asked.known else [])],
                 capture_output=True,
                 env=environment,
                 text=True,
@@ -181,7 +184,8 @@ def main() -> None:
             )
             lines = done.stdout.strip().splitlines()
             reason = (done.stderr.strip().splitlines() or ["it died"])[-1][:300]
-            found[name] = json.loads(lines[-1]) if not done.returncode else {"name": name, "refused": reason}
+            before = {"name": name, "plain": found.get(name, {}).get("plain", {})}
+            found[name] = json.loads(lines[-1]) if not done.returncode else {**before, "refused": reason}
         except subprocess.TimeoutExpired:
             found[name] = {"name": name, "refused": f"not exported within {TIMEOUT} s"}
         print(
