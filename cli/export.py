@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
+from ..engine.errors import InputError
 from . import console, options, output
 from .inspect import in_words
 
 
 @click.command("export")
 @click.argument("name")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The ONNX file to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The ONNX file to write; the folder, for a set.",
+)
 @click.option("--checkpoint", help="Weights: a .pt, .pth or .safetensors file, or a Hugging Face id.")
+@click.option(
+    "--set",
+    "members",
+    multiple=True,
+    metavar="LABEL=CHECKPOINT",
+    help="Once for each of several checkpoints (or random): a folder of files with one contract.",
+)
 @options.channels
 @click.option("--sfreq", type=options.above_zero, help="Sampling rate in Hz.")
 @click.option("--window", type=options.above_zero, help="Length of a window in seconds.")
@@ -35,6 +50,7 @@ def command(
     name: str,
     out: Path,
     checkpoint: str | None,
+    members: tuple[str, ...],
     channels: tuple[str, ...] | None,
     sfreq: float | None,
     window: float | None,
@@ -53,20 +69,29 @@ def command(
     from ..engine.steps import step
 
     step("loading PyTorch")
-    from ..exporters import export
+    from ..exporters import export, export_set
 
+    given: dict[str, Any] = {
+        "channels": channels, "sfreq": sfreq, "window": window, "classes": classes, "exporter": exporter,
+        "seed": seed,
+    }  # fmt: skip
+    if members:
+        if checkpoint is not None:
+            raise InputError("--checkpoint is for one file, --set for several")
+        with output.folder(out, overwrite=overwrite) as folder:
+            manifest = json.loads(export_set(name, folder, _labelled(members), **given).read_text("utf-8"))
+        if as_json:
+            console.say_json({**manifest, "path": str(out)})
+            return
+        for member in manifest["members"]:
+            console.say(
+                f"written     {out / member['file']}  (checkpoint {member['checkpoint']}, differs from "
+                f"PyTorch by {member['parity']:.1e}; "
+                f"{100 * member['as_first']:.0f} % of its weights are the first file's)"
+            )
+        return
     with output.file(out, overwrite=overwrite) as temporary:
-        report = export(
-            name,
-            temporary,
-            checkpoint=checkpoint,
-            channels=channels,
-            sfreq=sfreq,
-            window=window,
-            classes=classes,
-            exporter=exporter,
-            seed=seed,
-        )
+        report = export(name, temporary, checkpoint=checkpoint, **given)
     if as_json:
         console.say_json({**report.to_dict(), "path": str(out)})
         return
@@ -79,5 +104,18 @@ def command(
         f"checked     against PyTorch at batch {', '.join(map(str, report.batches))}: differs by "
         f"{report.parity:.1e} of what the outputs move"
     )
+    for done in report.rewrites:
+        console.say(f"rewritten   {done}")
     for note in report.notes:
         console.say(f"note        {note}")
+
+
+def _labelled(members: tuple[str, ...]) -> dict[str, str]:
+    """Checkpoints by label, of LABEL=CHECKPOINT."""
+    found: dict[str, str] = {}
+    for member in members:
+        label, equals, source = member.partition("=")
+        if not equals or not label or not source or label in found:
+            raise InputError(f"--set {member}: LABEL=CHECKPOINT is needed, each label once")
+        found[label] = source
+    return found

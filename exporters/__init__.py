@@ -6,5 +6,6 @@
 
 from .api import export, known
 from .report import ExportReport
+from .sets import export_set
 
-__all__ = ["ExportReport", "export", "known"]
+__all__ = ["ExportReport", "export", "export_set", "known"]

@@ -36,8 +36,9 @@ class ExportReport:
     parity : float
         The largest difference relative to how far that output moves: the figure that is checked.
     rounding : float
-        How far torch's own float32 is from float64 in the same measure, where that was looked at because the file
-        is further from torch than it should be; 0 elsewhere. `error` and `parity` are to float64 then.
+        How far torch's own float32 is from float64 in the same measure, where that was looked at because
+        the file is further from torch than it should be; 0 elsewhere. `error` and `parity` are to float64
+        then.
     contract : InputContract
         The contract inside the file.
     notes : tuple of str

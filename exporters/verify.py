@@ -216,7 +216,8 @@ def _agreement(
         if not parity <= allowed:
             beside = f"; torch's own float32 by {rounding:.1e}" if rounding else ""
             raise ModelError(
-                f"parity: onnxruntime differs from torch by {parity:.1e} of how far the output moves (allowed "
-                f"{allowed:.0e}{beside}; largest difference {error:.1e}, output moves {sensitivity:.1e})"
+                f"parity: onnxruntime differs from torch by {parity:.1e} of how far the output moves "
+                f"(allowed {allowed:.0e}{beside}; largest difference {error:.1e}, "
+                f"output moves {sensitivity:.1e})"
             )
     return Agreement(error=error, sensitivity=sensitivity, parity=parity, rounding=rounding)

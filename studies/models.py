@@ -101,7 +101,8 @@ def measured(name: str, by_itself: dict[str, str] | None) -> dict[str, Any]:
             return {**made, "refused": str(e).replace(str(path), "FILE")}
         made |= {
             "exporter": report.exporter, "opset": report.opset, "parity": report.parity,
-            "rounding": report.rounding, "rewrites": report.rewrites, "nodes": sum(report.ops.values()), "kinds": len(report.ops),
+            "rounding": report.rounding, "rewrites": report.rewrites,
+            "nodes": sum(report.ops.values()), "kinds": len(report.ops),
             "coverage": report.coverage, "size": report.size, "seconds": time.monotonic() - begun,
             "input": [*report.contract.shape],
         }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import TRANSFORM, Array, Graph, Node
+from ..graph import TRANSFORM, Array, Graph
 from ..probe import Probe
 
 _LEAST, _TOLERANCE = 8, 1e-5
@@ -50,7 +50,7 @@ def waves(table: Array) -> bool:
 
 
 def windowed_waves(table: Array) -> bool:
-    """Whether a convolution's filters are cosines, then sines, under one window: their squares add up to its."""
+    """Whether a convolution's filters are cosines, then sines, under one window."""
     if table.ndim < 3 or table.shape[1] != 1 or len(table) % 2 or table[0].size < _LEAST:
         return False
     bins, n = len(table) // 2, table[0].size

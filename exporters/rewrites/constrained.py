@@ -18,7 +18,7 @@ def apply(network: Any, example: Any) -> Any:
 
     data = torch.Tensor.data
 
-    class Kept(TorchFunctionMode):  # type: ignore[misc]
+    class Kept(TorchFunctionMode):
         def __init__(self) -> None:
             super().__init__()
             self.met = False

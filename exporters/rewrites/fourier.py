@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,11 @@ from ..extras import need
 LONGEST = 4096
 
 
-class TooLong(NotImplementedError):
+class TooLongError(NotImplementedError):
     """The transform is not worth a matrix."""
 
 
-def Tables() -> Any:  # noqa: N802 - makes an instance of a class that needs torch
+def tables() -> Any:
     """Matrices of transforms by what they are of, as constants of a network."""
     torch = need("torch")
 
@@ -44,9 +45,9 @@ _TABLES: ContextVar[Any] = ContextVar("tables")
 
 
 @contextlib.contextmanager
-def keeping(tables: Any) -> Iterator[None]:
+def keeping(kept: Any) -> Iterator[None]:
     """Where the transforms inside keep their matrices."""
-    token = _TABLES.set(tables)
+    token = _TABLES.set(kept)
     try:
         yield
     finally:
@@ -60,7 +61,7 @@ def waves(n: int, bins: int, norm: str | None = None, inverse: bool = False) -> 
     phases hang on it.
     """
     if n > LONGEST:
-        raise TooLong(f"a Fourier transform of {n} samples (at most {LONGEST})")
+        raise TooLongError(f"a Fourier transform of {n} samples (at most {LONGEST})")
     # Integers modulo n keep the angle exact however large k * t is.
     turns = np.outer(np.arange(n), np.arange(bins)) % n
     cosine, sine = np.cos(2 * np.pi * turns / n), -np.sin(2 * np.pi * turns / n)
@@ -70,7 +71,8 @@ def waves(n: int, bins: int, norm: str | None = None, inverse: bool = False) -> 
     scale = {"forward": 1 / n, "ortho": n**-0.5}.get(norm or "backward", 1.0)
     if inverse:
         scale, sine = 1 / (n * scale), -sine
-    return np.stack((cosine, sine)) * scale + 0.0
+    made: NDArray[np.float64] = np.stack((cosine, sine)) * scale + 0.0
+    return made
 
 
 def _of(x: Any, n: int | None, dim: int) -> tuple[Any, int]:
@@ -95,10 +97,12 @@ def _times(x: Any, name: str, make: Callable[[], NDArray[np.float64]], dim: int)
 def _both(x: Any, n: int, bins: int, norm: str | None, inverse: bool, dim: int) -> list[Any]:
     """Real and imaginary part of the transform of real numbers."""
     kind = f"{'ifft' if inverse else 'fft'}_{n}_{bins}_{norm or 'backward'}"
-    return [
-        _times(x, f"{kind}_{part}", lambda i=i: waves(n, bins, norm, inverse)[i], dim)
-        for i, part in enumerate(("real", "imag"))
-    ]
+
+    def make(part: int) -> NDArray[np.float64]:
+        table: NDArray[np.float64] = waves(n, bins, norm, inverse)[part]
+        return table
+
+    return [_times(x, f"{kind}_{p}", partial(make, i), dim) for i, p in enumerate(("real", "imag"))]
 
 
 def rfft(real: Any, imag: Any, n: int | None = None, dim: int = -1, norm: str | None = None, **_: Any) -> Any:
@@ -126,15 +130,17 @@ def _full(real: Any, imag: Any, n: int | None, dim: int, norm: str | None, inver
     return a - d, b + c
 
 
-def irfft(real: Any, imag: Any, n: int | None = None, dim: int = -1, norm: str | None = None, **_: Any) -> Any:
+def irfft(
+    real: Any, imag: Any, n: int | None = None, dim: int = -1, norm: str | None = None, **_: Any
+) -> Any:
     """`torch.fft.irfft`: the imaginary parts of the constant and of the Nyquist bin do not count."""
     size = 2 * (int(real.shape[dim]) - 1) if n is None else n
     bins = size // 2 + 1
 
     def make(part: int) -> NDArray[np.float64]:
-        table = waves(size, bins, norm, inverse=True)[part].T.copy()
+        table: NDArray[np.float64] = waves(size, bins, norm, inverse=True)[part].T.copy()
         table[1 : (size + 1) // 2] *= 2  # each stands for its mirror image too
-        return table if part == 0 else -table + 0.0
+        return table if part == 0 else 0.0 - table
 
     kind = f"irfft_{size}_{norm or 'backward'}"
     a = _times(_of(real, bins, dim)[0], f"{kind}_real", lambda: make(0), dim)

@@ -70,7 +70,9 @@ def _call(x: Any, out: Any) -> _Call:
     rows = out.detach().contiguous().cpu().numpy()
     first = rows[:1].tobytes()
     alike = all(rows[i : i + 1].tobytes() == first for i in range(1, len(rows)))
-    return _Call((len(x), len(out)), crc32(x.detach().contiguous().cpu().numpy().tobytes()), crc32(first), alike)
+    return _Call(
+        (len(x), len(out)), crc32(x.detach().contiguous().cpu().numpy().tobytes()), crc32(first), alike
+    )
 
 
 def _constant(network: Any, example: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Branches on a value that the network keeps (set up at the first call, say) as the way that they go.
 
-An exporter sees no values: ``if not self.ready`` on a tensor stops it. After a first run such a value stays as
-it is, and is put in the network as a plain Python one.
+An exporter sees no values: ``if not self.ready`` on a tensor stops it. After a first run such a value stays
+as it is, and is put in the network as a plain Python one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def apply(network: Any, example: Any) -> Any:
 
     asked: list[Any] = []
 
-    class Listening(TorchFunctionMode):  # type: ignore[misc]
+    class Listening(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if getattr(function, "__name__", "") in _READS and args:
                 asked.append(args[0])

@@ -1,7 +1,8 @@
 """Complex numbers as pairs of real ones: ONNX runtimes have no complex tensors.
 
-Inside `Real` a network's complex values are `Pair` objects. The functions of torch that meet one are answered
-here with real arithmetic, Fourier transforms by `fourier` with products. What has no real form is told by name.
+A network's complex values are `Pair` objects while it is exported. The functions of torch that meet one
+are answered here with real arithmetic, Fourier transforms by `fourier` with products. What has no real form
+is told by name.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from ..extras import need
 from . import fourier
 
 # What is done to both parts alike: shapes, sums, choices; and products with what is real.
-_ALIKE = frozenset(
-    "reshape view flatten unflatten squeeze unsqueeze transpose permute movedim moveaxis swapaxes expand "
-    "expand_as repeat repeat_interleave contiguous clone detach narrow select index_select __getitem__ sum "
-    "mean cumsum flip roll neg negative __neg__ chunk split unbind cat concat concatenate stack pad "
-    "broadcast_to tile ravel diagonal positive resolve_conj resolve_neg zeros_like double float".split()
-)
-_SIZES = frozenset("size dim numel ndim shape device requires_grad layout is_cuda".split())
+_ALIKE = frozenset((
+    "reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "permute", "movedim",
+    "moveaxis", "swapaxes", "expand", "expand_as", "repeat", "repeat_interleave", "contiguous", "clone",
+    "detach", "narrow", "select", "index_select", "__getitem__", "sum", "mean", "cumsum", "flip", "roll",
+    "neg", "negative", "__neg__", "chunk", "split", "unbind", "cat", "concat", "concatenate", "stack",
+    "pad", "broadcast_to", "tile", "ravel", "diagonal", "positive", "resolve_conj", "resolve_neg",
+    "zeros_like", "double", "float",
+))  # fmt: skip
+_SIZES = frozenset(("size", "dim", "numel", "ndim", "shape", "device", "requires_grad", "layout", "is_cuda"))
 
 
 class Pair:
@@ -62,10 +65,10 @@ class Pair:
         return Pair(self.real + real, self.imag if imag is None else self.imag + imag)
 
     def __sub__(self, other: Any) -> Pair:
-        return self + -other
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> Pair:
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __mul__(self, other: Any) -> Pair:
         return _product(lambda a, b: a * b, self, other)
@@ -119,8 +122,8 @@ def _product(multiply: Callable[[Any, Any], Any], a: Any, b: Any) -> Pair:
 def angle(x: Pair) -> Any:
     """The phase of every number, in (-pi, pi]; 0 of 0, and pi on the negative real axis.
 
-    A floating-point zero has a sign, and torch's angle follows it: -0 as the imaginary part of a negative number
-    gives -pi. What a transform of real numbers gives there (its constant, its Nyquist bin) is +0.
+    A floating-point zero has a sign, and torch's angle follows it: -0 as the imaginary part of a negative
+    number gives -pi. What a transform of real numbers gives there (its constant, its Nyquist bin) is +0.
     """
     torch = need("torch")
     flat = x.real == 0
@@ -214,7 +217,9 @@ def answered(function: Any, args: Any, kwargs: Any) -> Any:
     if name == "__get__":  # x.real, x.shape, ...
         return getattr(args[0], function.__self__.__name__)
     if name in fourier.TRANSFORMS:
-        made = fourier.TRANSFORMS[name](*(parts(args[0]) if args else parts(kwargs.pop("input"))), *args[1:], **kwargs)
+        made = fourier.TRANSFORMS[name](
+            *(parts(args[0]) if args else parts(kwargs.pop("input"))), *args[1:], **kwargs
+        )
         return Pair(*made) if isinstance(made, tuple) else made
     name = _SPELT.get(name, name)
     if name in _MAKES:
@@ -272,8 +277,8 @@ def apply(network: Any, example: Any) -> Any:
     torch = need("torch")
     from torch.overrides import TorchFunctionMode
 
-    class Mode(TorchFunctionMode):  # type: ignore[misc]
-        def __init__(self, tables: fourier.Tables) -> None:
+    class Mode(TorchFunctionMode):
+        def __init__(self, tables: Any) -> None:
             super().__init__()
             self.tables, self.met = tables, False
 
@@ -291,7 +296,7 @@ def apply(network: Any, example: Any) -> Any:
         def __init__(self, network: Any) -> None:
             super().__init__()
             self.network = network
-            self.tables = fourier.Tables()
+            self.tables = fourier.tables()
 
         def forward(self, x: Any) -> Any:
             with Mode(self.tables):

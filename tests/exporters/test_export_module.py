@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,88 @@ def test_a_failed_check_leaves_no_file(
     assert "\n" not in str(caught.value)
     assert "net.onnx" in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def _sabotaged(monkeypatch: pytest.MonkeyPatch, change: Callable[[onnx.ModelProto], None]) -> None:
+    """Change every file after it is finished, before it is checked."""
+    finish = exporting._finish
+
+    def finished(file: Path, contract: InputContract) -> onnx.ModelProto:
+        model = finish(file, contract)
+        change(model)
+        onnx.save(model, file)
+        return model
+
+    monkeypatch.setattr(exporting, "_finish", finished)
+
+
+def _flip(model: onnx.ModelProto) -> None:
+    """The sign of one channel of the first layer."""
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("conv.weight"):
+            array = onnx.numpy_helper.to_array(tensor).copy()
+            array[0] *= -1
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+            return
+    raise AssertionError("no such weight")
+
+
+def _bake(model: onnx.ModelProto) -> None:
+    """The batch of the example."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 2
+
+
+def _forget_contract(model: onnx.ModelProto) -> None:
+    del model.metadata_props[:]
+
+
+def _other_channels(model: onnx.ModelProto) -> None:
+    for entry in model.metadata_props:
+        entry.value = entry.value.replace("C3", "C1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_flip, "parity: onnxruntime differs from torch"),
+        (_bake, "dynamic batch: the file's input is fixed at batch 2"),
+        (_forget_contract, "contract: "),
+        (_other_channels, "contract: the file does not give back"),
+    ],
+)
+def test_a_sabotaged_file_is_refused(
+    tmp_path: Path,
+    kind: str,
+    change: Callable[[onnx.ModelProto], None],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _sabotaged(monkeypatch, change)
+    with pytest.raises(ModelError, match=reason):
+        export_module(Net(), EXAMPLE, tmp_path / "net.onnx", contract=CONTRACT, exporter=kind)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Chaotic(Net):
+    """Amplifies the rounding of float32 until the file cannot be nearer to torch than torch to itself."""
+
+    def __init__(self, wrong: float = 1.0) -> None:
+        super().__init__()
+        self.wrong = wrong
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # A factor that only the file has: torch itself runs with 1.
+        factor = self.wrong if torch.jit.is_tracing() else 1.0
+        return torch.sin(3e5 * factor * super().forward(x))
+
+
+def test_where_float32_is_not_enough_the_file_is_held_to_float64(tmp_path: Path) -> None:
+    report = export_module(Chaotic(), EXAMPLE, tmp_path / "net.onnx", contract=CONTRACT, exporter="legacy")
+    assert 1e-3 < report.parity <= 3 * report.rounding < 0.15
+    with pytest.raises(ModelError, match=r"parity: .*torch's own float32 by"):
+        export_module(Chaotic(1.0001), EXAMPLE, tmp_path / "n.onnx", contract=CONTRACT, exporter="legacy")
 
 
 def test_what_is_baked_in_is_named(tmp_path: Path) -> None:

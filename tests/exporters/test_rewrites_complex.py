@@ -15,7 +15,7 @@ import onnxplain as ox
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import ModelError
 from onnxplain.exporters.rewrites import pairs
-from onnxplain.exporters.rewrites.fourier import LONGEST, TooLong, waves
+from onnxplain.exporters.rewrites.fourier import LONGEST, TooLongError, waves
 from onnxplain.exporters.torch import export_module
 
 CONTRACT = InputContract(input="x", channels=("C3", "Cz"), sfreq=100, window=50, classes=("a", "b"))
@@ -70,7 +70,9 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "magnitude": lambda x: fft.rfft(x, norm="forward").abs(),
     "phase": lambda x: torch.angle(fft.rfft(x, dim=-1)),
     "other axis": lambda x: fft.rfft(x.transpose(1, 2), dim=1).real,
-    "cut and filled": lambda x: fft.rfft(x, n=40).abs().sum(-1) + fft.rfft(x, n=64, norm="ortho").abs().sum(-1),
+    "cut and filled": lambda x: (
+        fft.rfft(x, n=40).abs().sum(-1) + fft.rfft(x, n=64, norm="ortho").abs().sum(-1)
+    ),
     "power": lambda x: (lambda s: (s * s.conj()).real)(fft.fft(x)),
     "parts": lambda x: torch.cat([fft.rfft(x).real, fft.rfft(x).imag], -1),
     "there and back": lambda x: fft.irfft(fft.rfft(x, norm="ortho") * 0.5, n=50, norm="ortho"),
@@ -126,7 +128,7 @@ def test_what_has_no_real_form_is_left_and_refused(tmp_path: Path) -> None:
     assert pairs.apply(network, torch.randn(2, 2, 50)) is None
     with pytest.raises(ModelError, match="not exported"):
         export_module(network, torch.randn(2, 2, 50), tmp_path / "m.onnx", contract=CONTRACT)
-    with pytest.raises(TooLong):
+    with pytest.raises(TooLongError):
         waves(LONGEST + 1, 3)
 
 
@@ -139,9 +141,7 @@ def test_networks_without_complex_numbers_stay() -> None:
 def test_a_table_of_waves_is_no_layer(name: str, composite: str, tmp_path: Path) -> None:
     """Under any composite the relevance of the signal is that of its spectrum, carried back as it came."""
     path = tmp_path / "m.onnx"
-    export_module(
-        Front(FUNCTIONS[name]), torch.randn(2, 2, 50), path, contract=CONTRACT, exporter="legacy"
-    )
+    export_module(Front(FUNCTIONS[name]), torch.randn(2, 2, 50), path, contract=CONTRACT, exporter="legacy")
     x = np.random.default_rng(0).standard_normal((2, 2, 50)).astype(np.float32)
     a = ox.Explainer(path, composite)(x, target=0)
     assert a.closure().max() <= 1e-4
@@ -155,9 +155,7 @@ def test_a_table_of_waves_is_no_layer(name: str, composite: str, tmp_path: Path)
         head = nn.Sequential(nn.Flatten(), network.head.float())
         only = tmp_path / "head.onnx"
         shape = InputContract(input="h", channels=("A",), sfreq=1, window=leaf.shape[1], classes=("a", "b"))
-        export_module(
-            head, torch.randn(2, 1, leaf.shape[1]), only, contract=shape, exporter="legacy"
-        )
+        export_module(head, torch.randn(2, 1, leaf.shape[1]), only, contract=shape, exporter="legacy")
         r = ox.Explainer(only, composite)(leaf[:, None], target=0).relevance["h"][:, 0]
         multiplier = torch.from_numpy(np.where(leaf == 0, 0, r / np.where(leaf == 0, 1, leaf)))
     (grad,) = torch.autograd.grad((hidden.flatten(1) * multiplier.detach()).sum(), t)
