@@ -137,6 +137,50 @@ def head_maps(
     return figure, said
 
 
+def share_maps(
+    shares: Mapping[str, Floats], channels: Sequence[str], *, difference: tuple[int, int] | None = None
+) -> Figure | None:
+    """Relevance shares on the head, one map a title on one scale.
+
+    Parameters
+    ----------
+    shares : dict of str to ndarray, shape (channel,)
+    channels : sequence of str
+    difference : (int, int), optional
+        Two of them, whose difference is drawn at the right.
+
+    Returns
+    -------
+    Figure or None
+        None when fewer than four electrodes have a known position.
+    """
+    flat = head_positions(channels)
+    shown = [i for i, c in enumerate(channels) if c in flat]
+    if len(shown) < 4:
+        return None
+    pos = np.array([flat[channels[i]] for i in shown])
+    panels = [(title, values[shown], SIZE) for title, values in shares.items()]
+    if difference is not None:
+        (first, a), (second, b) = (list(shares.items())[i] for i in difference)
+        panels.append((f"{plain(first, 24)} less {plain(second, 24)}", (a - b)[shown], SIGNED))
+    figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.4), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(panels)))
+    top = limit(np.array([v for _, v, kind in panels if kind == SIZE]))
+    for axis, (title, values, kind) in zip(axes, panels, strict=True):
+        high = top if kind == SIZE else limit(values)
+        image, _ = mne.viz.plot_topomap(
+            values, pos, axes=axis, show=False, cmap=kind, vlim=(0.0 if kind == SIZE else -high, high),
+            sphere=(0.0, 0.0, 0.0, RADIUS), sensors=True, contours=0, res=160, extrapolate="head",
+        )  # fmt: skip
+        axis.set_title(plain(title, 60), fontsize=10, color=_INK, parse_math=False)
+        bar = figure.colorbar(image, ax=axis, orientation="horizontal", fraction=0.05, pad=0.03, shrink=0.75)
+        bar.formatter = PercentFormatter(1.0, decimals=0 if high > 0.05 else 1)
+        bar.update_ticks()
+        bar.set_label("relevance share" if kind == SIZE else "difference of shares", fontsize=8)
+        _tidy(bar)
+    return figure
+
+
 def _tidy(bar: Colorbar) -> None:
     bar.ax.tick_params(labelsize=8)
     bar.ax.locator_params(nbins=5)

@@ -43,7 +43,29 @@ SENSORIMOTOR = (
     *("CP3", "CP1", "CPz", "CP2", "CP4"),
 )
 
-SETS: Mapping[str, tuple[str, ...]] = {"frontal-ocular": FRONTAL_OCULAR, "sensorimotor": SENSORIMOTOR}
+# Where muscles are seen: over the temporal muscle (its fibres run under F7 to T7 and F8 to T8), the masseter
+# behind it, and over the neck's, below and behind the ears (Goncharova et al. 2003, fig. 3). Beta and gamma
+# there may be anybody's jaw.
+MUSCLE_PRONE = (
+    *("F7", "F8", "F9", "F10", "FT7", "FT8", "FT9", "FT10", "T7", "T8", "T9", "T10"),
+    *("TP7", "TP8", "TP9", "TP10", "P9", "P10", "PO9", "PO10", "O9", "O10", "Iz"),
+)
+
+# Where the heart is seen: the field of the chest falls off over the head, and is largest at its lower edge,
+# on both sides of the neck; the pulse moves electrodes over the arteries before and behind the ears.
+CARDIAC_PRONE = (
+    *("F9", "F10", "FT9", "FT10", "T9", "T10", "TP9", "TP10", "P9", "P10", "PO9", "PO10", "O9", "O10", "Iz"),
+    *("A1", "A2", "M1", "M2"),
+)
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "frontal-ocular": FRONTAL_OCULAR,
+    "sensorimotor": SENSORIMOTOR,
+    "muscle-prone": MUSCLE_PRONE,
+    "cardiac-prone": CARDIAC_PRONE,
+}
+# Another name for a set, as papers and policies write it.
+SAME = {"ocular-prone": "frontal-ocular"}
 
 
 def region(name: str) -> str:
@@ -83,8 +105,9 @@ def members(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...
     if isinstance(wanted, str):
         if wanted in PARTITION:
             return tuple(n for n in names if region(n) == wanted)
+        wanted = SAME.get(wanted, wanted)
         if wanted not in SETS:
-            raise InputError(f"no region {wanted!r}; there are {listed([*SETS, *PARTITION], 40)}")
+            raise InputError(f"no region {wanted!r}; there are {listed([*SETS, *SAME, *PARTITION], 40)}")
         wanted = SETS[wanted]
     keys = {normalise(w) for w in wanted}
     return tuple(n for n in names if normalise(n) in keys)

@@ -1,0 +1,340 @@
+"""Explanations side by side: models, paradigms, recordings or cohorts.
+
+Each side is one explained recording or several (a cohort: one for each subject). What is compared are
+relevance shares, which do not hang on the scale of the outputs; relevance itself only where both sides
+explain the same windows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from ..engine.errors import InputError
+from . import regions, shares, views
+from .channels import normalise
+from .text import listed, plain
+
+RESULT = "relevance.nc"
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes
+    ----------
+    label : str
+    subjects : dict of str to Dataset
+        What `explain` wrote, by the name of its folder; one, or one for each subject of a cohort.
+    """
+
+    label: str
+    subjects: Mapping[str, xr.Dataset]
+
+    @property
+    def channels(self) -> dict[str, str]:
+        """Electrodes that all its recordings have: normalised name to the name as given."""
+        found: dict[str, str] | None = None
+        for data in self.subjects.values():
+            own = {normalise(c): c for c in data["channel"].values.tolist()}
+            found = own if found is None else {k: v for k, v in found.items() if k in own}
+        return found or {}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A set of electrodes on every side.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"set", "region"}
+    share, spread : tuple of float
+        Mean relevance share a side, and the standard deviation over its subjects (over windows where it
+        has one).
+    of_electrodes : float
+        What evenly spread relevance would have.
+    effect : float or None
+        Difference of the first two sides in standard deviations: Cohen's d_z over subjects that both have,
+        Hedges' g over unlike subjects; None for fewer than `FEW` a side.
+    """
+
+    name: str
+    kind: str
+    share: tuple[float, ...]
+    spread: tuple[float, ...]
+    of_electrodes: float
+    effect: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike two sides are.
+
+    Attributes
+    ----------
+    first, second : str
+    rank : float
+        Spearman's correlation of the electrodes' shares.
+    cosine : float
+        Of the same; 1 for the same distribution.
+    per_window : float or None
+        Mean correlation of relevance (electrode x time) over windows that both explained; None where there
+        is none, or their lengths differ.
+    windows : int
+        How many those are.
+    same_class : float or None
+        How often both explained the same class there.
+    """
+
+    first: str
+    second: str
+    rank: float
+    cosine: float
+    per_window: float | None
+    windows: int
+    same_class: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    subjects : tuple of int
+        How many recordings a side has.
+    channels : tuple of str
+        Electrodes that all have.
+    electrodes : ndarray, shape (side, channel)
+        Relevance share of each electrode, mean over subjects; each side sums to 1.
+    rows : tuple of Row
+    agreements : tuple of Agreement
+    notes : tuple of str
+    """
+
+    labels: tuple[str, ...]
+    subjects: tuple[int, ...]
+    channels: tuple[str, ...]
+    electrodes: NDArray[np.float64]
+    rows: tuple[Row, ...]
+    agreements: tuple[Agreement, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        data = asdict(self)
+        data["electrodes"] = {
+            label: dict(zip(self.channels, map(float, row), strict=True))
+            for label, row in zip(self.labels, self.electrodes, strict=True)
+        }
+        return data
+
+
+def read_side(path: Path, label: str | None = None) -> Side:
+    """Read what `explain` wrote: its folder, or a folder of such folders, one for each subject.
+
+    Raises
+    ------
+    InputError
+        There is no explanation in it, or it cannot be read.
+    """
+    single = path if path.suffix == ".nc" else path / RESULT
+    files = {path.name: single} if single.is_file() else {}
+    if not files and path.is_dir():
+        files = {p.parent.name: p for p in sorted(path.glob(f"*/{RESULT}"))}
+    if not files:
+        raise InputError(
+            f"{plain(path, 300)}: holds no {RESULT}; `onnxplain explain` writes one for a recording"
+        )
+    subjects = {}
+    for name, file in files.items():
+        try:
+            data = views.load(file)
+        except Exception as e:
+            raise InputError(f"{plain(file, 300)}: cannot be read ({type(e).__name__})") from None
+        if "relevance" not in data or data["relevance"].dims != ("epoch", "channel", "time"):
+            raise InputError(f"{plain(file, 300)}: is no explanation of a recording")
+        subjects[name] = data
+    return Side(label or plain(path.name, 40), subjects)
+
+
+def compare(sides: Sequence[Side]) -> Comparison:
+    """Compare two sides or more.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        Labels are made unlike where they are not.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        Fewer than two sides, or fewer than two electrodes in common.
+    """
+    if len(sides) < 2:
+        raise InputError("compare needs two explanations or more")
+    labels = _unlike([s.label for s in sides])
+    common = [k for k in sides[0].channels if all(k in s.channels for s in sides)]
+    if len(common) < 2:
+        raise InputError(f"{labels[0]} and the others have fewer than two electrodes in common")
+    channels = tuple(sides[0].channels[k] for k in common)
+    notes = []
+    for side, label in zip(sides, labels, strict=True):
+        lost = [v for k, v in side.channels.items() if k not in common]
+        if lost:
+            notes.append(f"{label}: {listed(lost, 12)} left out, since not all sides have it.")
+    units = [[_units(d, common) for d in s.subjects.values()] for s in sides]
+    each = [np.stack([_mean_share(u) for u in side]) for side in units]
+    if any(len(e) == 1 for e in each):
+        notes.append("One recording a side: the spread is over windows, and says nothing about other people.")
+    rows = _rows(units, sides, channels)
+    agreements = [
+        _agreement((sides[i], sides[j]), (labels[i], labels[j]), (each[i].mean(0), each[j].mean(0)), common)
+        for i, j in combinations(range(len(sides)), 2)
+    ]
+    return Comparison(
+        labels=tuple(labels),
+        subjects=tuple(len(s.subjects) for s in sides),
+        channels=channels,
+        electrodes=np.stack([e.mean(0) for e in each]),
+        rows=tuple(rows),
+        agreements=tuple(agreements),
+        notes=tuple(notes),
+    )
+
+
+def _units(data: xr.Dataset, common: Sequence[str]) -> NDArray[np.float64]:
+    """Relevance summed within electrode and window, [window, electrode], electrodes in the common order."""
+    own = [normalise(c) for c in data["channel"].values.tolist()]
+    total = np.asarray(data["relevance"].sum("time", dtype=np.float64).values)
+    return np.asarray(total[:, [own.index(k) for k in common]])
+
+
+def _mean_share(units: NDArray[np.float64]) -> NDArray[np.float64]:
+    return shares.by_electrode(units[:, :, None])
+
+
+def _rows(
+    units: Sequence[Sequence[NDArray[np.float64]]], sides: Sequence[Side], channels: Sequence[str]
+) -> list[Row]:
+    named = [("set", n, regions.members(list(e), channels)) for n, e in regions.SETS.items()]
+    named += [("region", n, e) for n, e in regions.partition(channels).items()]
+    rows = []
+    for kind, name, electrodes in named:
+        inside = np.isin(np.array(channels), np.array(electrodes, dtype=str))
+        if not inside.any():
+            continue
+        # [side][subject] -> share of each window
+        found = [[shares.per_window(u, inside) for u in side] for side in units]
+        means = [np.array([np.nanmean(w) for w in side]) for side in found]
+        spread = [
+            m.std(ddof=1) if len(m) > 1 else np.nanstd(side[0]) for m, side in zip(means, found, strict=True)
+        ]
+        rows.append(
+            Row(
+                name=name,
+                kind=kind,
+                share=tuple(float(m.mean()) for m in means),
+                spread=tuple(map(float, spread)),
+                of_electrodes=float(inside.mean()),
+                effect=_effect(means[0], means[1], [list(s.subjects) for s in sides[:2]]),
+            )
+        )
+    return rows
+
+
+def _effect(a: NDArray[np.float64], b: NDArray[np.float64], names: Sequence[Sequence[str]]) -> float | None:
+    """Cohen's d_z where both sides have the same subjects, Hedges' g elsewhere."""
+    if min(len(a), len(b)) < FEW:
+        return None
+    if sorted(names[0]) == sorted(names[1]):
+        d = a - b[[names[1].index(n) for n in names[0]]]
+        return float(d.mean() / d.std(ddof=1)) if d.std(ddof=1) > 0 else None
+    n, m = len(a), len(b)
+    pooled = np.sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
+    return float((1 - 3 / (4 * (n + m) - 9)) * (a.mean() - b.mean()) / pooled) if pooled > 0 else None
+
+
+def _agreement(
+    sides: tuple[Side, Side],
+    labels: tuple[str, str],
+    share: tuple[NDArray[np.float64], NDArray[np.float64]],
+    common: Sequence[str],
+) -> Agreement:
+    a, b = share
+    found, same = [], []
+    for name, first in sides[0].subjects.items():
+        # The same recording under another model, or one recording a side.
+        second = sides[1].subjects.get(name)
+        if second is None and len(sides[0].subjects) == len(sides[1].subjects) == 1:
+            second = next(iter(sides[1].subjects.values()))
+        if second is None or _recording(first) != _recording(second):
+            continue
+        found_here, same_here = _window_by_window(first, second, common)
+        found += found_here
+        same += same_here
+    return Agreement(
+        first=labels[0],
+        second=labels[1],
+        rank=float(stats.spearmanr(a, b).statistic),
+        cosine=float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) or 1.0)),
+        per_window=float(np.mean(found)) if found else None,
+        windows=len(found),
+        same_class=float(np.mean(same)) if same else None,
+    )
+
+
+def _recording(data: xr.Dataset) -> str | None:
+    """The hash of the recording that was explained."""
+    try:
+        found = json.loads(data.attrs.get("provenance", "{}")).get("data", {}).get("sha256")
+    except (ValueError, AttributeError):
+        return None
+    return None if found is None else str(found)
+
+
+def _window_by_window(
+    first: xr.Dataset, second: xr.Dataset, common: Sequence[str]
+) -> tuple[list[float], list[bool]]:
+    """Correlations of relevance, and whether the class is one, over windows with one onset."""
+    if first.sizes["time"] != second.sizes["time"] or first.attrs.get("sfreq") != second.attrs.get("sfreq"):
+        return [], []
+    rows = [
+        [[normalise(c) for c in d["channel"].values.tolist()].index(k) for k in common]
+        for d in (first, second)
+    ]
+    at = {round(float(t), 3): i for i, t in enumerate(second["onset"].values)}
+    found, same = [], []
+    for i, onset in enumerate(first["onset"].values):
+        j = at.get(round(float(onset), 3))
+        if j is None:
+            continue
+        x = first["relevance"].values[i][rows[0]].ravel().astype(np.float64)
+        y = second["relevance"].values[j][rows[1]].ravel().astype(np.float64)
+        if x.std() > 0 and y.std() > 0:
+            found.append(float(np.corrcoef(x, y)[0, 1]))
+            if "target" in first and "target" in second:
+                same.append(bool(first["target"].values[i] == second["target"].values[j]))
+    return found, same
+
+
+def _unlike(labels: Sequence[str]) -> list[str]:
+    """Labels with a number behind those that stand more than once."""
+    return [x if list(labels).count(x) == 1 else f"{x} ({i})" for i, x in enumerate(labels, start=1)]
