@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ TRAIN, TEST, EXPLAINED = 800, 200, 32
 EPOCHS, BATCH, RATE = 14, 40, 2e-3
 SCALE = 0.01  # microvolt to the network's unit
 NEEDS, WITHOUT = 0.8, 0.65
-METHODS = ("attnlrp", "cplrp", "epsilon", "gradient x input", "integrated gradients", "occlusion", "random")
+# "attnlrp, true norms": its norms get their derivative, where AttnLRP holds the standard deviation constant.
+METHODS = (
+    "attnlrp", "attnlrp, true norms", "cplrp", "epsilon", "gradient x input", "integrated gradients",
+    "occlusion", "random",
+)  # fmt: skip
 BINS = 40  # samples of a bin of time are 50 ms
 
 
@@ -72,6 +77,7 @@ def trained(scene: Scene, signal: np.ndarray, label: np.ndarray, seed: int) -> A
 def relevance_of(method: str, path: Path, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Relevance and, where there is one, the multiplier; both [window, channel, time]."""
     import onnxplain as ox
+    from onnxplain.engine.composite import composite as find_composite
 
     target: dict[str, Any] = {"target": "predicted", "contrast": "rest"}
     if method == "random":
@@ -84,7 +90,10 @@ def relevance_of(method: str, path: Path, x: np.ndarray, seed: int) -> tuple[np.
         window = (1, *([1] * (rank - 2)), 50)
         a = ox.methods.occlusion(path, x, window=window, **target)
     else:
-        composite = "gradient" if method == "gradient x input" else method
+        composite: Any = "gradient" if method == "gradient x input" else method
+        if method == "attnlrp, true norms":
+            plain = find_composite("attnlrp")
+            composite = replace(plain, name=method, variants={**plain.variants, "norm": "gradient"})
         a = ox.Explainer(path, composite)(x, **target)
     r = next(iter(a.relevance.values())).reshape(len(x), len(CHANNELS), -1)
     if method == "occlusion":
@@ -159,6 +168,11 @@ def measured(scene: Scene, seed: int) -> dict[str, Any]:
     return made
 
 
+def known() -> dict[str, Any]:
+    """What has been measured."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
 def main() -> None:
     """Measure what is missing, and write the document."""
     parser = argparse.ArgumentParser(
@@ -166,22 +180,24 @@ def main() -> None:
     )
     parser.add_argument("scenes", nargs="*", help=", ".join(s.name for s in SCENES))
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--page", action="store_true", help="only write the document of what is there")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    for seed in range(asked.seeds):
+    for seed in range(0 if asked.page else asked.seeds):
         for scene in SCENES:
+            found = known()  # another process may measure other scenes
             key = f"{scene.name} {seed}"
             if key in found or (asked.scenes and scene.name not in asked.scenes):
                 continue
-            found[key] = measured(scene, seed)
+            made = measured(scene, seed)
+            found = {**known(), key: made}
             print(
                 key, {k: v for k, v in found[key].items() if not isinstance(v, dict)},
                 file=sys.stderr, flush=True,
             )  # fmt: skip
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    DOCUMENT.write_text(written(found, METHODS), encoding="utf-8")
+    DOCUMENT.write_text(written(known(), METHODS), encoding="utf-8")
 
 
 if __name__ == "__main__":
