@@ -10,7 +10,7 @@ import click
 from . import console, options, output
 
 ARRAYS = (".npy", ".npz")
-RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing")
+RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands")
 
 
 @click.command("explain")
@@ -28,6 +28,13 @@ RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing"
 @click.option("--events", help="Windows start at annotations with these names, e.g. left,right.")
 @click.option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
 @click.option("--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks.")
+@click.option(
+    "--bands",
+    metavar="NAME=LOW-HIGH,...",
+    type=str,
+    callback=options.checked(options.bands),
+    help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
+)
 @options.batch_size
 @options.threads
 @options.seed

@@ -110,6 +110,20 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def bands(text: str) -> dict[str, tuple[float, float]]:
+    """Frequency bands by name, of NAME=LOW-HIGH separated by commas; whether they make sense is for later."""
+    found: dict[str, tuple[float, float]] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([^=]+?)\s*=\s*([\d.]+)\s*-\s*([\d.]+)\s*", part)
+        edges = (math.nan, math.nan) if match is None else (_number(match[2]), _number(match[3]))
+        if match is None or any(map(math.isnan, edges)):
+            raise ValueError(f"{part.strip()!r} is not NAME=LOW-HIGH in Hz, like mu=8-13")
+        if match[1] in found:
+            raise ValueError(f"the band {match[1]!r} stands twice")
+        found[match[1]] = edges
+    return found
+
+
 def _class(text: str) -> str | int:
     try:
         return int(text)

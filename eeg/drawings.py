@@ -13,6 +13,8 @@ from .explained import Explained, said_target
 from .page import Drawing
 from .text import counted, plain
 
+RHYTHMS = "Which rhythms"
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -85,6 +87,21 @@ def draw(
             "electrode; the dotted line is where all would end if relevance were spread evenly.",
         )
     )
+    if "bands" in data:
+        view = np.abs(data["bands"].values)
+        whole = view.sum((1, 2), keepdims=True)
+        kept = whole[:, 0, 0] > 0
+        by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
+        figure = figures.band_map(by_band, channels, [plain(b, 12) for b in data["band"].values.tolist()])
+        path = figures.save(figure, out / f"{prefix}bands.png")
+        drawn.append(
+            Drawing(
+                path,
+                RHYTHMS,
+                "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
+                "the bands over all electrodes.",
+            )
+        )
     value = data["explained"].values
     for number, (name, inside) in enumerate(list(groups.items())[:windows], start=1):
         typical = int(inside[np.argsort(value[inside])[len(inside) // 2]])

@@ -70,6 +70,7 @@ class Explained:
             "closure": float(data["closure"].max()) if "closure" in data else None,
             "shares": [asdict(s) for s in shares.by_set(self.relevance, self.windows.channels)],
             "regions": [asdict(s) for s in shares.by_region(self.relevance, self.windows.channels)],
+            "bands": self._bands(),
             "splined": list(self.windows.splined),
             "decisions": list(self.windows.decisions),
             "notes": list(self.notes),
@@ -77,6 +78,12 @@ class Explained:
         if "unassigned" in data:
             out["unassigned"] = float(data["unassigned"].sum(("channel", "time")).mean())
         return out
+
+    def _bands(self) -> list[dict[str, Any]]:
+        """Shares of the frequency bands; none where relevance has no multiplier."""
+        from .spectral import shares as by_band
+
+        return [asdict(s) for s in by_band(self.dataset["bands"])] if "bands" in self.dataset else []
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
@@ -96,6 +103,9 @@ class Explained:
             if share["electrodes"]:
                 on = f"on {share['of_electrodes']:.0%} of the electrodes"
                 rows.append((share["name"], f"{share['share']:.0%} of the relevance {on}"))
+        if s["bands"]:
+            most = sorted(s["bands"], key=lambda b: -b["share"])[:3]
+            rows.append(("bands", ", ".join(f"{b['name']} {b['share']:.0%}" for b in most)))
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))

@@ -311,6 +311,39 @@ def mean_map(
     return figure
 
 
+def band_map(share: Floats, channels: Sequence[str], names: Sequence[str]) -> Figure:
+    """Relevance shares, electrode by band.
+
+    Parameters
+    ----------
+    share : ndarray, shape (channel, band)
+        Sums to 1.
+    channels : sequence of str
+    names : sequence of str
+        Of the bands.
+    """
+    ordered = order(channels)
+    n = len(ordered)
+    figure = Figure(figsize=(2.6 + 0.8 * len(names), 2.2 + 0.2 * min(n, 70)), layout="constrained")
+    top, below = figure.subplots(2, 1, height_ratios=[1, max(3, 0.2 * min(n, 70))], sharex=True)
+    top.bar(range(len(names)), share.sum(0), color="#6a51a3", width=0.8)
+    top.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    top.tick_params(axis="both", labelsize=7, bottom=False)
+    top.spines[["top", "right"]].set_visible(False)
+    image = below.imshow(
+        share[ordered], aspect="auto", cmap=SIZE, vmin=0, vmax=limit(share), interpolation="nearest"
+    )
+    below.set_xticks(range(len(names)), names, fontsize=8, parse_math=False)
+    _rows(below, channels, ordered)
+    _regions(below, channels, ordered)
+    bar = figure.colorbar(image, ax=[top, below], pad=0.16, fraction=0.04, aspect=30)
+    bar.formatter = PercentFormatter(1.0, decimals=0 if limit(share) > 0.05 else 1)
+    bar.update_ticks()
+    bar.set_label("relevance share", fontsize=8)
+    _tidy(bar)
+    return figure
+
+
 def _regions(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
     """Region names at the right."""
     regions = [region(channels[i]) for i in ordered]

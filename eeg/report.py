@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .drawings import Drawn
+from .drawings import RHYTHMS, Drawn
 from .explained import Explained, predictions, truth
 from .page import Drawing, bullets, page, safe, table
 from .text import counted, plain
@@ -53,7 +53,10 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
     if maps and maps[0].title == "Where on the head":
         sections.append((maps[0].title, maps.pop(0)))
     sections.append(("How much reached the input", _ledger(summary)))
-    sections += [(d.title, d) for d in maps]
+    sections += [(d.title, d) for d in maps if d.title != RHYTHMS]
+    if summary["bands"]:
+        sections.append((RHYTHMS, _bands(summary)))
+        sections += [("Rhythms by electrode", d) for d in maps if d.title == RHYTHMS]
     sections += [
         ("Decisions made on the recording", bullets([*summary["decisions"], *drawn.said])),
         ("What to beware of", bullets([*summary["notes"], *LIMITS])),
@@ -110,6 +113,26 @@ def share_table(rows: Sequence[dict[str, Any]], unit: str, what: str) -> str:
         for r in rows
     )
     return f"<div class='wide'><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _bands(summary: dict[str, Any]) -> str:
+    """The table of frequency bands."""
+    head = ("Band", "Hz", "relevance share", "share of frequencies", f"signed sum ({summary['unit']})")
+    rows = [
+        (
+            b["name"],
+            f"{b['lower']:g} to {b['upper']:g}" if np.isfinite(b["lower"]) else "",
+            f"{b['share']:.1%}",
+            f"{b['of_frequencies']:.1%}",
+            f"{b['signed']:+.3g}",
+        )
+        for b in summary["bands"]
+    ]
+    return table(head, rows, numbers=(2, 3, 4)) + (
+        "<p>Each electrode's relevance is split into bands through the multiplier (Parseval), exactly: the "
+        "bands add up to the electrode's relevance. <i>rest</i> is what lies in no band: the constant part, "
+        "below the first and above the last.</p>"
+    )
 
 
 def _width(share: float) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from ..engine.targets import class_index
-from . import views
+from . import shares, spectral, views
 from .explained import Explained, versions
 from .recording import read
 from .text import plain
@@ -42,6 +44,7 @@ def explain_recording(
     seed: int = 0,
     unit: str | None = None,
     interpolate_missing: bool = False,
+    bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> Explained:
     """Explain what a model says about a recording, window by window.
 
@@ -65,6 +68,8 @@ def explain_recording(
         As for `windows.cut`.
     seed : int
         Kept with the result; nothing here is random.
+    bands : dict of str to (float, float), optional
+        Frequency bands in Hz; `spectral.BANDS` by default.
 
     Returns
     -------
@@ -111,6 +116,7 @@ def explain_recording(
             "events": events,
             "unit": unit,
             "interpolate_missing": interpolate_missing,
+            "bands": {k: list(v) for k, v in (spectral.BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
     }
@@ -122,6 +128,7 @@ def explain_recording(
         contrast=contrast,
         batch_size=batch_size,
         provenance=provenance,
+        bands=bands,
     )
 
 
@@ -143,6 +150,7 @@ def explain_windows(
     contrast: str | None = "rest",
     batch_size: int = 8,
     provenance: Mapping[str, Any] | None = None,
+    bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> Explained:
     """Explain windows that are cut already.
 
@@ -155,6 +163,8 @@ def explain_windows(
         As for `explain_recording`.
     provenance : mapping, optional
         Kept with the result.
+    bands : dict of str to (float, float), optional
+        As for `explain_recording`.
 
     Returns
     -------
@@ -204,9 +214,11 @@ def explain_windows(
         provenance=provenance,
     )
     notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
-    return Explained(
-        dataset, windows, contract, dict(provenance or {}), notes, contract.output_unit or "logit"
-    )
+    unit = contract.output_unit or "logit"
+    found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit)
+    if "multiplier" not in dataset:
+        return found
+    return replace(found, dataset=dataset.assign(bands=spectral.bands(found, bands)))
 
 
 def _indices(target: Any, contract: InputContract) -> Any:
@@ -237,7 +249,7 @@ def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
 
 
 def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
-    """Write relevance.nc and summary.json, and with `report` the figures and report.html.
+    """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
 
     Parameters
     ----------
@@ -253,9 +265,10 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
     """
     step("writing the results")
     files = [views.save(explained.dataset, out / "relevance.nc")]
-    text = json.dumps(finite(explained.summary()), indent=2, ensure_ascii=False) + "\n"
+    summary = finite(explained.summary())
+    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     (out / "summary.json").write_text(text, encoding="utf-8")
-    files.append(out / "summary.json")
+    files += [out / "summary.json", _shares_csv(explained, summary, out / "shares.csv")]
     if report:
         from .drawings import draw
         from .report import write_report
@@ -265,6 +278,29 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
         step("writing the report")
         files += [*(f.path for f in drawn.figures), write_report(explained, drawn, out / "report.html")]
     return files
+
+
+def _shares_csv(explained: Explained, summary: Mapping[str, Any], path: Path) -> Path:
+    """Shares of sets, regions, bands and electrodes, a row each."""
+    electrodes = zip(explained.windows.channels, shares.by_electrode(explained.relevance), strict=True)
+    total = explained.relevance.sum(-1, dtype=np.float64).mean(0)
+    rows = [
+        ("set", s["name"], s["share"], s["signed"], s["of_electrodes"])
+        for s in summary["shares"]
+        if s["electrodes"]
+    ]
+    rows += [("region", s["name"], s["share"], s["signed"], s["of_electrodes"]) for s in summary["regions"]]
+    rows += [("band", s["name"], s["share"], s["signed"], s["of_frequencies"]) for s in summary["bands"]]
+    n = len(explained.windows.channels)
+    rows += [
+        ("electrode", plain(name), float(share), float(signed), 1 / n)
+        for (name, share), signed in zip(electrodes, total, strict=True)
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["kind", "name", "share", "signed", "even"])
+        writer.writerows(rows)
+    return path
 
 
 def finite(value: Any) -> Any:

@@ -62,7 +62,7 @@ def test_what_is_written_reads_back(files: tuple[Path, Path, InputContract], tmp
     assert (
         sorted(p.name for p in paths)
         == sorted(p.name for p in out.iterdir())
-        == ["relevance.nc", "summary.json"]
+        == ["relevance.nc", "shares.csv", "summary.json"]
     )
     back = views.load(out / "relevance.nc")
     assert (back["relevance"].values == found.dataset["relevance"].values).all()
