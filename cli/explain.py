@@ -10,7 +10,7 @@ import click
 from . import console, options, output
 
 ARRAYS = (".npy", ".npz")
-RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands")
+RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands", "components")
 
 
 @click.command("explain")
@@ -35,6 +35,7 @@ RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing"
     callback=options.checked(options.bands),
     help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
 )
+@click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
 @options.batch_size
 @options.threads
 @options.seed

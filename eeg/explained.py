@@ -36,6 +36,8 @@ class Explained:
         Files, hashes, options, versions; anything JSON can hold.
     notes : tuple of str
         What the engine had to say.
+    components : tuple of mapping
+        Shares of the classes of independent components (`components.ClassShare`), where they were asked for.
     """
 
     dataset: xr.Dataset
@@ -44,6 +46,7 @@ class Explained:
     provenance: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     unit: str = field(default="logit")
+    components: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def relevance(self) -> NDArray[Any]:
@@ -71,6 +74,7 @@ class Explained:
             "shares": [asdict(s) for s in shares.by_set(self.relevance, self.windows.channels)],
             "regions": [asdict(s) for s in shares.by_region(self.relevance, self.windows.channels)],
             "bands": self._bands(),
+            "components": [dict(c) for c in self.components],
             "splined": list(self.windows.splined),
             "decisions": list(self.windows.decisions),
             "notes": list(self.notes),
@@ -106,6 +110,9 @@ class Explained:
         if s["bands"]:
             most = sorted(s["bands"], key=lambda b: -b["share"])[:3]
             rows.append(("bands", ", ".join(f"{b['name']} {b['share']:.0%}" for b in most)))
+        if s["components"]:
+            most = sorted(s["components"], key=lambda c: -c["share"])[:3]
+            rows.append(("components", ", ".join(f"{c['name']} {c['share']:.0%}" for c in most)))
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))

@@ -19,7 +19,7 @@ LIMITS = (
     "away, and against the same model with random weights.",
     "Normalisation layers that pool over electrodes (LaBraM's GroupNorm, for one) let a large artefact on "
     "two electrodes rescale all the others. Rules that hold the standard deviation constant show nothing "
-    "of this path.",
+    "of this path (docs/ground-truth.md measures it): occlusion, or a composite with `norm: gradient`, does.",
     "A model can use a channel to subtract noise from another one. Such suppressor channels get "
     "relevance although nothing of the class is in them.",
     "Relevance on an electrode is not activity under it: electrodes see sources far away, and references and "
@@ -54,6 +54,8 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
         sections.append((maps[0].title, maps.pop(0)))
     sections.append(("How much reached the input", _ledger(summary)))
     sections += [(d.title, d) for d in maps if d.title != RHYTHMS]
+    if summary["components"]:
+        sections.append(("Brain, eye, muscle, heart", _components(summary)))
     if summary["bands"]:
         sections.append((RHYTHMS, _bands(summary)))
         sections += [("Rhythms by electrode", d) for d in maps if d.title == RHYTHMS]
@@ -113,6 +115,33 @@ def share_table(rows: Sequence[dict[str, Any]], unit: str, what: str) -> str:
         for r in rows
     )
     return f"<div class='wide'><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _components(summary: dict[str, Any]) -> str:
+    """The table of classes of independent components."""
+    head = (
+        "Class",
+        "relevance share",
+        "with classes as units",
+        "share of variance",
+        "signed sum",
+        "components",
+    )
+    rows = [
+        (
+            c["name"],
+            f"{c['share']:.1%}",
+            f"{c['of_classes']:.1%}",
+            f"{c['of_variance']:.1%}",
+            f"{c['signed']:+.3g}",
+            c["components"] or "",
+        )
+        for c in summary["components"]
+    ]
+    return table(head, rows, numbers=range(1, 6)) + (
+        "<p>The signal is split into independent components, each labelled by ICLabel; relevance goes with "
+        "them through the multiplier, exactly. <i>residual</i> is what no component has.</p>"
+    )
 
 
 def _bands(summary: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def explain_recording(
     unit: str | None = None,
     interpolate_missing: bool = False,
     bands: Mapping[str, tuple[float, float]] | None = None,
+    components: bool = False,
 ) -> Explained:
     """Explain what a model says about a recording, window by window.
 
@@ -70,6 +71,8 @@ def explain_recording(
         Kept with the result; nothing here is random.
     bands : dict of str to (float, float), optional
         Frequency bands in Hz; `spectral.BANDS` by default.
+    components : bool
+        Split relevance by independent component too (see `components.components`).
 
     Returns
     -------
@@ -116,11 +119,12 @@ def explain_recording(
             "events": events,
             "unit": unit,
             "interpolate_missing": interpolate_missing,
+            "components": components,
             "bands": {k: list(v) for k, v in (spectral.BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
     }
-    return explain_windows(
+    found = explain_windows(
         explainer,
         windows,
         contract,
@@ -129,6 +133,22 @@ def explain_recording(
         batch_size=batch_size,
         provenance=provenance,
         bands=bands,
+    )
+    return with_components(found, seed) if components else found
+
+
+def with_components(explained: Explained, seed: int = 0) -> Explained:
+    """The same with relevance by independent component: shares, the dataset, and notes on their limits."""
+    from .components import components
+
+    step("finding independent components")
+    made = components(explained, seed=seed)
+    data = explained.dataset.assign(components=made.by_class().rename({"class": "component_class"}))
+    return replace(
+        explained,
+        dataset=data,
+        components=tuple(asdict(s) for s in made.shares()),
+        notes=(*explained.notes, *made.notes),
     )
 
 
@@ -291,6 +311,9 @@ def _shares_csv(explained: Explained, summary: Mapping[str, Any], path: Path) ->
     ]
     rows += [("region", s["name"], s["share"], s["signed"], s["of_electrodes"]) for s in summary["regions"]]
     rows += [("band", s["name"], s["share"], s["signed"], s["of_frequencies"]) for s in summary["bands"]]
+    rows += [
+        ("component", c["name"], c["share"], c["signed"], c["of_variance"]) for c in summary["components"]
+    ]
     n = len(explained.windows.channels)
     rows += [
         ("electrode", plain(name), float(share), float(signed), 1 / n)

@@ -35,7 +35,15 @@ def written(found: Mapping[str, dict[str, Any]], methods: tuple[str, ...]) -> st
             cells = [_cell([m[x][coordinate] for m in counted[s] if coordinate in m[x]]) for x in methods]
             rows.append((s, *cells))
         text += [f"\n## In {coordinate}\n", table(("scene", *methods), rows)]
-    text += ["\n## What it says\n", _ranking(counted, methods), "", FOOT, "", machine(), ""]
+    text += [
+        "\n## What it says\n",
+        _ranking(counted, methods) + _blind(counted, methods),
+        "",
+        FOOT,
+        "",
+        machine(),
+        "",
+    ]
     return "\n".join(text)
 
 
@@ -82,6 +90,27 @@ def _ranking(counted: Mapping[str, list[dict[str, Any]]], methods: tuple[str, ..
     return "\n".join(said)
 
 
+def _blind(counted: Mapping[str, list[dict[str, Any]]], methods: tuple[str, ...]) -> str:
+    """Scenes in which a method finds no more electrodes than a random multiplier."""
+    said = []
+    for s, networks in counted.items():
+        at_chance = [
+            x
+            for x in methods
+            if x != "random"
+            and len(networks) > 5
+            and stats.wilcoxon(
+                [m[x]["space"][0] - m["random"]["space"][0] for m in networks], alternative="greater"
+            ).pvalue
+            > 0.05
+        ]
+        if at_chance:
+            said.append(f"* {s}: {', '.join(at_chance)}")
+    if not said:
+        return ""
+    return "\n\nNot above chance in space (one-sided Wilcoxon over networks, p > 0.05):\n\n" + "\n".join(said)
+
+
 HEAD = """# Ground truth
 
 Does relevance lie where the truth is known to be? One source is planted through MNE's forward model into
@@ -99,7 +128,8 @@ before any network was trained:
 
 Each cell is relevance mass accuracy (the part of |relevance|, summed within an electrode, bin or band
 first, that lies inside the truth) with the standard error over networks, and in brackets rank accuracy
-(Arras et al. 2022, eq. 1 and 2). *random* is a random multiplier: chance. Occlusion has no multiplier,
+(Arras et al. 2022, eq. 1 and 2). *random* is a random multiplier times the same signal: it follows
+amplitude, and is a stricter chance than the truth's part of the electrodes. Occlusion has no multiplier,
 and so no bands.
 
 Scenes: *mu*: mu over both hand areas, weaker on one side; *alpha*: occipital alpha, strong or weak;
@@ -109,4 +139,12 @@ left or to the right; *heart*: R peaks that are seen on the head, or are not.
 
 FOOT = """A mass accuracy of 1 is not to be expected: background that a network subtracts (suppressors) gets
 relevance too, and fields reach further than half of their largest. Read the columns against *random*,
-and against each other."""
+and against each other.
+
+What to use, then. Where rhythms and potentials of the brain decide, `attnlrp` and `cplrp` find
+electrodes, time and band better than gradients do. Where a large artefact does, they can be blind:
+LaBraM's GroupNorm pools over all electrodes, the standard deviation that a blink or a saccade changes is
+held constant, and what goes through it shows nowhere. Occlusion sees it, and so does the same composite
+with the norms' derivative (a composite file with `base: attnlrp` and `rules: {norm: gradient}`). A map
+by one method that shows no artefact is therefore no proof that there is none: look at both, and take the
+artefact away."""
