@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..engine.errors import InputError
-from . import regions, shares, views
-from .channels import normalise
+from . import regions, shares, statistics, views
+from .channels import normalise, positions
 from .text import listed, plain
 
 RESULT = "relevance.nc"
-FEW = 5
+BINS = 40  # of time, in a cluster test
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Row:
         has one).
     of_electrodes : float
         What evenly spread relevance would have.
-    effect : float or None
+    effect : statistics.Interval or None
         Difference of the first two sides in standard deviations: Cohen's d_z over subjects that both have,
-        Hedges' g over unlike subjects; None for fewer than `FEW` a side.
+        Hedges' g over unlike subjects; None for fewer than `statistics.FEWEST` a side.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Row:
     share: tuple[float, ...]
     spread: tuple[float, ...]
     of_electrodes: float
-    effect: float | None
+    effect: statistics.Interval | None
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ class Comparison:
         Relevance share of each electrode, mean over subjects; each side sums to 1.
     rows : tuple of Row
     agreements : tuple of Agreement
+    test : str or None
+        A cluster test of the first two sides' maps over subjects, in words; None for single recordings.
     notes : tuple of str
     """
 
@@ -131,6 +133,7 @@ class Comparison:
     electrodes: NDArray[np.float64]
     rows: tuple[Row, ...]
     agreements: tuple[Agreement, ...]
+    test: str | None
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -216,6 +219,7 @@ def compare(sides: Sequence[Side]) -> Comparison:
         electrodes=np.stack([e.mean(0) for e in each]),
         rows=tuple(rows),
         agreements=tuple(agreements),
+        test=_test(sides, common, channels),
         notes=tuple(notes),
     )
 
@@ -260,16 +264,39 @@ def _rows(
     return rows
 
 
-def _effect(a: NDArray[np.float64], b: NDArray[np.float64], names: Sequence[Sequence[str]]) -> float | None:
+def _effect(
+    a: NDArray[np.float64], b: NDArray[np.float64], names: Sequence[Sequence[str]]
+) -> statistics.Interval | None:
     """Cohen's d_z where both sides have the same subjects, Hedges' g elsewhere."""
-    if min(len(a), len(b)) < FEW:
+    if sorted(names[0]) != sorted(names[1]):
+        return statistics.effect(a, b, paired=False)
+    return statistics.effect(a, b[[names[1].index(n) for n in names[0]]], paired=True)
+
+
+def _test(sides: Sequence[Side], common: Sequence[str], channels: Sequence[str]) -> str | None:
+    """A cluster test of the first two sides' share maps over subjects, in words; None for one subject."""
+    if max(len(s.subjects) for s in sides[:2]) < 2:
         return None
-    if sorted(names[0]) == sorted(names[1]):
-        d = a - b[[names[1].index(n) for n in names[0]]]
-        return float(d.mean() / d.std(ddof=1)) if d.std(ddof=1) > 0 else None
-    n, m = len(a), len(b)
-    pooled = np.sqrt(((n - 1) * a.var(ddof=1) + (m - 1) * b.var(ddof=1)) / (n + m - 2))
-    return float((1 - 3 / (4 * (n + m) - 9)) * (a.mean() - b.mean()) / pooled) if pooled > 0 else None
+    placed = [i for i, c in enumerate(channels) if c in positions([c])]
+    lengths = {d.sizes["time"] for s in sides[:2] for d in s.subjects.values()}
+    if len(lengths) > 1 or len(placed) < 4:
+        return None
+    n = lengths.pop()
+    edges = np.linspace(0, n, min(n, BINS) + 1).astype(int)
+    maps = []
+    for side in sides[:2]:
+        made = []
+        for name in sorted(side.subjects):
+            data = side.subjects[name]
+            own = [normalise(c) for c in data["channel"].values.tolist()]
+            size = np.abs(data["relevance"].values[:, [own.index(common[i]) for i in placed]])
+            one = np.add.reduceat(size.mean(0), edges[:-1], axis=-1)
+            made.append(one / max(float(one.sum()), 1e-300))
+        maps.append(np.stack(made))
+    paired = sorted(sides[0].subjects) == sorted(sides[1].subjects)
+    return statistics.cluster_test(
+        *maps, channels=[channels[i] for i in placed], times=edges[:-1] / n, paired=paired
+    ).text
 
 
 def _agreement(

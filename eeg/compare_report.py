@@ -16,7 +16,7 @@ LIMITS = (
     "A difference between two recordings is one of two people. Give a folder with one explanation a subject "
     "for each side to compare cohorts.",
     "With several subjects a side, effects are in standard deviations over subjects (Cohen's d_z where both "
-    "sides have the same ones, Hedges' g elsewhere); they are no tests.",
+    "sides have the same ones, Hedges' g elsewhere), with bootstrap intervals.",
 )
 
 
@@ -45,7 +45,9 @@ def write(found: Comparison, out: Path) -> list[Path]:
     with files[2].open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["kind", "name", *found.labels, "of_electrodes", "effect"])
-        rows.writerows([r.kind, r.name, *r.share, r.of_electrodes, r.effect] for r in found.rows)
+        rows.writerows(
+            [r.kind, r.name, *r.share, r.of_electrodes, r.effect and r.effect.value] for r in found.rows
+        )
     sections: list[tuple[str, str | Drawing]] = [("The answer", answer(found))]
     drawn = _maps(found, out)
     if drawn is not None:
@@ -78,8 +80,11 @@ def answer(found: Comparison) -> str:
             "on average."
         )
     if most.effect is not None:
-        said.append(f"Over subjects the first two differ there by {most.effect:+.2f} standard deviations.")
-    return f"<p class='answer'>{' '.join(said)}</p>"
+        said.append(
+            f"Over subjects the first two differ there by {most.effect.value:+.2f} standard deviations."
+        )
+    test = "" if found.test is None else f"<p>{safe(found.test)}</p>"
+    return f"<p class='answer'>{' '.join(said)}</p>{test}"
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
@@ -104,7 +109,9 @@ def _shares(found: Comparison) -> str:
             r.name,
             *(f"{s:.1%} ± {d:.1%}" for s, d in zip(r.share, r.spread, strict=True)),
             f"{r.of_electrodes:.1%}",
-            "" if r.effect is None else f"{r.effect:+.2f}",
+            ""
+            if r.effect is None
+            else f"{r.effect.value:+.2f} ({r.effect.low:+.2f} to {r.effect.high:+.2f})",
         )
         for r in found.rows
     ]

@@ -55,6 +55,7 @@ def test_where_two_models_look(tmp_path: Path) -> None:
     assert abs(one.per_window or 0) < 0.5
     assert one.same_class == 1.0
     assert rows["frontal-ocular"].effect is None  # one recording a side
+    assert found.test is None
 
 
 def test_a_model_agrees_with_itself(tmp_path: Path) -> None:
@@ -77,12 +78,25 @@ def test_cohorts(tmp_path: Path) -> None:
     paired = compare([read_side(tmp_path / "fine"), read_side(tmp_path / "scratch")])
     assert paired.subjects == (6, 6)
     rows = {r.name: r for r in paired.rows}
-    assert (rows["sensorimotor"].effect or 0) > 3
-    assert (rows["frontal-ocular"].effect or 0) < -3
+    motor, eyes = rows["sensorimotor"].effect, rows["frontal-ocular"].effect
+    assert motor is not None
+    assert eyes is not None
+    assert motor.low > 3
+    assert eyes.high < -3
+    assert paired.test is not None
+    assert "does not establish where" in paired.test
     assert paired.agreements[0].windows == 36
     unlike = compare([read_side(tmp_path / "scratch"), read_side(tmp_path / "others")])
-    assert abs({r.name: r for r in unlike.rows}["frontal-ocular"].effect or 0) < 2
+    same = {r.name: r for r in unlike.rows}["frontal-ocular"].effect
+    assert same is not None
+    assert abs(same.value) < 2
     assert unlike.agreements[0].windows == 0
+    (tmp_path / "few").mkdir()
+    for i in range(2):
+        explanation(tmp_path / "few" / f"s{i}", "C3", seed=i)
+    few = compare([read_side(tmp_path / "few"), read_side(tmp_path / "fine")])
+    assert few.test is not None
+    assert "no p-value" in few.test
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:

@@ -47,11 +47,11 @@ def explained_of(signal: Array, m: Array, left: Array | None = None) -> Explaine
 def mixed() -> tuple[Array, Array, Array]:
     """Six independent sources, not Gaussian, on nine electrodes; the mixing, and the windows."""
     rng = np.random.default_rng(0)
-    sources = rng.laplace(size=(6, 20 * 400))
+    sources = rng.laplace(size=(6, 40 * 400))
     mixing = rng.normal(size=(9, 6))
     mixing -= mixing.mean(0)
     signal = (mixing @ sources) * 10 + 0.01 * rng.normal(size=(9, sources.shape[1]))
-    return mixing, sources, signal.reshape(9, 20, 400).swapaxes(0, 1)
+    return mixing, sources, signal.reshape(9, 40, 400).swapaxes(0, 1)
 
 
 def test_components_and_residual_are_the_electrodes(mixed: tuple[Array, Array, Array]) -> None:
@@ -75,8 +75,9 @@ def test_components_and_residual_are_the_electrodes(mixed: tuple[Array, Array, A
 def test_the_component_that_is_read(mixed: tuple[Array, Array, Array]) -> None:
     """A multiplier that reads one source, through the pseudo-inverse of the mixing."""
     mixing, sources, signal = mixed
-    reads = np.linalg.pinv(mixing)[2]
-    m = reads[None, :, None] * np.sign(sources[2]).reshape(20, 1, 400)
+    heads = mixing[:8] - mixing[:8].mean(0)  # what has a place on the head, in common average reference
+    reads = np.append(np.linalg.pinv(heads)[2], 0.0)
+    m = reads[None, :, None] * np.sign(sources[2]).reshape(40, 1, 400)
     found = components(explained_of(signal, m), n_components=6)
     units = np.abs(found.dataset["relevance"].sum("time").values)
     share = (units / units.sum(-1, keepdims=True)).mean(0)

@@ -105,10 +105,16 @@ def test_torchaudio_is_replaced_only_where_it_does_not_load(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", sorted(cards()))
-def test_a_card_says_how_large_its_network_is(name: str) -> None:
+def test_a_cards_network_is_as_large_as_it_says_and_takes_its_input(name: str) -> None:
+    import torch
+
     from onnxplain.exporters.api import builder
     from onnxplain.exporters.request import Request
 
     built = builder(name)(Request())
     assert sum(p.numel() for p in built.module.parameters()) == pytest.approx(card(name).parameters, rel=1e-3)
     assert built.contract.channels == card(name).contract.channels
+    with torch.no_grad():
+        answer = built.module.eval()(torch.randn(1, *built.contract.shape))
+    assert answer.shape[0] == 1
+    assert torch.isfinite(answer).all()

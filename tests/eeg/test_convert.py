@@ -1,0 +1,87 @@
+"""Relevance as MNE's objects, and on the recording's time line."""
+
+from __future__ import annotations
+
+import mne
+import numpy as np
+import pytest
+
+from onnxplain.eeg import convert, views
+from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.windows import Windows, to_model_layout
+from onnxplain.engine.contract import InputContract
+from onnxplain.engine.errors import InputError
+
+NAMES = ("Fp1", "C3", "C4", "Pz", "AUX")
+
+
+def explained_of(relevance: np.ndarray, onsets: list[float]) -> Explained:
+    """Relevance [epoch, channel, time] at 100 Hz."""
+    n = relevance.shape[-1]
+    contract = InputContract(input="x", channels=NAMES, sfreq=100, window=n, classes=("left", "right"))
+    windows = Windows(
+        data=to_model_layout(np.ones_like(relevance), contract), signal=np.ones_like(relevance),
+        channels=NAMES, times=np.arange(n) / 100, onsets=np.array(onsets), labels=(None,) * len(onsets),
+        sfreq=100.0, decisions=(),
+    )  # fmt: skip
+    dataset = views.to_dataset(
+        windows, contract, relevance=to_model_layout(relevance, contract),
+        explained=relevance.sum((1, 2)), target=np.arange(len(onsets)) % 2,
+    )  # fmt: skip
+    return Explained(dataset, windows, contract, {})
+
+
+@pytest.fixture
+def some() -> Explained:
+    return explained_of(np.random.default_rng(0).normal(size=(6, 5, 80)), [2.0 * i for i in range(6)])
+
+
+def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
+    epochs = convert.to_epochs(some)
+    assert epochs.event_id == {"left": 1, "right": 2}
+    np.testing.assert_allclose(epochs.get_data(units="uV"), some.relevance)
+    assert epochs.events[:, 0].tolist() == [0, 200, 400, 600, 800, 1000]
+    assert np.isfinite(epochs.info["chs"][1]["loc"][:3]).all()
+    figure = epochs.copy().pick(["Fp1", "C3", "C4", "Pz"]).average().plot_topomap(times=[0.1], show=False)
+    assert figure.axes
+    with pytest.raises(InputError, match="relevance, signal"):
+        convert.to_epochs(some, "colour")
+    with pytest.raises(InputError):
+        convert.to_epochs(some, "multiplier")
+
+
+def test_evoked_is_the_mean_of_a_class(some: Explained) -> None:
+    found = convert.to_evoked(some)
+    assert set(found) == {"left", "right"}
+    np.testing.assert_allclose(found["right"].get_data(units="uV"), some.relevance[1::2].mean(0))
+    assert found["right"].nave == 3
+    assert isinstance(found["left"], mne.EvokedArray | mne.Evoked)
+
+
+def test_windows_on_the_recordings_time_line() -> None:
+    relevance = np.ones((3, 5, 80)) * np.array([1.0, 3.0, 10.0])[:, None, None]
+    # Half of the second lies over the first; the third stands apart.
+    found, covered, start = convert.stitched(explained_of(relevance, [5.0, 5.4, 8.0]))
+    assert start == 5.0
+    assert found.shape == (5, 380)
+    np.testing.assert_allclose(found[0, [0, 39, 40, 79, 80, 119]], [1, 1, 2, 2, 3, 3])
+    assert np.isnan(found[:, 120:300]).all()
+    np.testing.assert_allclose(found[:, 300:], 10)
+    assert covered.tolist() == [1] * 40 + [2] * 40 + [1] * 40 + [0] * 180 + [1] * 80
+
+
+def test_the_largest_stretches_as_annotations() -> None:
+    relevance = np.full((2, 5, 200), 0.01)
+    relevance[0, 0, 50:70] = -3  # Fp1, negative: size counts
+    relevance[1, 2, 100:120] = 5  # C4
+    e = explained_of(relevance, [10.0, 30.0])
+    marks = convert.to_annotations(e, part=0.1)
+    np.testing.assert_allclose(marks.onset, [10.5, 31.0])
+    np.testing.assert_allclose(marks.duration, [0.2, 0.2])
+    eyes = convert.to_annotations(e, "frontal-ocular", part=0.05)
+    np.testing.assert_allclose(eyes.onset, [10.5])
+    assert eyes.description[0] == "relevance/frontal-ocular"
+    with pytest.raises(InputError, match="none of these"):
+        convert.to_annotations(e, "occipital")
+    with pytest.raises(InputError, match="between 0 and 1"):
+        convert.to_annotations(e, part=2)

@@ -1,0 +1,117 @@
+"""Statistics over subjects: planted effects, published figures, and no p-value where there can be none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxplain.eeg.statistics import cluster_test, consistency, effect, icc
+from onnxplain.engine.errors import InputError
+
+NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")
+TIMES = np.arange(30) / 30
+# Shrout & Fleiss (1979), table 2: six targets, four judges.
+RATINGS = np.array(
+    [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], dtype=float
+)
+
+
+def maps(n: int, seed: int, size: float = 0.0) -> np.ndarray:
+    """Noise, and an effect at C3 and P3 from 0.33 to 0.63 s."""
+    x = np.random.default_rng(seed).normal(size=(n, len(NAMES), len(TIMES)))
+    for name in ("C3", "P3"):
+        x[:, NAMES.index(name), 10:20] += size
+    return x
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_planted_difference_is_found(paired: bool) -> None:
+    found = cluster_test(
+        maps(14, 0, 2.0), maps(14, 1), channels=NAMES, times=TIMES, paired=paired, permutations=256
+    )
+    assert found.evaluable
+    best = found.clusters[0]
+    assert best.p < 0.02
+    assert {"C3", "P3"} <= set(best.electrodes)
+    assert best.start <= 0.4
+    assert best.stop >= 0.6
+    assert "does not establish where" in found.text
+    assert found.t is not None
+    assert found.t.shape == (len(NAMES), len(TIMES))
+    again = cluster_test(
+        maps(14, 0, 2.0), maps(14, 1), channels=NAMES, times=TIMES, paired=paired, permutations=256
+    )
+    assert [c.p for c in again.clusters] == [c.p for c in found.clusters]
+
+
+def test_noise_is_not_found_more_often_than_it_should() -> None:
+    hits = 0
+    for seed in range(20):
+        found = cluster_test(maps(10, 100 + seed), channels=NAMES, times=TIMES, permutations=100, seed=seed)
+        hits += any(c.p < 0.05 for c in found.clusters)
+    assert hits <= 4  # 1 expected; more than 4 of 20 in 3 of 1000
+
+
+def test_too_few_subjects_give_no_p_value() -> None:
+    for n in (1, 2, 5):
+        found = cluster_test(maps(n, 0, 5.0), channels=NAMES, times=TIMES)
+        assert not found.evaluable
+        assert found.clusters == ()
+        assert "no p-value" in found.text
+    assert not cluster_test(maps(3, 0), maps(9, 1), channels=NAMES, times=TIMES, paired=False).evaluable
+    assert consistency(maps(2, 0)) is None
+    assert effect(np.arange(3.0), np.arange(3.0), paired=True) is None
+
+
+def test_what_does_not_fit() -> None:
+    with pytest.raises(InputError, match="not \\[subject"):
+        cluster_test(maps(8, 0)[:, :5], channels=NAMES, times=TIMES)
+    with pytest.raises(InputError, match="cannot be pairs"):
+        cluster_test(maps(8, 0), maps(7, 0), channels=NAMES, times=TIMES)
+    with pytest.raises(InputError, match="no position"):
+        cluster_test(maps(8, 0), channels=(*NAMES[:-1], "AUX"), times=TIMES)
+    broken = maps(8, 0)
+    broken[0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="finite"):
+        cluster_test(broken, channels=NAMES, times=TIMES)
+
+
+def test_icc_against_shrout_and_fleiss() -> None:
+    assert icc(RATINGS).value == pytest.approx(0.2898, abs=1e-4)
+    assert icc(RATINGS, average=True).value == pytest.approx(0.6201, abs=1e-4)
+    # McGraw & Wong's interval for these data (as psych::ICC and pingouin give it).
+    single = icc(RATINGS)
+    assert single.low == pytest.approx(0.0188, abs=2e-3)
+    assert single.high == pytest.approx(0.7611, abs=2e-3)
+    same = np.repeat(np.arange(5.0)[:, None], 3, axis=1)
+    assert icc(same).value == pytest.approx(1)
+    for wrong in (RATINGS[:1], RATINGS[:, :1], RATINGS[0], RATINGS * np.nan):
+        with pytest.raises(InputError, match="icc"):
+            icc(wrong)
+
+
+def test_consistency() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=200)
+    alike = consistency(common + 0.5 * rng.normal(size=(12, 200)))
+    unlike = consistency(rng.normal(size=(12, 200)))
+    assert alike is not None
+    assert unlike is not None
+    assert alike.value == pytest.approx(1 / 1.25, abs=0.05)  # variance in common over the whole
+    assert alike.low > 0.6
+    assert abs(unlike.value) < 0.05
+    assert unlike.low < 0 < unlike.high
+
+
+def test_effects() -> None:
+    rng = np.random.default_rng(0)
+    b = rng.normal(size=40)
+    a = b + 0.8 + rng.normal(size=40)
+    found = effect(a, b, paired=True)
+    assert found is not None
+    assert found.low < 0.8 < found.high
+    assert found.value == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
+    unlike = effect(rng.normal(1, 1, 60), rng.normal(0, 1, 50), paired=False)
+    assert unlike is not None
+    assert unlike.low < 1 < unlike.high
+    assert effect(np.ones(8), np.ones(8), paired=True) is None
