@@ -1,0 +1,224 @@
+"""Relevance locked to events: R peaks, blinks, stimuli.
+
+A model that reads the heart has relevance at every R peak; one that does not has it anywhere. The mean over
+events is shown with a bootstrap interval over events, and beside what events at random times would give:
+known signals (R peaks, a P300) are the first thing to verify a map on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mne
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.errors import InputError
+from .convert import stitched
+from .explained import Explained
+from .recording import Recording
+from .regions import members
+from .slicing import tagged
+from .text import counted, listed, plain
+
+Floats = NDArray[np.float64]
+
+FEWEST = 5
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Relevance around events.
+
+    Attributes
+    ----------
+    times : ndarray, shape (time,)
+        Seconds from the event.
+    mean, low, high : ndarray, shape (time,)
+        Mean over events, and its 95 % bootstrap interval.
+    null_low, null_high : ndarray, shape (time,)
+        Between which 95 % of the means over as many random moments lie, sample by sample.
+    events, dropped : int
+        Events that count, and those that no window covers.
+    peak : float
+        Seconds from the event at which the mean is furthest out of the null.
+    p : float
+        How often random moments give a mean that is anywhere as far out (the largest deviation over time,
+        so no correction is due).
+    """
+
+    times: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    null_low: Floats
+    null_high: Floats
+    events: int
+    dropped: int
+    peak: float
+    p: float
+
+
+def locked(
+    explained: Explained,
+    events: Sequence[float] | NDArray[Any],
+    *,
+    before: float = 0.2,
+    after: float = 0.6,
+    signed: bool = False,
+    electrodes: str | Sequence[str] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Locked:
+    """Average relevance around events.
+
+    Parameters
+    ----------
+    explained : Explained
+    events : sequence of float
+        Seconds from the recording's first sample.
+    before, after : float
+        Seconds around the event.
+    signed : bool
+        Relevance with its sign, in place of its size.
+    electrodes : str or sequence of str, optional
+        A set, a region or names; all by default. What is averaged is the sum over them.
+    resamples : int
+        Of the bootstrap, and of random moments.
+    seed : int
+
+    Returns
+    -------
+    Locked
+
+    Raises
+    ------
+    InputError
+        Fewer than five events lie whole within explained windows; or no such electrodes.
+    """
+    if not (before >= 0 and after > 0 and np.isfinite(before + after)):
+        raise InputError(f"locked: from {before:g} s before to {after:g} s after the event is no stretch")
+    channels = explained.windows.channels
+    wanted = electrodes if electrodes is None or isinstance(electrodes, str) else list(electrodes)
+    chosen = channels if wanted is None else members(wanted, channels)
+    if not chosen:
+        raise InputError(f"locked: the model has none of {plain(electrodes)}")
+    relevance, covered, start = stitched(explained)
+    some = relevance[[channels.index(c) for c in chosen]]
+    line = (some if signed else np.abs(some)).sum(0)
+    sfreq = explained.windows.sfreq
+    left, right = round(before * sfreq), round(after * sfreq) + 1
+    gaps = np.concatenate([[0], np.cumsum(covered == 0)])
+
+    def whole(at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a stretch lies within explained signal."""
+        first, last = at - left, at + right
+        inside = (first >= 0) & (last <= len(line))
+        a, b = np.clip(first, 0, len(line)), np.clip(last, 0, len(line))
+        return np.asarray(inside & (gaps[b] == gaps[a]))
+
+    at = np.round((np.asarray(events, dtype=np.float64) - start) * sfreq).astype(np.int64)
+    usable = at[whole(at)] if len(at) else at
+    if len(usable) < FEWEST:
+        raise InputError(
+            f"locked: {counted(len(usable), 'event')} of {len(at)} within explained windows; "
+            f"{FEWEST} are needed"
+        )
+    span = np.arange(-left, right)
+    rng = np.random.default_rng(seed)
+    every = line[usable[:, None] + span]
+    means = np.stack([every[rng.integers(0, len(every), len(every))].mean(0) for _ in range(resamples)])
+    possible = np.flatnonzero(whole(np.arange(len(line))))
+    null = np.stack(
+        [line[rng.choice(possible, len(usable))[:, None] + span].mean(0) for _ in range(resamples)]
+    )
+    centre, spread = null.mean(0), np.maximum(null.std(0), 1e-300)
+    far = np.abs(every.mean(0) - centre) / spread
+    furthest = (np.abs(null - centre) / spread).max(1)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    null_low, null_high = np.quantile(null, [0.025, 0.975], axis=0)
+    return Locked(
+        times=span / sfreq,
+        mean=every.mean(0),
+        low=low,
+        high=high,
+        null_low=null_low,
+        null_high=null_high,
+        events=len(usable),
+        dropped=len(at) - len(usable),
+        peak=float(span[far.argmax()] / sfreq),
+        p=float((1 + (furthest >= far.max()).sum()) / (1 + resamples)),
+    )
+
+
+def r_peaks(recording: Recording) -> Floats:
+    """R peaks of a recording with an ECG channel, in seconds from its first sample.
+
+    Raises
+    ------
+    InputError
+        It has none, or no peak is found.
+    """
+    raw = _continuous(recording, "R peaks")
+    names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "ecg"]
+    names = names or [n for n in raw.ch_names if n.upper().replace("EKG", "ECG").startswith("ECG")]
+    if not names:
+        raise InputError(f"{plain(recording.name)}: no ECG channel to find R peaks on")
+    found, _, _ = mne.preprocessing.find_ecg_events(raw, ch_name=names[0], verbose="error")
+    return _seconds(raw, found, recording, "R peak")
+
+
+def blinks(recording: Recording) -> Floats:
+    """Blinks, in seconds from the first sample: on an EOG channel, or on Fp1 or Fp2.
+
+    Raises
+    ------
+    InputError
+        There is no such channel, or no blink is found.
+    """
+    raw = _continuous(recording, "blinks")
+    names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "eog"]
+    names = names or list(members(["Fp1", "Fp2"], raw.ch_names))
+    if not names:
+        raise InputError(f"{plain(recording.name)}: neither an EOG channel nor Fp1 or Fp2 to find blinks on")
+    # MNE's own threshold, a quarter of the range, also takes the filter's ringing between blinks for some.
+    band = mne.filter.filter_data(
+        raw.get_data(picks=[names[0]])[0], raw.info["sfreq"], 1.0, 10.0, verbose="error"
+    )
+    found = mne.preprocessing.find_eog_events(
+        raw, ch_name=names[0], thresh=float(np.ptp(band)) / 3, verbose="error"
+    )
+    return _seconds(raw, found, recording, "blink")
+
+
+def stimuli(recording: Recording, description: str) -> Floats:
+    """Onsets of annotations, in seconds from the first sample.
+
+    Raises
+    ------
+    InputError
+        There is no such annotation.
+    """
+    found = [m.onset for m in recording.marks if tagged(m.description, description)]
+    if not found:
+        known = listed(dict.fromkeys(m.description for m in recording.marks))
+        raise InputError(
+            f"{plain(recording.name)}: no annotation {plain(description)}; there are: {known or 'none'}"
+        )
+    return np.array(found)
+
+
+def _continuous(recording: Recording, what: str) -> Any:
+    if recording.is_epochs:
+        raise InputError(
+            f"{plain(recording.name)}: {what} need a continuous recording, this one is cut into epochs"
+        )
+    return recording.data
+
+
+def _seconds(raw: Any, events: Any, recording: Recording, what: str) -> Floats:
+    if len(events) == 0:
+        raise InputError(f"{plain(recording.name)}: no {what} was found")
+    return np.asarray((events[:, 0] - raw.first_samp) / raw.info["sfreq"], dtype=np.float64)

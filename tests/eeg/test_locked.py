@@ -1,0 +1,121 @@
+"""Relevance locked to events, against random moments."""
+
+from __future__ import annotations
+
+import mne
+import numpy as np
+import pytest
+
+from onnxplain.eeg import views
+from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.locked import blinks, locked, r_peaks, stimuli
+from onnxplain.eeg.recording import Mark, Recording
+from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.windows import Windows, to_model_layout
+from onnxplain.engine.contract import InputContract
+from onnxplain.engine.errors import InputError
+from onnxplain.models import demo_file
+
+NAMES = ("Fp1", "C3", "C4")
+
+
+def explained_of(line: np.ndarray, *, gap: bool = False) -> Explained:
+    """Relevance on C3 that follows a line at 100 Hz, in windows of two seconds."""
+    relevance = np.zeros((len(line) // 200, 3, 200))
+    relevance[:, 1] = line[: len(relevance) * 200].reshape(-1, 200)
+    contract = InputContract(input="x", channels=NAMES, sfreq=100, window=200, classes=("a", "b"))
+    onsets = 2.0 * np.arange(len(relevance)) + (3.0 * np.arange(len(relevance)) if gap else 0)
+    windows = Windows(
+        data=to_model_layout(np.ones_like(relevance), contract), signal=np.ones_like(relevance),
+        channels=NAMES, times=np.arange(200) / 100, onsets=onsets, labels=(None,) * len(relevance),
+        sfreq=100.0, decisions=(),
+    )  # fmt: skip
+    dataset = views.to_dataset(
+        windows, contract, relevance=to_model_layout(relevance, contract), explained=relevance.sum((1, 2))
+    )
+    return Explained(dataset, windows, contract, {})
+
+
+@pytest.fixture
+def beating() -> tuple[np.ndarray, np.ndarray]:
+    """Noise with a deflection 0.12 s after each beat; the line, and the beats."""
+    rng = np.random.default_rng(0)
+    beats = np.cumsum(rng.uniform(0.7, 1.1, 60)) + 1
+    t = np.arange(8000) / 100
+    line = rng.normal(size=8000) - 3 * sum(np.exp(-0.5 * ((t - b - 0.12) / 0.03) ** 2) for b in beats)
+    return line, beats
+
+
+def test_a_planted_lag_is_found(beating: tuple[np.ndarray, np.ndarray]) -> None:
+    line, beats = beating
+    e = explained_of(line)
+    found = locked(e, beats, signed=True)
+    assert found.peak == pytest.approx(0.12, abs=0.03)
+    assert found.p < 0.01
+    at = int(np.argmin(abs(found.times - 0.12)))
+    assert found.high[at] < found.null_low[at]
+    assert found.low[at] < -2.9 < found.high[at]
+    assert found.events + found.dropped == len(beats)
+    np.testing.assert_array_equal(locked(e, beats, signed=True).low, found.low)
+    size = locked(e, beats)  # size counts whatever the sign
+    assert size.p < 0.01
+    with pytest.raises(InputError, match="none of"):
+        locked(e, beats, electrodes="occipital")
+    assert locked(e, beats, electrodes=["C4"]).mean.max() == 0
+
+
+def test_events_that_have_nothing_to_do_with_it(beating: tuple[np.ndarray, np.ndarray]) -> None:
+    line, _ = beating
+    e = explained_of(line)
+    rng = np.random.default_rng(5)
+    p = [locked(e, np.sort(rng.uniform(1, 78, 50)), signed=True, resamples=200).p for _ in range(20)]
+    assert sum(q < 0.05 for q in p) <= 4
+    assert max(p) > 0.3
+
+
+def test_events_across_gaps_are_dropped(beating: tuple[np.ndarray, np.ndarray]) -> None:
+    e = explained_of(beating[0], gap=True)  # windows at 0, 5, 10 s, ...
+    starts = np.arange(20) * 5.0
+    found = locked(e, [*(starts + 1), 3.0, 1.9, -4.0, 1e6], before=0.2, after=0.6)
+    assert found.events == 20
+    assert found.dropped == 4
+    with pytest.raises(InputError, match="0 events of 2"):
+        locked(e, [3.0, 4.0])
+    with pytest.raises(InputError, match="no stretch"):
+        locked(e, starts, after=float("nan"))
+
+
+def test_events_of_a_recording() -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(60 * 250) / 250
+    beats = np.arange(1, 59) * 0.95 + rng.uniform(-0.02, 0.02, 58)
+    ecg = sum(np.exp(-0.5 * ((t - b) / 0.012) ** 2) for b in beats) * 1e-3
+    lids = np.arange(3.0, 58, 4.1)
+    lid = sum(np.exp(-0.5 * ((t - b) / 0.08) ** 2) for b in lids) * 2e-4
+    data = np.stack([lid + 5e-6 * rng.normal(size=len(t)), 5e-6 * rng.normal(size=len(t)), ecg])
+    info = mne.create_info(["Fp1", "C3", "ECG"], 250, ["eeg", "eeg", "ecg"])
+    recording = Recording("r.fif", mne.io.RawArray(data, info), (Mark(1.5, 0.1, "target/left"),))
+    found = r_peaks(recording)
+    assert np.abs(found[:, None] - beats[None]).min(1).max() < 0.05
+    assert len(found) >= 50
+    lids_found = blinks(recording)
+    assert np.abs(lids_found[:, None] - lids[None]).min(1).max() < 0.15
+    assert stimuli(recording, "target").tolist() == [1.5]
+    with pytest.raises(InputError, match="target/left"):
+        stimuli(recording, "standard")
+    plain = Recording("r.fif", mne.io.RawArray(data[1:2], mne.create_info(["C3"], 250, "eeg")))
+    with pytest.raises(InputError, match="no ECG channel"):
+        r_peaks(plain)
+    with pytest.raises(InputError, match="neither an EOG channel"):
+        blinks(plain)
+
+
+def test_the_demo_models_saccades() -> None:
+    """Relevance of the shortcut model on the frontal electrodes follows the start of a trial."""
+    from onnxplain.eeg.recording import read
+
+    e = explain_recording(demo_file("shortcut.onnx"), demo_file("recording.edf"), events="left,right")
+    starts = stimuli(read(demo_file("recording.edf")), "agree")
+    found = locked(e, starts, before=0.0, after=1.9, electrodes="frontal-ocular", resamples=200)
+    assert found.events == 32
+    assert found.times[-1] == pytest.approx(1.9)
