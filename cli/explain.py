@@ -10,7 +10,16 @@ import click
 from . import console, options, output
 
 ARRAYS = (".npy", ".npz")
-RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands", "components")
+RECORDINGS_ONLY = (
+    "channels",
+    "window",
+    "events",
+    "unit",
+    "interpolate_missing",
+    "bands",
+    "components",
+    "baselines",
+)
 
 
 @click.command("explain")
@@ -36,6 +45,7 @@ RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing"
     help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
 )
 @click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
+@click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
 @options.batch_size
 @options.threads
 @options.seed

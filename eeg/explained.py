@@ -38,6 +38,8 @@ class Explained:
         What the engine had to say.
     components : tuple of mapping
         Shares of the classes of independent components (`components.ClassShare`), where they were asked for.
+    baselines : mapping
+        What stands beside (`run.with_baselines`), where it was asked for.
     """
 
     dataset: xr.Dataset
@@ -47,6 +49,7 @@ class Explained:
     notes: tuple[str, ...] = ()
     unit: str = field(default="logit")
     components: tuple[Mapping[str, Any], ...] = ()
+    baselines: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def relevance(self) -> NDArray[Any]:
@@ -75,6 +78,7 @@ class Explained:
             "regions": [asdict(s) for s in shares.by_region(self.relevance, self.windows.channels)],
             "bands": self._bands(),
             "components": [dict(c) for c in self.components],
+            "baselines": dict(self.baselines),
             "splined": list(self.windows.splined),
             "decisions": list(self.windows.decisions),
             "notes": list(self.notes),
@@ -113,6 +117,9 @@ class Explained:
         if s["components"]:
             most = sorted(s["components"], key=lambda c: -c["share"])[:3]
             rows.append(("components", ", ".join(f"{c['name']} {c['share']:.0%}" for c in most)))
+        if s["baselines"]:
+            alike = ", ".join(f"{k} {v['cosine']:.2f}" for k, v in s["baselines"]["agreement"].items())
+            rows.append(("beside", f"{alike} (cosine of the electrodes' shares)"))
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))

@@ -54,6 +54,8 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
         sections.append((maps[0].title, maps.pop(0)))
     sections.append(("How much reached the input", _ledger(summary)))
     sections += [(d.title, d) for d in maps if d.title != RHYTHMS]
+    if summary["baselines"]:
+        sections.append(("Beside it", _baselines(summary)))
     if summary["components"]:
         sections.append(("Brain, eye, muscle, heart", _components(summary)))
     if summary["bands"]:
@@ -115,6 +117,31 @@ def share_table(rows: Sequence[dict[str, Any]], unit: str, what: str) -> str:
         for r in rows
     )
     return f"<div class='wide'><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _baselines(summary: dict[str, Any]) -> str:
+    """Shares of sets under the model and its baselines, and how alike they are."""
+    found = summary["baselines"]
+    sides = [*found["electrodes"]]
+    rows: list[tuple[object, ...]] = [
+        (name, *(f"{each[s]:.1%}" for s in sides)) for name, each in found["sets"].items()
+    ]
+    alike = found["agreement"]
+    for key, what in (("cosine", "cosine with this model"), ("rank", "rank correlation with it")):
+        rows.append((what, "", *(f"{alike[s][key]:.2f}" for s in sides[1:])))
+    text = table(("relevance share", *sides), rows, numbers=range(1, len(sides) + 1))
+    csp = found["csp"]
+    if csp is not None:
+        text += (
+            f"<p>CSP with LDA is right in {csp['accuracy']:.0%} of {csp['windows']} windows in "
+            f"{csp['folds']}-fold cross-validation (95 % interval {csp['low']:.0%} to {csp['high']:.0%}; "
+            f"chance {csp['chance']:.0%}). Its shares are those of its patterns (Haufe et al. 2014).</p>"
+        )
+    return text + (
+        "<p>Random weights: copies of the network with shuffled weights, on the same windows. A map that "
+        "they share is the architecture's or the signal's. Cosine compares where most lies; the rank correlation "
+        "counts the many electrodes with little as much as the few with most.</p>"
+    )
 
 
 def _components(summary: dict[str, Any]) -> str:

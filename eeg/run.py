@@ -19,7 +19,7 @@ from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from ..engine.targets import class_index
-from . import shares, spectral, views
+from . import regions, shares, spectral, views
 from .explained import Explained, versions
 from .recording import read
 from .text import plain
@@ -46,6 +46,7 @@ def explain_recording(
     interpolate_missing: bool = False,
     bands: Mapping[str, tuple[float, float]] | None = None,
     components: bool = False,
+    baselines: bool = False,
 ) -> Explained:
     """Explain what a model says about a recording, window by window.
 
@@ -73,6 +74,8 @@ def explain_recording(
         Frequency bands in Hz; `spectral.BANDS` by default.
     components : bool
         Split relevance by independent component too (see `components.components`).
+    baselines : bool
+        Put CSP + LDA, channel power and copies with random weights beside (see `baselines.beside`).
 
     Returns
     -------
@@ -120,6 +123,7 @@ def explain_recording(
             "unit": unit,
             "interpolate_missing": interpolate_missing,
             "components": components,
+            "baselines": baselines,
             "bands": {k: list(v) for k, v in (spectral.BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
@@ -134,7 +138,33 @@ def explain_recording(
         provenance=provenance,
         bands=bands,
     )
-    return with_components(found, seed) if components else found
+    found = with_components(found, seed) if components else found
+    return with_baselines(found, model, seed) if baselines else found
+
+
+def with_baselines(explained: Explained, model: Path, seed: int = 0) -> Explained:
+    """The same with what stands beside: shares of sets and electrodes, agreement, accuracy of CSP + LDA."""
+    from .baselines import beside
+
+    step("explaining copies with random weights")
+    made = beside(explained, model, seed=seed)
+    channels = explained.windows.channels
+    units = {"this model": shares.by_electrode(explained.relevance), **made.share}
+    sets = {
+        name: {who: float(share[np.isin(channels, regions.members(list(names), channels))].sum())
+               for who, share in units.items()}
+        for name, names in regions.SETS.items()
+        if regions.members(list(names), channels)
+    }  # fmt: skip
+    found = {
+        "sets": sets,
+        "electrodes": {
+            who: dict(zip(channels, map(float, share), strict=True)) for who, share in units.items()
+        },
+        "agreement": {who: asdict(a) for who, a in made.agreement.items()},
+        "csp": None if made.csp is None else {k: v for k, v in asdict(made.csp).items() if k != "share"},
+    }
+    return replace(explained, baselines=found, notes=(*explained.notes, *made.notes))
 
 
 def with_components(explained: Explained, seed: int = 0) -> Explained:

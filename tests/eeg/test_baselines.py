@@ -1,0 +1,105 @@
+"""Baselines: planted power is found, noise is not, and nobody sits on both sides of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onnxplain.eeg import baselines, shares
+from onnxplain.eeg.explained import truth
+from onnxplain.eeg.run import explain_recording
+from onnxplain.engine.errors import InputError
+from onnxplain.models import demo_file
+
+
+def windows(n: int, seed: int, size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Noise on eight electrodes; a rhythm on electrode 2 for class 0, on 5 for class 1."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(n, 8, 200)), np.arange(n) % 2
+    t = np.arange(200) / 100
+    for i, label in enumerate(y):
+        x[i, 5 if label else 2] += size * np.sin(2 * np.pi * (10 * t + rng.random()))
+    return x, y
+
+
+def test_planted_power() -> None:
+    x, y = windows(120, 0, 2.0)
+    found = baselines.csp_lda(x, y)
+    assert found.accuracy > 0.9
+    assert found.low < found.accuracy <= found.high
+    assert found.chance == 0.5
+    assert found.share.sum() == pytest.approx(1)
+    assert set(np.argsort(-found.share)[:2]) == {2, 5}
+    assert found.share[[2, 5]].sum() > 0.6
+    assert "flatters" in found.notes[0]
+    some = np.where(np.arange(120) < 20, -1, y)  # windows without a label do not count
+    assert baselines.csp_lda(x, some).windows == 100
+
+
+def test_noise_is_at_chance() -> None:
+    found = [baselines.csp_lda(*windows(80, seed, 0.0)) for seed in range(8)]
+    assert sum(f.low < 0.5 < f.high for f in found) >= 6
+
+
+def test_nobody_is_on_both_sides() -> None:
+    """Labels that only a subject's own power tells can be read within subjects, and not across them."""
+    rng = np.random.default_rng(0)
+    x, group = rng.normal(size=(160, 8, 200)), np.repeat(np.arange(16), 10)
+    own = rng.uniform(0.3, 3, size=(16, 8))
+    label = rng.permutation(np.arange(16) % 2)[group]
+    x *= own[group][:, :, None]
+    apart = baselines.csp_lda(x, label, groups=group)
+    mixed = baselines.csp_lda(x, label)
+    assert mixed.accuracy > apart.accuracy + 0.15
+    assert apart.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": np.zeros(40, int)}, "one class only"),
+        ({"labels": np.arange(39) % 2}, "39 labels"),
+        ({"labels": np.r_[np.zeros(36, int), np.ones(4, int)]}, "4 windows"),
+        ({"groups": ["s"] * 40}, "one subject only"),
+        ({"groups": ["s"] * 3}, "groups"),
+    ],
+)
+def test_what_cannot_be_decoded(change: dict[str, np.ndarray], reason: str) -> None:
+    x, y = windows(40, 0, 1.0)
+    with pytest.raises(InputError, match=reason):
+        baselines.csp_lda(x, **{"labels": y, **change})
+
+
+def test_agreement() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.random(20)
+    same = baselines.agreement(a, a)
+    assert same.rank == pytest.approx(1)
+    assert same.cosine == pytest.approx(1)
+    assert same.p < 0.001
+    p = [baselines.agreement(rng.random(20), rng.random(20), shuffles=200).p for _ in range(20)]
+    assert sum(q < 0.05 for q in p) <= 4
+    with pytest.raises(InputError, match="agreement"):
+        baselines.agreement(a, a[:5])
+
+
+def test_beside_the_demo_models() -> None:
+    model = demo_file("honest.onnx")
+    e = explain_recording(model, demo_file("recording.edf"), events="left,right")
+    label = truth(e.windows.labels, e.contract.classes)
+    csp = baselines.csp_lda(e.windows.signal, label)
+    own = shares.by_electrode(e.relevance)
+    (random,) = baselines.random_weights(e, model, copies=1)
+    power = baselines.channel_power(e.windows)
+    for share in (own, random, power, csp.share):
+        assert share.shape == (27,)
+        assert share.sum() == pytest.approx(1)
+    assert csp.accuracy > csp.chance
+    hand = [e.windows.channels.index(c) for c in ("C3", "C4")]
+    assert own[hand].sum() > 2 * max(random[hand].sum(), power[hand].sum())
+    every = baselines.beside(e, model, copies=1)
+    np.testing.assert_array_equal(every.share["random weights"], random)
+    assert every.csp is not None
+    assert every.csp.accuracy == csp.accuracy
+    assert every.agreement["CSP + LDA"].cosine > every.agreement["random weights"].cosine + 0.2
+    np.testing.assert_array_equal(random, baselines.random_weights(e, model, copies=1)[0])
