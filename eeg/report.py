@@ -139,8 +139,8 @@ def _baselines(summary: dict[str, Any]) -> str:
         )
     return text + (
         "<p>Random weights: copies of the network with shuffled weights, on the same windows. A map that "
-        "they share is the architecture's or the signal's. Cosine compares where most lies; the rank correlation "
-        "counts the many electrodes with little as much as the few with most.</p>"
+        "they share is the architecture's or the signal's. Cosine compares where most lies; the rank "
+        "correlation counts the many electrodes with little as much as the few with most.</p>"
     )
 
 
