@@ -119,6 +119,7 @@ def csp_lda(
         raise InputError(f"CSP: {len(y)} labels for {counted(len(signal), 'window')}, or other groups")
     known = y >= 0
     x, y = np.asarray(signal, dtype=np.float64)[known], y[known]
+    x = x - x.mean(-1, keepdims=True)  # an offset is no power
     group = None if groups is None else np.asarray(groups)[known]
     names, counts = np.unique(y, return_counts=True)
     if len(names) < 2:
@@ -141,7 +142,12 @@ def csp_lda(
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     with warnings.catch_warnings(), mne.utils.use_log_level("error"):
         warnings.simplefilter("ignore")
-        guess = cross_val_predict(make_pipeline(csp, lda), x, y, groups=group, cv=split)
+        try:
+            guess = cross_val_predict(make_pipeline(csp, lda), x, y, groups=group, cv=split)
+        except ValueError:
+            raise InputError(
+                "CSP: a part of the subjects has windows of one class only; class and subject are confounded"
+            ) from None
         csp.fit(x, y)
         lda.fit(csp.transform(x), y)
     right = int((guess == y).sum())
@@ -198,7 +204,17 @@ def random_weights(explained: Explained, model: Path, *, copies: int = 3, seed: 
                 contract=explained.contract,
                 **options.get("parameters", {}),
             )
-            made = explain_windows(explainer, explained.windows, explained.contract)
+            # The same question as to the network: its classes, not those that a copy would predict.
+            target = explained.provenance.get("target", "predicted")
+            if "target" in explained.dataset:
+                target = [int(t) for t in explained.dataset["target"].values]
+            made = explain_windows(
+                explainer,
+                explained.windows,
+                explained.contract,
+                target=target,
+                contrast=explained.provenance.get("contrast", "rest"),
+            )
             found.append(shares.by_electrode(made.relevance))
     return found
 
@@ -284,8 +300,8 @@ def beside(explained: Explained, model: Path, *, copies: int = 3, seed: int = 0)
         csp = csp_lda(
             explained.windows.signal, truth(explained.windows.labels, explained.contract.classes), seed=seed
         )
-    except InputError as e:
-        notes = (f"No {e}.",)
+    except OnnxplainError as e:  # no labels, too few windows, no scikit-learn
+        notes = (f"No CSP + LDA beside: {e}.",)
     else:
         share["CSP + LDA"] = csp.share
         notes = csp.notes

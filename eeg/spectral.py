@@ -217,7 +217,7 @@ def time_frequency(
             parts.append(r)
     found = np.concatenate(parts) if total is None else total / len(x)
     coords = {
-        "frame": ("frame", (starts + (length - 1) / 2) / sfreq, {"units": "s", "long_name": "centre"}),
+        "frame": ("frame", (starts + length / 2) / sfreq, {"units": "s", "long_name": "centre"}),
         "frequency": ("frequency", np.fft.rfftfreq(length, 1 / sfreq), {"units": "Hz"}),
     }
     return _named(explained, found, ("frame", "frequency"), coords, epochs=not mean)
@@ -238,7 +238,7 @@ def shares(view: xr.DataArray) -> list[BandShare]:
     each = size[kept] / total[kept]
     signed = view.values.sum(1).mean(0) if len(view) else np.full(size.shape[1], np.nan)
     nyquist = view.attrs["sfreq"] / 2
-    inside = view["upper"].values - view["lower"].values
+    inside = np.minimum(view["upper"].values, nyquist) - np.minimum(view["lower"].values, nyquist)
     rest = max(0.0, 1.0 - float(np.nansum(inside)) / nyquist)
     found = []
     for i, name in enumerate(view["band"].values.tolist()):
@@ -293,19 +293,25 @@ def _masks(
     """Which bins a band has; the last one is the rest."""
     chosen = dict(BANDS if edges is None else edges)
     sfreq = explained.windows.sfreq
-    frequency = np.fft.rfftfreq(n, 1 / sfreq)
+    # Not rfftfreq, which rounds some whole frequencies to just below themselves, and out of their band.
+    frequency = np.arange(n // 2 + 1) * sfreq / n
     masks: dict[str, NDArray[np.bool_]] = {}
     if not chosen:
         raise InputError("bands: none is given")
-    for name, (low, high) in chosen.items():
+    for name, edge in chosen.items():
         if name in (REST, UNASSIGNED):
             raise InputError(f"band {plain(name)}: this name is taken")
+        try:
+            low, high = map(float, edge)
+        except (TypeError, ValueError):
+            raise InputError(f"band {plain(name)}: two numbers in Hz are needed, not {plain(edge)}") from None
         if not (np.isfinite(low) and np.isfinite(high) and 0 <= low < high):
             raise InputError(f"band {plain(name)}: from {low:g} to {high:g} Hz is no band")
         if edges is not None and low >= sfreq / 2:
             raise InputError(f"band {plain(name)}: starts at {low:g} Hz, above Nyquist ({sfreq / 2:g} Hz)")
         inside = (frequency >= low) & (frequency < high)
-        if any((inside & other).any() for other in masks.values()):
+        others = [chosen[k] for k in masks]
+        if any(low < b and a < high for a, b in others):
             raise InputError(f"band {plain(name)}: overlaps another one; bands are a partition")
         if edges is not None and not inside.any():
             step = sfreq / n

@@ -70,6 +70,26 @@ def test_what_cannot_be_decoded(change: dict[str, np.ndarray], reason: str) -> N
         baselines.csp_lda(x, **{"labels": y, **change})
 
 
+def test_an_offset_is_no_power() -> None:
+    x, y = windows(120, 0, 2.0)
+    np.testing.assert_allclose(baselines.csp_lda(x + 50, y).share, baselines.csp_lda(x, y).share, atol=1e-6)
+
+
+def test_subjects_of_one_class_each() -> None:
+    x, y = windows(40, 0, 1.0)
+    with pytest.raises(InputError, match="confounded"):
+        baselines.csp_lda(x, y, groups=y)
+
+
+def test_copies_are_asked_what_the_network_was_asked() -> None:
+    model, data = demo_file("honest.onnx"), demo_file("recording.edf")
+    shares_of = {}
+    for target in ("left", "predicted"):
+        e = explain_recording(model, data, events="left,right", target=target, contrast="none")
+        (shares_of[target],) = baselines.random_weights(e, model, copies=1)
+    assert np.abs(shares_of["left"] - shares_of["predicted"]).max() > 1e-5
+
+
 def test_agreement() -> None:
     rng = np.random.default_rng(0)
     a = rng.random(20)

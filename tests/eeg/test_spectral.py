@@ -120,12 +120,29 @@ def test_a_burst_is_found_in_time_and_frequency() -> None:
         ({"a": (60, 70)}, "Nyquist"),
         ({"a": (8.1, 8.2)}, "no frequency"),
         ({"rest": (8, 13)}, "taken"),
+        ({"a": (4, 8.2), "b": (8.1, 13)}, "overlaps"),  # although no frequency is in both
+        ({"a": ("x", 3)}, "two numbers"),
+        ({"a": 4}, "two numbers"),
         ({}, "none"),
     ],
 )
 def test_edges_that_make_no_sense(edges: dict[str, tuple[float, float]], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         spectral.bands(explained_of(*noise(200)), edges)
+
+
+def test_a_whole_frequency_is_in_the_band_that_starts_with_it() -> None:
+    x, _ = noise(130)
+    t = np.arange(130) / 100.0
+    m = np.sin(2 * np.pi * 30 * t) * np.ones_like(x)
+    found = {s.name: s.share for s in spectral.shares(spectral.bands(explained_of(x, m)))}
+    assert found["gamma"] > 1 - 1e-9
+
+
+def test_bands_above_nyquist_have_no_frequencies() -> None:
+    found = {s.name: s for s in spectral.shares(spectral.bands(explained_of(*noise(120), sfreq=50.0)))}
+    assert found["gamma"].of_frequencies == 0
+    assert sum(s.of_frequencies for s in found.values()) == pytest.approx(1)
 
 
 def test_windows_that_do_not_fit() -> None:
