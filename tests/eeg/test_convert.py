@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
     assert np.isfinite(epochs.info["chs"][1]["loc"][:3]).all()
     figure = epochs.copy().pick(["Fp1", "C3", "C4", "Pz"]).average().plot_topomap(times=[0.1], show=False)
     assert figure.axes
+    plt.close(figure)
     with pytest.raises(InputError, match="relevance, signal"):
         convert.to_epochs(some, "colour")
     with pytest.raises(InputError):
