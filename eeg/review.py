@@ -1,0 +1,198 @@
+"""Blinded expert review, made: a page of head maps whose origin the expert cannot know, and its key.
+
+Experts who know that a map is a trained network's find it plausible. So maps of the network are mixed with
+those of others (a random-weight copy, another subject), as many of each side and of each class, all drawn at
+the same scale. The order follows from the relevance itself: neither the page nor this code and the seed give
+it away. `review_score` reads the answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.errors import InputError
+from .explained import Explained, said_target, versions
+from .figures import head_maps
+from .review_page import render
+from .review_score import Expert, Score, fleiss_kappa, score
+from .text import counted, listed, plain
+
+__all__ = ["Expert", "Score", "fleiss_kappa", "make", "score"]
+
+FEWEST, MOST = 4, 200
+OWN = "explained"  # what the key calls the maps under review
+PAGE, KEY = "review.html", "key.json"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One side's explanation: its name in the key, whether it is the true one, windows by class shown."""
+
+    label: str
+    true: bool
+    explained: Explained
+    windows: dict[str, list[int]]
+
+
+def make(
+    explained_true: Explained,
+    others: Mapping[str, Explained],
+    out_dir: Path,
+    *,
+    n: int = 24,
+    seed: int = 0,
+) -> Path:
+    """Write review.html, which goes to the experts, and key.json, which does not.
+
+    Half of the maps are of `explained_true`, the rest evenly of `others`; every class that all of them
+    explain is shown as often on either side, so that the class named beside a map does not tell where it
+    comes from. For that, explain the others with the same target, class by
+    class where it was the predicted one.
+
+    Parameters
+    ----------
+    explained_true : Explained
+    others : dict of str to Explained
+        By what they are: "random weights", "another subject".
+    out_dir : Path
+        Made where it does not exist.
+    n : int
+        Maps in all, 4 to 200; rounded down to a number that can be dealt evenly.
+    seed : int
+        Which windows are taken.
+
+    Returns
+    -------
+    Path
+        review.html.
+
+    Raises
+    ------
+    InputError
+        No others, or one called "explained"; other electrodes; no class in common; too few windows;
+        electrodes without a position.
+    """
+    if not others:
+        raise InputError("review: nothing to compare with; give a random-weight copy or another subject")
+    if OWN in others:
+        raise InputError(
+            f"review: {OWN!r} is what the key calls the reviewed maps; name the others otherwise"
+        )
+    if not FEWEST <= n <= MOST:
+        raise InputError(f"review: {n} maps; {FEWEST} to {MOST} can be reviewed")
+    channels = explained_true.windows.channels
+    for label, other in others.items():
+        if other.windows.channels != channels:
+            raise InputError(f"review: {plain(label, 40)} has other electrodes; explain it with one contract")
+    sources = [
+        _Source(OWN, True, explained_true, _by_class(explained_true)),
+        *(_Source(label, False, other, _by_class(other)) for label, other in others.items()),
+    ]
+    classes = [c for c in sources[0].windows if all(c in s.windows for s in sources)]
+    if not classes:
+        raise InputError(
+            "review: no class has maps of every explanation, so the class would tell them apart; "
+            "explain all of them with the same target"
+        )
+    # Whole numbers a class and other, and as many true ones as others.
+    each = n // (2 * len(others) * len(classes))
+    if each < 1:
+        least = 2 * len(others) * len(classes)
+        raise InputError(
+            f"review: {n} maps are too few for {counted(len(classes), 'class', 'classes')} and "
+            f"{counted(len(others), 'other')}; {least} or more are needed"
+        )
+    rng = np.random.default_rng(seed)
+    dealt: list[tuple[_Source, str, int]] = []
+    for source in sources:
+        wanted = each * (len(others) if source.true else 1)
+        for name in classes:
+            there = source.windows[name]
+            if len(there) < wanted:
+                raise InputError(
+                    f"review: {plain(source.label, 40)} has {counted(len(there), 'map')} of "
+                    f"{plain(name, 40)} and {wanted} are needed; ask for fewer maps"
+                )
+            dealt += [(source, name, int(i)) for i in rng.choice(there, wanted, replace=False)]
+    secret = _secret(sources, seed)
+    # A digest decides the order: a seeded permutation could be run again by who has this code.
+    dealt.sort(key=lambda d: _digest(secret, d[0].label, d[2]))
+    review = _digest(secret, "review", 0)[:16]
+    ids = [_digest(secret, "item", k)[:10] for k in range(len(dealt))]
+    shown = [(i, name, _picture(s.explained, w)) for i, (s, name, w) in zip(ids, dealt, strict=True)]
+    key = {
+        "review": review,
+        "seed": seed,
+        "versions": versions(),
+        "items": {
+            i: {
+                "label": s.label,
+                "true": s.true,
+                "class": name,
+                "window": w,
+                "onset": float(s.explained.windows.onsets[w]),
+            }
+            for i, (s, name, w) in zip(ids, dealt, strict=True)
+        },
+    }
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / KEY).write_text(json.dumps(key, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    page = out_dir / PAGE
+    page.write_text(render(review, shown), encoding="utf-8")
+    return page
+
+
+def _by_class(explained: Explained) -> dict[str, list[int]]:
+    """Windows with any relevance, by the class that was explained."""
+    data = explained.dataset
+    if "target_class" in data.coords:
+        names = [str(c) for c in data["target_class"].values]
+    elif "target" in data:
+        names = [f"class {int(t)}" for t in data["target"].values]
+    else:
+        names = [said_target(explained)] * len(explained.windows)
+    size = np.abs(_maps(explained)).max(-1)
+    out: dict[str, list[int]] = {}
+    for i in np.flatnonzero(np.isfinite(size) & (size > 0)):
+        out.setdefault(names[i], []).append(int(i))
+    return out
+
+
+def _maps(explained: Explained) -> NDArray[np.float64]:
+    return np.asarray(explained.relevance.sum(-1, dtype=np.float64))
+
+
+def _picture(explained: Explained, window: int) -> str:
+    """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
+    values = _maps(explained)[window]
+    figure, said = head_maps(
+        {"": values / np.abs(values).max()}, explained.windows.channels, unit="1 = the largest"
+    )
+    if figure is None:
+        raise InputError(f"review: {said} {listed(explained.windows.channels, 4)}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _secret(sources: list[_Source], seed: int) -> str:
+    """What only who has the explanations can know."""
+    found = hashlib.sha256(str(seed).encode())
+    for source in sources:
+        found.update(source.label.encode())
+        found.update(np.ascontiguousarray(source.explained.relevance).tobytes())
+    return found.hexdigest()
+
+
+def _digest(secret: str, what: str, number: int) -> str:
+    return hashlib.sha256(f"{secret}|{what}|{number}".encode()).hexdigest()
