@@ -17,6 +17,7 @@ legend { font-weight: 600; padding: 0 .3rem; overflow-wrap: anywhere; }
 img { display: block; width: 100%; max-width: 24rem; height: auto; margin: 0 auto; }
 p { max-width: 46rem; margin: .4rem 0; }
 .choice { display: flex; flex-wrap: wrap; gap: .1rem .9rem; }
+.choice span { flex-basis: 100%; padding-top: .3rem; }
 label { padding: .3rem 0; }
 #bottom { position: sticky; bottom: 0; background: #fff; border-top: 1px solid #bbb; padding: .6rem 0;
   margin-top: 1rem; }
