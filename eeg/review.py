@@ -1,9 +1,9 @@
 """Blinded expert review, made: a page of head maps whose origin the expert cannot know, and its key.
 
 Experts who know that a map is a trained network's find it plausible. So maps of the network are mixed with
-those of others (a random-weight copy, another subject), as many of each side and of each class, each drawn at
-a scale of its own. The order follows from the relevance itself: neither the page nor this code and the seed give
-it away. `review_score` reads the answers.
+those of others (a random-weight copy, another subject), as many of each side and of each class, each drawn
+at a scale of its own. The order follows from the relevance itself: neither the page nor this code and the
+seed give it away. `review_score` reads the answers.
 """
 
 from __future__ import annotations
