@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import mne
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError
 from .channels import positions
 from .explained import Explained
-from .regions import members
+from .regions import members, region
 from .text import plain
 
 # MNE holds EEG in volt and draws microvolt: relevance is stored so that the number drawn is the relevance.
@@ -52,9 +55,11 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
     labels = _labels(explained)
     codes = {name: i + 1 for i, name in enumerate(dict.fromkeys(labels))}
     onsets = np.round(explained.windows.onsets * sfreq).astype(int)
-    # MNE wants one event a sample: windows that start together are moved by one.
-    for i in range(1, len(onsets)):
-        onsets[i] = max(onsets[i], onsets[i - 1] + 1)
+    # MNE wants one event a sample: windows that start together are moved by one. In order of time, since
+    # windows need not be in it.
+    order = np.argsort(onsets, kind="stable")
+    for before, i in pairwise(order):
+        onsets[i] = max(onsets[i], onsets[before] + 1)
     events = np.column_stack([onsets, np.zeros_like(onsets), [codes[name] for name in labels]])
     return mne.EpochsArray(
         data[what].values.astype(np.float64) * _AS_MICROVOLT, info, events, 0.0, codes, verbose="error"
@@ -129,7 +134,8 @@ def to_annotations(
     electrodes : str or list of str, optional
         A set, a region or names (`regions.members`); all by default.
     part : float
-        The part of the samples that is marked.
+        The part of the samples that is marked, at most: samples that tie with the rest (no relevance, or the
+        same everywhere) do not stand out and are left unmarked.
     shortest : float
         Seconds; shorter stretches are left out, and gaps that are shorter are closed.
 
@@ -149,10 +155,10 @@ def to_annotations(
     chosen = channels if electrodes is None else members(electrodes, channels)
     if not chosen:
         raise InputError(f"{plain(electrodes)}: the model has none of these electrodes")
-    relevance, covered, start = stitched(explained)
+    relevance, _, start = stitched(explained)
     size = np.abs(relevance[[channels.index(c) for c in chosen]]).sum(0)
     sfreq = explained.windows.sfreq
-    high = (size >= np.nanquantile(size, 1 - part)) & (covered > 0)
+    high = size > np.nanquantile(size, 1 - part)  # False where no window is
     edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(int), [0]])))
     runs: list[list[int]] = []
     for a, b in edges.reshape(-1, 2).tolist():
@@ -169,6 +175,39 @@ def to_annotations(
     return mne.Annotations(
         [start + a / sfreq for a, _ in runs], [(b - a) / sfreq for a, b in runs], [what] * len(runs)
     )
+
+
+def to_csv(explained: Explained, path: Path) -> Path:
+    """Write one row for each window and electrode.
+
+    Columns: window (from 0), onset (seconds from the recording's first sample), label ("" for none), target
+    (the explained class), electrode, region (`regions.region`), relevance (summed over the window's time, in
+    the output's unit), share (its size over that of all electrodes in the window, as in `shares`; empty where
+    a window has no relevance).
+
+    Parameters
+    ----------
+    explained : Explained
+    path : Path
+
+    Returns
+    -------
+    Path
+        The same.
+    """
+    windows = explained.windows
+    total = explained.relevance.sum(-1, dtype=np.float64)
+    size = np.abs(total)
+    whole = size.sum(1)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["window", "onset", "label", "target", "electrode", "region", "relevance", "share"])
+        for i, target in enumerate(_labels(explained)):
+            about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
+            for j, name in enumerate(windows.channels):
+                part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
+                rows.writerow([*about, plain(name), region(name), float(total[i, j]), part])
+    return path
 
 
 def _labels(explained: Explained) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import mne
 import numpy as np
@@ -87,3 +90,39 @@ def test_the_largest_stretches_as_annotations() -> None:
         convert.to_annotations(e, "occipital")
     with pytest.raises(InputError, match="between 0 and 1"):
         convert.to_annotations(e, part=2)
+
+
+def test_what_does_not_stand_out_is_not_marked() -> None:
+    relevance = np.zeros((2, 5, 200))
+    assert len(convert.to_annotations(explained_of(relevance, [10.0, 30.0]))) == 0
+    assert len(convert.to_annotations(explained_of(relevance + 1, [10.0, 30.0]))) == 0
+    relevance[0, 1, 50:60] = 3  # 10 of 400 samples, fewer than the part asked for; the rest are all 0
+    marks = convert.to_annotations(explained_of(relevance, [10.0, 30.0]), part=0.05)
+    np.testing.assert_allclose(marks.onset, [10.5])
+    np.testing.assert_allclose(marks.duration, [0.1])
+
+
+def test_windows_need_not_be_in_order_of_time() -> None:
+    e = explained_of(np.random.default_rng(0).normal(size=(4, 5, 80)), [8.0, 2.0, 5.0, 2.0])
+    epochs = convert.to_epochs(e)
+    assert epochs.events[:, 0].tolist() == [800, 200, 500, 201]  # two start together
+    np.testing.assert_allclose(epochs.get_data(units="uV"), e.relevance)
+
+
+def test_a_row_for_each_window_and_electrode(tmp_path: Path) -> None:
+    relevance = np.zeros((3, 5, 80))
+    relevance[0, 0], relevance[0, 1] = 0.5, -0.25  # sums over time: 40 and -20
+    relevance[1] = 1.0  # every electrode alike
+    path = convert.to_csv(explained_of(relevance, [1.0, 2.5, 4.0]), tmp_path / "rows.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 5
+    assert [r["electrode"] for r in rows[:5]] == list(NAMES)
+    assert [r["region"] for r in rows[:5]] == ["frontopolar", "central", "central", "parietal", "other"]
+    assert [float(r["relevance"]) for r in rows[:3]] == [40.0, -20.0, 0.0]
+    assert [float(r["share"]) for r in rows[:2]] == pytest.approx([2 / 3, 1 / 3])
+    assert sum(float(r["share"]) for r in rows[5:10]) == pytest.approx(1)
+    assert {r["share"] for r in rows[10:]} == {""}  # no relevance: no share, rather than 0
+    assert [(r["window"], r["onset"], r["target"]) for r in rows[::5]] == [
+        ("0", "1.0", "left"), ("1", "2.5", "right"), ("2", "4.0", "left"),
+    ]  # fmt: skip
