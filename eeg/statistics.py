@@ -6,14 +6,15 @@ within a subject first. Where there are too few subjects for a p-value, there is
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import mne
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import sparse, stats
 
 from ..engine.errors import InputError
 from .channels import positions
@@ -21,7 +22,7 @@ from .text import counted, listed
 
 Floats = NDArray[np.float64]
 
-# A sign-flip test of n subjects has 2^n outcomes: below 5 none of them is rarer than 5 %, two-sided.
+# A sign-flip test of n subjects has 2^n outcomes; two-sided, the least p is 2 of them: 0.06 of 5, 0.03 of 6.
 FEWEST = 6
 CAUTION = (
     "A cluster test says that the two differ somewhere. It does not establish where, when or in which "
@@ -31,13 +32,21 @@ CAUTION = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster of a permutation test: its p-value, sum of t, electrodes and stretch of time (seconds)."""
+    """A cluster of a permutation test: its p-value, sum of t, electrodes and stretch of time (seconds).
+
+    All of a cluster has one sign, that of its mass.
+    """
 
     p: float
     mass: float
     electrodes: tuple[str, ...]
     start: float
     stop: float
+
+    @property
+    def sign(self) -> int:
+        """1 where a is larger than b (or 0), -1 where it is smaller."""
+        return 1 if self.mass > 0 else -1
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,13 @@ class ClusterResult:
     reason : str
         Why not; "" where there are.
     clusters : tuple of Cluster
-        By p-value.
+        By p-value. Threshold-free enhancement has a p-value for every sample: here, neighbours of one sign
+        with p < 0.05, under the least p among them.
     t : ndarray, shape (channel, time), or None
+        0 where nothing varies.
     permutations : int
+        That were made, the data's own among them: all there are where that is fewer than was asked for; 0
+        where nothing reached the threshold.
     """
 
     evaluable: bool
@@ -68,7 +81,8 @@ class ClusterResult:
         if not self.evaluable:
             return f"No test: {self.reason}."
         if not self.clusters:
-            return f"No cluster ({self.permutations} permutations). {CAUTION}"
+            made = f"({self.permutations} permutations)" if self.permutations else "reaches the threshold"
+            return f"No cluster {made}. {CAUTION}"
         best = self.clusters[0]
         return (
             f"{counted(len(self.clusters), 'cluster')}; the least likely has p = {best.p:.3g} "
@@ -94,9 +108,12 @@ def cluster_test(
     paired: bool = True,
     permutations: int = 1024,
     threshold: float | Mapping[str, float] | None = None,
+    tail: Literal[-1, 0, 1] = 0,
     seed: int = 0,
 ) -> ClusterResult:
-    """Spatio-temporal cluster permutation test (Maris & Oostenveld 2007), two-sided, through MNE.
+    """Spatio-temporal cluster permutation test (Maris & Oostenveld 2007), through MNE.
+
+    The statistic is t (of pairs, or of two groups with equal variance), so clusters have a sign.
 
     Parameters
     ----------
@@ -110,8 +127,10 @@ def cluster_test(
         Whether rows of `a` and `b` are the same subjects.
     permutations : int
     threshold : float or dict, optional
-        Of t (of F for unlike groups); by default p = 0.05. A dict with start and step is threshold-free
-        cluster enhancement.
+        Of t; by default p = 0.05. A dict with start and step is threshold-free cluster enhancement (Smith &
+        Nichols 2009).
+    tail : {0, 1, -1}
+        Two-sided; only a larger than b; only smaller, where a threshold is negative (start and step too).
     seed : int
 
     Returns
@@ -141,21 +160,52 @@ def cluster_test(
         return ClusterResult(
             False, f"{' and '.join(map(str, groups))} subjects allow no p-value, {need} are needed a group"
         )
-    adjacency = _adjacency(channels)
+    x = [a if b is None else a - b] if b is None or paired else [a, b]
+    x = [part.swapaxes(1, 2) for part in x]
+    adjacency, df = _adjacency(channels), sum(map(len, x)) - len(x)
+    limit: Any = dict(threshold) if isinstance(threshold, Mapping) else threshold
+    if limit is None:
+        limit = (tail or 1) * float(stats.t.ppf(1 - 0.05 / (1 + (tail == 0)), df))
     options: dict[str, Any] = {
         "n_permutations": permutations, "adjacency": adjacency, "seed": seed, "out_type": "mask",
-        "verbose": "error", "threshold": dict(threshold) if isinstance(threshold, Mapping) else threshold,
+        "stat_fun": _t, "threshold": limit, "tail": tail,
     }  # fmt: skip
-    if b is None or paired:
-        x = a if b is None else a - b
-        t, masks, p, _ = mne.stats.spatio_temporal_cluster_1samp_test(x.swapaxes(1, 2), **options)
-    else:
-        t, masks, p, _ = mne.stats.spatio_temporal_cluster_test(
-            [a.swapaxes(1, 2), b.swapaxes(1, 2)], **options
-        )
+    with mne.use_log_level("error"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No clusters found")  # the result says so
+        if len(x) == 1:
+            _, masks, p, null = mne.stats.spatio_temporal_cluster_1samp_test(x[0], **options)
+        else:
+            _, masks, p, null = mne.stats.spatio_temporal_cluster_test(x, **options)
+    t = _t(*x)
+    if isinstance(threshold, Mapping):
+        masks, p = _joined(masks, p, t, adjacency)
     clusters = [_cluster(t, mask, float(q), channels, times) for mask, q in zip(masks, p, strict=True)]
     clusters.sort(key=lambda c: (c.p, -abs(c.mass)))
-    return ClusterResult(True, "", tuple(clusters), np.asarray(t).T, permutations)
+    return ClusterResult(True, "", tuple(clusters), t.T, len(null))
+
+
+def _t(a: Floats, b: Floats | None = None) -> Floats:
+    """t over the first axis. Where nothing varies and nothing differs it is 0, and not 0 / 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = mne.stats.ttest_1samp_no_p(a) if b is None else mne.stats.ttest_ind_no_p(a, b)
+    return np.nan_to_num(np.asarray(t), nan=0.0, posinf=np.inf, neginf=-np.inf)
+
+
+def _joined(masks: Any, p: Any, t: Floats, adjacency: Any) -> tuple[list[NDArray[np.bool_]], list[float]]:
+    """Samples with p < 0.05 as clusters of neighbours (at a time or one apart) with one sign."""
+    each = np.ones(t.size)
+    for mask, q in zip(masks, p, strict=True):
+        each[np.asarray(mask).ravel()] = q
+    near = mne.stats.combine_adjacency(len(t), adjacency).tocsr()
+    found = []
+    for sign in (1, -1):
+        inside = np.flatnonzero((each < 0.05) & (sign * t.ravel() > 0))
+        n, group = sparse.csgraph.connected_components(near[inside][:, inside], directed=False)
+        found += [inside[group == i] for i in range(n)]
+    out = np.zeros((len(found), t.size), dtype=bool)
+    for row, samples in zip(out, found, strict=True):
+        row[samples] = True
+    return list(out.reshape(-1, *t.shape)), [float(each[s].min()) for s in found]
 
 
 def _adjacency(channels: Sequence[str]) -> Any:
@@ -163,9 +213,10 @@ def _adjacency(channels: Sequence[str]) -> Any:
     lost = [c for c in channels if c not in found]
     if lost:
         raise InputError(f"cluster test: no position is known for {listed(lost)}; leave them out")
-    info = mne.create_info(list(channels), 100.0, "eeg", verbose="error")
-    info.set_montage(mne.channels.make_dig_montage(found, coord_frame="head"), verbose="error")
-    return mne.channels.find_ch_adjacency(info, "eeg")[0]
+    with mne.use_log_level("error"):
+        info = mne.create_info(list(channels), 100.0, "eeg")
+        info.set_montage(mne.channels.make_dig_montage(found, coord_frame="head"))
+        return mne.channels.find_ch_adjacency(info, "eeg")[0]
 
 
 def _cluster(t: Any, mask: Any, p: float, channels: Sequence[str], times: NDArray[Any]) -> Cluster:
@@ -295,23 +346,55 @@ def effect(a: NDArray[Any], b: NDArray[Any], *, paired: bool, seed: int = 0) -> 
     if min(len(a), len(b)) < FEWEST or (paired and len(a) != len(b)):
         return None
 
-    def d_z(x: Any, y: Any, axis: int = -1) -> Any:
-        d = x - y
-        return d.mean(axis) / np.maximum(d.std(axis, ddof=1), 1e-300)
-
-    def g(x: Any, y: Any, axis: int = -1) -> Any:
-        n, m = x.shape[axis], y.shape[axis]
-        pooled = ((n - 1) * x.var(axis, ddof=1) + (m - 1) * y.var(axis, ddof=1)) / (n + m - 2)
-        return (
-            (1 - 3 / (4 * (n + m) - 9)) * (x.mean(axis) - y.mean(axis)) / np.sqrt(np.maximum(pooled, 1e-300))
-        )
-
     varies = np.std(a - b) if paired else np.std(a) + np.std(b)
     if varies == 0:
         return None
     made = stats.bootstrap(
-        (a, b), d_z if paired else g, paired=paired, vectorized=True, n_resamples=2000,
+        (a, b), _d_z if paired else _g, paired=paired, vectorized=True, n_resamples=2000,
         rng=np.random.default_rng(seed),
     )  # fmt: skip
-    value = float((d_z if paired else g)(a, b))
+    value = float((_d_z if paired else _g)(a, b))
     return Interval(value, float(made.confidence_interval.low), float(made.confidence_interval.high))
+
+
+def effect_map(a: NDArray[Any], b: NDArray[Any], *, paired: bool) -> Floats:
+    """Effect size at every electrode and sample: Cohen's d_z for pairs, Hedges' g for unlike subjects.
+
+    Without intervals: those are for one number, such as a set's mean (`effect`), not for a map's largest.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (subject, ...)
+    paired : bool
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where nothing varies.
+
+    Raises
+    ------
+    InputError
+        Shapes do not fit, or fewer than two subjects a side.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape[1:] != b.shape[1:] or (paired and len(a) != len(b)) or min(len(a), len(b)) < 2:
+        raise InputError(
+            f"effect map: {list(a.shape)} and {list(b.shape)} are not like maps of two subjects or more"
+        )
+    still = (a - b).std(0) == 0 if paired else (a.std(0) == 0) & (b.std(0) == 0)
+    return np.where(still, np.nan, (_d_z if paired else _g)(a, b, axis=0))
+
+
+def _d_z(x: Any, y: Any, axis: int = -1) -> Any:
+    """Cohen's d of differences: their mean over their standard deviation."""
+    d = x - y
+    return d.mean(axis) / np.maximum(d.std(axis, ddof=1), 1e-300)
+
+
+def _g(x: Any, y: Any, axis: int = -1) -> Any:
+    """Hedges' g (1981): the difference over the pooled standard deviation, less the bias of few subjects."""
+    n, m = x.shape[axis], y.shape[axis]
+    pooled = ((n - 1) * x.var(axis, ddof=1) + (m - 1) * y.var(axis, ddof=1)) / (n + m - 2)
+    unbiased = 1 - 3 / (4 * (n + m) - 9)
+    return unbiased * (x.mean(axis) - y.mean(axis)) / np.sqrt(np.maximum(pooled, 1e-300))

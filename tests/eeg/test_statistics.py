@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from onnxplain.eeg.statistics import cluster_test, consistency, effect, icc
+from onnxplain.eeg.statistics import cluster_test, consistency, effect, effect_map, icc
 from onnxplain.engine.errors import InputError
 
 NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")
@@ -115,3 +116,101 @@ def test_effects() -> None:
     assert unlike is not None
     assert unlike.low < 1 < unlike.high
     assert effect(np.ones(8), np.ones(8), paired=True) is None
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_clusters_have_a_sign(paired: bool) -> None:
+    """Neighbours that differ in opposite directions are two clusters, and swapping sides swaps signs."""
+    a, b = maps(12, 0, -2.0), maps(12, 1)
+    a[:, NAMES.index("Pz"), 10:20] += 2  # next to P3
+    found = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128)
+    strong = [c for c in found.clusters if c.p < 0.05]
+    assert {c.sign for c in strong} == {1, -1}
+    for cluster in strong:
+        assert ("Pz" in cluster.electrodes) == (cluster.sign > 0)
+        assert ("P3" in cluster.electrodes) == (cluster.sign < 0)
+    turned = cluster_test(b, a, channels=NAMES, times=TIMES, paired=paired, permutations=128)
+    assert sorted(-c.mass for c in turned.clusters) == pytest.approx(sorted(c.mass for c in found.clusters))
+    assert found.t is not None
+    test = stats.ttest_rel if paired else stats.ttest_ind
+    np.testing.assert_allclose(found.t, test(a, b).statistic)
+    up = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128, tail=1)
+    assert up.clusters
+    assert all(c.sign > 0 for c in up.clusters)
+    down = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128, tail=-1)
+    assert down.clusters
+    assert all(c.sign < 0 for c in down.clusters)
+
+
+def test_unlike_groups_of_noise_are_not_found_more_often_than_they_should() -> None:
+    hits = 0
+    for seed in range(20):
+        found = cluster_test(
+            maps(8, 300 + seed), maps(9, 600 + seed), channels=NAMES, times=TIMES, paired=False,
+            permutations=100, seed=seed,
+        )  # fmt: skip
+        hits += any(c.p < 0.05 for c in found.clusters)
+    assert hits <= 4
+
+
+def test_permutations_that_were_made_are_counted() -> None:
+    found = cluster_test(maps(6, 0, 2.0), channels=NAMES, times=TIMES, permutations=1024)
+    assert found.permutations == 2**5  # all sign flips of 6, two-sided
+    assert "32 permutations" in found.text
+    assert min(c.p for c in found.clusters) >= 1 / 32
+    nothing = cluster_test(maps(8, 0), channels=NAMES, times=TIMES, threshold=1e6)
+    assert nothing.clusters == ()
+    assert nothing.permutations == 0
+    assert "reaches the threshold" in nothing.text
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("size", [2.0, -2.0])
+def test_threshold_free_enhancement(paired: bool, size: float) -> None:
+    found = cluster_test(
+        maps(12, 0, size), maps(12, 1), channels=NAMES, times=TIMES, paired=paired, permutations=128,
+        threshold={"start": 0, "step": 0.5},
+    )  # fmt: skip
+    assert 1 <= len(found.clusters) <= 5  # and not one for every sample
+    best = max(found.clusters, key=lambda c: abs(c.mass))
+    assert best.p < 0.05
+    assert {"C3", "P3"} <= set(best.electrodes)
+    assert best.sign == np.sign(size)
+    noise = cluster_test(
+        maps(10, 7), channels=NAMES, times=TIMES, permutations=128, threshold={"start": 0, "step": 0.5}
+    )
+    assert not [c for c in noise.clusters if c.p < 0.02]
+
+
+@pytest.mark.parametrize("threshold", [None, {"start": 0, "step": 0.5}])
+def test_an_electrode_without_any_relevance(threshold: dict[str, float] | None) -> None:
+    a, b = maps(10, 0, 2.0), maps(10, 1)
+    a[:, 0], b[:, 0] = 0, 0
+    for paired in (True, False):
+        found = cluster_test(
+            a, b, channels=NAMES, times=TIMES, paired=paired, permutations=64, threshold=threshold
+        )
+        assert found.t is not None
+        assert not found.t[0].any()
+        assert found.clusters[0].p < 0.05
+        assert all("Fp1" not in c.electrodes for c in found.clusters)
+
+
+def test_effect_maps() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(12, 3, 5)) + 1, rng.normal(size=(10, 3, 5))
+    a[:, 2, 4] = b[:, 2, 4] = 0
+    g, d = effect_map(a, b, paired=False), effect_map(a[:10], b, paired=True)
+    assert np.isnan(g[2, 4])
+    assert np.isnan(d[2, 4])
+    for i, j in ((0, 0), (1, 3)):
+        x, y = a[:, i, j], b[:, i, j]
+        pooled = np.sqrt((11 * x.var(ddof=1) + 9 * y.var(ddof=1)) / 20)
+        assert g[i, j] == pytest.approx((1 - 3 / (4 * 22 - 9)) * (x.mean() - y.mean()) / pooled)
+        assert d[i, j] == pytest.approx(
+            stats.ttest_rel(x[:10], y).statistic / np.sqrt(10)
+        )  # d_z = t / sqrt(n)
+    with pytest.raises(InputError, match="not like maps"):
+        effect_map(a, b, paired=True)
+    with pytest.raises(InputError, match="not like maps"):
+        effect_map(a[:1], b[:1], paired=True)
