@@ -1,8 +1,8 @@
 """Relevance locked to events: R peaks, blinks, stimuli.
 
 A model that reads the heart has relevance at every R peak; one that does not has it anywhere. The mean over
-events is shown with a bootstrap interval over events, and beside what events at random times would give:
-known signals (R peaks, a P300) are the first thing to verify a map on.
+events is shown with a bootstrap interval over events, and beside what the same events at slightly other times
+would give: known signals (R peaks, a P300) are the first thing to verify a map on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .text import counted, listed, plain
 Floats = NDArray[np.float64]
 
 FEWEST = 5
+MOVES = 10  # places the null must have for an event
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class Locked:
     mean, low, high : ndarray, shape (time,)
         Mean over events, and its 95 % bootstrap interval.
     null_low, null_high : ndarray, shape (time,)
-        Between which 95 % of the means over as many random moments lie, sample by sample.
+        Between which 95 % of the means over as many moved events lie, sample by sample.
     events, dropped : int
         Events that count, and those that no window covers.
     peak : float
         Seconds from the event at which the mean is furthest out of the null.
     p : float
-        How often random moments give a mean that is anywhere as far out (the largest deviation over time,
+        How often moved events give a mean that is anywhere as far out (the largest deviation over time,
         so no correction is due).
     """
 
@@ -69,6 +70,7 @@ def locked(
     after: float = 0.6,
     signed: bool = False,
     electrodes: str | Sequence[str] | None = None,
+    jitter: float | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Locked:
@@ -85,8 +87,12 @@ def locked(
         Relevance with its sign, in place of its size.
     electrodes : str or sequence of str, optional
         A set, a region or names; all by default. What is averaged is the sum over them.
+    jitter : float, optional
+        How far the null moves an event, each way, in seconds; by default a window's length. Events that come
+        in bursts, and relevance that drifts, have nothing to do with each other, and still meet: over a few
+        seconds the null keeps both as they are. `math.inf` takes moments from all of the recording.
     resamples : int
-        Of the bootstrap, and of random moments.
+        Of the bootstrap, and of the null.
     seed : int
 
     Returns
@@ -96,10 +102,13 @@ def locked(
     Raises
     ------
     InputError
-        Fewer than five events lie whole within explained windows; or no such electrodes.
+        Fewer than five events lie whole within explained windows; no such electrodes; or most events cannot
+        be moved, since the stretch around them is as long as their window.
     """
     if not (before >= 0 and after > 0 and np.isfinite(before + after)):
         raise InputError(f"locked: from {before:g} s before to {after:g} s after the event is no stretch")
+    if jitter is not None and not jitter > 0:
+        raise InputError(f"locked: a jitter of {jitter:g} s moves nothing; give seconds above 0")
     channels = explained.windows.channels
     wanted = electrodes if electrodes is None or isinstance(electrodes, str) else list(electrodes)
     chosen = channels if wanted is None else members(wanted, channels)
@@ -131,8 +140,20 @@ def locked(
     every = line[usable[:, None] + span]
     means = np.stack([every[rng.integers(0, len(every), len(every))].mean(0) for _ in range(resamples)])
     possible = np.flatnonzero(whole(np.arange(len(line))))
+    seconds = explained.relevance.shape[-1] / sfreq if jitter is None else jitter
+    reach = int(min(max(seconds, 0) * sfreq, len(line)))
+    first = np.searchsorted(possible, usable - reach)
+    choices = np.searchsorted(possible, usable + reach, side="right") - first
+    if np.median(choices) < MOVES:
+        raise InputError(
+            f"locked: within {reach / sfreq:g} s most events have fewer than {MOVES} places to be moved to; "
+            "take less before or after, or a larger jitter"
+        )
     null = np.stack(
-        [line[rng.choice(possible, len(usable))[:, None] + span].mean(0) for _ in range(resamples)]
+        [
+            line[possible[rng.integers(first, first + choices)][:, None] + span].mean(0)
+            for _ in range(resamples)
+        ]
     )
     centre, spread = null.mean(0), np.maximum(null.std(0), 1e-300)
     far = np.abs(every.mean(0) - centre) / spread

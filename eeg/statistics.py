@@ -160,9 +160,9 @@ def cluster_test(
         return ClusterResult(
             False, f"{' and '.join(map(str, groups))} subjects allow no p-value, {need} are needed a group"
         )
-    x = [a if b is None else a - b] if b is None or paired else [a, b]
-    x = [part.swapaxes(1, 2) for part in x]
-    adjacency, df = _adjacency(channels), sum(map(len, x)) - len(x)
+    sides = [a] if b is None else [a - b] if paired else [a, b]
+    sides = [side.swapaxes(1, 2) for side in sides]
+    adjacency, df = _adjacency(channels), sum(groups) - len(groups)
     limit: Any = dict(threshold) if isinstance(threshold, Mapping) else threshold
     if limit is None:
         limit = (tail or 1) * float(stats.t.ppf(1 - 0.05 / (1 + (tail == 0)), df))
@@ -172,11 +172,11 @@ def cluster_test(
     }  # fmt: skip
     with mne.use_log_level("error"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No clusters found")  # the result says so
-        if len(x) == 1:
-            _, masks, p, null = mne.stats.spatio_temporal_cluster_1samp_test(x[0], **options)
+        if len(sides) == 1:
+            _, masks, p, null = mne.stats.spatio_temporal_cluster_1samp_test(sides[0], **options)
         else:
-            _, masks, p, null = mne.stats.spatio_temporal_cluster_test(x, **options)
-    t = _t(*x)
+            _, masks, p, null = mne.stats.spatio_temporal_cluster_test(sides, **options)
+    t = _t(*sides)
     if isinstance(threshold, Mapping):
         masks, p = _joined(masks, p, t, adjacency)
     clusters = [_cluster(t, mask, float(q), channels, times) for mask, q in zip(masks, p, strict=True)]
@@ -188,7 +188,7 @@ def _t(a: Floats, b: Floats | None = None) -> Floats:
     """t over the first axis. Where nothing varies and nothing differs it is 0, and not 0 / 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         t = mne.stats.ttest_1samp_no_p(a) if b is None else mne.stats.ttest_ind_no_p(a, b)
-    return np.nan_to_num(np.asarray(t), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    return np.where(np.isnan(t), 0.0, t)
 
 
 def _joined(masks: Any, p: Any, t: Floats, adjacency: Any) -> tuple[list[NDArray[np.bool_]], list[float]]:
@@ -202,10 +202,8 @@ def _joined(masks: Any, p: Any, t: Floats, adjacency: Any) -> tuple[list[NDArray
         inside = np.flatnonzero((each < 0.05) & (sign * t.ravel() > 0))
         n, group = sparse.csgraph.connected_components(near[inside][:, inside], directed=False)
         found += [inside[group == i] for i in range(n)]
-    out = np.zeros((len(found), t.size), dtype=bool)
-    for row, samples in zip(out, found, strict=True):
-        row[samples] = True
-    return list(out.reshape(-1, *t.shape)), [float(each[s].min()) for s in found]
+    out = [np.isin(np.arange(t.size), samples).reshape(t.shape) for samples in found]
+    return out, [float(each[samples].min()) for samples in found]
 
 
 def _adjacency(channels: Sequence[str]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mne
 import numpy as np
 import pytest
@@ -119,3 +121,36 @@ def test_the_demo_models_saccades() -> None:
     found = locked(e, starts, before=0.0, after=1.9, electrodes="frontal-ocular", resamples=200)
     assert found.events == 32
     assert found.times[-1] == pytest.approx(1.9)
+
+
+def test_bursts_of_events_and_a_drift_are_not_a_lock() -> None:
+    """Most events lie in the half where relevance is larger; nothing follows any of them."""
+    near, anywhere = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(1000 + seed)
+        e = explained_of(np.where(np.arange(8000) < 4000, 2.0, 1.0) * rng.normal(size=8000))
+        events = np.concatenate([rng.uniform(1, 39, 40), rng.uniform(41, 78, 10)])
+        near.append(locked(e, events, resamples=200).p)
+        anywhere.append(locked(e, events, resamples=200, jitter=math.inf).p)
+    assert sum(q < 0.05 for q in near) <= 4
+    assert sum(q < 0.05 for q in anywhere) >= 15  # what the jitter is for
+
+
+def test_unrelated_events_lie_within_the_null(beating: tuple[np.ndarray, np.ndarray]) -> None:
+    line, _ = beating
+    e = explained_of(line)
+    inside = []
+    for seed in range(10):
+        found = locked(e, np.random.default_rng(40 + seed).uniform(1, 78, 50), signed=True, resamples=400)
+        inside.append(((found.mean >= found.null_low) & (found.mean <= found.null_high)).mean())
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.04)
+
+
+def test_events_that_cannot_be_moved(beating: tuple[np.ndarray, np.ndarray]) -> None:
+    e = explained_of(beating[0], gap=True)  # windows of 2 s with gaps between them
+    starts = np.arange(20) * 5.0
+    with pytest.raises(InputError, match="fewer than 10 places"):
+        locked(e, starts, before=0.0, after=1.97)
+    assert locked(e, starts, before=0.0, after=1.0).events == 20
+    with pytest.raises(InputError, match="jitter"):
+        locked(e, starts, jitter=0.0)
