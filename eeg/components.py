@@ -54,6 +54,8 @@ class ClassShare:
         Sum with its sign, mean over windows, in the unit of the output.
     components : int
         How many it has.
+    of_components : float
+        Its part of all components: the share that evenly spread relevance would have.
     of_variance : float
         Its part of the variance of the electrodes' signal: what relevance that follows amplitude would have.
     """
@@ -64,6 +66,7 @@ class ClassShare:
     of_classes: float
     signed: float
     components: int
+    of_components: float
     of_variance: float
 
 
@@ -75,8 +78,8 @@ class Components:
     ----------
     dataset : xarray.Dataset
         relevance (epoch, component, time), residual (epoch, time), unassigned (epoch, time) where there is
-        any; map (component, channel) in microvolt per unit of the time course, probability (component,
-        class), variance (component); coordinate label (component).
+        any; map (component, channel) in microvolt per unit of the time course, variance (component) in
+        microvolt squared; where labelled probability (component, class) and coordinate label (component).
     ica : mne.preprocessing.ICA
     notes : tuple of str
         What limits the labels.
@@ -87,8 +90,16 @@ class Components:
     notes: tuple[str, ...]
 
     def by_class(self) -> xr.DataArray:
-        """Relevance of each class and the residual, dims (epoch, class); sums to the electrode view."""
+        """Relevance of each class and the residual, dims (epoch, class); sums to the electrode view.
+
+        Raises
+        ------
+        InputError
+            The components were not labelled.
+        """
         data = self.dataset
+        if "label" not in data.coords:
+            raise InputError("components: they were not labelled; ask for label=True to have classes")
         total = data["relevance"].sum("time").values
         label = data["label"].values
         names = [*CLASSES, RESIDUAL]
@@ -100,7 +111,16 @@ class Components:
         return xr.DataArray(np.stack(found, -1), {"class": names}, ("epoch", "class"), name="relevance")
 
     def shares(self) -> list[ClassShare]:
-        """Relevance shares of the classes; they sum to 1. Units are components."""
+        """Relevance shares of the classes; they sum to 1. Units are components.
+
+        A window without relevance has no share and is left out; NaN where no window has any.
+
+        Raises
+        ------
+        InputError
+            The components were not labelled.
+        """
+        classes = self.by_class()
         data = self.dataset
         units = data["relevance"].sum("time").values
         extra = [n for n in (RESIDUAL, UNASSIGNED) if n in data]
@@ -111,10 +131,11 @@ class Components:
         total = size.sum(-1, keepdims=True)
         kept = total[:, 0] > 0
         each = size[kept] / total[kept]
-        by_class = np.abs(self.by_class().values)[kept]
-        whole = dict(
-            zip((*CLASSES, *extra), (by_class / by_class.sum(-1, keepdims=True)).mean(0), strict=True)
-        )
+        by_class = np.abs(classes.values)
+        by_class = by_class[by_class.sum(-1) > 0]
+        ratio = by_class / by_class.sum(-1, keepdims=True)
+        mean = ratio.mean(0) if len(ratio) else np.full(by_class.shape[1], np.nan)
+        whole = dict(zip((*CLASSES, *extra), mean, strict=True))
         found = []
         for name in (*CLASSES, *extra):
             inside = names == name
@@ -127,6 +148,7 @@ class Components:
                     of_classes=float(whole[name]),
                     signed=float(every[:, inside].sum(-1).mean()),
                     components=int(inside.sum()) if name in CLASSES else 0,
+                    of_components=float(inside.sum() / units.shape[1]) if name in CLASSES else 0.0,
                     of_variance=float(variance[inside].sum() / max(variance.sum(), 1e-300)),
                 )
             )
@@ -134,7 +156,12 @@ class Components:
 
 
 def components(
-    explained: Explained, *, ica: Any = None, n_components: int | None = None, seed: int = 0
+    explained: Explained,
+    *,
+    ica: Any = None,
+    n_components: int | float | None = None,
+    seed: int = 0,
+    label: bool = True,
 ) -> Components:
     """Split relevance by independent components.
 
@@ -142,12 +169,16 @@ def components(
     ----------
     explained : Explained
     ica : mne.preprocessing.ICA, optional
-        A decomposition of one's own, of electrodes that the model has; by default extended infomax is fitted
-        on the windows in common average reference, which is what ICLabel was trained on.
-    n_components : int, optional
-        How many are fitted; by default those of `VARIANCE` of the variance.
+        A decomposition of one's own, of electrodes that the model has, in whatever reference it was fitted;
+        by default extended infomax (Lee, Girolami & Sejnowski 1999) is fitted on the windows in common
+        average reference, which is what ICLabel was trained on.
+    n_components : int or float, optional
+        How many are fitted, or for what part of the variance; by default `VARIANCE` of it. Shares of
+        classes depend on it: each component is a unit, and sizes within a class do not cancel.
     seed : int
         Of the fit.
+    label : bool
+        Ask ICLabel for classes; without, there are components but no `by_class` and no `shares`.
 
     Returns
     -------
@@ -156,7 +187,8 @@ def components(
     Raises
     ------
     InputError
-        There is no multiplier; too few electrodes have a position; the decomposition is of others.
+        There is no multiplier; too few electrodes have a position; the decomposition is of others or was
+        not fitted; `n_components` is none that can be fitted; too little signal to label.
     OnnxplainError
         A package of the `eeg` extra is missing.
     """
@@ -168,7 +200,7 @@ def components(
     m = explained.dataset["multiplier"].values.astype(np.float64) * factor
     channels = list(explained.windows.channels)
     placed = [c for c in channels if c in positions(channels)]
-    picked = placed if ica is None else list(ica.ch_names)
+    picked = placed if ica is None else _names_of(ica, n_components)
     unknown = [c for c in picked if c not in channels]
     if unknown:
         raise InputError(
@@ -178,16 +210,28 @@ def components(
         raise InputError(
             f"components: {counted(len(picked), 'electrode')} with a known position; {FEWEST} are needed"
         )
+    nowhere = [c for c in picked if c not in placed]
+    if label and nowhere:
+        raise InputError(
+            f"components: ICLabel needs positions, and {listed(nowhere)} of the decomposition has none; "
+            "fit it without, or ask for label=False"
+        )
     rows = [channels.index(c) for c in picked]
-    raw = _joined(signal[:, rows], picked, explained.windows.sfreq)
-    notes = _limits(signal, picked, explained, ica is not None)
+    recorded = _joined(signal[:, rows], picked, explained.windows.sfreq)
+    raw = _averaged(recorded)
+    # Drifts would get components of their own, and ICLabel has learned on signals without them.
+    slow = not contract.highpass or contract.highpass < 1.0
+    fit = raw.copy().filter(1.0, None, verbose="error") if slow else raw
+    given = ica is not None
     if ica is None:
-        ica = _fitted(raw, n_components or VARIANCE, contract.highpass, seed)
-    probability = _labels(raw, ica)
-    # Topographies in microvolt: MNE decomposes the signal divided by its pre-whitener.
-    maps = np.asarray(ica.get_components() * ica.pre_whitener_) * 1e6
+        ica = _fitted(fit, VARIANCE if n_components is None else n_components, seed)
+    maps = _maps(ica)
+    # One's own decomposition is of its own reference; maps of average reference sum to zero.
+    averaged = bool((np.abs(maps.sum(0)) <= 1e-3 * np.abs(maps).sum(0)).all())
+    notes = _limits(signal, picked, explained, given, averaged)
+    taken = raw if averaged else recorded
     n = signal.shape[-1]
-    sources = ica.get_sources(raw).get_data().reshape(maps.shape[1], len(signal), n).swapaxes(0, 1)
+    sources = ica.get_sources(taken).get_data().reshape(maps.shape[1], len(signal), n).swapaxes(0, 1)
     rest = signal.copy()
     rest[:, rows] -= np.einsum("ck,ekt->ect", maps, sources)
     relevance = sources * np.einsum("ck,ect->ekt", maps, m[:, rows])
@@ -195,56 +239,77 @@ def components(
         "relevance": (("epoch", "component", "time"), relevance, {"units": explained.unit}),
         "residual": (("epoch", "time"), (rest * m).sum(1), {"units": explained.unit}),
         "map": (("component", "channel"), maps.T),
-        "probability": (("component", "class"), probability),
         "variance": ("component", (sources.var(axis=(0, 2)) * (maps**2).sum(0))),
     }
     if UNASSIGNED in explained.dataset:
         data[UNASSIGNED] = (("epoch", "time"), explained.dataset[UNASSIGNED].values.sum(1, dtype=np.float64))
-    coords = {
+    coords: dict[str, Any] = {
         "component": np.arange(maps.shape[1]),
         "channel": picked,
-        "class": list(CLASSES),
-        "label": ("component", np.array(CLASSES, dtype=object)[probability.argmax(-1)]),
         "time": explained.windows.times,
         "epoch": explained.dataset["epoch"].values,
     }
+    if label:
+        probability = _labels(fit, ica)
+        data["probability"] = (("component", "class"), probability)
+        coords["class"] = list(CLASSES)
+        coords["label"] = ("component", np.array(CLASSES, dtype=object)[probability.argmax(-1)])
     attrs = {"residual_variance": float(rest.var(axis=(0, 2)).sum())}
     return Components(xr.Dataset(data, coords, attrs), ica, tuple(notes))
+
+
+def _names_of(ica: Any, n_components: float | None) -> list[str]:
+    """Electrodes of a decomposition of one's own."""
+    if not isinstance(ica, mne.preprocessing.ICA):
+        raise InputError(f"components: ica is a {type(ica).__name__}; give an mne.preprocessing.ICA")
+    if ica.current_fit == "unfitted":
+        raise InputError("components: the decomposition was not fitted; call its fit first")
+    if n_components is not None:
+        raise InputError("components: n_components is for a decomposition made here; leave it out with ica")
+    return list(ica.ch_names)
 
 
 def _joined(signal: Floats, names: Sequence[str], sfreq: float) -> Any:
     """The windows one after another, in volt, with the electrodes' places."""
     info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
     raw = mne.io.RawArray(np.concatenate(list(signal), -1) * 1e-6, info, verbose="error")
-    found = positions(names)
-    places = {n: found[n] for n in names if n in found}
-    raw.set_montage(
-        mne.channels.make_dig_montage(places, coord_frame="head"), on_missing="ignore", verbose="error"
-    )
+    montage = mne.channels.make_dig_montage(positions(names), coord_frame="head")
+    return raw.set_montage(montage, on_missing="ignore", verbose="error")
+
+
+def _averaged(raw: Any) -> Any:
+    """A copy in common average reference."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        raw.set_eeg_reference("average", projection=False, verbose="error")
-    return raw
+        return raw.copy().set_eeg_reference("average", projection=False, verbose="error")
 
 
-def _fitted(raw: Any, n: float, highpass: float | None, seed: int) -> Any:
+def _maps(ica: Any) -> Floats:
+    """Topographies [channel, component] in microvolt: MNE decomposes what its pre-whitener leaves."""
+    whitened = ica.get_components()
+    if ica.noise_cov is None:  # one scale for each channel
+        return np.asarray(whitened * ica.pre_whitener_ * 1e6, dtype=np.float64)
+    return np.asarray(np.linalg.pinv(ica.pre_whitener_, rcond=1e-14) @ whitened * 1e6, dtype=np.float64)
+
+
+def _fitted(raw: Any, n: float, seed: int) -> Any:
     """Extended infomax on the windows."""
-    fit = raw
-    if not highpass or highpass < 1.0:
-        # Drifts would get components of their own.
-        fit = raw.copy().filter(1.0, None, verbose="error")
-    made = mne.preprocessing.ICA(
-        n,
-        method="infomax",
-        fit_params={"extended": True},
-        random_state=seed,
-        max_iter="auto",
-        verbose="error",
-    )
+    most = len(raw.ch_names) - 1  # the average reference takes one
+    whole = isinstance(n, int | np.integer)
+    if not (2 <= n <= most if whole else 0 < n < 1):
+        raise InputError(f"components: n_components is {n}; give 2 to {most}, or a part of the variance")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            made.fit(fit, verbose="error")
+            made = mne.preprocessing.ICA(
+                n,
+                method="infomax",
+                fit_params={"extended": True},
+                random_state=seed,
+                max_iter="auto",
+                verbose="error",
+            )
+            made.fit(raw, verbose="error")
         except Exception as e:
             raise InputError(f"components: the windows cannot be decomposed ({plain(e, 100)})") from None
     return made
@@ -256,15 +321,30 @@ def _labels(raw: Any, ica: Any) -> Floats:
         from mne_icalabel.iclabel import iclabel_label_components
     except ImportError:
         raise OnnxplainError('components need mne-icalabel: pip install "onnxplain[eeg]"') from None
+    # Its autocorrelation reaches one second, and fails on less.
+    if raw.times[-1] < 1.0:
+        raise InputError(
+            f"components: {raw.times[-1]:.2g} s of signal; ICLabel needs more than 1 s, or label=False"
+        )
     with warnings.catch_warnings(), mne.utils.use_log_level("error"):
         warnings.simplefilter("ignore")
         found = iclabel_label_components(raw, ica, inplace=False, backend="onnx")
     return np.asarray(found, dtype=np.float64)
 
 
-def _limits(signal: Floats, names: Sequence[str], explained: Explained, given: bool) -> list[str]:
+def _limits(
+    signal: Floats, names: Sequence[str], explained: Explained, given: bool, averaged: bool
+) -> list[str]:
     """What a reader of the labels should know."""
-    said = ["ICLabel gives probabilities; a component is counted for its likeliest class."]
+    said = [
+        "ICLabel gives probabilities; a component is counted for its likeliest class.",
+        f"ICLabel expects average reference: components are of the signal against the mean of {len(names)} "
+        "electrodes, and relevance of that mean is in the residual.",
+    ]
+    if not averaged:
+        said[1] = (
+            "The decomposition is not in average reference, which ICLabel expects: labels are less certain."
+        )
     have, need = signal.shape[0] * signal.shape[-1], ENOUGH * len(names) ** 2
     if not given and have < need:
         said.append(
@@ -275,6 +355,11 @@ def _limits(signal: Floats, names: Sequence[str], explained: Explained, given: b
     if top < 100:
         said.append(
             f"ICLabel was trained on 1 to 100 Hz; the model sees up to {top:g} Hz: muscle is harder to tell."
+        )
+    if not contract.highpass or contract.highpass < 1:
+        said.append(
+            f"The model sees from {contract.highpass or 0:g} Hz: components were "
+            f"{'' if given else 'fitted and '}labelled above 1 Hz, and relevance is of the whole signal."
         )
     if len(names) < 16:
         said.append(f"With {len(names)} electrodes, components mix what more would separate.")
