@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import mne
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError, OnnxplainError
 from .channels import positions
 from .explained import Explained
+from .shares import summed
 from .text import counted, listed, plain
 from .windows import FROM_MICROVOLT, from_model_layout
 
@@ -127,32 +128,26 @@ class Components:
         every = np.column_stack([units, *(data[n].sum("time").values for n in extra)])
         names = np.array([*data["label"].values.tolist(), *extra])
         variance = np.array([*data["variance"].values, data.attrs["residual_variance"], 0.0])[: len(names)]
-        size = np.abs(every)
-        total = size.sum(-1, keepdims=True)
-        kept = total[:, 0] > 0
-        each = size[kept] / total[kept]
-        by_class = np.abs(classes.values)
-        by_class = by_class[by_class.sum(-1) > 0]
-        ratio = by_class / by_class.sum(-1, keepdims=True)
-        mean = ratio.mean(0) if len(ratio) else np.full(by_class.shape[1], np.nan)
-        whole = dict(zip((*CLASSES, *extra), mean, strict=True))
+        whole = dict(zip(classes["class"].values.tolist(), _each(np.asarray(classes.values)), strict=True))
         found = []
         for name in (*CLASSES, *extra):
             inside = names == name
-            part = each[:, inside].sum(-1)
             found.append(
                 ClassShare(
                     name=name,
-                    share=float(part.mean()) if len(part) else float("nan"),
-                    spread=float(part.std()) if len(part) else float("nan"),
-                    of_classes=float(whole[name]),
-                    signed=float(every[:, inside].sum(-1).mean()),
+                    **asdict(summed(every, inside)),
+                    of_classes=whole[name],
                     components=int(inside.sum()) if name in CLASSES else 0,
                     of_components=float(inside.sum() / units.shape[1]) if name in CLASSES else 0.0,
                     of_variance=float(variance[inside].sum() / max(variance.sum(), 1e-300)),
                 )
             )
         return found
+
+
+def _each(units: Floats) -> list[float]:
+    """The share of each unit."""
+    return [summed(units, np.arange(units.shape[1]) == i).share for i in range(units.shape[1])]
 
 
 def components(

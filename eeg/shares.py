@@ -64,6 +64,34 @@ def per_window(units: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.flo
     return out
 
 
+@dataclass(frozen=True)
+class Summed:
+    """A set's share: mean and standard deviation over windows with relevance (NaN for none), and its sum."""
+
+    share: float
+    spread: float
+    signed: float
+
+
+def summed(units: NDArray[Any], inside: NDArray[np.bool_]) -> Summed:
+    """Share of a set of units over all windows, whatever the units are.
+
+    Parameters
+    ----------
+    units : ndarray, shape (window, unit)
+        Relevance, already summed within each unit and window.
+    inside : ndarray of bool, shape (unit,)
+    """
+    each = per_window(units, inside)
+    each = each[np.isfinite(each)]
+    nan = float("nan")
+    return Summed(
+        share=float(each.mean()) if len(each) else nan,
+        spread=float(each.std()) if len(each) else nan,
+        signed=float(units[:, inside].sum(-1).mean()) if len(units) else nan,
+    )
+
+
 def share(
     relevance: NDArray[Any], channels: Sequence[str], electrodes: Sequence[str], *, name: str = ""
 ) -> Share:
@@ -83,13 +111,12 @@ def share(
     """
     units = np.asarray(relevance, dtype=np.float64).sum(-1)
     inside = np.isin(np.array(channels), np.array(electrodes, dtype=str))
-    each = per_window(units, inside)
-    each = each[np.isfinite(each)]
+    found = summed(units, inside)
     return Share(
         name=name,
-        share=float(each.mean()) if len(each) else float("nan"),
-        spread=float(each.std()) if len(each) else float("nan"),
-        signed=float(units[:, inside].sum(-1).mean()) if len(units) else float("nan"),
+        share=found.share,
+        spread=found.spread,
+        signed=found.signed,
         of_electrodes=float(inside.mean()),
         electrodes=tuple(c for c, i in zip(channels, inside, strict=True) if i),
     )

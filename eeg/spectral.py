@@ -11,7 +11,7 @@ band of its own, "unassigned".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy.signal.windows import hann
 
 from ..engine.errors import InputError
 from .explained import Explained
+from .shares import summed
 from .text import plain
 from .windows import from_model_layout
 
@@ -85,7 +86,7 @@ def spectrum(explained: Explained) -> xr.DataArray:
     """
     x, m = _signals(explained)
     n = x.shape[-1]
-    found = np.concatenate([_by_frequency(x[s], m[s]) for s in _blocks(len(x))])
+    found = np.concatenate([by_frequency(x[s], m[s]) for s in _blocks(len(x))])
     frequency = np.fft.rfftfreq(n, 1 / explained.windows.sfreq)
     return _named(explained, found, ("frequency",), {"frequency": ("frequency", frequency, {"units": "Hz"})})
 
@@ -110,10 +111,10 @@ def bands(explained: Explained, edges: Mapping[str, tuple[float, float]] | None 
         There is no multiplier; or an edge makes no sense.
     """
     x, m = _signals(explained)
-    masks = _masks(explained, x.shape[-1], edges)
+    masks = masks_of(x.shape[-1], explained.windows.sfreq, edges)
     parts = []
     for s in _blocks(len(x)):
-        r = _by_frequency(x[s], m[s])
+        r = by_frequency(x[s], m[s])
         parts.append(np.stack([r[..., inside].sum(-1) for inside in masks.values()], -1))
     found = np.concatenate(parts)
     left = _unassigned(explained)
@@ -146,7 +147,7 @@ def band_time(explained: Explained, edges: Mapping[str, tuple[float, float]] | N
     """
     x, m = _signals(explained)
     n = x.shape[-1]
-    masks = _masks(explained, n, edges)
+    masks = masks_of(n, explained.windows.sfreq, edges)
     parts = []
     for s in _blocks(len(x)):
         X = np.fft.rfft(x[s])
@@ -231,26 +232,28 @@ def shares(view: xr.DataArray) -> list[BandShare]:
     Parameters
     ----------
     view : xarray.DataArray, dims (epoch, channel, band)
+
+    Raises
+    ------
+    InputError
+        It is another view.
     """
-    size = np.abs(view.values).sum(1)
-    total = size.sum(-1, keepdims=True)
-    kept = total[:, 0] > 0
-    each = size[kept] / total[kept]
-    signed = view.values.sum(1).mean(0) if len(view) else np.full(size.shape[1], np.nan)
+    if view.dims != ("epoch", "channel", "band"):
+        raise InputError(f"shares: a view by {', '.join(map(str, view.dims))} is not that of `bands`")
+    units = view.values.reshape(len(view), -1)  # electrode and band
     nyquist = view.attrs["sfreq"] / 2
-    inside = np.minimum(view["upper"].values, nyquist) - np.minimum(view["lower"].values, nyquist)
-    rest = max(0.0, 1.0 - float(np.nansum(inside)) / nyquist)
+    width = np.minimum(view["upper"].values, nyquist) - np.minimum(view["lower"].values, nyquist)
+    rest = max(0.0, 1.0 - float(np.nansum(width)) / nyquist)
     found = []
     for i, name in enumerate(view["band"].values.tolist()):
-        part = inside[i] / nyquist if np.isfinite(inside[i]) else rest if name == REST else 0.0
+        part = width[i] / nyquist if np.isfinite(width[i]) else rest if name == REST else 0.0
+        inside = np.tile(np.arange(view.sizes["band"]) == i, view.sizes["channel"])
         found.append(
             BandShare(
                 name=str(name),
                 lower=float(view["lower"].values[i]),
                 upper=float(view["upper"].values[i]),
-                share=float(each[:, i].mean()) if len(each) else float("nan"),
-                spread=float(each[:, i].std()) if len(each) else float("nan"),
-                signed=float(signed[i]),
+                **asdict(summed(units, inside)),
                 of_frequencies=float(part),
             )
         )
@@ -278,7 +281,18 @@ def _weight(n: int) -> Floats:
     return weight
 
 
-def _by_frequency(x: Floats, m: Floats) -> Floats:
+def by_frequency(x: Floats, m: Floats) -> Floats:
+    """Relevance of every frequency of ``x m``: ``w_f Re(conj(X_f) M_f) / N``, over the last axis.
+
+    Parameters
+    ----------
+    x, m : ndarray, shape (..., time)
+
+    Returns
+    -------
+    ndarray, shape (..., time // 2 + 1)
+        Sums to ``x m`` summed over time.
+    """
     n = x.shape[-1]
     return np.asarray(_weight(n) * np.real(np.conj(np.fft.rfft(x)) * np.fft.rfft(m)) / n)
 
@@ -287,12 +301,24 @@ def _blocks(n: int, size: int = _BLOCK) -> list[slice]:
     return [slice(a, a + size) for a in range(0, n, size)]
 
 
-def _masks(
-    explained: Explained, n: int, edges: Mapping[str, tuple[float, float]] | None
+def masks_of(
+    n: int, sfreq: float, edges: Mapping[str, tuple[float, float]] | None = None
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which bins a band has; the last one is the rest."""
+    """Which frequencies of n samples a band has; the last one is the rest.
+
+    Parameters
+    ----------
+    n : int
+    sfreq : float
+    edges : dict of str to (float, float), optional
+        Half-open bands in Hz, `BANDS` by default.
+
+    Raises
+    ------
+    InputError
+        An edge makes no sense.
+    """
     chosen = dict(BANDS if edges is None else edges)
-    sfreq = explained.windows.sfreq
     # Not rfftfreq, which rounds some whole frequencies to just below themselves, and out of their band.
     frequency = np.arange(n // 2 + 1) * sfreq / n
     masks: dict[str, NDArray[np.bool_]] = {}

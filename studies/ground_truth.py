@@ -24,6 +24,7 @@ import numpy as np
 from ground_truth_page import written
 from simulate import CHANNELS, SFREQ
 from sources import SAMPLES, SCENES, Scene, plant
+from training import SIZE, START, descend
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT, RESULTS = ROOT / "docs" / "ground-truth.md", ROOT / "build" / "ground_truth.json"
@@ -48,11 +49,10 @@ def trained(scene: Scene, signal: np.ndarray, label: np.ndarray, seed: int) -> A
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    size = {"num_layers": 2, "num_heads": 5, "mlp_ratio": 2.0, "conv_out_channels": 4}
     built = labram(
         Request(
             channels=CHANNELS, sfreq=SFREQ, window=SAMPLES / SFREQ, classes=scene.classes,
-            options={**size, "init_scale": 1.0, "drop_prob": 0.1},
+            options={**SIZE, **START},
         )
     )  # fmt: skip
     net = built.module
@@ -65,12 +65,7 @@ def trained(scene: Scene, signal: np.ndarray, label: np.ndarray, seed: int) -> A
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x))[: steps * BATCH].reshape(steps, BATCH):
             noisy = x[rows] + 0.1 * torch.randn(BATCH, *x.shape[1:])
-            loss = torch.nn.functional.cross_entropy(net(noisy), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            descend(net, noisy, y[rows], optimiser, schedule)
     return net.eval(), built.contract
 
 
@@ -103,16 +98,12 @@ def relevance_of(method: str, path: Path, x: np.ndarray, seed: int) -> tuple[np.
 
 
 def by_band(x: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Relevance of each band, [window, band], with a rest: w_f Re(conj(X) M) / N, summed over electrodes."""
-    edges = {"delta": (1, 4), "theta": (4, 8), "alpha": (8, 13), "beta": (13, 30), "gamma": (30, 45)}
-    n = x.shape[-1]
-    weight = np.full(n // 2 + 1, 2.0)
-    weight[0], weight[-1] = 1.0, (1.0 if n % 2 == 0 else 2.0)
-    f = np.fft.rfftfreq(n, 1 / SFREQ)
-    r = (weight * np.real(np.conj(np.fft.rfft(x)) * np.fft.rfft(m)) / n).sum(1)
-    inside = [(f >= a) & (f < b) for a, b in edges.values()]
-    rest = ~np.any(inside, axis=0)
-    return np.stack([r[:, i].sum(-1) for i in [*inside, rest]], -1), [*edges, "rest"]
+    """Relevance of each band over all electrodes, [window, band], with a rest."""
+    from onnxplain.eeg import spectral
+
+    r = spectral.by_frequency(x, m).sum(1)
+    masks = spectral.masks_of(x.shape[-1], SFREQ)
+    return np.stack([r[:, inside].sum(-1) for inside in masks.values()], -1), list(masks)
 
 
 def measured(scene: Scene, seed: int) -> dict[str, Any]:

@@ -159,8 +159,8 @@ def heart(head: Head) -> Array:
 
 
 SCENES = (
-    Scene("mu", ("left", "right"), ("alpha",), False, _mu),
-    Scene("alpha", ("weak", "strong"), ("alpha",), False, _alpha),
+    Scene("mu", ("left", "right"), ("alpha/mu",), False, _mu),
+    Scene("alpha", ("weak", "strong"), ("alpha/mu",), False, _alpha),
     Scene("erp", ("standard", "target"), (), True, _erp),
     Scene("blink", ("none", "blink"), (), True, _blink),
     Scene("saccade", ("left", "right"), (), True, _saccade),

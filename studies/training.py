@@ -95,12 +95,19 @@ def fit(data: Windows, seed: int, name: str) -> dict[str, Any]:
             # Little at first: rhythms have to be found before they can be defended.
             ramp = min(1.0, (epoch * steps + i) / (0.6 * EPOCHS * steps))
             noisy = x[rows] + ramp * NOISE * torch.randn(BATCH, *x.shape[1:])
-            loss = torch.nn.functional.cross_entropy(net(noisy), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += loss.item()
+            total += descend(net, noisy, y[rows], optimiser, schedule)
         print(f"{name}: epoch {epoch + 1} of {EPOCHS}, loss {total / steps:.3f}", flush=True)
     return {key: value.numpy() for key, value in net.state_dict().items()}
+
+
+def descend(net: Any, x: Any, y: Any, optimiser: Any, schedule: Any) -> float:
+    """One step of training on one batch; returns its loss."""
+    import torch
+
+    loss = torch.nn.functional.cross_entropy(net(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    optimiser.step()
+    schedule.step()
+    return float(loss.item())

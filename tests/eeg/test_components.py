@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import views
 from onnxplain.eeg.components import CLASSES, components
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.windows import Windows, to_model_layout
-from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from explanations import made
 
 NAMES = ("Fp1", "Fp2", "C3", "Cz", "C4", "Pz", "O1", "O2", "AUX")
 Array = np.ndarray
@@ -24,23 +27,7 @@ Array = np.ndarray
 
 def explained_of(signal: Array, m: Array, left: Array | None = None) -> Explained:
     """An explanation with a given signal in microvolt and multiplier, [epoch, channel, time]."""
-    n = signal.shape[-1]
-    contract = InputContract(
-        input="x", channels=NAMES, sfreq=200, window=n, scale=0.01, highpass=1.0, classes=("a", "b")
-    )
-    x = signal * 0.01
-    windows = Windows(
-        data=to_model_layout(x, contract), signal=signal, channels=NAMES, times=np.arange(n) / 200,
-        onsets=np.arange(len(x)) * n / 200, labels=(None,) * len(x), sfreq=200.0, decisions=(),
-    )  # fmt: skip
-    relevance = x * m + (0 if left is None else left)
-    dataset = views.to_dataset(
-        windows, contract, relevance=to_model_layout(relevance, contract),
-        multiplier=to_model_layout(m, contract),
-        unassigned=None if left is None else to_model_layout(left, contract),
-        explained=relevance.sum((1, 2)),
-    )  # fmt: skip
-    return Explained(dataset, windows, contract, {})
+    return made(NAMES, signal=signal, multiplier=m, unassigned=left, sfreq=200.0, scale=0.01, highpass=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,29 +11,20 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import convert, views
+from onnxplain.eeg import convert
 from onnxplain.eeg.explained import Explained
-from onnxplain.eeg.windows import Windows, to_model_layout
-from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from explanations import made
 
 NAMES = ("Fp1", "C3", "C4", "Pz", "AUX")
 
 
 def explained_of(relevance: np.ndarray, onsets: list[float]) -> Explained:
     """Relevance [epoch, channel, time] at 100 Hz."""
-    n = relevance.shape[-1]
-    contract = InputContract(input="x", channels=NAMES, sfreq=100, window=n, classes=("left", "right"))
-    windows = Windows(
-        data=to_model_layout(np.ones_like(relevance), contract), signal=np.ones_like(relevance),
-        channels=NAMES, times=np.arange(n) / 100, onsets=np.array(onsets), labels=(None,) * len(onsets),
-        sfreq=100.0, decisions=(),
-    )  # fmt: skip
-    dataset = views.to_dataset(
-        windows, contract, relevance=to_model_layout(relevance, contract),
-        explained=relevance.sum((1, 2)), target=np.arange(len(onsets)) % 2,
-    )  # fmt: skip
-    return Explained(dataset, windows, contract, {})
+    return made(NAMES, relevance=relevance, onsets=onsets, target=np.arange(len(onsets)) % 2)
 
 
 @pytest.fixture

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import views
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.locked import blinks, locked, r_peaks, stimuli
 from onnxplain.eeg.recording import Mark, Recording
-from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.windows import Windows, to_model_layout
-from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
-from onnxplain.models import demo_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from explanations import made
 
 NAMES = ("Fp1", "C3", "C4")
 
@@ -25,17 +26,8 @@ def explained_of(line: np.ndarray, *, gap: bool = False) -> Explained:
     """Relevance on C3 that follows a line at 100 Hz, in windows of two seconds."""
     relevance = np.zeros((len(line) // 200, 3, 200))
     relevance[:, 1] = line[: len(relevance) * 200].reshape(-1, 200)
-    contract = InputContract(input="x", channels=NAMES, sfreq=100, window=200, classes=("a", "b"))
-    onsets = 2.0 * np.arange(len(relevance)) + (3.0 * np.arange(len(relevance)) if gap else 0)
-    windows = Windows(
-        data=to_model_layout(np.ones_like(relevance), contract), signal=np.ones_like(relevance),
-        channels=NAMES, times=np.arange(200) / 100, onsets=onsets, labels=(None,) * len(relevance),
-        sfreq=100.0, decisions=(),
-    )  # fmt: skip
-    dataset = views.to_dataset(
-        windows, contract, relevance=to_model_layout(relevance, contract), explained=relevance.sum((1, 2))
-    )
-    return Explained(dataset, windows, contract, {})
+    onsets = (5.0 if gap else 2.0) * np.arange(len(relevance))
+    return made(NAMES, relevance=relevance, onsets=onsets.tolist())
 
 
 @pytest.fixture
@@ -110,17 +102,6 @@ def test_events_of_a_recording() -> None:
         r_peaks(plain)
     with pytest.raises(InputError, match="neither an EOG channel"):
         blinks(plain)
-
-
-def test_the_demo_models_saccades() -> None:
-    """Relevance of the shortcut model on the frontal electrodes follows the start of a trial."""
-    from onnxplain.eeg.recording import read
-
-    e = explain_recording(demo_file("shortcut.onnx"), demo_file("recording.edf"), events="left,right")
-    starts = stimuli(read(demo_file("recording.edf")), "agree")
-    found = locked(e, starts, before=0.0, after=1.9, electrodes="frontal-ocular", resamples=200)
-    assert found.events == 32
-    assert found.times[-1] == pytest.approx(1.9)
 
 
 def test_bursts_of_events_and_a_drift_are_not_a_lock() -> None:

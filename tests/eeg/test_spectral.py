@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from onnxplain.eeg import spectral, views
+from onnxplain.eeg import spectral
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.windows import Windows, to_model_layout
-from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from explanations import made
 
 NAMES = ("Fp1", "C3", "C4")
 Array = np.ndarray
@@ -21,27 +25,7 @@ Array = np.ndarray
 
 def explained_of(x: Array, m: Array, *, left: Array | None = None, sfreq: float = 100.0) -> Explained:
     """An explanation with a given signal (in the model's unit) and multiplier, [epoch, channel, time]."""
-    n = x.shape[-1]
-    settings = InputContract(
-        input="x",
-        channels=NAMES,
-        sfreq=sfreq,
-        window=n,
-        axes=("batch", "channel", "time"),
-        classes=("a", "b"),
-    )
-    windows = Windows(
-        data=to_model_layout(x, settings), signal=x, channels=NAMES, times=np.arange(n) / sfreq,
-        onsets=np.arange(len(x)) * n / sfreq, labels=(None,) * len(x), sfreq=sfreq, decisions=(),
-    )  # fmt: skip
-    relevance = x * m + (0 if left is None else left)
-    dataset = views.to_dataset(
-        windows, settings, relevance=to_model_layout(relevance, settings),
-        multiplier=to_model_layout(m, settings),
-        unassigned=None if left is None else to_model_layout(left, settings),
-        explained=relevance.sum((1, 2)),
-    )  # fmt: skip
-    return Explained(dataset, windows, settings, {})
+    return made(NAMES, signal=x, multiplier=m, unassigned=left, sfreq=sfreq)
 
 
 def noise(n: int, seed: int = 0, epochs: int = 5) -> tuple[Array, Array]:
