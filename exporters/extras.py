@@ -25,7 +25,7 @@ def need(name: str, *, what: str = "exporting a PyTorch model") -> Any:
             return import_module(name)
     except ImportError as e:
         missing = (e.name or name).partition(".")[0]
-        raise OnnxplainError(f"{what} needs {missing}: pip install onnxplain[export]") from e
+        raise OnnxplainError(f'{what} needs {missing}: pip install "onnxplain[export]"') from e
 
 
 def braindecode_models() -> Any:
