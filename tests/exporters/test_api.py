@@ -80,7 +80,7 @@ def test_a_missing_package_says_what_to_install(
         if missing != "torch" or name == "torch":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(OnnxplainError, match=rf"needs {missing}: pip install onnxplain\[export\]"):
+    with pytest.raises(OnnxplainError, match=rf'needs {missing}: pip install "onnxplain\[export\]"'):
         export("eegnet", tmp_path / "x.onnx")
 
 
