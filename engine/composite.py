@@ -33,7 +33,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "product": ("uniform", "signal", "gradient"),
         "division": ("numerator", "gradient"),
         "softmax": ("attnlrp", "constant", "gradient"),
-        "norm": ("identity", "gradient"),
+        "norm": ("identity", "pooled", "gradient"),
         "activation": ("identity", "pass", "gradient"),
     }
 )
@@ -294,6 +294,16 @@ _PRESETS = (
         "cplrp",
         "CP-LRP (Ali et al. 2022): attention weights count as constants, relevance goes through the values",
         {"softmax": "constant", "product": "signal"},
+    ),
+    Composite(
+        "attnlrp_pooled",
+        "attnlrp with the derivative of norms that pool over positions or electrodes (GroupNorm and kin)",
+        {"norm": "pooled"},
+    ),
+    Composite(
+        "cplrp_pooled",
+        "cplrp with the derivative of norms that pool over positions or electrodes (GroupNorm and kin)",
+        {"softmax": "constant", "product": "signal", "norm": "pooled"},
     ),
     Composite(
         "epsilon",

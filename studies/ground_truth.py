@@ -34,8 +34,8 @@ SCALE = 0.01  # microvolt to the network's unit
 NEEDS, WITHOUT = 0.8, 0.65
 # "attnlrp, true norms": its norms get their derivative, where AttnLRP holds the standard deviation constant.
 METHODS = (
-    "attnlrp", "attnlrp, true norms", "cplrp", "epsilon", "gradient x input", "integrated gradients",
-    "occlusion", "random",
+    "attnlrp", "attnlrp_pooled", "attnlrp, true norms", "cplrp", "cplrp_pooled", "epsilon",
+    "gradient x input", "integrated gradients", "occlusion", "random",
 )  # fmt: skip
 BINS = 40  # samples of a bin of time are 50 ms
 

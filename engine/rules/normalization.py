@@ -1,7 +1,9 @@
 """Normalisation layers: the LN rule (Ali et al. 2022, eq. 7; Achtibat et al. 2024, Prop. 3.4).
 
 The standard deviation counts as a constant, so relevance passes through the centring, which is
-linear, and is conserved but for the shift. Under `gradient` the true derivative is taken.
+linear, and is conserved but for the shift. Under `gradient` the true derivative is taken. Under `pooled`
+it is taken of norms that pool over positions or electrodes (GroupNorm, InstanceNorm): what is large on one
+electrode shrinks all others there, a path that a constant standard deviation hides.
 """
 
 from __future__ import annotations
@@ -13,11 +15,21 @@ from ..site import Message, Site
 from .common import relevance
 
 
+def _derivative(node: Site, axes: tuple[int, ...]) -> bool:
+    """Whether the standard deviation counts as what it is: a function of what is normalised.
+
+    A norm over the features of one token alone pools over nothing else.
+    """
+    one_token = node.node.op_type == "LayerNormalization" and len(axes) == 1
+    asked = node.variant("norm")
+    return asked == "gradient" or (asked == "pooled" and not one_token)
+
+
 def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     """Multiplier of x where ``y = (x - mean) / std`` over `axes` and g is the multiplier of y."""
     inverse = op.inverse_std(x, axes, eps)
     back = op.sub(g, op.mean(g, axes))
-    if node.variant("norm") == "gradient":
+    if _derivative(node, axes):
         y = op.mul(op.sub(x, op.mean(x, axes)), inverse)
         back = op.sub(back, op.mul(y, op.mean(op.mul(g, y), axes)))
     return op.mul(back, inverse)
@@ -41,7 +53,7 @@ def layer_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
         node.absorb("bias", m, node.input(2))
     g = op.mul(m, node.input(1))
     x = node.input(0)
-    if node.variant("norm") == "gradient":
+    if _derivative(node, axes):
         node.absorb("normalisation", _kept_by_derivative(op, node, g, x, axes, eps))
     return [_standardise(op, node, x, g, axes, eps), None, None][: node.count]
 
@@ -56,7 +68,7 @@ def instance_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     node.absorb("bias", m, op.reshape(node.input(2), per_channel))
     g = op.mul(m, op.reshape(node.input(1), per_channel))
     x = node.input(0)
-    if node.variant("norm") == "gradient":
+    if _derivative(node, axes):
         node.absorb("normalisation", _kept_by_derivative(op, node, g, x, axes, eps))
     return [_standardise(op, node, x, g, axes, eps), None, None]
 
@@ -85,7 +97,7 @@ def group_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     g = op.mul(m, affine(1))
     x = op.reshape(node.input(0), split)
     g = op.reshape(g, split)
-    if node.variant("norm") == "gradient":
+    if _derivative(node, axes):
         kept = _kept_by_derivative(op, node, g, x, axes, eps)
         node.absorb("normalisation", op.reshape(kept, shape))
     return [op.reshape(_standardise(op, node, x, g, axes, eps), shape), None, None]

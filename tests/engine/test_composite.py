@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from cases import Case, normal
@@ -171,3 +173,32 @@ def test_yaml_that_is_refused(network, tmp_path, text, word):
 def test_a_missing_file(network):
     with pytest.raises(ox.InputError, match="cannot be read"):
         ox.Explainer(network, composite="no/such.yaml")
+
+
+@pytest.mark.parametrize(
+    ("body", "like"),
+    [
+        ("y = LayerNormalization(z, g, b)", "attnlrp"),
+        ("y = LayerNormalization<axis = 1>(z, gs, bs)", "gradient"),
+        ("y = InstanceNormalization(z, gc, bc)", "gradient"),
+        ("y = GroupNormalization<num_groups = 1>(z, gg, bg)", "gradient"),
+    ],
+    ids=["features of a token", "tokens and features", "instance", "group"],
+)
+def test_pooled_takes_the_derivative_of_norms_over_more_than_a_token(tmp_path, body, like):
+    """The signal goes through nothing else, so the map is one of the two to the last digit."""
+    constants = {
+        "g": normal(5), "b": normal(5), "gs": normal(3, 5), "bs": normal(3, 5),
+        "gc": normal(3), "bc": normal(3), "gg": normal(1), "bg": normal(1),
+    }  # fmt: skip
+    used = {k: v for k, v in constants.items() if re.search(rf"\b{k}\b", body)}
+    path = Case("norm", f"{body}", {"z": normal(4, 3, 5)}, used).save(tmp_path)
+    x, seed = normal(4, 3, 5), normal(4, 3, 5)
+    maps = {
+        c: ox.Explainer(path, composite=c)(x, target=seed).relevance["z"]
+        for c in ("attnlrp", "gradient", "attnlrp_pooled", "cplrp_pooled")
+    }
+    other = "gradient" if like == "attnlrp" else "attnlrp"
+    for pooled in ("attnlrp_pooled", "cplrp_pooled"):
+        assert np.array_equal(maps[pooled], maps[like])
+        assert np.abs(maps[pooled] - maps[other]).max() > 1e-2

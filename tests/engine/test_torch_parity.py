@@ -16,7 +16,16 @@ def _error(got: np.ndarray, want: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("exporter", ["legacy", "dynamo"])
-@pytest.mark.parametrize(("composite", "bound"), [("attnlrp", 2e-6), ("cplrp", 2e-6), ("gradient", 1e-5)])
+@pytest.mark.parametrize(
+    ("composite", "bound"),
+    [
+        ("attnlrp", 2e-6),
+        ("attnlrp_pooled", 2e-6),
+        ("cplrp", 2e-6),
+        ("cplrp_pooled", 2e-6),
+        ("gradient", 1e-5),
+    ],
+)
 def test_labram(labram_files, windows, exporter, composite, bound):
     file = labram_files[exporter]
     want = relevance(file.network, windows, TARGET, composite)
@@ -25,7 +34,7 @@ def test_labram(labram_files, windows, exporter, composite, bound):
     assert np.allclose(a.relevance["x"], windows * a.multiplier["x"])
 
 
-@pytest.mark.parametrize("composite", ["attnlrp", "cplrp", "epsilon", "gradient"])
+@pytest.mark.parametrize("composite", ["attnlrp", "cplrp", "cplrp_pooled", "epsilon", "gradient"])
 @pytest.mark.parametrize("exporter", ["legacy", "dynamo"])
 def test_ledger_closes(labram_files, windows, exporter, composite):
     a = ox.Explainer(labram_files[exporter].path, composite=composite)(windows, target="predicted")

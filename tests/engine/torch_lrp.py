@@ -20,11 +20,15 @@ def _needs(x: Any) -> bool:
 
 
 class Lrp(TorchFunctionMode):
-    """AttnLRP (Achtibat et al. 2024), or CP-LRP (Ali et al. 2022), by detaching."""
+    """AttnLRP (Achtibat et al. 2024), or CP-LRP (Ali et al. 2022), by detaching.
+
+    Under "..._pooled" group norms keep their derivative.
+    """
 
     def __init__(self, composite: str) -> None:
         super().__init__()
-        self.composite = composite
+        self.pooled = composite.endswith("_pooled")
+        self.composite = composite.removesuffix("_pooled")
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -35,7 +39,7 @@ class Lrp(TorchFunctionMode):
             return func(*args, **kwargs)
         if func is functional.layer_norm:
             return _layer_norm(*args, **kwargs)
-        if func is functional.group_norm:
+        if func is functional.group_norm and not self.pooled:
             return _group_norm(*args, **kwargs)
         if func is functional.gelu:
             x = args[0]
