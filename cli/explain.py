@@ -17,8 +17,13 @@ RECORDINGS_ONLY = (
     "unit",
     "interpolate_missing",
     "bands",
+    "labels",
+    "regions",
     "components",
     "baselines",
+    "inside",
+    "clusters",
+    "locked",
 )
 
 
@@ -44,8 +49,31 @@ RECORDINGS_ONLY = (
     callback=options.checked(options.bands),
     help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
 )
+@click.option(
+    "--labels",
+    metavar="FILE",
+    type=str,
+    callback=options.checked(options.existing),
+    help="Labels of windows: a CSV with a column label, and onset (s) where windows start there.",
+)
+@click.option(
+    "--regions",
+    metavar="FILE",
+    type=str,
+    callback=options.checked(options.existing),
+    help="Electrode sets and regions of your own (YAML with sets and partition).",
+)
 @click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
 @click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
+@click.option("--inside", is_flag=True, help="Look at attention heads and the position embedding too.")
+@click.option("--clusters", is_flag=True, help="Cluster the windows' maps into strategies (SpRAy) too.")
+@click.option(
+    "--locked",
+    metavar="EVENTS",
+    type=str,
+    callback=options.checked(options.names),
+    help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
+)
 @options.batch_size
 @options.threads
 @options.seed
@@ -102,8 +130,11 @@ def _recording(
     from ..engine.steps import step
 
     step("loading MNE")
+    from ..eeg.regionfile import Regions
     from ..eeg.run import explain_recording, write
 
+    given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
+    given["locked"] = given["locked"] or ()
     contract = given.pop("contract")
     given["contract"] = None if contract is None else InputContract.from_file(contract)
     explained = explain_recording(model, data, params=params, **given)

@@ -8,20 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from . import figures, shares
+from . import figures, panels, shares, spectral
 from .explained import Explained, said_target
-from .page import Drawing
+from .page import Drawing, Slides
 from .text import counted, plain
 
-RHYTHMS = "Which rhythms"
+RHYTHMS, RHYTHMS_IN_TIME = "Which rhythms", "Rhythms over time"
+EVENTS, HEADS, EMBEDDING, STRATEGIES = "Around events", "Attention heads", "Position embedding", "Strategies"
+OVER_TIME = "Over the window"
+FRAMES = 10
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The figures of a report, and sentences about what could not be drawn."""
+    """The figures of a report, the head over time, and sentences about what could not be drawn."""
 
     figures: tuple[Drawing, ...]
     said: tuple[str, ...] = ()
+    slides: Slides | None = None
 
 
 def draw(
@@ -124,7 +128,91 @@ def draw(
                 f"with the median explained value of {counted(len(inside), 'window')}).",
             )
         )
-    return Drawn(tuple(drawn), tuple(said))
+    drawn += _beside(explained, out, prefix)
+    return Drawn(tuple(drawn), tuple(said), _over_time(explained, groups))
+
+
+def _over_time(explained: Explained, groups: dict[str, Any]) -> Slides | None:
+    """Head maps of each explained class, a frame for each stretch of the window, on one scale."""
+    times, relevance = explained.windows.times, explained.relevance
+    bins = panels.bins_of(times, FRAMES)
+    means = {name: relevance[i].mean(0, dtype=np.float64) for name, i in list(groups.items())[:3]}
+    frames = [{name: m[:, b].mean(-1) for name, m in means.items()} for b in bins]
+    top = figures.limit(np.array([list(f.values()) for f in frames]))
+    drawn, captions = [], []
+    for b, frame in zip(bins, frames, strict=True):
+        figure, _ = figures.head_maps(
+            frame, explained.windows.channels, unit=f"{explained.unit} per sample", signed_limit=top
+        )
+        if figure is None:
+            return None
+        drawn.append(figure)
+        captions.append(
+            f"{times[b][0]:.2f} to {times[b][-1] + 1 / explained.windows.sfreq:.2f} s from the start: "
+            "mean relevance per sample over the windows of each explained class; one scale for all frames."
+        )
+    return Slides(tuple(drawn), OVER_TIME, tuple(captions))
+
+
+def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
+    """Figures of what was asked for beside the map."""
+    drawn = []
+    if "multiplier" in explained.dataset:
+        seconds = min(0.5, explained.contract.seconds / 2)
+        if seconds * explained.windows.sfreq >= 8:
+            found = spectral.time_frequency(explained, seconds=seconds, mean=True).sum("channel")
+            frequencies = found["frequency"].values
+            figure = panels.time_frequency_map(
+                found.transpose("frame", "frequency").values,
+                found["frame"].values,
+                frequencies,
+                unit=explained.unit,
+                highest=min(explained.contract.lowpass or 60.0, 60.0),
+            )
+            drawn.append(
+                Drawing(
+                    figures.save(figure, out / f"{prefix}time_frequency.png"),
+                    RHYTHMS_IN_TIME,
+                    f"Relevance by time and frequency (windows of {seconds:g} s, so frequencies "
+                    f"{1 / seconds:g} Hz apart), summed over electrodes, mean over windows; exact through "
+                    "the multiplier.",
+                )
+            )
+    if explained.locked:
+        path = figures.save(
+            panels.locked_curves(explained.locked, unit=explained.unit), out / f"{prefix}locked.png"
+        )
+        drawn.append(
+            Drawing(path, EVENTS, "Size of the relevance around events, summed over electrodes. Grey: where "
+                    "means lie when each event is moved at random by up to a window's length.")
+        )  # fmt: skip
+    inside = explained.inside
+    if inside is not None and inside.heads is not None:
+        path = figures.save(panels.head_matrix(inside.head_shares()), out / f"{prefix}heads.png")
+        drawn.append(
+            Drawing(path, HEADS, "Share of each attention head in the relevance of all heads: that of the "
+                    "values it has read.")
+        )  # fmt: skip
+    if inside is not None and inside.positions is not None:
+        both = {
+            "signal": shares.by_electrode(explained.relevance),
+            "position embedding": shares.by_electrode(inside.positions.values[..., None]),
+        }
+        heads = figures.share_maps(both, explained.windows.channels)
+        if heads is not None:
+            path = figures.save(heads, out / f"{prefix}embedding.png")
+            drawn.append(Drawing(path, EMBEDDING, "Relevance share of each electrode: in the signal, and in "
+                                 "the constants by which the network tells electrodes apart."))  # fmt: skip
+    if explained.clusters is not None and len(explained.clusters.strategies) > 1:
+        maps = {
+            f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
+            for i, s in enumerate(explained.clusters.strategies[:5], start=1)
+        }
+        heads = figures.share_maps(maps, explained.windows.channels)
+        if heads is not None:
+            path = figures.save(heads, out / f"{prefix}strategies.png")
+            drawn.append(Drawing(path, STRATEGIES, "Where each cluster of windows has its relevance."))
+    return drawn
 
 
 def _groups(explained: Explained) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..engine.contract import InputContract
 from . import shares
+from .regionfile import Regions
 from .text import plain
 from .windows import Windows
+
+if TYPE_CHECKING:
+    from .inside import Inside
+    from .locked import Locked
+    from .spray import Spray
 
 _VERSIONED = ("numpy", "scipy", "mne", "onnx", "onnxruntime-gpu", "onnxruntime", "xarray")
 
@@ -39,7 +45,13 @@ class Explained:
     components : tuple of mapping
         Shares of the classes of independent components (`components.ClassShare`), where they were asked for.
     baselines : mapping
-        What stands beside (`run.with_baselines`), where it was asked for.
+        What stands beside (`extras.with_baselines`), where it was asked for.
+    regions : Regions
+        The electrode sets and regions it is read by.
+    inside : Inside or None
+    clusters : Spray or None
+    locked : dict of str to Locked
+        By event. These three where they were asked for.
     """
 
     dataset: xr.Dataset
@@ -50,6 +62,10 @@ class Explained:
     unit: str = field(default="logit")
     components: tuple[Mapping[str, Any], ...] = ()
     baselines: Mapping[str, Any] = field(default_factory=dict)
+    regions: Regions = field(default_factory=Regions)
+    inside: Inside | None = None
+    clusters: Spray | None = None
+    locked: Mapping[str, Locked] = field(default_factory=dict)
 
     @property
     def relevance(self) -> NDArray[Any]:
@@ -74,11 +90,21 @@ class Explained:
             if "ledger" in data
             else {},
             "closure": float(data["closure"].max()) if "closure" in data else None,
-            "shares": [asdict(s) for s in shares.by_set(self.relevance, self.windows.channels)],
-            "regions": [asdict(s) for s in shares.by_region(self.relevance, self.windows.channels)],
+            "shares": [
+                asdict(s) for s in shares.by_set(self.relevance, self.windows.channels, self.regions.sets)
+            ],
+            "regions": [
+                asdict(s)
+                for s in shares.by_region(
+                    self.relevance, self.windows.channels, self.regions.partition(self.windows.channels)
+                )
+            ],
             "bands": self._bands(),
             "components": [dict(c) for c in self.components],
             "baselines": dict(self.baselines),
+            "inside": None if self.inside is None else self.inside.summary(self),
+            "clusters": None if self.clusters is None else self.clusters.summary(),
+            "locked": {name: found.summary() for name, found in self.locked.items()},
             "splined": list(self.windows.splined),
             "decisions": list(self.windows.decisions),
             "notes": list(self.notes),
@@ -96,7 +122,7 @@ class Explained:
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
         s = self.summary()
-        value = s["explained"]
+        value: dict[str, float] = s["explained"]
         right = s["accuracy"]
         kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(s["ledger"].items())[:3])
         spread = f"{value['min']:.4g} to {value['max']:.4g}"
@@ -120,6 +146,13 @@ class Explained:
         if s["baselines"]:
             alike = ", ".join(f"{k} {v['cosine']:.2f}" for k, v in s["baselines"]["agreement"].items())
             rows.append(("beside", f"{alike} (cosine of the electrodes' shares)"))
+        for name, found in s["locked"].items():
+            rows.append(("locked", f"{name}: {found['said']}"))
+        if self.clusters is not None:
+            rows.append(("strategies", self.clusters.text))
+        embedding = s["inside"] and s["inside"]["positions"]
+        if embedding:
+            rows.append(("embedding", f"{embedding['part']:.0%} of what signal and position embedding get"))
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))

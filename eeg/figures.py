@@ -12,7 +12,7 @@ from typing import Any
 
 import mne
 import numpy as np
-from matplotlib import patheffects
+from matplotlib import patheffects, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ from .text import plain
 SIGNED = "RdBu_r"
 SIZE = "Purples"
 RADIUS = 0.095
-_INK = "#222222"
+INK = "#222222"
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +56,7 @@ def head_maps(
     unit: str,
     size: Floats | None = None,
     size_limit: float | None = None,
+    signed_limit: float | None = None,
 ) -> tuple[Figure | None, str]:
     """Maps on the head: one for each title in `signed`, and one of sizes.
 
@@ -70,6 +71,8 @@ def head_maps(
         Share of absolute relevance, summing to 1.
     size_limit : float, optional
         Where the colours of `size` end; by default at its largest value.
+    signed_limit : float, optional
+        Where those of `signed` end on both sides; by default at their largest.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def head_maps(
         panels.append(("share of |relevance|", size, False))
     figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
-    top = limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0
+    top = signed_limit or (limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0)
     drawn: dict[bool, tuple[Any, list[Axes]]] = {}
     for axis, (title, values, is_signed) in zip(axes, panels, strict=True):
         span = (-top, top) if is_signed else (0.0, size_limit or limit(values[shown]))
@@ -113,16 +116,16 @@ def head_maps(
             extrapolate="head",
         )
         for (x, y), name, value in zip(pos, names, values[shown], strict=True):
-            axis.plot(x, y, ".", ms=2.0, color=_INK)
+            axis.plot(x, y, ".", ms=2.0, color=INK)
             text = axis.text(
-                x, y + 0.0045, name, ha="center", va="center", fontsize=_name_size(len(shown)), color=_INK,
+                x, y + 0.0045, name, ha="center", va="center", fontsize=_name_size(len(shown)), color=INK,
                 parse_math=False,
             )  # fmt: skip
             if abs(value) > 0.25 * span[1]:
                 text.set_path_effects([patheffects.withStroke(linewidth=1.4, foreground="white", alpha=0.85)])
         axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
         axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
-        axis.set_title(title, fontsize=10, color=_INK, parse_math=False)
+        axis.set_title(title, fontsize=10, color=INK, parse_math=False)
         drawn.setdefault(is_signed, (image, []))[1].append(axis)
     for is_signed, (image, where) in drawn.items():
         wide = 0.75 / len(where) ** 0.5
@@ -133,7 +136,7 @@ def head_maps(
             bar.formatter = PercentFormatter(1.0, decimals=0)
             bar.update_ticks()
             bar.set_label("share of all electrodes", fontsize=8)
-        _tidy(bar)
+        tidy(bar)
     return figure, said
 
 
@@ -172,16 +175,17 @@ def share_maps(
             values, pos, axes=axis, show=False, cmap=kind, vlim=(0.0 if kind == SIZE else -high, high),
             sphere=(0.0, 0.0, 0.0, RADIUS), sensors=True, contours=0, res=160, extrapolate="head",
         )  # fmt: skip
-        axis.set_title(plain(title, 60), fontsize=10, color=_INK, parse_math=False)
+        axis.set_title(plain(title, 60), fontsize=10, color=INK, parse_math=False)
         bar = figure.colorbar(image, ax=axis, orientation="horizontal", fraction=0.05, pad=0.03, shrink=0.75)
         bar.formatter = PercentFormatter(1.0, decimals=0 if high > 0.05 else 1)
         bar.update_ticks()
         bar.set_label("relevance share" if kind == SIZE else "difference of shares", fontsize=8)
-        _tidy(bar)
+        tidy(bar)
     return figure
 
 
-def _tidy(bar: Colorbar) -> None:
+def tidy(bar: Colorbar) -> None:
+    """Small ticks, few of them, in plain numbers."""
     bar.ax.tick_params(labelsize=8)
     bar.ax.locator_params(nbins=5)
     if not isinstance(bar.formatter, PercentFormatter):
@@ -244,18 +248,18 @@ def window_map(
     centred = signal[ordered] - np.median(signal[ordered], axis=-1, keepdims=True)
     scale = _round(2.0 * limit(centred, 0.99))
     for k, trace in enumerate(centred):
-        axis.plot(times + step / 2, k - np.clip(trace / scale, -2.5, 2.5), color=_INK, lw=0.45, alpha=0.85)
+        axis.plot(times + step / 2, k - np.clip(trace / scale, -2.5, 2.5), color=INK, lw=0.45, alpha=0.85)
     _rows(axis, channels, ordered)
     _regions(axis, channels, ordered)
     axis.set_xlabel("time in the window (s)", fontsize=9)
     axis.set_xlim(extent[0], extent[1])
     axis.set_ylim(n - 0.5, -0.5)
     axis.tick_params(axis="x", labelsize=8)
-    axis.set_title(title, fontsize=10, loc="left", color=_INK, parse_math=False)
+    axis.set_title(title, fontsize=10, loc="left", color=INK, parse_math=False)
     axis.set_title(f"row height {scale:g} µV", fontsize=8, loc="right", color="0.35")
     bar = figure.colorbar(image, ax=axis, extend="both", pad=0.02, fraction=0.03, aspect=30)
     bar.set_label(f"relevance per sample ({unit})   blue: against, red: for", fontsize=8)
-    _tidy(bar)
+    tidy(bar)
     return figure
 
 
@@ -304,10 +308,10 @@ def mean_map(
     _regions(right, channels, ordered)
     left.set_xlabel("time in the window (s)", fontsize=9)
     left.tick_params(axis="x", labelsize=8)
-    left.set_title(title, fontsize=10, loc="left", color=_INK, parse_math=False)
+    left.set_title(title, fontsize=10, loc="left", color=INK, parse_math=False)
     bar = figure.colorbar(image, ax=[left, right], pad=0.02, fraction=0.03, aspect=30)
     bar.set_label(f"mean |relevance| per sample ({unit})", fontsize=8)
-    _tidy(bar)
+    tidy(bar)
     return figure
 
 
@@ -340,7 +344,7 @@ def band_map(share: Floats, channels: Sequence[str], names: Sequence[str]) -> Fi
     bar.formatter = PercentFormatter(1.0, decimals=0 if limit(share) > 0.05 else 1)
     bar.update_ticks()
     bar.set_label("relevance share", fontsize=8)
-    _tidy(bar)
+    tidy(bar)
     return figure
 
 
@@ -362,6 +366,9 @@ def _round(value: float) -> float:
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> Path:
-    """Write a figure as PNG, without a time stamp or a software name in it."""
+    """Write a figure as PNG, and as SVG beside it, without a time stamp or a software name in them."""
     figure.savefig(path, dpi=dpi, metadata={"Software": None})
+    # Names of clips and markers are salted with what they hold, so that the same figure is the same file.
+    with rc_context({"svg.hashsalt": "onnxplain", "svg.fonttype": "none"}):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     return path

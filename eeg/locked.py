@@ -14,6 +14,7 @@ from typing import Any
 import mne
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from ..engine.errors import InputError
 from .convert import stitched
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 
 FEWEST = 5
 MOVES = 10  # places the null must have for an event
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,25 @@ class Locked:
     dropped: int
     peak: float
     p: float
+
+    def said(self) -> str:
+        """The outcome in words."""
+        if self.p <= LEVEL:
+            verdict = f"locked to it, furthest {self.peak:+.2f} s from it"
+        else:
+            verdict = "no more around it than at moved times"
+        lost = f", {self.dropped} outside the windows" if self.dropped else ""
+        return f"{verdict} (p = {self.p:.2g}; {counted(self.events, 'event')}{lost})"
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers."""
+        return {
+            "events": self.events,
+            "dropped": self.dropped,
+            "peak": self.peak,
+            "p": self.p,
+            "said": self.said(),
+        }
 
 
 def locked(
@@ -212,6 +233,39 @@ def blinks(recording: Recording) -> Floats:
         raw, ch_name=names[0], thresh=float(np.ptp(band)) / 3, verbose="error"
     )
     return _seconds(raw, found, recording, "blink")
+
+
+def saccades(recording: Recording) -> Floats:
+    """Horizontal saccades, in seconds from the first sample: steps of F7 less F8, or of a HEOG channel.
+
+    A step is a change within 50 ms that is above six times its usual size (median), and at least 0.2 s from a
+    larger one.
+
+    Raises
+    ------
+    InputError
+        There are no such channels, or no saccade is found.
+    """
+    raw = _continuous(recording, "saccades")
+    heog = [n for n in raw.ch_names if "HEOG" in n.upper()]
+    sides = [members([side], raw.ch_names) for side in ("F7", "F8")]
+    if heog:
+        signal = raw.get_data(picks=heog[:1])[0]
+    elif all(sides):
+        a, b = raw.get_data(picks=[side[0] for side in sides])
+        signal = a - b
+    else:
+        raise InputError(f"{plain(recording.name)}: neither a HEOG channel nor F7 and F8 to find saccades on")
+    sfreq = raw.info["sfreq"]
+    smooth = mne.filter.filter_data(
+        signal - signal.mean(), sfreq, 0.1, min(15.0, 0.45 * sfreq), verbose="error"
+    )
+    lag = max(1, round(0.05 * sfreq))
+    change = np.abs(smooth[lag:] - smooth[:-lag])
+    peaks, _ = find_peaks(change, height=6 * float(np.median(change)), distance=max(1, round(0.2 * sfreq)))
+    if not len(peaks):
+        raise InputError(f"{plain(recording.name)}: no saccade was found")
+    return np.asarray((peaks + lag / 2) / sfreq, dtype=np.float64)
 
 
 def stimuli(recording: Recording, description: str) -> Floats:

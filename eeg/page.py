@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mne
+from matplotlib.figure import Figure
 
 from .text import plain
 
@@ -44,6 +45,15 @@ body { font-size: 15px; line-height: 1.5; color: #222; }
 
 
 @dataclass(frozen=True)
+class Slides:
+    """Figures in a row, with a slider; a caption each."""
+
+    figures: tuple[Figure, ...]
+    title: str
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A figure that was written: where, and what stands above and below it."""
 
@@ -76,20 +86,26 @@ def bullets(sentences: Iterable[object]) -> str:
     return "<ul>" + "".join(f"<li>{safe(s)}</li>" for s in sentences) + "</ul>"
 
 
-def page(title: str, sections: Sequence[tuple[str, str | Drawing]], path: Path) -> Path:
+def page(title: str, sections: Sequence[tuple[str, str | Drawing | Slides]], path: Path) -> Path:
     """Write a page through mne.Report.
 
     Parameters
     ----------
     title : str
-    sections : sequence of (str, str or Drawing)
-        Heading and HTML, or heading and figure. Headings are our own words, never a file's: mne.Report
-        also makes identifiers of them.
+    sections : sequence of (str, str, Drawing or Slides)
+        Heading and HTML, or heading and figure or figures. Headings are our own words, never a file's:
+        mne.Report also makes identifiers of them.
     path : Path
     """
     report = mne.Report(title=title, verbose="error")
     report.add_custom_css(_CSS)
     for heading, content in sections:
+        if isinstance(content, Slides):
+            report.add_figure(
+                list(content.figures), heading, caption=[safe(c) for c in content.captions],
+                image_format="png", tags=("onnxplain",),
+            )  # fmt: skip
+            continue
         if isinstance(content, Drawing):
             png = content.path.read_bytes()
             width = round(int.from_bytes(png[16:20], "big") * 0.62)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .drawings import RHYTHMS, Drawn
+from .drawings import EMBEDDING, EVENTS, HEADS, RHYTHMS, RHYTHMS_IN_TIME, STRATEGIES, Drawn
 from .explained import Explained, predictions, truth
-from .page import Drawing, bullets, page, safe, table
+from .page import Drawing, Slides, bullets, page, safe, table
+from .report_beside import clusters_section, layers_section, limits, locked_section, positions_section
 from .text import counted, plain
 
 LIMITS = (
@@ -19,7 +20,7 @@ LIMITS = (
     "away, and against the same model with random weights.",
     "Normalisation layers that pool over electrodes (LaBraM's GroupNorm, for one) let a large artefact on "
     "two electrodes rescale all the others. Rules that hold the standard deviation constant show nothing "
-    "of this path (docs/ground-truth.md measures it): occlusion, or a composite with `norm: gradient`, does.",
+    "of this path (docs/ground-truth.md measures it): occlusion, or a composite such as cplrp_pooled, does.",
     "A model can use a channel to subtract noise from another one. Such suppressor channels get "
     "relevance although nothing of the class is in them.",
     "Relevance on an electrode is not activity under it: electrodes see sources far away, and references and "
@@ -48,12 +49,24 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
     Path
     """
     summary = explained.summary()
-    sections: list[tuple[str, str | Drawing]] = [("The answer", answer(explained, summary))]
+    sections: list[tuple[str, str | Drawing | Slides]] = [("The answer", answer(explained, summary))]
     maps = list(drawn.figures)
     if maps and maps[0].title == "Where on the head":
         sections.append((maps[0].title, maps.pop(0)))
+    if drawn.slides is not None:
+        sections.append((drawn.slides.title, drawn.slides))
     sections.append(("How much reached the input", _ledger(summary)))
-    sections += [(d.title, d) for d in maps if d.title != RHYTHMS]
+    later = (RHYTHMS, RHYTHMS_IN_TIME, EVENTS, HEADS, EMBEDDING, STRATEGIES)
+    sections += [(d.title, d) for d in maps if d.title not in later]
+
+    def with_figure(title: str, text: str) -> list[tuple[str, str | Drawing | Slides]]:
+        return [(title, text), *((f"{title}: figure", d) for d in maps if d.title == title)]
+
+    if summary["locked"]:
+        sections += with_figure(EVENTS, locked_section(summary["locked"]))
+    if summary["clusters"] is not None:
+        onsets = explained.windows.onsets.tolist()
+        sections += with_figure(STRATEGIES, clusters_section(summary["clusters"], onsets))
     if summary["baselines"]:
         sections.append(("Beside it", _baselines(summary)))
     if summary["components"]:
@@ -61,9 +74,18 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
     if summary["bands"]:
         sections.append((RHYTHMS, _bands(summary)))
         sections += [("Rhythms by electrode", d) for d in maps if d.title == RHYTHMS]
+        sections += [(d.title, d) for d in maps if d.title == RHYTHMS_IN_TIME]
+    inside = summary["inside"]
+    if inside is not None and inside["layers"]:
+        sections += with_figure(HEADS, layers_section(inside))
+    if inside is not None and inside["positions"] is not None:
+        sections += with_figure(EMBEDDING, positions_section(inside["positions"], summary["unit"]))
     sections += [
         ("Decisions made on the recording", bullets([*summary["decisions"], *drawn.said])),
-        ("What to beware of", bullets([*summary["notes"], *LIMITS])),
+        (
+            "What to beware of",
+            bullets([*summary["notes"], *limits(summary, explained.windows.sfreq), *LIMITS]),
+        ),
         ("Windows", _windows(explained)),
         ("Provenance", _provenance(summary)),
     ]

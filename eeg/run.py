@@ -19,9 +19,13 @@ from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from ..engine.targets import class_index
-from . import regions, shares, spectral, views
+from . import shares, spectral, views
 from .explained import Explained, versions
+from .extras import Extras, with_extras
+from .labels import read_labels
 from .recording import read
+from .regionfile import Regions
+from .regions import SETS
 from .text import plain
 from .windows import Windows, cut
 
@@ -45,8 +49,13 @@ def explain_recording(
     unit: str | None = None,
     interpolate_missing: bool = False,
     bands: Mapping[str, tuple[float, float]] | None = None,
+    labels: Path | None = None,
+    regions: Regions | None = None,
     components: bool = False,
     baselines: bool = False,
+    inside: bool = False,
+    clusters: bool = False,
+    locked: Sequence[str] = (),
 ) -> Explained:
     """Explain what a model says about a recording, window by window.
 
@@ -72,10 +81,12 @@ def explain_recording(
         Kept with the result; nothing here is random.
     bands : dict of str to (float, float), optional
         Frequency bands in Hz; `spectral.BANDS` by default.
-    components : bool
-        Split relevance by independent component too (see `components.components`).
-    baselines : bool
-        Put CSP + LDA, channel power and copies with random weights beside (see `baselines.beside`).
+    labels : Path, optional
+        A table of labels (see `labels.read_labels`).
+    regions : Regions, optional
+        Electrode sets and regions; those of the 10-20 system by default.
+    components, baselines, inside, clusters, locked
+        What to put beside it (see `extras.Extras`).
 
     Returns
     -------
@@ -101,11 +112,21 @@ def explain_recording(
         )
     if window is not None:
         contract = with_window(contract, window)
+    regions = Regions() if regions is None else regions
+    regions.check(contract.channels, plain(model, 300))
+    table = None if labels is None else read_labels(Path(labels))
     step("reading the recording")
     recording = read(data)
     windows = cut(
-        recording, contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
+        recording,
+        contract,
+        events=events,
+        channels=channels,
+        unit=unit,
+        interpolate=interpolate_missing,
+        labels=table,
     )
+    extras = Extras(components, baselines, inside, clusters, tuple(locked))
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
         "data": {"file": plain(data.name), "sha256": _sha256(data)},
@@ -122,8 +143,10 @@ def explain_recording(
             "events": events,
             "unit": unit,
             "interpolate_missing": interpolate_missing,
-            "components": components,
-            "baselines": baselines,
+            "labels": None if labels is None else plain(Path(labels).name),
+            "sets": {k: list(v) for k, v in regions.sets.items() if SETS.get(k) != v},
+            "partition": None if regions.parts is None else {k: list(v) for k, v in regions.parts.items()},
+            **asdict(extras),
             "bands": {k: list(v) for k, v in (spectral.BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
@@ -138,48 +161,8 @@ def explain_recording(
         provenance=provenance,
         bands=bands,
     )
-    found = with_components(found, seed) if components else found
-    return with_baselines(found, model, seed) if baselines else found
-
-
-def with_baselines(explained: Explained, model: Path, seed: int = 0) -> Explained:
-    """The same with what stands beside: shares of sets and electrodes, agreement, accuracy of CSP + LDA."""
-    from .baselines import beside
-
-    step("explaining copies with random weights")
-    made = beside(explained, model, seed=seed)
-    channels = explained.windows.channels
-    units = {"this model": shares.by_electrode(explained.relevance), **made.share}
-    sets = {
-        name: {who: float(share[np.isin(channels, regions.members(list(names), channels))].sum())
-               for who, share in units.items()}
-        for name, names in regions.SETS.items()
-        if regions.members(list(names), channels)
-    }  # fmt: skip
-    found = {
-        "sets": sets,
-        "electrodes": {
-            who: dict(zip(channels, map(float, share), strict=True)) for who, share in units.items()
-        },
-        "agreement": {who: asdict(a) for who, a in made.agreement.items()},
-        "csp": None if made.csp is None else {k: v for k, v in asdict(made.csp).items() if k != "share"},
-    }
-    return replace(explained, baselines=found, notes=(*explained.notes, *made.notes))
-
-
-def with_components(explained: Explained, seed: int = 0) -> Explained:
-    """The same with relevance by independent component: shares, the dataset, and notes on their limits."""
-    from .components import components
-
-    step("finding independent components")
-    made = components(explained, seed=seed)
-    data = explained.dataset.assign(components=made.by_class().rename({"class": "component_class"}))
-    return replace(
-        explained,
-        dataset=data,
-        components=tuple(asdict(s) for s in made.shares()),
-        notes=(*explained.notes, *made.notes),
-    )
+    found = replace(found, regions=regions)
+    return with_extras(found, extras, model=model, recording=recording, seed=seed)
 
 
 def with_window(contract: InputContract, seconds: float) -> InputContract:

@@ -135,12 +135,12 @@ def by_electrode(relevance: NDArray[Any]) -> NDArray[np.float64]:
     return each.mean(0) if len(each) else np.full(relevance.shape[1], np.nan)
 
 
-def by_region(relevance: NDArray[Any], channels: Sequence[str]) -> list[Share]:
-    """Shares of the regions of the partition, front to back; they sum to 1."""
-    return [
-        share(relevance, channels, electrodes, name=where)
-        for where, electrodes in regions.partition(channels).items()
-    ]
+def by_region(
+    relevance: NDArray[Any], channels: Sequence[str], parts: Mapping[str, Sequence[str]] | None = None
+) -> list[Share]:
+    """Shares of the regions of a partition; they sum to 1 (by default `regions.partition`, front to back)."""
+    chosen = regions.partition(channels) if parts is None else parts
+    return [share(relevance, channels, electrodes, name=where) for where, electrodes in chosen.items()]
 
 
 def by_set(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from .conditioning import Piece
+from .labels import Labels
 from .recording import Mark, Recording
 from .text import listed, plain
 
@@ -55,6 +56,31 @@ def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] |
     return sorted(marks, key=lambda m: m.onset)
 
 
+def labelled_marks(
+    recording: Recording, labels: Labels | None, events: str | None, where: str
+) -> list[Mark] | None:
+    """Where windows start by a table of labels; None where it does not say.
+
+    Raises
+    ------
+    InputError
+        It does, and so do `events`, or the recording is cut into epochs already.
+    """
+    marks = None if labels is None else labels.marks()
+    if labels is None or marks is None:
+        return None
+    if events is not None:
+        raise InputError(
+            f"{plain(labels.name)} and events both say where windows start; leave out one of them"
+        )
+    if recording.is_epochs:
+        raise InputError(
+            f"{where}: cut into epochs already, so the column onset of {plain(labels.name)} has no meaning; "
+            "leave it out, with a row for each epoch"
+        )
+    return marks
+
+
 def take(
     ready: Sequence[Piece],
     original: Sequence[Piece],
@@ -63,6 +89,7 @@ def take(
     recording: Recording,
     contract: InputContract,
     marks: Sequence[Mark] | None,
+    labels: Labels | None = None,
 ) -> Slices:
     """Take the windows out of conditioned pieces.
 
@@ -79,12 +106,26 @@ def take(
     contract : InputContract
     marks : sequence of Mark or None
         Where windows start; None for consecutive ones (or every epoch).
+    labels : Labels, optional
+        One for each window, those that are dropped included.
     """
     rate, width = contract.sfreq, contract.window
     bad = [(m.onset, m.onset + m.duration, plain(m.description, 40)) for m in recording.marks if m.bad]
     lost: Counter[str] = Counter()
-    taken, onsets, labels = [], [], []
-    for i, first, label in _starts(ready, rate, width, recording.is_epochs, marks, lost):
+    taken, onsets, named = [], [], []
+    starts = _starts(ready, rate, width, recording.is_epochs, marks, lost)
+    if labels is not None:
+        asked = len(starts) if marks is None else len(marks)
+        if recording.is_epochs:
+            asked = len(recording.data) if marks is None else len(starts)
+        given = labels.of_windows(asked, plain(recording.name))
+        if asked != len(starts):
+            raise InputError(
+                f"{plain(recording.name)}: of {asked} windows {asked - len(starts)} are too short or outside "
+                f"the signal, so {plain(labels.name)} cannot be counted off; give it a column onset"
+            )
+        starts = [(i, first, label) for (i, first, _), label in zip(starts, given, strict=True)]
+    for i, first, label in starts:
         piece = ready[i]
         start = piece.start + first / rate
         over = [what for a, b, what in bad if a < start + width / rate and b > start]
@@ -99,9 +140,9 @@ def take(
         else:
             taken.append(piece.data[:, first : first + width])
             onsets.append(start)
-            labels.append(None if label is None else plain(label))
+            named.append(None if label is None else plain(label))
     signal = np.stack(taken) if taken else np.zeros((0, len(contract.channels), width))
-    return Slices(signal, onsets, labels, lost)
+    return Slices(signal, onsets, named, lost)
 
 
 def _starts(

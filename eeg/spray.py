@@ -75,6 +75,24 @@ class Spray:
         sizes = ", ".join(f"{s.share:.0%}" for s in self.strategies)
         return f"{counted(n, 'strategy', 'strategies')}, with {sizes} of the windows."
 
+    def summary(self) -> dict[str, Any]:
+        """The numbers; maps are left out."""
+        return {
+            "said": self.text,
+            "eigenvalues": [float(e) for e in self.eigenvalues],
+            "strategies": [
+                {
+                    "share": s.share,
+                    "windows": len(s.windows),
+                    "class_purity": s.class_purity,
+                    "group_purity": s.group_purity,
+                    "artefacts": dict(s.artefacts),
+                    "examples": list(s.examples),
+                }
+                for s in self.strategies
+            ],
+        }
+
 
 def spray(
     maps: NDArray[Any],

@@ -15,8 +15,9 @@ from ..engine.errors import InputError
 from ..engine.steps import step
 from .channels import match
 from .conditioning import Piece, check, condition, reference, spline
+from .labels import Labels
 from .recording import Recording
-from .slicing import chosen, take
+from .slicing import chosen, labelled_marks, take
 from .text import counted, listed, plain
 
 FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
@@ -97,6 +98,7 @@ def cut(
     channels: str | Sequence[str] | Mapping[str, str] | None = None,
     unit: str | None = None,
     interpolate: bool = False,
+    labels: Labels | None = None,
 ) -> Windows:
     """Cut a recording into the windows that a model takes.
 
@@ -113,6 +115,8 @@ def cut(
         Unit of the numbers stored in the file, whatever its header says.
     interpolate : bool
         Spline missing and unusable channels instead of refusing.
+    labels : Labels, optional
+        From a table; where it has onsets, windows start there, and `events` must not be given.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def cut(
     names = [n for n, t in zip(recording.data.ch_names, types, strict=True) if t in _TYPES]
     found = match(contract.channels, names, given=channels, interpolate=interpolate, where=where)
     said = [*recording.notes, *found.said]
-    marks = chosen(recording, events, where)
+    marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
     factors = np.full(len(names), 1e6)
     if unit is not None:
         factors *= [recording.factor(n, unit) for n in names]
@@ -195,7 +199,10 @@ def cut(
     said += filters
 
     step("cutting windows")
-    slices = take(ready, whole, rows, sfreq, recording, contract, marks)
+    rows_of = None if labels is None or labels.onsets is not None else labels
+    slices = take(ready, whole, rows, sfreq, recording, contract, marks, rows_of)
+    if labels is not None:
+        said.append(f"Labels are those of {plain(labels.name)}.")
     lost = slices.lost
     if recording.is_epochs and len(pieces) > len(whole):
         lost["shorter than a window"] += len(pieces) - len(whole)
@@ -205,7 +212,7 @@ def cut(
         why = "; ".join(f"{counted(n, 'window')} {reason}" for reason, n in lost.items())
         why = why or f"the longest uninterrupted signal has {longest:.3g} s"
         raise InputError(f"{where}: no window of {contract.seconds:g} s is left: {why}")
-    whence = "one at each annotation that was asked for" if marks is not None else "one after another"
+    whence = "one at each event that was asked for" if marks is not None else "one after another"
     whence = "one from each epoch" if recording.is_epochs else whence
     said.append(f"{counted(len(slices.signal), 'window')} of {contract.seconds:g} s, {whence}.")
     model = (slices.signal * (FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
