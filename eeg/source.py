@@ -196,7 +196,8 @@ def sources(
         if power > 0:
             fit[i] = 1 - ((rest - rest.mean(0)) ** 2).sum() / power
     covariance = np.einsum("ect,edt->cd", x, x, optimize=True) / (len(x) * x.shape[-1])
-    moment = np.sqrt(((kernel @ covariance) * kernel).sum(-1).reshape(-1, 3).sum(-1))
+    square = ((kernel @ covariance) * kernel).sum(-1).reshape(-1, 3).sum(-1)
+    moment = np.sqrt(np.maximum(square, 0))  # rounding leaves less than nothing of a common offset
     crosstalk, matched = _resolution(found, parts)
     unit = {"units": explained.unit}
     data: dict[str, Any] = {
@@ -251,6 +252,9 @@ def _check(channels: Sequence[str], spacing_mm: float, snr: float, method: str, 
     absent = [c for c in channels if c not in noise_cov.ch_names]
     if absent:
         raise InputError(f"sources: the noise covariance lacks {listed(absent)}; name its electrodes alike")
+    power = np.diag(noise_cov.data) if noise_cov.data.ndim == 2 else noise_cov.data
+    if not (np.isfinite(noise_cov.data).all() and (power > 0).all()):
+        raise InputError("sources: the noise covariance has electrodes without power; give each some, in V^2")
 
 
 def _reference(contract: InputContract, channels: Sequence[str]) -> tuple[list[str], bool]:

@@ -223,9 +223,10 @@ def _owners(wanted: Mapping[str, Collection[str]], ten: Sequence[str]) -> dict[s
             raise InputError(f"sources: a region cannot be called {region!r}; choose another name")
         if isinstance(above, str):
             raise InputError(f"sources: region {plain(region)!r} is a text; give a list of electrodes")
-        for name in map(normalise, above):
+        for given in above:
+            name = normalise(given)
             if name not in ten:
-                raise InputError(f"sources: {plain(name)} of region {plain(region)} is no 10-10 electrode")
+                raise InputError(f"sources: {plain(given)} of region {plain(region)} is no 10-10 electrode")
             if name in owner:
                 raise InputError(
                     f"sources: {name} is in the regions {plain(owner[name])} and {plain(region)}; keep one"
@@ -262,7 +263,7 @@ def inverse(
     InputError
         The regions are wrong or have no source; the noise covariance does not fit.
     """
-    places, eye = lattice(spacing_mm * 1e-3)
+    places, eye = _grid(spacing_mm)
     region = (*named(places[~eye], wanted), *[EYES] * int(eye.sum()))
     there = [f"{side} {lobe}" for lobe in LOBES for side in ("left", "right")]
     there = [*(there if wanted is None else wanted), *([OTHER] if OTHER in region else []), EYES, DEEP]
@@ -271,13 +272,31 @@ def inverse(
         raise InputError(
             f"sources: no dipole lies in {listed(empty)}; give it more electrodes, or a smaller spacing_mm"
         )
+    known = (tuple(names), spacing_mm, snr, method)
+    kernel = _usual(*known) if noise_cov is None else _kernel(*known, noise_cov)
+    return Inverse(places, region, tuple(there), _against(tuple(names), tuple(reference), spacing_mm), kernel)
+
+
+# What does not change from one explanation to the next is kept: models side by side have one head.
+@lru_cache(maxsize=4)
+def _grid(spacing_mm: float) -> tuple[Floats, NDArray[np.bool_]]:
+    return lattice(spacing_mm * 1e-3)
+
+
+@lru_cache(maxsize=4)
+def _against(names: tuple[str, ...], reference: tuple[str, ...], spacing_mm: float) -> Floats:
+    """The gain against the mean of the reference's electrodes."""
     every = list(dict.fromkeys([*names, *reference]))
-    whole = gain(every, places)
-    ours = whole[: len(names)] - whole[[every.index(n) for n in reference]].mean(0)
-    return Inverse(places, region, tuple(there), ours, _kernel(names, places, snr, method, noise_cov))
+    whole = gain(every, _grid(spacing_mm)[0])
+    return np.asarray(whole[: len(names)] - whole[[every.index(n) for n in reference]].mean(0))
 
 
-def _kernel(names: Sequence[str], places: Floats, snr: float, method: str, noise_cov: Any) -> Floats:
+@lru_cache(maxsize=4)
+def _usual(names: tuple[str, ...], spacing_mm: float, snr: float, method: str) -> Floats:
+    return _kernel(names, spacing_mm, snr, method, None)
+
+
+def _kernel(names: Sequence[str], spacing_mm: float, snr: float, method: str, noise_cov: Any) -> Floats:
     """MNE's estimate of a unit potential at each electrode is the matrix by which it estimates."""
     unit = mne.EvokedArray(np.eye(len(names)), _info(names), nave=1, verbose="error")
     with warnings.catch_warnings():
@@ -290,7 +309,7 @@ def _kernel(names: Sequence[str], places: Floats, snr: float, method: str, noise
             operator = mne.minimum_norm.make_inverse_operator(
                 # Depth weighting would let most of what the cortex does appear deep.
                 unit.info,
-                _forward(unit.info, places),
+                _forward(unit.info, _grid(spacing_mm)[0]),
                 noise,
                 loose=1.0,
                 fixed=False,
