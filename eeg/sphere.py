@@ -48,7 +48,8 @@ BRAIN, DEEP_IN = 0.90, 0.50
 _ASIDE, _BEHIND, _EYE_IN = 0.032, 0.025, 0.96
 _EYE, _SKULL = 0.012, 0.985  # an eyeball's radius in metre, and the part of the inner skull's it may reach
 # Dipoles of the eyes are 2.5 times as dense in each direction: each has the same expected moment, and a
-# volume of eye has stronger currents than one of cortex.
+# volume of eye has stronger currents than one of cortex. Shares of the eyes grow with it, and what the
+# signal alone would give grows alike.
 _EYE_STEP = 0.4
 _APART = 0.028  # no cortex as near as this to an eye, in metre: the orbit is between them
 
