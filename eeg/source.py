@@ -299,7 +299,7 @@ def _notes(
         "are drawn into it.",
         "A linear estimate spreads: of what is planted in a region, "
         f"{own.min():.0%} ({names[worst]}) to {own.max():.0%} lands there; the table crosstalk has the rest.",
-        "How much goes to the eyes depends on how strong they are assumed to be: read shares beside of_signal.",
+        "How much goes to the eyes depends on how strong they are assumed: read shares beside of_signal.",
     ]
     if not known:
         said.append(
