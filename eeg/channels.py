@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import mne
 import numpy as np
@@ -115,15 +116,30 @@ def normalise(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _standard() -> dict[str, NDArray[np.float64]]:
+def _template() -> Mapping[str, Any]:
     # MNE 1.13 calls the template colin27_1005; older versions know it as standard_1005.
     known = mne.channels.get_builtin_montages()
     name = "colin27_1005" if "colin27_1005" in known else "standard_1005"
-    montage = mne.channels.make_standard_montage(name)
+    found: Mapping[str, Any] = mne.channels.make_standard_montage(name).get_positions()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _standard() -> dict[str, NDArray[np.float64]]:
     places: dict[str, NDArray[np.float64]] = {}
-    for electrode, place in montage.get_positions()["ch_pos"].items():
+    for electrode, place in _template()["ch_pos"].items():
         places.setdefault(normalise(electrode), np.asarray(place, dtype=np.float64))
     return places
+
+
+def template() -> tuple[str, ...]:
+    """Names of all electrodes that have a position."""
+    return tuple(_standard())
+
+
+def fiducials() -> dict[str, NDArray[np.float64]]:
+    """Nasion and ears ("nasion", "lpa", "rpa") of the template, in metre, in the frame of `positions`."""
+    return {k: np.asarray(_template()[k], dtype=np.float64) for k in ("nasion", "lpa", "rpa")}
 
 
 def positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
