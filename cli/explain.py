@@ -38,17 +38,11 @@ RECORDINGS_ONLY = (
 @options.backend
 @options.contract
 @options.recorded
-@click.option("--window", type=options.above_zero, help="Length of a window in seconds.")
-@click.option("--events", help="Windows start at annotations with these names, e.g. left,right.")
-@click.option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
-@click.option("--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks.")
-@click.option(
-    "--bands",
-    metavar="NAME=LOW-HIGH,...",
-    type=str,
-    callback=options.checked(options.bands),
-    help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
-)
+@options.window
+@options.events
+@options.unit
+@options.interpolate
+@options.rhythms
 @click.option(
     "--labels",
     metavar="FILE",
@@ -56,13 +50,7 @@ RECORDINGS_ONLY = (
     callback=options.checked(options.existing),
     help="Labels of windows: a CSV with a column label, and onset (s) where windows start there.",
 )
-@click.option(
-    "--regions",
-    metavar="FILE",
-    type=str,
-    callback=options.checked(options.existing),
-    help="Electrode sets and regions of your own (YAML with sets and partition).",
-)
+@options.regions
 @click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
 @click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
 @click.option("--inside", is_flag=True, help="Look at attention heads and the position embedding too.")

@@ -204,6 +204,24 @@ recorded = _option(
     metavar="NAMES",
     help="Recorded channels in the model's order, or pairs like T7=T3,Cz=vertex.",
 )
+window = _option("--window", type=above_zero, help="Length of a window in seconds.")
+events = _option("--events", help="Windows start at annotations with these names, e.g. left,right.")
+unit = _option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
+interpolate = _option(
+    "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
+)
+rhythms = _option(
+    "--bands",
+    parse=bands,
+    metavar="NAME=LOW-HIGH,...",
+    help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
+)
+regions = _option(
+    "--regions",
+    parse=existing,
+    metavar="FILE",
+    help="Electrode sets and regions of your own (YAML with sets and partition).",
+)
 classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the outputs, e.g. left,right.")
 batch_size = _option(
     "--batch-size", type=positive, default=8, show_default=True, help="Windows explained at a time."

@@ -22,6 +22,7 @@ from scipy import stats
 from ..engine.errors import InputError
 from . import regions, shares, statistics, views
 from .channels import normalise, positions
+from .cohort import is_store, subjects_of
 from .text import listed, plain
 
 RESULT = "relevance.nc"
@@ -147,13 +148,15 @@ class Comparison:
 
 
 def read_side(path: Path, label: str | None = None) -> Side:
-    """Read what `explain` wrote: its folder, or a folder of such folders, one for each subject.
+    """Read what `explain` wrote (its folder, or a folder of such folders, one for each subject) or `cohort`.
 
     Raises
     ------
     InputError
         There is no explanation in it, or it cannot be read.
     """
+    if is_store(path):
+        return Side(label or plain(path.stem, 40), subjects_of(path))
     single = path if path.suffix == ".nc" else path / RESULT
     files = {path.name: single} if single.is_file() else {}
     if not files and path.is_dir():

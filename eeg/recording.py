@@ -14,6 +14,7 @@ import mne
 import numpy as np
 
 from ..engine.errors import InputError, LimitError, OnnxplainError
+from . import bids
 from .headers import Facts, check_brainvision, check_edf, looks_like
 from .text import counted, plain
 
@@ -137,6 +138,9 @@ def _reason(error: BaseException) -> str:
 
 def _open(path: Path, extension: str) -> Any:
     """MNE's raw or epochs object, not loaded yet where that is possible."""
+    found = bids.open_recording(path)
+    if found is not None:
+        return found
     if extension in (".fif", ".fif.gz"):
         try:
             return mne.io.read_raw_fif(path, preload=False)
@@ -206,6 +210,13 @@ def _warned(messages: list[str]) -> list[str]:
         number = re.search(r"(\d+) annotation", text)
         if text == "onnxplain: latin1":
             said.append("The annotations are not valid UTF-8 and were read as Latin-1.")
+        elif text == bids.USED:
+            said.append("Read as BIDS: with the events, channels and electrodes of the tables beside it.")
+        elif text == bids.MISSING:
+            said.append(
+                "The tables of its BIDS dataset were not read: that needs mne-bids "
+                '(pip install "onnxplain[cohort]").'
+            )
         elif number and "outside" in text:
             n = counted(int(number[1]), "annotation")
             cut = "cut at its ends" if "expanding" in text or "Limited" in text else "left out"

@@ -1,0 +1,95 @@
+"""``onnxplain cohort``: a model on every recording of a dataset."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console, options
+
+
+@click.command("cohort")
+@options.model
+@click.argument("dataset", type=str, callback=options.checked(partial(options.existing, folder=True)))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The Zarr store to write.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tcp://host:8786.")
+@click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")
+@click.option("--pattern", metavar="TEXT", help="Only recordings with this in their path, e.g. task-rest.")
+@options.target
+@options.contrast
+@options.composite
+@options.param
+@options.backend
+@options.contract
+@options.recorded
+@options.window
+@options.events
+@options.unit
+@options.interpolate
+@options.rhythms
+@options.batch_size
+@options.threads
+@options.seed
+@options.as_json
+@options.quiet
+@options.overwrite
+@options.guarded(time_limit=3600)
+def command(
+    model: Path,
+    dataset: Path,
+    out: Path,
+    scheduler: str | None,
+    workers: int | None,
+    pattern: str | None,
+    as_json: bool,
+    quiet: bool,
+    overwrite: bool,
+    **given: Any,
+) -> None:
+    """Explain what MODEL says about every recording of DATASET, into the Zarr store OUT.
+
+    DATASET is a BIDS dataset or a folder of recordings. Each recording is one task; a store that exists is
+    gone on with, and what it has already is not computed again. `onnxplain compare` reads stores.
+    """
+    from ..engine.contract import InputContract
+    from ..engine.errors import InputError
+    from ..engine.steps import step
+
+    step("looking for recordings")
+    from ..eeg.cohort import explain_cohort, is_store
+    from ..eeg.dataset import recordings
+
+    _check(out, is_store)
+    items = recordings(dataset, pattern)
+    if out.exists() and overwrite:
+        shutil.rmtree(out)
+    default = "none" if isinstance(given["target"], dict) else "rest"
+    given["contrast"] = given["contrast"] or default
+    contract = given["contract"]
+    given["contract"] = None if contract is None else InputContract.from_file(contract)
+    found = explain_cohort(model, items, out, options=given, scheduler=scheduler, workers=workers)
+    summary = found.summary()
+    if as_json:
+        console.say_json(summary)
+    elif not quiet:
+        for what, text in found.lines():
+            console.say(f"{what:<15} {text}")
+        console.say(f"{'written':<15} {out}")
+    if not found.good:
+        raise InputError(f"{dataset}: no recording could be explained; the first: {found.rows[0].said}")
+
+
+def _check(out: Path, is_store: Any) -> None:
+    """Refuse a place that is no store of ours, before anything is read."""
+    from ..engine.errors import InputError
+
+    if out.is_symlink():
+        raise InputError(f"{out}: the output is a symbolic link; name the place itself")
+    if out.exists() and not is_store(out):
+        raise InputError(f"{out}: exists, and is no store that onnxplain cohort wrote")
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent} to write into")

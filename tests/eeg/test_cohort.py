@@ -1,0 +1,199 @@
+"""A dataset: found, explained once, gone on with, compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onnxplain.eeg import bids
+from onnxplain.eeg.cohort import Cohort, explain_cohort, is_store, subjects_of
+from onnxplain.eeg.compare import compare, read_side
+from onnxplain.eeg.dataset import recordings
+from onnxplain.eeg.recording import read
+from onnxplain.eeg.run import explain_recording
+from onnxplain.engine.errors import InputError, OnnxplainError
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """A scheduler with workers in this process: what a cluster is to the cohort."""
+    import distributed
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def dataset(make_raw: Make, tmp_path: Path) -> Path:
+    """Three subjects, the first with two runs, and a file that is none."""
+    root = tmp_path / "data"
+    for i, name in enumerate(["sub-01/run1", "sub-01/run2", "sub-02/run1", "sub-03/run1"]):
+        path = root / f"{name}_raw.fif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_raw(seed=i, seconds=10).save(path, verbose="error")
+    (root / "sub-03" / "broken.edf").write_text("nothing")
+    (root / "derivatives").mkdir()
+    shutil.copy(root / "sub-02" / "run1_raw.fif", root / "derivatives" / "copy_raw.fif")
+    return root
+
+
+def test_recordings_are_found_with_their_subjects(dataset: Path) -> None:
+    found = recordings(dataset)
+    assert {(i.name, i.subject) for i in found} == {
+        ("sub-01_run1_raw", "01"), ("run2_raw", "01"), ("sub-02_run1_raw", "02"), ("sub-03_run1_raw", "03"),
+        ("broken", "03"),
+    }  # fmt: skip
+    assert [i.name for i in recordings(dataset, "run2")] == ["run2_raw"]
+    with pytest.raises(InputError, match="none of 5 recordings has task-x"):
+        recordings(dataset, "task-x")
+    with pytest.raises(InputError, match="no recording in it"):
+        recordings(_empty(dataset))
+
+
+def _empty(dataset: Path) -> Path:
+    path = dataset / "empty"
+    path.mkdir()
+    return path
+
+
+def _run(model: Path, dataset: Path, store: Path, scheduler: str, **options: Any) -> Cohort:
+    return explain_cohort(model, recordings(dataset), store, options=options, scheduler=scheduler)
+
+
+def test_a_cohort_is_explained_once(
+    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+) -> None:
+    model, store = make_model(make_contract()), tmp_path / "store.zarr"
+    found = _run(model, dataset, store, scheduler)
+    assert is_store(store)
+    assert found.kept == 0
+    assert len(found.good) == 4
+    refused = [r for r in found.rows if r.said]
+    assert [r.name for r in refused] == ["broken"]
+    assert "not an EDF file" in refused[0].said
+    summary = json.loads((store / "onnxplain.json").read_text(encoding="utf-8"))
+    assert summary["subjects"] == 3
+    assert summary["refused"] == 1
+    assert -1 <= summary["consistency"]["value"] <= 1
+    # What the store holds is what the recording gives alone, and every subject is in it.
+    alone = explain_recording(model, dataset / "sub-02" / "run1_raw.fif")
+    subjects = subjects_of(store)
+    assert set(subjects) == {"01", "02", "03"}
+    np.testing.assert_array_equal(subjects["02"]["relevance"].values, alone.relevance)
+    assert subjects["02"]["label"].dtype.kind in "UOT"
+    assert subjects["01"].sizes["epoch"] == 2 * subjects["02"].sizes["epoch"]
+
+    # Again: nothing is computed.
+    assert list(store.glob("*/relevance/0*"))
+    times = {p: p.stat().st_mtime_ns for p in store.glob("*/relevance/*") if p.is_file()}
+    again = _run(model, dataset, store, scheduler)
+    assert again.kept == 4
+    assert again.rows == found.rows
+    assert times == {p: p.stat().st_mtime_ns for p in store.glob("*/relevance/*") if p.is_file()}
+
+    # A run that was ended left a part, and a recording has changed: only that one is made again.
+    (store / ".run2_raw.partial").mkdir()
+    changed = dataset / "sub-03" / "run1_raw.fif"
+    shutil.copy(dataset / "sub-02" / "run1_raw.fif", changed)
+    third = _run(model, dataset, store, scheduler)
+    assert third.kept == 3
+    assert not list(store.glob(".*.partial"))
+    np.testing.assert_array_equal(subjects_of(store)["03"]["relevance"].values, alone.relevance)
+
+    with pytest.raises(InputError, match="another model, version or options"):
+        _run(model, dataset, store, scheduler, target=0)
+
+
+def test_stores_are_compared_by_subject(
+    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+) -> None:
+    stores = []
+    for seed in range(2):
+        model, store = make_model(make_contract(), f"m{seed}.onnx", seed=seed), tmp_path / f"net{seed}.zarr"
+        _run(model, dataset, store, scheduler)
+        stores.append(read_side(store))
+    assert [s.label for s in stores] == ["net0", "net1"]
+    found = compare(stores)
+    assert found.subjects == (3, 3)
+    assert all(r.effect is None for r in found.rows)  # three subjects a side are too few
+    assert "p = " not in (found.test or "")
+
+
+def test_one_subject_gives_no_consistency(
+    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+) -> None:
+    found = explain_cohort(
+        make_model(make_contract()), recordings(dataset, "sub-02"), tmp_path / "one.zarr", options={},
+        scheduler=scheduler,
+    )  # fmt: skip
+    summary = found.summary()
+    assert summary["subjects"] == 1
+    assert summary["consistency"] is None
+    assert summary["sets"][0]["spread"] is None
+    assert ("consistency", "not told for fewer than three subjects") in found.lines()
+
+
+def test_a_scheduler_that_is_not_there(
+    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import distributed
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError("timed out")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with pytest.raises(OnnxplainError, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"):
+        _run(make_model(make_contract()), dataset, tmp_path / "x.zarr", "tcp://127.0.0.1:9")
+
+
+@pytest.fixture
+def bids_dataset(make_raw: Make, tmp_path: Path) -> Path:
+    """Two subjects in BIDS, as mne-bids writes it: events in events.tsv, a bad channel in channels.tsv."""
+    import mne_bids
+
+    root = tmp_path / "bids"
+    for i, subject in enumerate(("01", "02")):
+        raw = make_raw(seed=i, marks=[(1.0, 0.5, "left"), (6.0, 0.5, "right"), (12.0, 0.5, "left")])
+        raw.info["line_freq"], raw.info["bads"] = 50, ["Cz"]
+        where = mne_bids.BIDSPath(subject=subject, task="hands", datatype="eeg", root=root)
+        mne_bids.write_raw_bids(raw, where, format="EDF", allow_preload=True, verbose="error")
+    return root
+
+
+def test_bids_tables_are_read(bids_dataset: Path, make_contract: Make, make_model: Make) -> None:
+    items = recordings(bids_dataset)
+    assert [(i.name, i.subject) for i in items] == [
+        ("sub-01_task-hands_eeg", "01"),
+        ("sub-02_task-hands_eeg", "02"),
+    ]
+    for item in items:
+        assert bids.root_of(item.path) == bids_dataset.resolve()
+        recording = read(item.path)
+        assert [m.description for m in recording.marks] == ["left", "right", "left"]
+        assert recording.data.info["bads"] == ["Cz"]
+        assert any("Read as BIDS" in n for n in recording.notes)
+    found = explain_recording(make_model(make_contract()), items[0].path, events="annotations")
+    assert found.windows.labels == ("left", "right", "left")
+    assert any("Marked bad" in d and "Cz" in d for d in found.windows.decisions)
+    assert any("Read as BIDS" in d for d in found.windows.decisions)
+
+
+def test_a_broken_bids_table_is_one_line(bids_dataset: Path) -> None:
+    item = recordings(bids_dataset)[0]
+    table = item.path.with_name("sub-01_task-hands_channels.tsv")
+    text = table.read_text(encoding="utf-8-sig").replace("Cz\t", "XX\t")
+    table.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read(item.path)
+    assert "\n" not in str(caught.value)
+    assert item.path.name in str(caught.value)
