@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError
+from .measured import places_now
 from .text import listed, plain
 
 ALIASES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
@@ -27,6 +28,8 @@ _ELECTRODE = re.compile(
     r"(Z|(?:10|[1-9])H?)|[AM][12]",
     re.IGNORECASE,
 )
+# Without the intermediate electrodes of the 10-5 system.
+_TEN_TEN = re.compile(r"(?:Fp|AF|F|FT|FC|C|T|CP|TP|P|PO|O|I)(?:z|10|[1-9])")
 _EARS = {"A1", "A2", "M1", "M2"}
 # What stands behind the dash when a channel is one electrode against a common reference.
 _REFERENCES = {
@@ -143,7 +146,7 @@ def fiducials() -> dict[str, NDArray[np.float64]]:
 
 
 def positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Template positions (10-5 system) of the electrodes that have one.
+    """Positions of electrodes: the template's (10-5 system), or those measured in the recording at hand.
 
     Parameters
     ----------
@@ -155,9 +158,28 @@ def positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     dict of str to ndarray, shape (3,)
         Name as given -> position in metre.
     """
-    standard = _standard()
-    keys = {name: parse(name) for name in names}
-    return {n: standard[k.key] for n, k in keys.items() if k.kind == "electrode" and k.key in standard}
+    standard, also = _standard(), places_now()
+    found = {}
+    for name in names:
+        known = parse(name)
+        if known.kind == "electrode" and known.key in standard:
+            found[name] = standard[known.key]
+        elif name in also:
+            found[name] = np.array(also[name])
+    return found
+
+
+def nearest(name: str) -> str | None:
+    """The electrode of the 10-10 system that lies nearest to a channel with a measured position.
+
+    None for channels without one, and for those more than 3 cm from any.
+    """
+    place = places_now().get(name)
+    if place is None:
+        return None
+    ten_ten = {k: v for k, v in _standard().items() if _TEN_TEN.fullmatch(k)}
+    best = min(ten_ten, key=lambda k: float(np.linalg.norm(ten_ten[k] - place)))
+    return best if float(np.linalg.norm(ten_ten[best] - place)) < 0.03 else None
 
 
 def head_positions(names: Sequence[str], radius: float = 0.095) -> dict[str, tuple[float, float]]:

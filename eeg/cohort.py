@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -31,7 +31,7 @@ from .text import counted, plain
 NEEDS = 'a cohort needs Zarr and dask.distributed: pip install "onnxplain[cohort]"'
 ROWS, KEY = "onnxplain.json", "onnxplain_key"
 # Of Zarr: text and consolidated metadata have no specification in the third yet.
-FORMAT = 2
+FORMAT: Literal[2] = 2
 
 
 @dataclass(frozen=True)

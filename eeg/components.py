@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError, OnnxplainError
 from .channels import positions
 from .explained import Explained
+from .measured import placed
 from .shares import summed
 from .text import counted, listed, plain
 from .windows import FROM_MICROVOLT, from_model_layout
@@ -150,6 +151,7 @@ def _each(units: Floats) -> list[float]:
     return [summed(units, np.arange(units.shape[1]) == i).share for i in range(units.shape[1])]
 
 
+@placed
 def components(
     explained: Explained,
     *,

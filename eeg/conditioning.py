@@ -214,6 +214,7 @@ def reference(
     *,
     leave: Collection[str],
     where: str,
+    own: Collection[str] = (),
 ) -> tuple[list[Signal] | None, str | None]:
     """The signal that the contract's reference sees.
 
@@ -223,6 +224,8 @@ def reference(
         With every channel of the recording, `names`, in the first rows.
     leave : collection of str
         Channels that must not enter an average (bad or unusable ones).
+    own : collection of str
+        Recorded channels that the model takes: what an average is of where no name is a known electrode's.
 
     Returns
     -------
@@ -236,7 +239,11 @@ def reference(
     if wanted == "average":
         placed = positions(names)
         rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
-        said = f"Re-referenced to the average of {len(rows)} electrodes."
+        whose = ""
+        if not rows:
+            rows = [i for i, n in enumerate(names) if n in own and n not in leave]
+            whose = " that the model takes (no channel's name is a known electrode's)"
+        said = f"Re-referenced to the average of {len(rows)} electrodes{whose}."
     else:
         electrodes = (wanted,) if isinstance(wanted, str) else wanted
         found = {parse(n).key: i for i, n in enumerate(names)}

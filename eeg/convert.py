@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError
 from .channels import positions
 from .explained import Explained
+from .measured import placed
 from .regions import members, region
 from .text import plain
 
@@ -21,6 +22,7 @@ from .text import plain
 _AS_MICROVOLT = 1e-6
 
 
+@placed
 def to_epochs(explained: Explained, what: str = "relevance") -> Any:
     """Every window as an epoch.
 
@@ -177,6 +179,7 @@ def to_annotations(
     )
 
 
+@placed
 def to_csv(explained: Explained, path: Path) -> Path:
     """Write one row for each window and electrode.
 

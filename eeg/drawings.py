@@ -10,6 +10,7 @@ import numpy as np
 
 from . import figures, panels, shares, spectral
 from .explained import Explained, said_target
+from .measured import placed
 from .page import Drawing, Slides
 from .text import counted, plain
 
@@ -28,6 +29,7 @@ class Drawn:
     slides: Slides | None = None
 
 
+@placed
 def draw(
     explained: Explained,
     out: Path,

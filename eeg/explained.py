@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..engine.contract import InputContract
 from . import shares
+from .measured import placed
 from .regionfile import Regions
 from .text import plain
 from .windows import Windows
@@ -72,6 +73,7 @@ class Explained:
         """Relevance, shape (window, channel, time)."""
         return self.dataset["relevance"].values
 
+    @placed
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json: shares, ledger, closure, accuracy, decisions, provenance."""
         data = self.dataset

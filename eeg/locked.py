@@ -19,6 +19,7 @@ from scipy.signal import find_peaks
 from ..engine.errors import InputError
 from .convert import stitched
 from .explained import Explained
+from .measured import placed
 from .recording import Recording
 from .regions import members
 from .slicing import tagged
@@ -29,6 +30,7 @@ Floats = NDArray[np.float64]
 FEWEST = 5
 MOVES = 10  # places the null must have for an event
 LEVEL = 0.05
+BLINK = 10  # times the usual size of the signal between 1 and 10 Hz: what may be a blink
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Locked:
         }
 
 
+@placed
 def locked(
     explained: Explained,
     events: Sequence[float] | NDArray[Any],
@@ -225,13 +228,21 @@ def blinks(recording: Recording) -> Floats:
     names = names or list(members(["Fp1", "Fp2"], raw.ch_names))
     if not names:
         raise InputError(f"{plain(recording.name)}: neither an EOG channel nor Fp1 or Fp2 to find blinks on")
-    # MNE's own threshold, a quarter of the range, also takes the filter's ringing between blinks for some.
+    # MNE's own threshold, a quarter of the range, takes the filter's ringing between blinks for some, and one
+    # jerk of the cable hides all others: somewhat more than half a good blink's height is neither.
     band = mne.filter.filter_data(
         raw.get_data(picks=[names[0]])[0], raw.info["sfreq"], 1.0, 10.0, verbose="error"
     )
-    found = mne.preprocessing.find_eog_events(
-        raw, ch_name=names[0], thresh=float(np.ptp(band)) / 3, verbose="error"
-    )
+    band -= np.median(band)
+    side = 1 if band.max() > -band.min() else -1
+    usual = float(np.median(np.abs(band)))
+    _, far = find_peaks(side * band, height=BLINK * usual, distance=max(1, round(0.2 * raw.info["sfreq"])))
+    height = far["peak_heights"]
+    found = np.zeros((0, 3), dtype=int)
+    if len(height):
+        found = mne.preprocessing.find_eog_events(
+            raw, ch_name=names[0], thresh=0.6 * float(np.quantile(height, 0.75)), verbose="error"
+        )
     return _seconds(raw, found, recording, "blink")
 
 

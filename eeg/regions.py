@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..engine.errors import InputError
-from .channels import normalise
+from .channels import nearest, normalise
 from .text import listed
 
 # One region for each electrode, from its row of the 10-10 system. The lateral columns 7 to 10 of the
@@ -74,8 +74,13 @@ def region(name: str) -> str:
     >>> region("EEG T3-REF"), region("Cz"), region("EOG")
     ('temporal', 'central', 'other')
     """
-    found = re.fullmatch(r"([A-Z]+p?)(?:z|\d+)h?", normalise(name))
+    found = re.fullmatch(r"([A-Z]+p?)(?:z|\d+)h?", _key(name))
     return _REGION.get(found[1].upper(), "other") if found else "other"
+
+
+def _key(name: str) -> str:
+    """The electrode that a name says, or the one nearest to where it was measured to be."""
+    return nearest(name) or normalise(name)
 
 
 def partition(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -110,4 +115,4 @@ def members(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...
             raise InputError(f"no region {wanted!r}; there are {listed([*SETS, *SAME, *PARTITION], 40)}")
         wanted = SETS[wanted]
     keys = {normalise(w) for w in wanted}
-    return tuple(n for n in names if normalise(n) in keys)
+    return tuple(n for n in names if normalise(n) in keys or _key(n) in keys)

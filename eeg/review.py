@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError
 from .explained import Explained, said_target, versions
 from .figures import head_maps
+from .measured import placed
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
 from .text import counted, listed, plain
@@ -172,6 +173,7 @@ def _maps(explained: Explained) -> NDArray[np.float64]:
     return np.asarray(explained.relevance.sum(-1, dtype=np.float64))
 
 
+@placed
 def _picture(explained: Explained, window: int) -> str:
     """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
     values = _maps(explained)[window]

@@ -23,6 +23,7 @@ from . import shares, spectral, views
 from .explained import Explained, versions
 from .extras import Extras, with_extras
 from .labels import read_labels
+from .measured import placed
 from .recording import read
 from .regionfile import Regions
 from .regions import SETS
@@ -162,6 +163,8 @@ def explain_recording(
         bands=bands,
     )
     found = replace(found, regions=regions)
+    if table is not None and table.onsets is not None:
+        recording = replace(recording, marks=(*recording.marks, *(table.marks() or ())))
     return with_extras(found, extras, model=model, recording=recording, seed=seed)
 
 
@@ -281,6 +284,7 @@ def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
     return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
 
 
+@placed
 def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
     """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
 

@@ -23,6 +23,7 @@ from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from .channels import positions
 from .explained import Explained
+from .measured import placed
 from .shares import summed
 from .sphere import METHODS, Inverse, inverse
 from .text import counted, listed, plain
@@ -120,6 +121,7 @@ class Sources:
         ]
 
 
+@placed
 def sources(
     explained: Explained,
     *,

@@ -97,6 +97,7 @@ def to_dataset(
         "title": "Relevance of an EEG recording for a model's output",
         "sfreq": windows.sfreq,
         "splined": json.dumps(list(windows.splined)),
+        "places": json.dumps({k: list(v) for k, v in windows.places.items()}),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
     }

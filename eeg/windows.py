@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.steps import step
-from .channels import match
+from .channels import fiducials, match, positions
 from .conditioning import Piece, check, condition, reference, spline
 from .labels import Labels
+from .measured import Place, Places, of_recording
 from .recording import Recording
 from .slicing import chosen, labelled_marks, take
 from .text import counted, listed, plain
@@ -50,6 +51,8 @@ class Windows:
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
+    places : mapping of str to (float, float, float)
+        Position of each channel whose name is no known electrode's, where the recording has one.
     """
 
     data: NDArray[np.float32]
@@ -62,6 +65,7 @@ class Windows:
     decisions: tuple[str, ...]
     splined: tuple[str, ...] = ()
     dropped: int = 0
+    places: Places = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -145,6 +149,12 @@ def cut(
     if not pieces:
         raise InputError(f"{where}: there is no signal in it")
 
+    places = _places(recording, found.names)
+    if places:
+        said.append(
+            f"{counted(len(places), 'channel')} whose names are no known electrode's lie where the recording "
+            "says; regions and sets take each for the nearest electrode of the 10-10 system."
+        )
     step("checking the signal")
     picked = list(found.names.values())
     bads = set(recording.data.info["bads"])
@@ -187,7 +197,7 @@ def cut(
         len(names) + splined.index(n) if n in splined else names.index(found.names[n])
         for n in contract.channels
     ]
-    against, sentence = reference(whole, names, contract, leave=leave, where=where)
+    against, sentence = reference(whole, names, contract, leave=leave, where=where, own=found.names.values())
     said += [sentence] if sentence else []
     info = recording.data.info
     ready, filters = condition(
@@ -227,7 +237,16 @@ def cut(
         decisions=tuple(said),
         splined=splined,
         dropped=sum(lost.values()),
+        places=places,
     )
+
+
+def _places(recording: Recording, names: Mapping[str, str]) -> dict[str, Place]:
+    """Measured positions of the model's channels that have none in the template."""
+    placed = positions(list(names))
+    free = {model: own for model, own in names.items() if model not in placed}
+    there = of_recording(recording.data.info, list(free.values()), fiducials()) if free else {}
+    return {model: there[own] for model, own in free.items() if own in there}
 
 
 def _pieces(recording: Recording, names: Sequence[str], factors: NDArray[np.float64]) -> list[Piece]:
