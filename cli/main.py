@@ -12,7 +12,7 @@ from .. import __version__
 from ..engine.errors import OnnxplainError
 from . import console
 
-COMMANDS = ("demo", "inspect", "explain", "compare", "compile", "export", "models", "contract")
+COMMANDS = ("demo", "inspect", "explain", "compare", "review", "compile", "export", "models", "contract")
 
 
 class Lazy(click.Group):

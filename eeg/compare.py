@@ -7,7 +7,6 @@ explain the same windows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -24,7 +23,6 @@ from . import regions, shares, statistics, views
 from .channels import normalise, positions
 from .text import listed, plain
 
-RESULT = "relevance.nc"
 BINS = 40  # of time, in a cluster test
 
 
@@ -154,23 +152,11 @@ def read_side(path: Path, label: str | None = None) -> Side:
     InputError
         There is no explanation in it, or it cannot be read.
     """
-    single = path if path.suffix == ".nc" else path / RESULT
+    single = path if path.suffix == ".nc" else path / views.RESULT
     files = {path.name: single} if single.is_file() else {}
     if not files and path.is_dir():
-        files = {p.parent.name: p for p in sorted(path.glob(f"*/{RESULT}"))}
-    if not files:
-        raise InputError(
-            f"{plain(path, 300)}: holds no {RESULT}; `onnxplain explain` writes one for a recording"
-        )
-    subjects = {}
-    for name, file in files.items():
-        try:
-            data = views.load(file)
-        except Exception as e:
-            raise InputError(f"{plain(file, 300)}: cannot be read ({type(e).__name__})") from None
-        if "relevance" not in data or data["relevance"].dims != ("epoch", "channel", "time"):
-            raise InputError(f"{plain(file, 300)}: is no explanation of a recording")
-        subjects[name] = data
+        files = {p.parent.name: p for p in sorted(path.glob(f"*/{views.RESULT}"))}
+    subjects = {name: views.explanation(file) for name, file in (files or {path.name: path}).items()}
     return Side(label or plain(path.name, 40), subjects)
 
 
@@ -330,11 +316,9 @@ def _agreement(
 
 def _recording(data: xr.Dataset) -> str | None:
     """The hash of the recording that was explained."""
-    try:
-        found = json.loads(data.attrs.get("provenance", "{}")).get("data", {}).get("sha256")
-    except (ValueError, AttributeError):
-        return None
-    return None if found is None else str(found)
+    found = views.provenance(data).get("data")
+    digest = found.get("sha256") if isinstance(found, dict) else None
+    return None if digest is None else str(digest)
 
 
 def _window_by_window(
