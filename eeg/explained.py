@@ -232,7 +232,8 @@ def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[s
         text = f"class {plain(target)}"
     output = dataset.get("output")
     alone = output is not None and output.ndim > 1 and output.shape[-1] == 1
-    return "the output" if alone else text + (" against the mean of the others" if contrast == "rest" else "")
+    against = contrast == "rest" and not isinstance(target, Mapping)  # weights are their own contrast
+    return "the output" if alone else text + (" against the mean of the others" if against else "")
 
 
 def versions() -> dict[str, str]:

@@ -133,7 +133,7 @@ def make(
     secret = _secret(sources, seed)
     # A digest decides the order: a seeded permutation could be run again by who has this code.
     dealt.sort(key=lambda d: _digest(secret, d[0].label, d[2]))
-    review = _digest(secret, "review", 0)[:16]
+    review = _digest(secret, "review", len(dealt))[:16]
     ids = [_digest(secret, "item", k)[:10] for k in range(len(dealt))]
     shown = [(i, name, _picture(s, w)) for i, (s, name, w) in zip(ids, dealt, strict=True)]
     key = {
@@ -205,8 +205,8 @@ def unlike(explained: xr.Dataset, others: Mapping[str, xr.Dataset]) -> list[str]
     def asked(data: xr.Dataset) -> dict[str, Any]:
         found = views.provenance(data)
         options = found.get("options")
-        composite = options.get("composite") if isinstance(options, dict) else None
-        return {"composite": composite, "contrast": found.get("contrast", "")}
+        known = {"composite": options.get("composite")} if isinstance(options, dict) else {}
+        return known | ({"contrast": found["contrast"] or "none"} if "contrast" in found else {})
 
     own = asked(explained)
     return [
@@ -214,7 +214,7 @@ def unlike(explained: xr.Dataset, others: Mapping[str, xr.Dataset]) -> list[str]
         "experts may tell them apart by it"
         for label, data in others.items()
         for what, value in asked(data).items()
-        if value not in (None, "") and value != own[what]
+        if value != own.get(what, value)
     ]
 
 
