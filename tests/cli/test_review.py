@@ -79,11 +79,7 @@ def test_from_recording_to_score(run: Run, explained: Path, tmp_path: Path) -> N
     dealt = Counter((i["label"], i["class"]) for i in items)
     assert {label for label, _ in dealt} == set(told["maps"])
     assert {told["maps"][label] / n for (label, _), n in dealt.items()} == {2.0}  # both classes alike
-    for label, name in (
-        ("explained", "shortcut"),
-        ("another model", "honest"),
-        ("random weights", "shortcut"),
-    ):
+    for label, name in zip(told["maps"], ("shortcut", "honest", "shortcut"), strict=True):
         data = views.explanation(explained / name)
         for item in (i for i in items if i["label"] == label):
             assert data["target_class"].values[item["window"]] == item["class"]
@@ -97,16 +93,9 @@ def test_from_recording_to_score(run: Run, explained: Path, tmp_path: Path) -> N
     assert lines[0].startswith("A tells the network's maps from the others: 16 of 16 decided maps right")
     # Eight of its twelve decided maps are the network's.
     assert lines[1].startswith("B cannot be told from guessing: 8 of 12 decided maps right (67%")
-    assert (
-        lines[2]
-        == "Called plausible: "
-        + ", ".join(
-            f"{label} {dict(zip(told['maps'], ('100%', '50%', '0%'), strict=True))[label]}"
-            for label in dict.fromkeys(i["label"] for i in items)
-        )
-        + "."
-    )
-    # Both say plausible of 8 maps and differ in the rest: agreement 8 / 16, by chance (20^2 + 8^2 + 4^2) / 32^2.
+    said = dict(zip(told["maps"], ("100%", "50%", "0%"), strict=True))
+    assert all(f"{label} {part}" in lines[2] for label, part in said.items())
+    # Both say plausible of 8 maps and differ in the rest; of 32 answers 20 are plausible, 8 not, 4 unsure.
     chance = (20**2 + 8**2 + 4**2) / 32**2
     kappa = (0.5 - chance) / (1 - chance)
     assert f"Fleiss' kappa {kappa:.2f}" in lines[3]

@@ -103,18 +103,12 @@ def test_same_again(sides: tuple[Explained, dict[str, Explained]], tmp_path: Pat
 
 
 def test_read_back_it_is_the_same_page(
-    sides: tuple[Explained, dict[str, Explained]], make_model: Make, make_contract: Make, recorded: Make,
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    sides: tuple[Explained, dict[str, Explained]], make_model: Make, make_contract: Make, tmp_path: Path
+) -> None:
     own, others = sides
-    number = explain_recording(
-        make_model(make_contract(classes=()), "n.onnx"), tmp_path / "rec_raw.fif", target=1
-    )
-    weights = {"left": 1.0, "right": -0.5}
-    weighed = [
-        explain_recording(tmp_path / f, tmp_path / "rec_raw.fif", target=weights)
-        for f in ("tiny.onnx", "r.onnx")
-    ]
+    recording, weights = tmp_path / "rec_raw.fif", {"left": 1.0, "right": -0.5}
+    number = explain_recording(make_model(make_contract(classes=()), "n.onnx"), recording, target=1)
+    weighed = [explain_recording(tmp_path / n, recording, target=weights) for n in ("tiny.onnx", "r.onnx")]
     for i, (mine, theirs) in enumerate(
         ((own, others), (number, {"x": number}), (weighed[0], {"x": weighed[1]}))
     ):
