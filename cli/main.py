@@ -12,7 +12,9 @@ from .. import __version__
 from ..engine.errors import OnnxplainError
 from . import console
 
-COMMANDS = ("demo", "inspect", "explain", "cohort", "compare", "compile", "export", "models", "contract")
+COMMANDS = (
+    "demo", "inspect", "explain", "cohort", "compare", "review", "compile", "export", "models", "contract",
+)  # fmt: skip
 
 
 class Lazy(click.Group):

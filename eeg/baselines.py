@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,24 @@ def random_weights(explained: Explained, model: Path, *, copies: int = 3, seed: 
 
     Parameters
     ----------
+    explained, model, copies, seed
+        As for `random_copies`.
+
+    Returns
+    -------
+    list of ndarray, shape (channel,)
+    """
+    made = random_copies(explained, model, copies=copies, seed=seed)
+    return [shares.by_electrode(e.relevance) for e in made]
+
+
+def random_copies(
+    explained: Explained, model: Path, *, copies: int = 1, seed: int = 0
+) -> Iterator[Explained]:
+    """Explain copies of the network whose weights are shuffled: the same windows, the same classes.
+
+    Parameters
+    ----------
     explained : Explained
         Gives windows, composite and target.
     model : Path
@@ -189,12 +207,11 @@ def random_weights(explained: Explained, model: Path, *, copies: int = 3, seed: 
     seed : int
         Of the first copy; the others count on from it.
 
-    Returns
-    -------
-    list of ndarray, shape (channel,)
+    Yields
+    ------
+    Explained
     """
     options = explained.provenance.get("options", {})
-    found = []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(copies):
             path = randomised_copy(model, Path(folder) / f"{i}.onnx", seed + i)
@@ -208,15 +225,14 @@ def random_weights(explained: Explained, model: Path, *, copies: int = 3, seed: 
             target = explained.provenance.get("target", "predicted")
             if "target" in explained.dataset:
                 target = [int(t) for t in explained.dataset["target"].values]
-            made = explain_windows(
+            yield explain_windows(
                 explainer,
                 explained.windows,
                 explained.contract,
                 target=target,
                 contrast=explained.provenance.get("contrast", "rest"),
+                provenance={k: v for k, v in explained.provenance.items() if k in ("target", "contrast")},
             )
-            found.append(shares.by_electrode(made.relevance))
-    return found
 
 
 def agreement(a: Floats, b: Floats, *, shuffles: int = 2000, seed: int = 0) -> SpatialAgreement:

@@ -7,9 +7,8 @@ explain the same windows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from ..engine.errors import InputError
 from . import regions, shares, statistics, views
 from .channels import normalise, positions
 from .cohort import is_store, subjects_of
+from .measured import Place, measured
 from .text import listed, plain
 
-RESULT = "relevance.nc"
 BINS = 40  # of time, in a cluster test
 
 
@@ -126,6 +125,8 @@ class Comparison:
     test : str or None
         A cluster test of the first two sides' maps over subjects, in words; None for single recordings.
     notes : tuple of str
+    places : mapping of str to (float, float, float)
+        Measured positions of channels that no template knows.
     """
 
     labels: tuple[str, ...]
@@ -136,6 +137,7 @@ class Comparison:
     agreements: tuple[Agreement, ...]
     test: str | None
     notes: tuple[str, ...]
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -157,23 +159,11 @@ def read_side(path: Path, label: str | None = None) -> Side:
     """
     if is_store(path):
         return Side(label or plain(path.stem, 40), subjects_of(path))
-    single = path if path.suffix == ".nc" else path / RESULT
+    single = path if path.suffix == ".nc" else path / views.RESULT
     files = {path.name: single} if single.is_file() else {}
     if not files and path.is_dir():
-        files = {p.parent.name: p for p in sorted(path.glob(f"*/{RESULT}"))}
-    if not files:
-        raise InputError(
-            f"{plain(path, 300)}: holds no {RESULT}; `onnxplain explain` writes one for a recording"
-        )
-    subjects = {}
-    for name, file in files.items():
-        try:
-            data = views.load(file)
-        except Exception as e:
-            raise InputError(f"{plain(file, 300)}: cannot be read ({type(e).__name__})") from None
-        if "relevance" not in data or data["relevance"].dims != ("epoch", "channel", "time"):
-            raise InputError(f"{plain(file, 300)}: is no explanation of a recording")
-        subjects[name] = data
+        files = {p.parent.name: p for p in sorted(path.glob(f"*/{views.RESULT}"))}
+    subjects = {name: views.explanation(file) for name, file in (files or {path.name: path}).items()}
     return Side(label or plain(path.name, 40), subjects)
 
 
@@ -194,6 +184,16 @@ def compare(sides: Sequence[Side]) -> Comparison:
     InputError
         Fewer than two sides, or fewer than two electrodes in common.
     """
+    with measured(places_of(sides)):
+        return _compared(sides)
+
+
+def places_of(sides: Sequence[Side]) -> dict[str, Place]:
+    """Measured positions of channels that no template knows, of all sides."""
+    return {k: v for s in sides for d in s.subjects.values() for k, v in views.places(d).items()}
+
+
+def _compared(sides: Sequence[Side]) -> Comparison:
     if len(sides) < 2:
         raise InputError("compare needs two explanations or more")
     labels = _unlike([s.label for s in sides])
@@ -224,6 +224,7 @@ def compare(sides: Sequence[Side]) -> Comparison:
         agreements=tuple(agreements),
         test=_test(sides, common, channels),
         notes=tuple(notes),
+        places=places_of(sides),
     )
 
 
@@ -333,11 +334,9 @@ def _agreement(
 
 def _recording(data: xr.Dataset) -> str | None:
     """The hash of the recording that was explained."""
-    try:
-        found = json.loads(data.attrs.get("provenance", "{}")).get("data", {}).get("sha256")
-    except (ValueError, AttributeError):
-        return None
-    return None if found is None else str(found)
+    found = views.provenance(data).get("data")
+    digest = found.get("sha256") if isinstance(found, dict) else None
+    return None if digest is None else str(digest)
 
 
 def _window_by_window(

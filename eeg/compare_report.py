@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import figures
 from .compare import Comparison
+from .measured import measured
 from .page import Drawing, bullets, page, safe, table
 
 LIMITS = (
@@ -88,9 +89,10 @@ def answer(found: Comparison) -> str:
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
-    figure = figures.share_maps(
-        dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
-    )
+    with measured(found.places):
+        figure = figures.share_maps(
+            dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
+        )
     if figure is None:
         return None
     path = figures.save(figure, out / "head_maps.png")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..engine.contract import InputContract
-from . import shares
+from ..engine.errors import InputError
+from . import shares, views
 from .measured import placed
 from .regionfile import Regions
-from .text import plain
-from .windows import Windows
+from .text import listed, plain
+from .windows import FROM_MICROVOLT, Windows, to_model_layout
 
 if TYPE_CHECKING:
     from .inside import Inside
@@ -161,6 +163,53 @@ class Explained:
         return [*rows, *(("note", note) for note in self.notes)]
 
 
+def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
+    """An explanation that was read back, with the windows that the model saw.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        As `views.explanation` reads it.
+    contract : InputContract
+        The model's; the length of a window is taken from the dataset.
+
+    Returns
+    -------
+    Explained
+        Without notes, components and baselines.
+
+    Raises
+    ------
+    InputError
+        The contract has other electrodes or another rate, or cannot have windows of this length.
+    """
+    channels, n = tuple(map(str, dataset["channel"].values)), dataset.sizes["time"]
+    if channels != contract.channels or dataset.attrs.get("sfreq") != contract.sfreq:
+        raise InputError(
+            f"the explanation has other electrodes ({listed(channels, 4)}) or another rate than the contract"
+        )
+    if contract.patch and n % contract.patch:
+        raise InputError(f"the explanation's windows of {n} samples are no multiple of {contract.patch}")
+    contract = contract.model_copy(update={"window": n})
+    signal = np.asarray(dataset["signal"].values, dtype=np.float32)
+    model = (signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
+    windows = Windows(
+        data=to_model_layout(model, contract),
+        signal=signal,
+        channels=channels,
+        times=dataset["time"].values,
+        onsets=dataset["onset"].values,
+        labels=tuple(str(label) or None for label in dataset["label"].values),
+        sfreq=contract.sfreq,
+        decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
+        splined=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
+        places=views.places(dataset),
+    )
+    return Explained(
+        dataset, windows, contract, views.provenance(dataset), unit=contract.output_unit or "logit"
+    )
+
+
 def truth(labels: tuple[str | None, ...], classes: tuple[str, ...]) -> NDArray[np.int64]:
     """Class index that each label names with one of its tags ("left/agree" is "left"); -1 for none.
 
@@ -203,18 +252,24 @@ def accuracy(explained: Explained) -> dict[str, Any] | None:
 
 def said_target(explained: Explained) -> str:
     """What was explained, in words."""
-    target, contrast = explained.provenance.get("target"), explained.provenance.get("contrast")
+    return said(explained.dataset, explained.provenance, explained.contract.classes)
+
+
+def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[str]) -> str:
+    """What was explained, in words, of an explanation in its parts."""
+    target, contrast = provenance.get("target"), provenance.get("contrast")
     if isinstance(target, Mapping):
         text = ", ".join(f"{weight:+g} {plain(name)}" for name, weight in target.items())
     elif target == "predicted":
-        text = "the predicted class" if explained.contract.classes else "the largest output"
-    elif isinstance(target, int) and 0 <= target < len(explained.contract.classes):
-        text = f"class {plain(explained.contract.classes[target])}"
+        text = "the predicted class" if classes else "the largest output"
+    elif isinstance(target, int) and 0 <= target < len(classes):
+        text = f"class {plain(classes[target])}"
     else:
         text = f"class {plain(target)}"
-    output = explained.dataset.get("output")
+    output = dataset.get("output")
     alone = output is not None and output.ndim > 1 and output.shape[-1] == 1
-    return "the output" if alone else text + (" against the mean of the others" if contrast == "rest" else "")
+    against = contrast == "rest" and not isinstance(target, Mapping)  # weights are their own contrast
+    return "the output" if alone else text + (" against the mean of the others" if against else "")
 
 
 def versions() -> dict[str, str]:

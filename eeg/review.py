@@ -15,19 +15,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from ..engine.contract import InputContract
 from ..engine.errors import InputError
-from .explained import Explained, said_target, versions
+from ..engine.model import load
+from ..engine.steps import step
+from . import views
+from .explained import Explained, restored, said, said_target, versions
 from .figures import head_maps
-from .measured import placed
+from .measured import Places, measured
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
 from .text import counted, listed, plain
 
-__all__ = ["Expert", "Score", "fleiss_kappa", "make", "score"]
+__all__ = ["Expert", "Score", "fleiss_kappa", "make", "score", "shuffled", "unlike"]
 
 FEWEST, MOST = 4, 200
 OWN = "explained"  # what the key calls the maps under review
@@ -40,13 +46,16 @@ class _Source:
 
     label: str
     true: bool
-    explained: Explained
+    channels: tuple[str, ...]
+    relevance: NDArray[Any]
+    places: Places
+    onsets: NDArray[np.float64]
     windows: dict[str, list[int]]
 
 
 def make(
-    explained_true: Explained,
-    others: Mapping[str, Explained],
+    explained_true: Explained | xr.Dataset,
+    others: Mapping[str, Explained | xr.Dataset],
     out_dir: Path,
     *,
     n: int = 24,
@@ -61,8 +70,9 @@ def make(
 
     Parameters
     ----------
-    explained_true : Explained
-    others : dict of str to Explained
+    explained_true : Explained or xarray.Dataset
+        An explanation, or what `views.explanation` reads back of one; the page is the same.
+    others : dict of str to (Explained or xarray.Dataset)
         By what they are: "random weights", "another subject".
     out_dir : Path
         Made where it does not exist.
@@ -90,14 +100,12 @@ def make(
         )
     if not FEWEST <= n <= MOST:
         raise InputError(f"review: {n} maps; {FEWEST} to {MOST} can be reviewed")
-    channels = explained_true.windows.channels
-    for label, other in others.items():
-        if other.windows.channels != channels:
-            raise InputError(f"review: {plain(label, 40)} has other electrodes; explain it with one contract")
-    sources = [
-        _Source(OWN, True, explained_true, _by_class(explained_true)),
-        *(_Source(label, False, other, _by_class(other)) for label, other in others.items()),
-    ]
+    sources = [_source(OWN, explained_true), *(_source(label, other) for label, other in others.items())]
+    for source in sources:
+        if source.channels != sources[0].channels:
+            raise InputError(
+                f"review: {plain(source.label, 40)} has other electrodes; explain it with one contract"
+            )
     classes = [c for c in sources[0].windows if all(c in s.windows for s in sources)]
     if not classes:
         raise InputError(
@@ -127,9 +135,9 @@ def make(
     secret = _secret(sources, seed)
     # A digest decides the order: a seeded permutation could be run again by who has this code.
     dealt.sort(key=lambda d: _digest(secret, d[0].label, d[2]))
-    review = _digest(secret, "review", 0)[:16]
+    review = _digest(secret, "review", len(dealt))[:16]
     ids = [_digest(secret, "item", k)[:10] for k in range(len(dealt))]
-    shown = [(i, name, _picture(s.explained, w)) for i, (s, name, w) in zip(ids, dealt, strict=True)]
+    shown = [(i, name, _picture(s, w)) for i, (s, name, w) in zip(ids, dealt, strict=True)]
     key = {
         "review": review,
         "seed": seed,
@@ -140,7 +148,7 @@ def make(
                 "true": s.true,
                 "class": name,
                 "window": w,
-                "onset": float(s.explained.windows.onsets[w]),
+                "onset": float(s.onsets[w]),
             }
             for i, (s, name, w) in zip(ids, dealt, strict=True)
         },
@@ -153,35 +161,103 @@ def make(
     return page
 
 
-def _by_class(explained: Explained) -> dict[str, list[int]]:
-    """Windows with any relevance, by the class that was explained."""
-    data = explained.dataset
+def shuffled(
+    explained: xr.Dataset, model: Path, *, contract: Path | None = None, seed: int = 0
+) -> xr.Dataset:
+    """What a copy of the explained network with shuffled weights makes of the same windows and classes.
+
+    Parameters
+    ----------
+    explained : xarray.Dataset
+        As `views.explanation` reads it.
+    model : Path
+        The file that was explained.
+    contract : Path, optional
+        The input contract, where the file carries none.
+    seed : int
+        Of the copy.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    InputError
+        Another file was explained, or there is no input contract, or another.
+    """
+    from .baselines import random_copies
+
+    where = plain(model, 300)
+    loaded = load(model)
+    known = views.provenance(explained).get("model")
+    if not isinstance(known, dict) or known.get("sha256") != loaded.sha256:
+        raise InputError(f"{where}: is not the file that was explained; give that one")
+    found = loaded.contract if contract is None else InputContract.from_file(contract)
+    if found is None:
+        raise InputError(f"{where}: no input contract in its metadata; give the one that `explain` was given")
+    step("explaining a copy with random weights")
+    (made,) = random_copies(restored(explained, found), model, copies=1, seed=seed)
+    return made.dataset
+
+
+def unlike(explained: xr.Dataset, others: Mapping[str, xr.Dataset]) -> list[str]:
+    """What besides the network could tell maps apart: rules and contrast that differ, in sentences."""
+
+    def asked(data: xr.Dataset) -> dict[str, Any]:
+        found = views.provenance(data)
+        options = found.get("options")
+        known = {"composite": options.get("composite")} if isinstance(options, dict) else {}
+        return known | ({"contrast": found["contrast"] or "none"} if "contrast" in found else {})
+
+    own = asked(explained)
+    return [
+        f"{plain(label, 40)} has {what} {plain(value, 40)} and {OWN} {plain(own[what], 40)}: "
+        "experts may tell them apart by it"
+        for label, data in others.items()
+        for what, value in asked(data).items()
+        if value != own.get(what, value)
+    ]
+
+
+def _source(label: str, explained: Explained | xr.Dataset) -> _Source:
+    data = explained if isinstance(explained, xr.Dataset) else explained.dataset
     if "target_class" in data.coords:
         names = [str(c) for c in data["target_class"].values]
     elif "target" in data:
         names = [f"class {int(t)}" for t in data["target"].values]
+    elif isinstance(explained, Explained):
+        names = [said_target(explained)] * data.sizes["epoch"]
     else:
-        names = [said_target(explained)] * len(explained.windows)
-    size = np.abs(_maps(explained)).max(-1)
-    out: dict[str, list[int]] = {}
-    for i in np.flatnonzero(np.isfinite(size) & (size > 0)):
-        out.setdefault(names[i], []).append(int(i))
-    return out
-
-
-def _maps(explained: Explained) -> NDArray[np.float64]:
-    return np.asarray(explained.relevance.sum(-1, dtype=np.float64))
-
-
-@placed
-def _picture(explained: Explained, window: int) -> str:
-    """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
-    values = _maps(explained)[window]
-    figure, said = head_maps(
-        {"": values / np.abs(values).max()}, explained.windows.channels, unit="1 = the largest"
+        classes = data["class"].values.tolist() if "class" in data.coords else []
+        named = [c for c in classes if isinstance(c, str)]  # numbers stand for classes without names
+        names = [said(data, views.provenance(data), named)] * data.sizes["epoch"]
+    source = _Source(
+        label=label,
+        true=label == OWN,
+        channels=tuple(map(str, data["channel"].values)),
+        relevance=data["relevance"].values,
+        places=views.places(data),
+        onsets=data["onset"].values,
+        windows={},
     )
+    size = np.abs(_maps(source)).max(-1)
+    for i in np.flatnonzero(np.isfinite(size) & (size > 0)):  # a window without relevance has no map
+        source.windows.setdefault(names[i], []).append(int(i))
+    return source
+
+
+def _maps(source: _Source) -> NDArray[np.float64]:
+    return np.asarray(source.relevance.sum(-1, dtype=np.float64))
+
+
+def _picture(source: _Source, window: int) -> str:
+    """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
+    values = _maps(source)[window]
+    with measured(source.places):
+        figure, why = head_maps({"": values / np.abs(values).max()}, source.channels, unit="1 = the largest")
     if figure is None:
-        raise InputError(f"review: {said} {listed(explained.windows.channels, 4)}")
+        raise InputError(f"review: {why} {listed(source.channels, 4)}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -192,7 +268,7 @@ def _secret(sources: list[_Source], seed: int) -> str:
     found = hashlib.sha256(str(seed).encode())
     for source in sources:
         found.update(source.label.encode())
-        found.update(np.ascontiguousarray(source.explained.relevance).tobytes())
+        found.update(np.ascontiguousarray(source.relevance).tobytes())
     return found.hexdigest()
 
 

@@ -50,7 +50,7 @@ form.addEventListener("submit", (event) => {
   const text = JSON.stringify({ review: form.dataset.review, expert: expert, answers: out }, null, 2);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = "answers-" + expert.replace(/[^A-Za-z0-9]+/g, "_") + ".json";
+  link.download = "answers-" + expert.replace(/[^\\p{L}\\p{N}]+/gu, "_") + ".json";
   document.body.append(link);
   link.click();
   link.remove();

@@ -132,7 +132,7 @@ def explain_recording(
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
         "data": {"file": plain(data.name), "sha256": _sha256(data)},
         "target": _jsonable(target),
-        "contrast": None if contrast == "none" else contrast,
+        "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
         "options": {
             "composite": str(composite),
             "parameters": dict(params or {}),

@@ -12,7 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..engine.contract import InputContract
+from ..engine.errors import InputError
+from .measured import Place
+from .text import plain
 from .windows import Windows, from_model_layout
+
+RESULT = "relevance.nc"
 
 
 def to_dataset(
@@ -115,3 +120,54 @@ def load(path: Path) -> xr.Dataset:
     """Read what `save` wrote into memory."""
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         return dataset.load()
+
+
+def explanation(path: Path) -> xr.Dataset:
+    """Read the explanation of one recording back.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that `explain` wrote, or relevance.nc itself.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `to_dataset` made it.
+
+    Raises
+    ------
+    InputError
+        There is no explanation of a recording, or it cannot be read.
+    """
+    file = path if path.suffix == ".nc" else path / RESULT
+    where = plain(file, 300)
+    if not file.is_file():
+        raise InputError(
+            f"{plain(path, 300)}: holds no {RESULT}; `onnxplain explain` writes one for a recording"
+        )
+    try:
+        data = load(file)
+    except Exception as e:
+        raise InputError(f"{where}: cannot be read ({type(e).__name__})") from None
+    if "relevance" not in data or data["relevance"].dims != ("epoch", "channel", "time"):
+        raise InputError(f"{where}: is no explanation of a recording")
+    return data
+
+
+def places(dataset: xr.Dataset) -> dict[str, Place]:
+    """Measured positions of channels whose names are no known electrode's; empty where it carries none."""
+    try:
+        found = json.loads(dataset.attrs.get("places", "{}"))
+        return {str(k): (float(x), float(y), float(z)) for k, (x, y, z) in found.items()}
+    except (TypeError, ValueError, AttributeError):
+        return {}
+
+
+def provenance(dataset: xr.Dataset) -> dict[str, Any]:
+    """Files, hashes and options of a Dataset; empty where it carries none."""
+    try:
+        found = json.loads(dataset.attrs.get("provenance", "{}"))
+    except (TypeError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -21,10 +21,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
-def options(name: str) -> list[click.Option]:
+def commands(name: str) -> list[click.Command]:
+    """A command, and those below it."""
     command = onnxplain.get_command(click.Context(onnxplain), name)
     assert command is not None
-    return [p for p in command.params if isinstance(p, click.Option)]
+    return [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+
+
+def options(name: str) -> list[click.Option]:
+    return [p for command in commands(name) for p in command.params if isinstance(p, click.Option)]
 
 
 def test_help_is_quick() -> None:
@@ -50,10 +55,9 @@ def test_without_a_command(run: Run) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str) -> None:
-    command = onnxplain.get_command(click.Context(onnxplain), name)
-    assert command is not None
-    assert command.help
-    assert command.get_short_help_str(100).endswith(".")
+    for command in commands(name):
+        assert command.help
+        assert command.get_short_help_str(100).endswith(".")
     assert all(option.help for option in options(name))
 
 

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from onnxplain.eeg import review
-from onnxplain.eeg.explained import Explained
+import onnxplain as ox
+from onnxplain.eeg import review, views
+from onnxplain.eeg.explained import Explained, restored
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
+from onnxplain.engine.evaluation.randomisation import randomised_copy
 
 Make = Callable[..., Any]
 OTHERS = ("random weights", "another subject")
@@ -98,6 +100,74 @@ def test_same_again(sides: tuple[Explained, dict[str, Explained]], tmp_path: Pat
         review.make(*sides, tmp_path / str(i), n=8, seed=s).read_text() for i, s in enumerate((0, 0, 1))
     )
     assert one == two != other
+
+
+def test_read_back_it_is_the_same_page(
+    sides: tuple[Explained, dict[str, Explained]], make_model: Make, make_contract: Make, tmp_path: Path
+) -> None:
+    own, others = sides
+    recording, weights = tmp_path / "rec_raw.fif", {"left": 1.0, "right": -0.5}
+    number = explain_recording(make_model(make_contract(classes=()), "n.onnx"), recording, target=1)
+    weighed = [explain_recording(tmp_path / n, recording, target=weights) for n in ("tiny.onnx", "r.onnx")]
+    for i, (mine, theirs) in enumerate(
+        ((own, others), (number, {"x": number}), (weighed[0], {"x": weighed[1]}))
+    ):
+        read = []
+        for k, e in enumerate((mine, *theirs.values())):
+            (tmp_path / f"{i}{k}").mkdir()
+            views.save(e.dataset, tmp_path / f"{i}{k}" / views.RESULT)
+            read.append(views.explanation(tmp_path / f"{i}{k}"))
+        page = review.make(mine, theirs, tmp_path / f"{i}a", n=8)
+        again = review.make(read[0], dict(zip(theirs, read[1:], strict=True)), tmp_path / f"{i}b", n=8)
+        for name in ("review.html", "key.json"):
+            assert (page.parent / name).read_bytes() == (again.parent / name).read_bytes()
+    shown = json.loads((tmp_path / "2a" / "key.json").read_text())["items"].values()
+    assert {e["class"] for e in shown} == {"+1 left, -0.5 right"}
+
+
+@pytest.mark.parametrize("target", ["predicted", "left", {"left": 1.0, "right": -0.5}])
+def test_shuffled_weights_on_the_same_windows(
+    target: Any, make_contract: Make, make_model: Make, recorded: Make, tmp_path: Path
+) -> None:
+    """What is read back is what the copy is run on, and its maps are of the classes of the network's maps."""
+    model = make_model(make_contract(unit="mV", scale=10.0))
+    own = explain_recording(model, recorded(), target=target, composite="epsilon", params={"epsilon": 1e-3})
+    data = views.explanation(views.save(own.dataset, tmp_path / views.RESULT))
+    back = restored(data, own.contract)
+    np.testing.assert_allclose(back.windows.data, own.windows.data, rtol=1e-6)
+    assert back.windows.labels == own.windows.labels
+    assert back.windows.channels == own.windows.channels
+    made = review.shuffled(data, model, seed=3)
+    copy = ox.Explainer(
+        randomised_copy(model, tmp_path / "copy.onnx", 3),
+        composite="epsilon",
+        epsilon=1e-3,
+        contract=own.contract,
+    )
+    asked = [int(t) for t in own.dataset["target"].values] if "target" in own.dataset else {0: 1.0, 1: -0.5}
+    want = copy(own.windows.data, target=asked, contrast=None if isinstance(target, dict) else "rest")
+    flat = want.relevance["x"].reshape(made["relevance"].shape)
+    np.testing.assert_allclose(made["relevance"], flat, atol=1e-5 * np.abs(flat).max())
+    assert not np.allclose(made["relevance"], own.relevance, atol=0.1 * np.abs(own.relevance).max())
+    assert review.make(data, {"random weights": made}, tmp_path / "out", n=4).is_file()
+
+
+def test_shuffled_weights_of_another_file(make_contract: Make, make_model: Make, recorded: Make) -> None:
+    contract = make_contract()
+    model = make_model(contract)
+    data = explain_recording(model, recorded()).dataset
+    with pytest.raises(InputError, match="not the file that was explained"):
+        review.shuffled(data, make_model(contract, "other.onnx", seed=1))
+    bare = make_model(contract, "bare.onnx", embed=False)
+    own = explain_recording(bare, recorded(), contract=contract).dataset
+    with pytest.raises(InputError, match="no input contract"):
+        review.shuffled(own, bare)
+    with pytest.raises(InputError, match="other electrodes"):
+        restored(own, make_contract(tuple(reversed(contract.channels))))
+    with pytest.raises(InputError, match="another rate"):
+        restored(own, make_contract(sfreq=200.0))
+    with pytest.raises(InputError, match="no multiple of 60"):
+        restored(own, make_contract(patch=60, window=240))
 
 
 def test_classes_do_not_tell(sides: tuple[Explained, dict[str, Explained]], tmp_path: Path) -> None:
