@@ -1,0 +1,233 @@
+"""The part of a signal that eyes, heart, muscle and mains have in it, so that it can be taken away or exchanged.
+
+Each window is split into an artefact's part and the rest; both add up to the window. The parts come from what
+electrodes see the artefact best (Fp1 and Fp2 blinks, F7 and F8 saccades), or from channels recorded for it.
+They are proxies: a part is not free of brain activity, and the rest not free of the artefact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal as sg
+
+from .regions import members
+from .windows import Windows
+
+Floats = NDArray[np.float64]
+
+EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
+MUSCLE_ABOVE = 26.0  # Hz
+MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
+BEAT = (0.45, 1.6)  # seconds between two beats
+R_WIDTH = 0.06  # seconds on each side of an R peak in which the heart has its part
+LARGE = 2.5  # times the usual size: samples from which an artefact's field is learnt
+
+
+@dataclass(frozen=True)
+class Part:
+    """One artefact's part of every window.
+
+    Attributes
+    ----------
+    kind : {"eyes", "heart", "muscle", "mains"}
+    signal : ndarray, shape (window, channel, time)
+        Microvolt.
+    size : ndarray, shape (window, feature)
+        How much of it is in a window: what a decoder of labels gets.
+    how : str
+        What it was made from, as a sentence.
+    """
+
+    kind: str
+    signal: Floats
+    size: Floats
+    how: str
+
+
+def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, Part]:
+    """Every artefact's part that can be had of these windows.
+
+    Parameters
+    ----------
+    windows : Windows
+    aside : dict of str to ndarray, shape (window, time), optional
+        Channels recorded beside EEG, cut as the windows are, at their rate: names with EOG or ECG in them.
+
+    Returns
+    -------
+    dict of str to Part
+        By kind; an artefact that cannot be had is left out.
+    """
+    x = windows.signal.astype(np.float64)
+    found = [
+        _eyes(x, windows, aside or {}),
+        _heart(x, windows, aside or {}),
+        _muscle(x, windows),
+        _mains(x, windows),
+    ]
+    return {p.kind: p for p in found if p is not None}
+
+
+def _rows(windows: Windows, wanted: str | Sequence[str]) -> list[int]:
+    return [windows.channels.index(c) for c in members(wanted, windows.channels)]
+
+
+def _lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
+    sos = sg.butter(4, edge, "lowpass", fs=sfreq, output="sos")
+    return np.asarray(sg.sosfiltfilt(sos, x, axis=-1, padlen=min(x.shape[-1] - 1, 3 * round(sfreq / edge))))
+
+
+def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
+    """Regression on EOG channels or their proxies, below `EYES_BELOW`, learnt where they are large."""
+    if windows.sfreq <= 2 * EYES_BELOW:
+        return None
+    eog = {n: v for n, v in aside.items() if "EOG" in n.upper()}
+    if eog:
+        courses, how = list(eog.values()), f"regression on {', '.join(eog)}"
+    else:
+        front, sides = _rows(windows, ["Fp1", "Fp2", "Fpz"]), [_rows(windows, [n]) for n in ("F7", "F8")]
+        courses, named = [], []
+        if front:
+            courses.append(x[:, front].mean(1))
+            named.append("the mean of " + " and ".join(windows.channels[i] for i in front))
+        if all(sides):
+            courses.append(x[:, sides[0][0]] - x[:, sides[1][0]])
+            named.append(f"{windows.channels[sides[0][0]]} less {windows.channels[sides[1][0]]}")
+        how = "regression on " + ", and ".join(named)
+    if not courses:
+        return None
+    p = _lowpass(np.stack(courses, 1), windows.sfreq, EYES_BELOW)  # [window, course, time]
+    p = p - np.median(p, axis=(0, 2), keepdims=True)
+    slow = _lowpass(x, windows.sfreq, EYES_BELOW)
+    slow = slow - np.median(slow, axis=(0, 2), keepdims=True)
+    usual = np.median(np.abs(p), axis=(0, 2), keepdims=True)
+    large = (np.abs(p) > LARGE * usual).any(1)  # [window, time]
+    if large.sum() < 20 * p.shape[1]:
+        return None
+    design, seen = p.swapaxes(1, 2)[large], slow.swapaxes(1, 2)[large]
+    weights, *_ = np.linalg.lstsq(design, seen, rcond=None)
+    part = np.einsum("nkt,kc->nct", p, weights)
+    size = np.concatenate([p.mean(-1), np.ptp(p, axis=-1), *_halves(p)], axis=1)
+    return Part("eyes", part, size, f"Eyes: {how}, below {EYES_BELOW:g} Hz.")
+
+
+def _halves(p: Floats) -> list[Floats]:
+    """The largest excursion to either side."""
+    return [p.max(-1), p.min(-1)]
+
+
+def _muscle(x: Floats, windows: Windows) -> Part | None:
+    """What is fast on electrodes over muscles."""
+    rows = _rows(windows, "muscle-prone")
+    if not rows or windows.sfreq <= 2.5 * MUSCLE_ABOVE:
+        return None
+    part = np.zeros_like(x)
+    part[:, rows] = x[:, rows] - _lowpass(x[:, rows], windows.sfreq, MUSCLE_ABOVE)
+    for edge in MAINS:  # the mains are an artefact of their own
+        part[:, rows] -= _narrow(part[:, rows], windows.sfreq, edge)
+    size = np.log(part[:, rows].std(-1) + 1e-9)
+    named = ", ".join(windows.channels[i] for i in rows)
+    return Part("muscle", part, size, f"Muscle: above {MUSCLE_ABOVE:g} Hz on {named}.")
+
+
+def _narrow(x: Floats, sfreq: float, centre: float) -> Floats:
+    """The part within `MAINS_WIDTH` of a frequency."""
+    if centre + MAINS_WIDTH >= sfreq / 2:
+        return np.zeros_like(x)
+    f = np.fft.rfftfreq(x.shape[-1], 1 / sfreq)
+    spectrum = np.fft.rfft(x) * (np.abs(f - centre) <= MAINS_WIDTH)
+    return np.asarray(np.fft.irfft(spectrum, x.shape[-1]))
+
+
+def _mains(x: Floats, windows: Windows) -> Part | None:
+    """What lies around 50 and 60 Hz, on every electrode."""
+    each = [_narrow(x, windows.sfreq, centre) for centre in MAINS]
+    part = np.asarray(sum(each))
+    if not part.any():
+        return None
+    size = np.log(np.concatenate([e.std(-1) for e in each if e.any()], axis=1) + 1e-9)
+    return Part("mains", part, size, f"Mains: within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
+
+
+def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
+    """The field that R peaks have in common, where they are."""
+    sfreq = windows.sfreq
+    if sfreq < 60:
+        return None
+    fast = x - _lowpass(x, sfreq, 4.0)
+    fast = _lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
+    ecg = next((v for n, v in aside.items() if "ECG" in n.upper() or "EKG" in n.upper()), None)
+    if ecg is not None:
+        course, how = ecg - np.median(ecg), "R peaks of the ECG"
+        beats = _beats(course - _lowpass(course, sfreq, 5.0), sfreq, 5.0)
+    else:
+        found = _pulse(fast, sfreq)
+        if found is None:
+            return None
+        beats, how = found, "regular sharp peaks that electrodes have in common"
+    if len(beats) < 10:
+        return None
+    half = round(R_WIDTH * sfreq)
+    inside = [(i, t) for i, t in beats if half <= t < x.shape[-1] - half]
+    if len(inside) < 10:
+        return None
+    field = np.mean([fast[i, :, t] for i, t in inside], axis=0)
+    spread = np.cov(fast.swapaxes(0, 1).reshape(x.shape[1], -1))
+    spread += np.trace(spread) / len(spread) * 1e-2 * np.eye(len(spread))
+    filtered = np.linalg.solve(spread, field)
+    filtered /= float(field @ filtered) or 1.0
+    course = np.einsum("c,nct->nt", filtered, fast)
+    window = np.zeros(course.shape)
+    for i, t in beats:
+        a = np.arange(max(0, t - 2 * half), min(course.shape[1], t + 2 * half + 1))
+        taper = np.clip(2 - np.abs(a - t) / half, 0, 1)
+        window[i, a] = np.maximum(window[i, a], taper)
+    part = field[None, :, None] * (course * window)[:, None]
+    peaks = np.zeros((len(x), 1))
+    for i in range(len(x)):
+        at = [t for j, t in beats if j == i]
+        peaks[i, 0] = np.mean([course[i, t] for t in at]) if at else 0.0
+    return Part("heart", part, peaks, f"Heart: the field of {how}.")
+
+
+def _beats(course: Floats, sfreq: float, height: float) -> list[tuple[int, int]]:
+    """(window, sample) of peaks of the larger side, at least a heartbeat apart."""
+    usual = float(np.median(np.abs(course))) or 1e-12
+    side = 1 if np.quantile(course, 0.999) > -np.quantile(course, 0.001) else -1
+    found = []
+    for i, one in enumerate(course):
+        peaks, _ = sg.find_peaks(side * one, height=height * usual, distance=max(1, round(BEAT[0] * sfreq)))
+        found += [(i, int(t)) for t in peaks]
+    return found
+
+
+def _pulse(fast: Floats, sfreq: float) -> list[tuple[int, int]] | None:
+    """Regular sharp peaks in some combination of electrodes: the most peaked independent component."""
+    from sklearn.decomposition import FastICA
+
+    n, channels, samples = fast.shape
+    flat = fast.swapaxes(0, 1).reshape(channels, -1).T
+    k = min(channels - 1, 12)
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sources = FastICA(k, random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance").fit_transform(flat)
+    best: tuple[float, list[tuple[int, int]]] | None = None
+    for course in sources.T:
+        beats = _beats(course.reshape(n, samples), sfreq, 6.0)
+        gaps = np.array(
+            [(b - a) / sfreq for (i, a), (j, b) in zip(beats, beats[1:], strict=False) if i == j], dtype=float
+        )
+        if len(gaps) < 8:
+            continue
+        regular = float(np.mean((gaps > BEAT[0]) & (gaps < BEAT[1])))
+        spread = float(np.std(gaps) / np.mean(gaps))
+        if regular > 0.9 and spread < 0.3 and (best is None or spread < best[0]):
+            best = (spread, beats)
+    return None if best is None else best[1]
