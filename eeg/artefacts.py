@@ -1,4 +1,4 @@
-"""The part of a signal that eyes, heart, muscle and mains have in it, so that it can be taken away or exchanged.
+"""The part of a signal that eyes, heart, muscle and mains have in it, to take it away or exchange it.
 
 Each window is split into an artefact's part and the rest; both add up to the window. The parts come from what
 electrodes see the artefact best (Fp1 and Fp2 blinks, F7 and F8 saccades), or from channels recorded for it.
@@ -7,9 +7,10 @@ They are proxies: a part is not free of brain activity, and the rest not free of
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,17 +214,14 @@ def _pulse(fast: Floats, sfreq: float) -> list[tuple[int, int]] | None:
     n, channels, samples = fast.shape
     flat = fast.swapaxes(0, 1).reshape(channels, -1).T
     k = min(channels - 1, 12)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sources = FastICA(k, random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance").fit_transform(flat)
+        ica = FastICA(k, random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance")
+        sources = ica.fit_transform(flat)
     best: tuple[float, list[tuple[int, int]]] | None = None
     for course in sources.T:
         beats = _beats(course.reshape(n, samples), sfreq, 6.0)
-        gaps = np.array(
-            [(b - a) / sfreq for (i, a), (j, b) in zip(beats, beats[1:], strict=False) if i == j], dtype=float
-        )
+        gaps = np.array([(b - a) / sfreq for (i, a), (j, b) in pairwise(beats) if i == j], dtype=float)
         if len(gaps) < 8:
             continue
         regular = float(np.mean((gaps > BEAT[0]) & (gaps < BEAT[1])))

@@ -1,0 +1,283 @@
+"""What checks look at: a model, its windows and labels, and everything computed of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..eeg.artefacts import Part, parts
+from ..eeg.baselines import random_copies
+from ..eeg.dataset import Item, recordings
+from ..eeg.explained import Explained, truth
+from ..eeg.recording import Recording, read
+from ..eeg.run import explain_windows
+from ..eeg.windows import Windows, cut, to_model_layout
+from ..engine.contract import InputContract
+from ..engine.errors import InputError, OnnxplainError
+from ..engine.explainer import Explainer
+from ..engine.steps import step
+from .policy import Policy
+
+Floats = NDArray[np.float64]
+FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
+BATCH = 32
+
+
+@dataclass
+class Case:
+    """A model on windows.
+
+    Attributes
+    ----------
+    model : Path
+    policy : Policy
+    explainer : Explainer
+        Under the policy's composite.
+    contract : InputContract
+    windows : Windows
+        Of all recordings, one after the other.
+    groups : tuple of str
+        Subject of each window.
+    recordings : tuple of Recording
+        Without their signal where there are several.
+    notes : tuple of str
+    """
+
+    model: Path
+    policy: Policy
+    explainer: Explainer
+    contract: InputContract
+    windows: Windows
+    groups: tuple[str, ...]
+    recordings: tuple[Recording, ...] = ()
+    aside: dict[str, Floats] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    # -- what the model says ------------------------------------------------------------------------
+
+    def run(self, signal: Floats) -> Floats:
+        """Outputs for windows of signal in microvolt, [window, class]."""
+        contract = self.contract
+        x = (signal * (FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
+        x = np.ascontiguousarray(to_model_layout(x, contract))
+        found = []
+        for start in range(0, len(x), BATCH):
+            outputs = self.explainer.predict({contract.input: x[start : start + BATCH]})
+            name = contract.output or self.explainer.output
+            found.append(np.asarray(outputs[name], dtype=np.float64))
+        return np.concatenate(found) if found else np.zeros((0, 0))
+
+    @cached_property
+    def signal(self) -> Floats:
+        """The windows in microvolt, [window, channel, time]."""
+        return self.windows.signal.astype(np.float64)
+
+    @cached_property
+    def outputs(self) -> Floats:
+        """What the model says of each window."""
+        step("running the model")
+        return self.run(self.signal)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the output is a number for each of two classes or more."""
+        return self.outputs.ndim == 2 and self.outputs.shape[1] > 1
+
+    @cached_property
+    def decisions(self) -> NDArray[np.int64]:
+        """The class with the largest output, in each window."""
+        return np.asarray(self.outputs.argmax(-1), dtype=np.int64)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """The true class of each window; -1 where it is not known."""
+        return truth(self.windows.labels, self.contract.classes)
+
+    @property
+    def constant(self) -> bool:
+        """Whether the output does not depend on the input at all."""
+        y = self.outputs.reshape(len(self.outputs), -1)
+        size = np.abs(y).max() if y.size else 0.0
+        return bool(np.ptp(y, axis=0).max(initial=0.0) <= 1e-6 * max(float(size), 1e-12))
+
+    # -- what explains it ---------------------------------------------------------------------------
+
+    @cached_property
+    def explained(self) -> Explained:
+        """Relevance of every window under the policy's composite."""
+        step("explaining")
+        return self._explain(self.explainer, "predicted")
+
+    def _explain(self, explainer: Explainer, target: Any) -> Explained:
+        provenance = {
+            "target": "predicted",
+            "contrast": "rest" if self.has_classes else None,
+            "options": {"composite": self.policy.composite, "parameters": {}},
+        }
+        return explain_windows(
+            explainer,
+            self.windows,
+            self.contract,
+            target=target,
+            contrast="rest" if self.has_classes else None,
+            provenance=provenance,
+        )
+
+    @cached_property
+    def copies(self) -> list[Explained]:
+        """The same windows and classes under copies with random weights."""
+        step("explaining copies with random weights")
+        return list(
+            random_copies(
+                self.explained, self.model, copies=self.policy.checks.share.copies, seed=self.policy.seed
+            )
+        )
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """The artefacts' parts of the windows."""
+        step("looking for artefacts")
+        return parts(self.windows, self.aside)
+
+    def seeded(self, of: str) -> np.random.Generator:
+        """Random numbers of one check, the same whatever else runs."""
+        return np.random.default_rng([self.policy.seed, *of.encode()])
+
+
+def open_case(
+    model: Path,
+    data: Path,
+    policy: Policy,
+    *,
+    contract: InputContract | None = None,
+    threads: int | None = None,
+) -> Case:
+    """Read a model and a recording, or a dataset of several.
+
+    Raises
+    ------
+    OnnxplainError
+        Either cannot be used, in one line.
+    """
+    step("reading the model")
+    explainer = Explainer(model, composite=policy.composite, contract=contract, threads=threads)
+    if explainer.contract is None:
+        raise InputError(
+            f"{model}: no input contract in its metadata, so it is not known which channels, rate and unit "
+            "it takes; give one (--contract FILE)"
+        )
+    contract = explainer.contract
+    dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")
+    items = recordings(data) if dataset else (Item(data.stem, data.stem, data),)
+    found: list[tuple[Windows, str, dict[str, Floats]]] = []
+    kept: list[Recording] = []
+    notes = []
+    for i, item in enumerate(items):
+        step("reading the recordings", i / len(items) if len(items) > 1 else None)
+        try:
+            recording = read(item.path)
+            windows = cut(recording, contract, events=_events(recording, contract, policy))
+        except OnnxplainError as e:
+            if len(items) == 1:
+                raise
+            notes.append(f"Left out: {e}")
+            continue
+        found.append((windows, item.subject, _aside(recording, windows)))
+        kept.append(recording)
+    if not found:
+        raise InputError(
+            f"{data}: no recording can be used; the first: {notes[0].removeprefix('Left out: ')}"
+        )
+    windows, groups, aside = _joined(found)
+    chosen = _chosen(windows, groups, policy)
+    return Case(
+        model, policy, explainer, contract, _some(windows, chosen), tuple(groups[i] for i in chosen),
+        tuple(kept) if len(kept) == 1 else (), {k: v[chosen] for k, v in aside.items()}, tuple(notes),
+    )  # fmt: skip
+
+
+def _events(recording: Recording, contract: InputContract, policy: Policy) -> str | None:
+    """Where windows start: as the policy says, or at annotations that name classes."""
+    if policy.events is not None or recording.is_epochs:
+        return policy.events
+    named = {m.description for m in recording.marks if not m.bad}
+    real = truth(tuple(named), contract.classes)
+    present = [contract.classes[i] for i in sorted(set(real[real >= 0].tolist()))]
+    return ",".join(present) if present and not any("," in p for p in present) else None
+
+
+def _aside(recording: Recording, windows: Windows) -> dict[str, Floats]:
+    """EOG and ECG channels, cut as the windows are."""
+    import mne
+
+    if recording.is_epochs:
+        return {}
+    names = [
+        n
+        for n, kind in zip(recording.data.ch_names, recording.data.get_channel_types(), strict=True)
+        if n not in windows.channels
+        and (kind in ("eog", "ecg") or any(t in n.upper() for t in ("EOG", "ECG", "EKG")))
+    ]
+    found = {}
+    rate, n = recording.data.info["sfreq"], windows.signal.shape[-1]
+    for name in names:
+        course = recording.data.get_data(picks=[name])[0] * 1e6
+        if not np.isfinite(course).all() or np.ptp(course) == 0:
+            continue
+        if rate != windows.sfreq:
+            course = mne.filter.resample(course, up=windows.sfreq, down=rate, verbose="error")
+        first = np.round(windows.onsets * windows.sfreq).astype(int)
+        if len(first) and first.max() + n > len(course):
+            course = np.pad(course, (0, int(first.max()) + n - len(course)), mode="edge")
+        found[name] = course[first[:, None] + np.arange(n)]
+    return found
+
+
+def _joined(
+    found: Sequence[tuple[Windows, str, dict[str, Floats]]],
+) -> tuple[Windows, list[str], dict[str, Floats]]:
+    """Windows of several recordings as one; channels beside EEG only where all have them."""
+    first = found[0][0]
+    groups = [group for windows, group, _ in found for _ in range(len(windows))]
+    if len(found) == 1:
+        return first, groups, found[0][2]
+    every = [w for w, _, _ in found]
+    joined = replace(
+        first,
+        data=np.concatenate([w.data for w in every]),
+        signal=np.concatenate([w.signal for w in every]),
+        onsets=np.concatenate([w.onsets for w in every]),
+        labels=tuple(label for w in every for label in w.labels),
+        decisions=tuple(dict.fromkeys(d for w in every for d in w.decisions)),
+        dropped=sum(w.dropped for w in every),
+    )
+    names = [n for n in found[0][2] if all(n in aside for _, _, aside in found)]
+    return joined, groups, {n: np.concatenate([aside[n] for _, _, aside in found]) for n in names}
+
+
+def _chosen(windows: Windows, groups: Sequence[str], policy: Policy) -> NDArray[np.int64]:
+    """Which windows are looked at: all, or so many that each subject has about as many."""
+    n = len(windows)
+    if n <= policy.windows:
+        return np.arange(n)
+    rng = np.random.default_rng([policy.seed, n])
+    order = rng.permutation(n)
+    turn: dict[str, int] = {}
+    rank = np.empty(n, dtype=np.int64)
+    for i in order:
+        turn[groups[i]] = rank[i] = turn.get(groups[i], -1) + 1
+    chosen = sorted(order, key=lambda i: rank[i])[: policy.windows]
+    return np.sort(np.array(chosen, dtype=np.int64))
+
+
+def _some(windows: Windows, rows: NDArray[np.int64]) -> Windows:
+    return replace(
+        windows, data=windows.data[rows], signal=windows.signal[rows], onsets=windows.onsets[rows],
+        labels=tuple(windows.labels[i] for i in rows),
+    )  # fmt: skip

@@ -1,0 +1,37 @@
+"""The checks of the gate, one file each: `NAMES` is their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..case import Case
+from ..result import Result
+from . import (
+    agreement,
+    baseline,
+    clusters,
+    determinism,
+    intervention,
+    ledger,
+    parity,
+    randomisation,
+    share,
+    signals,
+    subjects,
+    task,
+)
+
+CHECKS: dict[str, Callable[[Case], list[Result]]] = {
+    "ledger": ledger.check,
+    "determinism": determinism.check,
+    "parity": parity.check,
+    "task": task.check,
+    "intervention": intervention.check,
+    "share": share.check,
+    "clusters": clusters.check,
+    "subjects": subjects.check,
+    "baseline": baseline.check,
+    "randomisation": randomisation.check,
+    "agreement": agreement.check,
+    "signals": signals.check,
+}

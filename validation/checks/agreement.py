@@ -1,0 +1,43 @@
+"""Does an unlike method find similar electrodes?"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from ...engine.methods import occlusion
+from ...engine.steps import step
+from ..case import Case
+from ..result import Result, not_evaluable
+
+SECONDS = 0.25
+
+
+def check(case: Case) -> list[Result]:
+    """Rank correlation of electrodes' relevance shares with those by occlusion."""
+    asked = case.policy.checks.agreement
+    if case.constant:
+        return [not_evaluable("agreement", "method", "The output is constant.")]
+    rng = case.seeded("agreement")
+    rows = np.sort(rng.permutation(len(case.windows))[: asked.windows])
+    shape = case.contract.shape
+    width = max(1, round(SECONDS * case.contract.sfreq))
+    window = [1] * len(shape)
+    window[-1] = min(shape[-1], width)
+    step("occluding electrodes")
+    a = occlusion(
+        case.model, case.windows.data[rows], window=tuple(window), target="predicted",
+        contrast="rest" if case.has_classes else None,
+    )  # fmt: skip
+    other = a.relevance[case.contract.input].reshape(len(rows), len(case.windows.channels), -1).sum(-1)
+    own = case.explained.relevance[rows].sum(-1, dtype=np.float64)
+    both = [np.abs(x) / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-300) for x in (own, other)]
+    rank = float(stats.spearmanr(both[0].mean(0), both[1].mean(0)).statistic)
+    if not np.isfinite(rank):
+        return [not_evaluable("agreement", "method", "A map has no relevance at all.")]
+    good = rank >= asked.min_rank
+    said = (
+        f"Occlusion and {case.policy.composite} order electrodes alike by {rank:.2f} (rank correlation, "
+        f"{len(rows)} windows)."
+    )
+    return [Result("agreement", "method", "PASS" if good else "FAIL", said, rank, asked.min_rank)]

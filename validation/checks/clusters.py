@@ -1,0 +1,64 @@
+"""Do some windows' maps form a strategy that goes with an artefact?"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from ...eeg.spray import FEWEST, maps_of, spray
+from ...engine.errors import OnnxplainError
+from ..case import Case
+from ..result import Result, not_evaluable
+from .share import of_part
+
+
+def check(case: Case) -> list[Result]:
+    """The cluster whose windows go with an artefact most."""
+    asked = case.policy.checks.clusters
+    if len(case.windows) < FEWEST or case.constant:
+        return [not_evaluable("clusters", "sign", f"Fewer than {FEWEST} windows, or a constant output.")]
+    scores = {kind: _size(part.size) for kind, part in case.parts.items()}
+    try:
+        found = spray(
+            maps_of(case.explained),
+            classes=case.decisions.tolist() if case.has_classes else None,
+            groups=list(case.groups),
+            artefacts=scores,
+            seed=case.policy.seed,
+        )
+    except OnnxplainError as e:
+        return [not_evaluable("clusters", "sign", str(e))]
+    if len(found.strategies) < 2:
+        return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
+    # A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them. It is
+    # one where the artefact carries more of the cluster's relevance than it does under random weights.
+    best, kind, share, bad = 0.0, "", 0.0, False
+    for s in found.strategies:
+        rows = np.array(s.windows)
+        for name, r in s.artefacts.items():
+            if s.share < asked.min_share or abs(r) <= asked.max_correlation:
+                continue
+            own = of_part(case.explained, case.parts[name], rows)
+            random = [of_part(copy, case.parts[name], rows) for copy in case.copies]
+            carries = own > case.policy.checks.share.max_ratio * np.mean(random) and own > max(random)
+            if (carries, abs(r)) > (bad, abs(best)):
+                best, kind, share, bad = r, name, s.share, bool(carries)
+    said = found.text
+    if kind:
+        said += f" One with {share:.0%} of the windows goes with {kind} (r = {best:+.2f})"
+        said += ", which carry its relevance." if bad else ", which do not carry its relevance."
+    evidence = found.summary()
+    return [
+        Result(
+            f"clusters.{kind}" if bad else "clusters", "sign", "FAIL" if bad else "PASS", said, abs(best),
+            asked.max_correlation, kind if bad else "", evidence,
+        )
+    ]  # fmt: skip
+
+
+def _size(size: np.ndarray) -> np.ndarray:
+    """How much of an artefact a window has, as one number: the first principal component of ranks."""
+    ranks = np.apply_along_axis(stats.rankdata, 0, size)
+    ranks = ranks - ranks.mean(0)
+    _, _, axes = np.linalg.svd(ranks, full_matrices=False)
+    return np.asarray(ranks @ axes[0])

@@ -1,0 +1,33 @@
+"""Does a second run give the same?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..case import Case
+from ..result import Result
+
+WINDOWS = 8
+
+
+def check(case: Case) -> list[Result]:
+    """Outputs and relevance of some windows, twice: the largest difference, relative to the largest value."""
+    limit = case.policy.checks.determinism.max_difference
+    x = {case.contract.input: case.windows.data[:WINDOWS]}
+    runs = [
+        case.explainer(x, target="predicted", contrast="rest" if case.has_classes else None) for _ in range(2)
+    ]
+    found = 0.0
+    for a, b in (
+        (runs[0].relevance[case.contract.input], runs[1].relevance[case.contract.input]),
+        *((runs[0].outputs[n], runs[1].outputs[n]) for n in runs[0].outputs),
+    ):
+        a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+        found = max(found, float(np.abs(a - b).max(initial=0.0) / max(np.abs(a).max(initial=0.0), 1e-30)))
+    good = found <= limit
+    said = (
+        f"A second run gives the same (difference {found:.1e})."
+        if good
+        else f"A second run differs by {found:.1e}: the model is random, or the machine is."
+    )
+    return [Result("determinism", "technical", "PASS" if good else "FAIL", said, found, limit)]

@@ -1,0 +1,19 @@
+"""Is the account of relevance complete?"""
+
+from __future__ import annotations
+
+from ..case import Case
+from ..result import Result
+
+
+def check(case: Case) -> list[Result]:
+    """Relevance and ledger against what was explained, at worst over windows."""
+    limit = case.policy.checks.ledger.max_closure
+    found = float(case.explained.dataset["closure"].max())
+    good = found <= limit
+    said = (
+        f"Relevance and ledger add up to what was explained (off by {found:.1e} at worst)."
+        if good
+        else f"Relevance and ledger are off by {found:.1e} of what was explained: no map of it can be trusted."
+    )
+    return [Result("ledger", "technical", "PASS" if good else "FAIL", said, found, limit)]

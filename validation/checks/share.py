@@ -1,0 +1,87 @@
+"""How much of the relevance is the artefact's, against copies of the model with random weights?
+
+The signal is an artefact's part and the rest, and relevance is the signal times the multiplier: so each
+electrode's relevance splits into the artefact's and the rest's, exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...eeg import shares
+from ...eeg.artefacts import Part
+from ...eeg.explained import Explained
+from ...eeg.regions import members
+from ..case import FROM_MICROVOLT, Case
+from ..result import Result, not_evaluable
+
+Floats = NDArray[np.float64]
+
+
+def check(case: Case) -> list[Result]:
+    """A result for each artefact, and for each region that the policy holds to a number."""
+    asked = case.policy.checks.share
+    results = []
+    for kind in asked.artefacts:
+        name, part = f"share.{kind}", case.parts.get(kind)
+        if part is None:
+            why = f"No part of {kind} could be told apart in these windows."
+            results.append(not_evaluable(name, "sign", why, kind))
+        elif case.constant:
+            results.append(not_evaluable(name, "sign", "The output is constant.", kind))
+        elif "multiplier" not in case.explained.dataset:
+            why = f"Maps under {case.policy.composite} have no multiplier at the input."
+            results.append(not_evaluable(name, "sign", why, kind))
+        else:
+            results.append(_held(case, part))
+    return results + [_region(case, name, limit) for name, limit in asked.max_share.items()]
+
+
+def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = None) -> float:
+    """The artefact's share of the relevance, summed within electrodes first, mean over (some) windows."""
+    scale = FROM_MICROVOLT[explained.contract.unit] * explained.contract.scale
+    some_rows = slice(None) if rows is None else rows
+    m = explained.dataset["multiplier"].values[some_rows].astype(np.float64)
+    artefact, signal = part.signal[some_rows], explained.windows.signal[some_rows]
+    mine = np.abs((artefact * scale * m).sum(-1)).sum(-1)
+    rest = np.abs(((signal - artefact) * scale * m).sum(-1)).sum(-1)
+    some = mine + rest > 0
+    return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
+
+
+def _held(case: Case, part: Part) -> Result:
+    asked = case.policy.checks.share
+    own = of_part(case.explained, part)
+    random = [of_part(c, part) for c in case.copies]
+    if not np.isfinite([own, *random]).all():
+        return not_evaluable(f"share.{part.kind}", "sign", "A map has no relevance at all.", part.kind)
+    usual = float(np.mean(random))
+    ratio = own / max(usual, 1e-12)
+    bad = ratio > asked.max_ratio and own > max(random)
+    said = (
+        f"{part.kind.capitalize()} carry {own:.0%} of the relevance; in copies with random weights "
+        f"{usual:.0%} ({min(random):.0%} to {max(random):.0%})."
+    )
+    evidence = {"share": own, "random": random, "how": part.how, "composite": case.policy.composite}
+    return Result(
+        f"share.{part.kind}",
+        "sign",
+        "FAIL" if bad else "PASS",
+        said,
+        ratio,
+        asked.max_ratio,
+        part.kind,
+        evidence,
+    )
+
+
+def _region(case: Case, name: str, limit: float) -> Result:
+    channels = case.windows.channels
+    electrodes = members(name, channels)
+    if not electrodes:
+        return not_evaluable(f"share.{name}", "technical", f"The model has no {name} electrode.")
+    found = shares.share(case.explained.relevance, channels, electrodes, name=name)
+    good = found.share <= limit
+    said = f"{found.share:.0%} of the relevance lies on {name} electrodes ({found.of_electrodes:.0%} of all)."
+    return Result(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)

@@ -1,0 +1,46 @@
+"""Is relevance locked to signals that the model is known to use?"""
+
+from __future__ import annotations
+
+from ...eeg.extras import FOUND
+from ...eeg.locked import locked, stimuli
+from ...engine.errors import OnnxplainError
+from ..case import Case
+from ..result import Result, not_evaluable
+
+
+def check(case: Case) -> list[Result]:
+    """Relevance around each event that the policy names, against the same events moved in time."""
+    asked = case.policy.checks.signals
+    if not asked.events:
+        return [
+            not_evaluable("signals", "method", "The policy names no signal that the model is known to use.")
+        ]
+    if len(case.recordings) != 1:
+        return [
+            not_evaluable("signals", "method", "Events are looked for in one recording, not in a dataset.")
+        ]
+    results = []
+    for name in asked.events:
+        key = f"signals.{name}"
+        try:
+            recording = case.recordings[0]
+            times = FOUND[name](recording) if name in FOUND else stimuli(recording, name)
+            found = locked(case.explained, times, seed=case.policy.seed)
+        except OnnxplainError as e:
+            results.append(not_evaluable(key, "method", str(e)))
+            continue
+        good = found.p <= asked.max_p
+        said = f"Relevance around {name}: {found.said()}."
+        results.append(
+            Result(
+                key,
+                "method",
+                "PASS" if good else "FAIL",
+                said,
+                found.p,
+                asked.max_p,
+                evidence=found.summary(),
+            )
+        )
+    return results

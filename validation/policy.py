@@ -1,0 +1,312 @@
+"""The policy: which checks, which thresholds, what is waived until when; read strictly."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from ..eeg.regions import PARTITION, SAME, SETS
+from ..engine.composite import composite as find_composite
+from ..engine.errors import InputError, PolicyError
+
+VERSION = 1
+Artefact = Literal["eyes", "heart", "muscle", "mains"]
+ARTEFACTS: tuple[Artefact, ...] = ("eyes", "heart", "muscle", "mains")
+_LARGEST = 1_000_000
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Check(_Strict):
+    enabled: bool = True
+
+
+class Ledger(_Check):
+    """Relevance and ledger against what was explained."""
+
+    max_closure: Positive = 1e-3
+
+
+class Determinism(_Check):
+    """A second run against the first."""
+
+    max_difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
+
+
+class Parity(_Check):
+    """The outputs of a reference file on the same windows."""
+
+    reference: str | None = None
+    max_difference: Positive = 1e-3
+
+
+class Task(_Check):
+    """Whether the model does its task on this recording."""
+
+    max_p: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.01
+    min_accuracy: Share | None = None
+    imbalance: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.7
+
+
+class Intervention(_Check):
+    """Whether decisions go with an artefact that is exchanged between windows."""
+
+    max_follow: Share = 0.2
+    artefacts: tuple[Artefact, ...] = ARTEFACTS
+
+
+class ShareCheck(_Check):
+    """The artefact's share of the relevance against copies with random weights."""
+
+    max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    copies: Annotated[int, Field(ge=2, le=20)] = 3
+    artefacts: tuple[Artefact, ...] = ARTEFACTS
+    max_share: dict[str, Share] = {}
+
+    @field_validator("max_share")
+    @classmethod
+    def _regions(cls, value: dict[str, float]) -> dict[str, float]:
+        known = [*SETS, *SAME, *PARTITION]
+        for name in value:
+            if name not in known:
+                raise ValueError(f"no region {name!r}; there are {', '.join(known)}")
+        return value
+
+
+class Clusters(_Check):
+    """Strategies that go with an artefact."""
+
+    max_correlation: Share = 0.5
+    min_share: Share = 0.05
+
+
+class Subjects(_Check):
+    """Whether decisions tell subjects apart rather than classes."""
+
+    max_explained: Share = 0.5
+    permutations: Annotated[int, Field(ge=99, le=10_000)] = 499
+
+
+class Baseline(_Check):
+    """Whether the label can be read from artefacts alone: what the data offers."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+
+
+class Randomisation(_Check):
+    """Whether maps change when weights are random."""
+
+    max_similarity: Share = 0.9
+
+
+class Agreement(_Check):
+    """Whether an unlike method finds the same electrodes."""
+
+    min_rank: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.2
+    windows: Annotated[int, Field(ge=4, le=1000)] = 16
+
+
+class Signals(_Check):
+    """Whether relevance is locked to signals that the model is known to use."""
+
+    events: tuple[Text, ...] = ()
+    max_p: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.05
+
+
+class Checks(_Strict):
+    """The checks, by name."""
+
+    ledger: Ledger = Ledger()
+    determinism: Determinism = Determinism()
+    parity: Parity = Parity()
+    task: Task = Task()
+    intervention: Intervention = Intervention()
+    share: ShareCheck = ShareCheck()
+    clusters: Clusters = Clusters()
+    subjects: Subjects = Subjects()
+    baseline: Baseline = Baseline()
+    randomisation: Randomisation = Randomisation()
+    agreement: Agreement = Agreement()
+    signals: Signals = Signals()
+
+
+class Waiver(_Strict):
+    """A check whose failing is known and accepted for a time."""
+
+    check: Text
+    reason: Text
+    until: datetime.date
+
+    @field_validator("check")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        family, dot, about = value.partition(".")
+        if family not in Checks.model_fields or (dot and not about):
+            raise ValueError(f"no check {value!r}; there are {', '.join(Checks.model_fields)}")
+        return value
+
+
+class Policy(_Strict):
+    """What a model has to pass.
+
+    Attributes
+    ----------
+    version : int
+        Of this format: 1.
+    composite : str
+        The rules that maps are made with. `cplrp_pooled` sees what norms over electrodes hide.
+    events : str or None
+        As for `explain`; None takes the annotations that name classes where there are some, and else
+        windows one after the other.
+    windows : int
+        At most so many, chosen by the seed.
+    seed : int
+    warning_exits : {0, 1}
+        What the command line exits with on a WARNING.
+    checks : Checks
+    waivers : tuple of Waiver
+    """
+
+    version: Literal[1]
+    composite: str = "cplrp_pooled"
+    events: str | None = None
+    windows: Annotated[int, Field(ge=10, le=100_000)] = 256
+    seed: Annotated[int, Field(ge=0)] = 0
+    warning_exits: Literal[0, 1] = 0
+    checks: Checks = Checks()
+    waivers: tuple[Waiver, ...] = ()
+
+    @field_validator("composite")
+    @classmethod
+    def _composite(cls, value: str) -> str:
+        try:
+            find_composite(value)
+        except InputError as e:
+            raise ValueError(str(e)) from None
+        return value
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Policy:
+        """Read a policy from YAML.
+
+        Raises
+        ------
+        PolicyError
+            One line with the place and the reason: a key that is not known, a value out of its range.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > _LARGEST:
+                raise PolicyError(f"{path}: too large for a policy")
+            text = path.read_text(encoding="utf-8")
+        except OSError as e:
+            raise PolicyError(f"{path}: cannot be read ({e.strerror})") from None
+        except UnicodeDecodeError:
+            raise PolicyError(f"{path}: not UTF-8 text") from None
+        return cls.from_text(text, str(path))
+
+    @classmethod
+    def from_text(cls, text: str, where: str = "policy") -> Policy:
+        """Read a policy from YAML text; see `from_file`."""
+        try:
+            data = yaml.load(text, _Loader)
+        except (yaml.YAMLError, RecursionError, ValueError) as e:
+            raise PolicyError(f"{where}: not YAML ({' '.join(str(e).split())[:200]})") from None
+        if not isinstance(data, dict):
+            raise PolicyError(f"{where}: no keys and values; `onnxplain validate --init` prints a policy")
+        try:
+            return cls.model_validate(_tuples(data))
+        except ValidationError as e:
+            first = e.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "policy"
+            said = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
+            raise PolicyError(f"{where}: {place}: {said}") from None
+
+    def digest(self) -> str:
+        """SHA-256 of what it says, whatever its file's comments and order."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key must not stand twice: the second would silently win."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, (dict, list)) or key in found:
+            raise yaml.YAMLError(f"the key {key!r} stands twice, in line {key_node.start_mark.line + 1}")
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _tuples(data: Any) -> Any:
+    """Lists as tuples, which strict validation asks for; whole numbers stay whole."""
+    if isinstance(data, dict):
+        return {k: _tuples(v) for k, v in data.items()}
+    return tuple(_tuples(v) for v in data) if isinstance(data, list) else data
+
+
+STARTER = """\
+# What a model has to pass. Everything here is the default, but `version`, which has to be there.
+# Set thresholds before you look at a model, and keep this file under version control.
+version: 1
+
+composite: cplrp_pooled   # the rules of the maps; this one sees what norms over electrodes hide
+windows: 256              # at most so many, chosen by the seed
+seed: 0
+warning_exits: 0          # 1: a WARNING stops the deployment too
+# events: left,right      # windows start at these annotations; by default at those that name classes
+
+checks:
+  # Is the account of relevance complete, is a second run the same, does a reference file agree?
+  ledger: {max_closure: 1.0e-3}
+  determinism: {max_difference: 1.0e-5}
+  parity: {reference: null, max_difference: 1.0e-3}      # another ONNX file of the same model
+
+  # Does the model do its task here? Above chance, and where you say so, above a number.
+  task: {max_p: 0.01, min_accuracy: null, imbalance: 0.7}
+
+  # Signs that the model uses an artefact. Two unlike ones on the same artefact: FAIL; one: WARNING.
+  # How often a decision goes with the artefact when it is exchanged between windows, above what
+  # exchanging it between windows of one decision does.
+  intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains]}
+  # The artefact's share of the relevance, over that in copies with random weights. max_share holds
+  # regions to a number of yours: {frontopolar: 0.3}.
+  share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}}
+  # Clusters of maps (at least this part of the windows) that go with an artefact.
+  clusters: {max_correlation: 0.5, min_share: 0.05}
+  # How much of what decides is the subject's and not the class's (datasets of several subjects).
+  subjects: {max_explained: 0.5, permutations: 499}
+
+  # What the data offers: can the label be read from artefacts alone? Never counts against a model.
+  baseline: {folds: 5}
+
+  # Can maps be trusted on this model? They must change with random weights, and an unlike method
+  # has to find similar electrodes.
+  randomisation: {max_similarity: 0.9}
+  agreement: {min_rank: 0.2, windows: 16}
+  # Signals that the model is known to use (r-peaks, blinks, saccades, annotations): verified first.
+  signals: {events: [], max_p: 0.05}
+
+# A failing check that is known and accepted, for a time:
+# waivers:
+#   - {check: share.muscle, reason: "jaw task, see report 12", until: 2027-06-30}
+waivers: []
+"""

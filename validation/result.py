@@ -1,0 +1,58 @@
+"""What a check says: its status, the evidence, and the threshold it was held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["PASS", "FAIL", "NOT EVALUABLE"]
+Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
+
+# What a check is about, and so what its failing means for the verdict.
+#   sign: the model uses an artefact; two unlike ones on one artefact are Clever Hans
+#   technical: the explanation or the file is not what it should be; failing fails the gate
+#   task: the model does not do its task here; failing fails the gate
+#   method: maps cannot be trusted on this model; failing warns
+#   data: what the recording offers; never counts against the model
+Role = Literal["sign", "technical", "task", "method", "data"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of a verdict.
+
+    Attributes
+    ----------
+    check : str
+        The check's name, with what it is about behind a dot: "intervention.eyes".
+    role : Role
+    status : {"PASS", "FAIL", "NOT EVALUABLE"}
+    said : str
+        The outcome as a sentence.
+    value, threshold : float or None
+        What was measured, and the number it was held against.
+    artefact : str
+        For signs: "eyes", "heart", "muscle", "mains" or "subject".
+    evidence : mapping
+        More numbers; anything JSON can hold.
+    """
+
+    check: str
+    role: Role
+    status: Status
+    said: str
+    value: float | None = None
+    threshold: float | None = None
+    artefact: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """The check's name without what it is about."""
+        return self.check.partition(".")[0]
+
+
+def not_evaluable(check: str, role: Role, why: str, artefact: str = "") -> Result:
+    """A check that cannot be made, and why."""
+    return Result(check, role, "NOT EVALUABLE", why, artefact=artefact)
