@@ -25,7 +25,7 @@ EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may 
 MUSCLE_ABOVE = 26.0  # Hz
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
 BEAT = (0.45, 1.6)  # seconds between two beats
-R_WIDTH = 0.06  # seconds on each side of an R peak in which the heart has its part
+R_WIDTH = 0.12  # seconds on each side of an R peak in which the heart has its part
 LARGE = 2.5  # times the usual size: samples from which an artefact's field is learnt
 
 
@@ -174,26 +174,33 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
     if len(beats) < 10:
         return None
     half = round(R_WIDTH * sfreq)
+    ends = max(1, half // 4)
     inside = [(i, t) for i, t in beats if half <= t < x.shape[-1] - half]
     if len(inside) < 10:
         return None
-    field = np.mean([fast[i, :, t] for i, t in inside], axis=0)
-    spread = np.cov(fast.swapaxes(0, 1).reshape(x.shape[1], -1))
+    taper = np.hanning(2 * half + 3)[1:-1]
+
+    def beat(i: int, t: int) -> Floats:
+        """The signal around a beat, from the line between its ends, [channel, time]."""
+        seen = x[i, :, t - half : t + half + 1]
+        first, last = seen[:, :ends].mean(1), seen[:, -ends:].mean(1)
+        return np.asarray((seen - np.linspace(first, last, seen.shape[1]).T) * taper)
+
+    # One field and one course that all beats have in common.
+    every = np.stack([beat(i, t) for i, t in inside])
+    fields, sizes, courses = np.linalg.svd(every.mean(0), full_matrices=False)
+    field, course = fields[:, 0] * sizes[0], courses[0]
+    spread = np.cov(x.swapaxes(0, 1).reshape(x.shape[1], -1)) + 1e-9 * np.eye(x.shape[1])
     spread += np.trace(spread) / len(spread) * 1e-2 * np.eye(len(spread))
-    filtered = np.linalg.solve(spread, field)
-    filtered /= float(field @ filtered) or 1.0
-    course = np.einsum("c,nct->nt", filtered, fast)
-    window = np.zeros(course.shape)
-    for i, t in beats:
-        a = np.arange(max(0, t - 2 * half), min(course.shape[1], t + 2 * half + 1))
-        taper = np.clip(2 - np.abs(a - t) / half, 0, 1)
-        window[i, a] = np.maximum(window[i, a], taper)
-    part = field[None, :, None] * (course * window)[:, None]
-    peaks = np.zeros((len(x), 1))
-    for i in range(len(x)):
-        at = [t for j, t in beats if j == i]
-        peaks[i, 0] = np.mean([course[i, t] for t in at]) if at else 0.0
-    return Part("heart", part, peaks, f"Heart: the field of {how}.")
+    spatial = np.linalg.solve(spread, field)
+    spatial /= float(field @ spatial) or 1.0
+    part, peaks = np.zeros_like(x), np.zeros((len(x), 2))
+    for (i, t), one in zip(inside, every, strict=True):
+        amount = float(spatial @ one @ course)
+        part[i, :, t - half : t + half + 1] += amount * field[:, None] * course
+        peaks[i] += amount, 1.0
+    peaks[:, 0] = np.divide(peaks[:, 0], peaks[:, 1], out=np.zeros(len(x)), where=peaks[:, 1] > 0)
+    return Part("heart", part, peaks, f"Heart: what {how} have in common, {2 * R_WIDTH:g} s of each.")
 
 
 def _beats(course: Floats, sfreq: float, height: float) -> list[tuple[int, int]]:

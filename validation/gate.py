@@ -1,7 +1,8 @@
 """The gate: every check of a policy, and one verdict.
 
 A heat map can look right while the model is wrong, so no verdict rests on one sign alone: FAIL for a shortcut
-needs two unlike signs about the model on the same artefact; one is a WARNING. What the data offers never counts.
+needs two unlike signs about the model on the same artefact; one is a WARNING. What the data offers never
+counts.
 """
 
 from __future__ import annotations

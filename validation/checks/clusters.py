@@ -30,7 +30,8 @@ def check(case: Case) -> list[Result]:
         return [not_evaluable("clusters", "sign", str(e))]
     if len(found.strategies) < 2:
         return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
-    # A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them. It is
+    # A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them.
+    # It is
     # one where the artefact carries more of the cluster's relevance than it does under random weights.
     best, kind, share, bad = 0.0, "", 0.0, False
     for s in found.strategies:

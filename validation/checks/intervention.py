@@ -75,12 +75,13 @@ def _exchanged(case: Case, part: Part) -> Result:
         evidence["accuracy_without"] = float((without.argmax(-1)[known] == case.labels[known]).mean())
     bad = beyond > asked.max_follow and low > 0
     said = (
-        f"When {part.kind} are exchanged between windows, the decision goes with them in {followed:.0%} of the "
+        f"When {part.kind} are exchanged between windows, the decision goes with them in {followed:.0%} "
+        "of the "
         f"pairs ({disturbed:.0%} change by the disturbance alone)."
     )
     return Result(
-        f"intervention.{part.kind}", "sign", "FAIL" if bad else "PASS", said, beyond, asked.max_follow, part.kind,
-        evidence,
+        f"intervention.{part.kind}", "sign", "FAIL" if bad else "PASS", said, beyond, asked.max_follow,
+        part.kind, evidence,
     )  # fmt: skip
 
 

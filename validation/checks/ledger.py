@@ -14,6 +14,6 @@ def check(case: Case) -> list[Result]:
     said = (
         f"Relevance and ledger add up to what was explained (off by {found:.1e} at worst)."
         if good
-        else f"Relevance and ledger are off by {found:.1e} of what was explained: no map of it can be trusted."
+        else f"Relevance and ledger are off by {found:.1e} of what was explained: trust no map of it."
     )
     return [Result("ledger", "technical", "PASS" if good else "FAIL", said, found, limit)]

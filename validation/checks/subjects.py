@@ -11,7 +11,7 @@ NAME = "subjects"
 
 
 def check(case: Case) -> list[Result]:
-    """How much of the output's variation within classes is the subject's, against shuffled subjects."""
+    """The subject's part of what subjects and classes explain of the output, against shuffled subjects."""
     asked = case.policy.checks.subjects
     names, group = np.unique(np.array(case.groups), return_inverse=True)
     known = case.labels >= 0
@@ -25,21 +25,27 @@ def check(case: Case) -> list[Result]:
         return [not_evaluable(NAME, "sign", why, "subject")]
     y = case.outputs[known]
     score = y - y.mean(1, keepdims=True)
+    score = score - score.mean(0)
     label, who = case.labels[known], group[known]
+    whole = max(float((score**2).sum()), 1e-300)
+    # Each without the other: what subjects explain within classes, and classes within subjects.
     within = score - _means(score, label)
-    own = _explained(within, who)
+    own = _between(within, who) / whole
+    classes = _between(score - _means(score, who), label) / whole
     rng = case.seeded(NAME)
-    null = [_explained(within, rng.permutation(who)) for _ in range(asked.permutations)]
+    null = [_between(within, rng.permutation(who)) / whole for _ in range(asked.permutations)]
     p = float((1 + (np.array(null) >= own).sum()) / (1 + len(null)))
-    classes = _explained(score, label)
-    bad = own > asked.max_explained and p <= 0.05
+    part = own / max(own + classes, 1e-300)
+    bad = part > asked.max_explained and p <= 0.05
     said = (
-        f"Within classes {own:.0%} of the output's variation is the subject's (shuffled subjects: "
-        f"{np.mean(null):.0%}); classes are {classes:.0%} of all of it."
+        f"Subjects explain {own:.0%} of the output's variation within classes (shuffled: "
+        f"{np.mean(null):.0%}), classes {classes:.0%} of it within subjects."
     )
-    evidence = {"p": p, "null": float(np.mean(null)), "classes": classes, "subjects": len(names)}
+    evidence = {
+        "p": p, "null": float(np.mean(null)), "by_subject": own, "by_class": classes, "subjects": len(names),
+    }  # fmt: skip
     return [
-        Result(NAME, "sign", "FAIL" if bad else "PASS", said, own, asked.max_explained, "subject", evidence)
+        Result(NAME, "sign", "FAIL" if bad else "PASS", said, part, asked.max_explained, "subject", evidence)
     ]
 
 
@@ -50,8 +56,6 @@ def _means(x: np.ndarray, group: np.ndarray) -> np.ndarray:
     return out
 
 
-def _explained(x: np.ndarray, group: np.ndarray) -> float:
-    """The part of the variance that lies between groups (eta squared)."""
-    centred = x - x.mean(0)
-    whole = float((centred**2).sum())
-    return float((_means(centred, group) ** 2).sum() / whole) if whole > 0 else 0.0
+def _between(x: np.ndarray, group: np.ndarray) -> float:
+    """The sum of squares that lies between groups."""
+    return float((_means(x - x.mean(0), group) ** 2).sum())

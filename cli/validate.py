@@ -1,0 +1,131 @@
+"""``onnxplain validate``: the deployment gate."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+
+from . import console, options, output
+
+
+def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Print a starter policy, whatever else stands on the line."""
+    if not value or ctx.resilient_parsing:
+        return
+    from ..validation.policy import STARTER
+
+    click.echo(STARTER, nl=False)
+    ctx.exit()
+
+
+@click.command("validate")
+@options.model
+@click.argument("data", type=str, callback=options.checked(partial(options.existing, folder=True)))
+@click.option(
+    "--init",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_init,
+    help="Print a starter policy to standard output.",
+)
+@click.option(
+    "--policy",
+    required=True,
+    type=str,
+    callback=options.checked(options.existing),
+    metavar="FILE",
+    help="What the model has to pass (YAML); --init prints one to begin with.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to write verdict and report to.")
+@click.option(
+    "--baseline",
+    type=str,
+    callback=options.checked(options.existing),
+    metavar="VERDICT",
+    help="A verdict.json of before: what changed is reported.",
+)
+@click.option(
+    "--audit-log", type=click.Path(path_type=Path), help="An audit log to go on with, hash-chained."
+)
+@click.option(
+    "--audit-key",
+    metavar="VARIABLE",
+    help="Environment variable with the key that signs audit records.",
+)
+@options.contract
+@options.threads
+@options.as_json
+@options.quiet
+@options.overwrite
+@options.no_report
+@options.guarded()
+def command(
+    model: Path,
+    data: Path,
+    policy: Path,
+    out: Path | None,
+    baseline: Path | None,
+    audit_log: Path | None,
+    audit_key: str | None,
+    contract: Path | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    overwrite: bool,
+    no_report: bool,
+) -> int:
+    """Hold MODEL against a policy on DATA, a recording or a dataset of several subjects.
+
+    Exit codes: 0 the model passes (also with a warning, unless the policy says otherwise), 1 it fails or
+    nothing could be evaluated, 2 model, data or policy cannot be used. There is never a pass by default.
+    """
+    from ..engine.contract import InputContract
+    from ..engine.errors import InputError
+    from ..engine.steps import step
+
+    step("reading the policy")
+    from ..validation import Gate, outputs
+
+    gate = Gate(policy)
+    key = None
+    if audit_key is not None:
+        value = os.environ.get(audit_key, "")
+        if not value:
+            raise InputError(f"--audit-key: there is no environment variable {audit_key}")
+        key = value.encode()
+    stored = None if baseline is None else outputs.read(baseline)
+    if out is not None:
+        output.check(out, overwrite=overwrite, folder=True)
+    given = None if contract is None else InputContract.from_file(contract)
+    verdict = gate.run(model, data, contract=given, threads=threads)
+    drift = None if stored is None else outputs.drifted(stored, verdict)
+    if out is not None:
+        from ..validation.report import write_report
+
+        with output.folder(out, overwrite=overwrite) as folder:
+            outputs.write(verdict, folder, drift=drift, chain=audit_log, key=key)
+            if not no_report:
+                write_report(verdict, folder / outputs.REPORT, drift)
+    elif audit_log is not None:
+        outputs.link(verdict, audit_log, key)
+    if as_json:
+        console.say_json({**verdict.to_dict(), **({} if drift is None else {"drift": drift})})
+    elif not quiet:
+        console.say(f"{verdict.status}: {verdict.said}")
+        for reason in verdict.reasons:
+            console.say(f"  {reason}")
+        rows = [
+            (r.check, "waived" if r.check in verdict.waived else r.status, r.said) for r in verdict.results
+        ]
+        width = max(len(check) for check, _, _ in rows) if rows else 0
+        for check, status, said in rows:
+            console.say(f"{check:<{width}}  {status:<13}  {said}")
+        for line in (*(drift or ()), *verdict.notes):
+            console.say(f"{'changed' if drift and line in drift else 'note'}: {line}")
+        if out is not None:
+            console.say(f"written: {out}")
+    return verdict.exit_code
