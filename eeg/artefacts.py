@@ -216,7 +216,10 @@ def _beats(course: Floats, sfreq: float, height: float) -> list[tuple[int, int]]
 
 def _pulse(fast: Floats, sfreq: float) -> list[tuple[int, int]] | None:
     """Regular sharp peaks in some combination of electrodes: the most peaked independent component."""
-    from sklearn.decomposition import FastICA
+    try:
+        from sklearn.decomposition import FastICA
+    except ImportError:  # without the extra "eeg", only an ECG channel tells of the heart
+        return None
 
     n, channels, samples = fast.shape
     flat = fast.swapaxes(0, 1).reshape(channels, -1).T

@@ -12,6 +12,7 @@ import yaml
 
 import onnxplain as ox
 from onnxplain.models import demo_file
+from onnxplain.validation.policy import STARTER
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -31,6 +32,7 @@ def test_python_in_the_readme_runs(number: int, tmp_path: Path, monkeypatch: pyt
     assert contract is not None
     windows = np.random.default_rng(0).normal(size=(3, *contract.shape)).astype(np.float32)
     np.save(tmp_path / "windows.npy", windows * 20 * contract.scale)
+    (tmp_path / "policy.yaml").write_text(STARTER, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(ROOT / "README.md", "python")[number], "README.md", "exec"), {})
 

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from .gate import Gate, Verdict
-from .policy import Policy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .gate import Gate, Verdict
+    from .policy import Policy
 
 __all__ = ["Gate", "Policy", "Verdict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is asked for: pytest loads this package for its plugin in every run."""
+    if name in ("Gate", "Verdict"):
+        from . import gate
+
+        return getattr(gate, name)
+    if name == "Policy":
+        from .policy import Policy
+
+        return Policy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

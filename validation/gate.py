@@ -22,7 +22,7 @@ from ..engine.steps import step
 from .case import Case, open_case
 from .checks import CHECKS
 from .policy import Policy
-from .result import Overall, Result
+from .result import USES, Overall, Result
 
 FORMAT = 1
 # Both are of relevance: together they are one sign.
@@ -193,10 +193,13 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
     for artefact, each in sorted(double.items(), key=lambda kv: -_strength(kv[1])):
         families = listed(sorted({r.family for r in each}))
         also = "; the data offers it" if artefact in offered else ""
-        reasons.append(f"Clever Hans: the model uses {artefact} ({families} agree{also}).")
+        what = USES.get(artefact, f"uses {artefact}")
+        first = next((r.said for r in each if r.family == "intervention"), each[0].said)
+        reasons.append(f"Clever Hans: the model {what} ({families} agree{also}). {first}")
     reasons += [r.said for r in hard]
     for artefact, each in sorted(single.items(), key=lambda kv: -_strength(kv[1])):
-        reasons.append(f"One sign that the model uses {artefact}: {each[0].said}")
+        what = USES.get(artefact, f"uses {artefact}")
+        reasons.append(f"One sign that the model {what}: {each[0].said}")
     reasons += [f"Maps may mislead: {r.said}" for r in failed if r.role == "method"]
     evaluable = [r for r in results if r.status != "NOT EVALUABLE"]
     looked = [r for r in evaluable if r.role == "sign"]

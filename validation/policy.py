@@ -231,6 +231,8 @@ class Policy(_Strict):
             first = e.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"])) or "policy"
             said = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
+            if first["type"] == "extra_forbidden":
+                said = "there is no such key (`onnxplain validate --init` prints all of them)"
             raise PolicyError(f"{where}: {place}: {said}") from None
 
     def digest(self) -> str:

@@ -89,7 +89,7 @@ def _checks(verdict: Verdict, results: Sequence[Result]) -> str:
             outcome = "SIGN" if r.role == "sign" else "OFFERED"
         value = "" if r.value is None else f"{r.value:.3g}"
         limit = "" if r.threshold is None else f"{r.threshold:.3g}"
-        rows.append((r.check, outcome, value, limit, r.said))
+        rows.append((r.check.replace(".", ": "), outcome, value, limit, r.said))
     return table(("check", "outcome", "measured", "threshold", "in words"), rows, numbers=(2, 3))
 
 

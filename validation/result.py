@@ -53,6 +53,22 @@ class Result:
         return self.check.partition(".")[0]
 
 
+# What an artefact's part is called in a sentence, and the artefact itself.
+PARTS = {
+    "eyes": "the eyes' part",
+    "heart": "the heart's part",
+    "muscle": "the muscles' part",
+    "mains": "the mains' part",
+}
+USES = {
+    "eyes": "uses the eyes",
+    "heart": "uses the heart",
+    "muscle": "uses muscle",
+    "mains": "uses the mains",
+    "subject": "tells subjects apart",
+}
+
+
 def not_evaluable(check: str, role: Role, why: str, artefact: str = "") -> Result:
     """A check that cannot be made, and why."""
     return Result(check, role, "NOT EVALUABLE", why, artefact=artefact)

@@ -8,15 +8,19 @@ import numpy as np
 from scipy import stats
 
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import PARTS, Result, not_evaluable
 
 
 def check(case: Case) -> list[Result]:
     """A cross-validated decoder of labels for each artefact."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        why = 'Decoding needs scikit-learn: pip install "onnxplain[eeg]".'
+        return [not_evaluable("baseline", "data", why)]
 
     folds = case.policy.checks.baseline.folds
     known = case.labels >= 0
@@ -48,7 +52,8 @@ def check(case: Case) -> list[Result]:
         )
         offers = p < 0.01
         said = (
-            f"{kind.capitalize()} alone give {accuracy:.0%} of the labels (chance {chance:.0%}, p = {p:.1g})"
+            f"{PARTS[kind].capitalize()} alone gives {accuracy:.0%} of the labels (chance {chance:.0%}, p "
+            f"= {p:.1g})"
         )
         said += ": the data offers a shortcut." if offers else "."
         results.append(

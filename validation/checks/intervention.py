@@ -13,7 +13,7 @@ import numpy as np
 from ...eeg.artefacts import Part
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import PARTS, Result, not_evaluable
 
 PAIRS = 400
 FEWEST = 5  # windows of the rarer decision
@@ -30,7 +30,7 @@ def check(case: Case) -> list[Result]:
             why = "The output is constant." if case.constant else "The output is no choice between classes."
             results.append(not_evaluable(name, "sign", why, kind))
         elif part is None:
-            why = f"No part of {kind} could be told apart in these windows."
+            why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
             results.append(not_evaluable(name, "sign", why, kind))
         elif min(np.bincount(case.decisions, minlength=2)[np.unique(case.decisions)]) < FEWEST or (
             len(np.unique(case.decisions)) < 2
@@ -75,9 +75,9 @@ def _exchanged(case: Case, part: Part) -> Result:
         evidence["accuracy_without"] = float((without.argmax(-1)[known] == case.labels[known]).mean())
     bad = beyond > asked.max_follow and low > 0
     said = (
-        f"When {part.kind} are exchanged between windows, the decision goes with them in {followed:.0%} "
-        "of the "
-        f"pairs ({disturbed:.0%} change by the disturbance alone)."
+        f"When {PARTS[part.kind]} is exchanged between windows, the decision goes with it in "
+        f"{followed:.0%} of "
+        f"the pairs ({disturbed:.0%} change by the disturbance alone)."
     )
     return Result(
         f"intervention.{part.kind}", "sign", "FAIL" if bad else "PASS", said, beyond, asked.max_follow,

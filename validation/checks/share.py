@@ -14,7 +14,7 @@ from ...eeg.artefacts import Part
 from ...eeg.explained import Explained
 from ...eeg.regions import members
 from ..case import FROM_MICROVOLT, Case
-from ..result import Result, not_evaluable
+from ..result import PARTS, Result, not_evaluable
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ def check(case: Case) -> list[Result]:
     for kind in asked.artefacts:
         name, part = f"share.{kind}", case.parts.get(kind)
         if part is None:
-            why = f"No part of {kind} could be told apart in these windows."
+            why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
             results.append(not_evaluable(name, "sign", why, kind))
         elif case.constant:
             results.append(not_evaluable(name, "sign", "The output is constant.", kind))
@@ -60,7 +60,7 @@ def _held(case: Case, part: Part) -> Result:
     ratio = own / max(usual, 1e-12)
     bad = ratio > asked.max_ratio and own > max(random)
     said = (
-        f"{part.kind.capitalize()} carry {own:.0%} of the relevance; in copies with random weights "
+        f"{PARTS[part.kind].capitalize()} carries {own:.0%} of the relevance; in copies with random weights "
         f"{usual:.0%} ({min(random):.0%} to {max(random):.0%})."
     )
     evidence = {"share": own, "random": random, "how": part.how, "composite": case.policy.composite}

@@ -1,0 +1,145 @@
+"""The verdict follows from the results: one sign warns, two unlike ones fail, data never counts."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from onnxplain.engine.errors import InputError
+from onnxplain.validation import Gate, Policy, outputs
+from onnxplain.validation.gate import decide
+from onnxplain.validation.result import Result, Role, Status
+
+POLICY = Policy(version=1)
+
+
+def made(check: str, role: Role, status: Status, artefact: str = "", value: float | None = 0.5) -> Result:
+    return Result(check, role, status, f"{check} said so.", value, 0.2, artefact)
+
+
+def sign(check: str) -> Result:
+    return made(check, "sign", "FAIL", check.partition(".")[2])
+
+
+GOOD = [made("ledger", "technical", "PASS"), made("intervention.eyes", "sign", "PASS", "eyes")]
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        (GOOD, "PASS"),
+        ([made("ledger", "technical", "PASS")], "NOT EVALUABLE"),
+        ([], "NOT EVALUABLE"),
+        ([made("share.eyes", "sign", "NOT EVALUABLE", "eyes")], "NOT EVALUABLE"),
+        ([*GOOD, made("ledger", "technical", "FAIL")], "FAIL"),
+        ([*GOOD, made("task", "task", "FAIL")], "FAIL"),
+        ([*GOOD, made("share.eyes", "sign", "FAIL", "eyes")], "WARNING"),
+        ([*GOOD, made("agreement", "method", "FAIL")], "WARNING"),
+        ([*GOOD, made("baseline.eyes", "data", "FAIL", "eyes")], "PASS"),
+        # Two unlike signs on one artefact.
+        ([sign("intervention.eyes"), sign("share.eyes")], "FAIL"),
+        # On two artefacts, or two of relevance alone: no more than a warning.
+        ([sign("intervention.eyes"), sign("share.muscle")], "WARNING"),
+        ([sign("share.eyes"), sign("clusters.eyes")], "WARNING"),
+        # The data's shortcut beside one sign is still one sign about the model.
+        ([sign("share.eyes"), made("baseline.eyes", "data", "FAIL", "eyes")], "WARNING"),
+    ],
+)  # fmt: skip
+def test_verdicts(results: list[Result], status: str) -> None:
+    verdict = decide(results, {}, POLICY)
+    assert verdict.status == status
+    assert verdict.exit_code == {"PASS": 0, "WARNING": 0}.get(status, 1)
+
+
+def test_a_warning_can_stop_a_deployment() -> None:
+    strict = Policy(version=1, warning_exits=1)
+    assert decide([*GOOD, made("share.eyes", "sign", "FAIL", "eyes")], {}, strict).exit_code == 1
+
+
+def test_the_reason_names_the_artefact_and_its_evidence() -> None:
+    verdict = decide(
+        [
+            made("intervention.eyes", "sign", "FAIL", "eyes", 0.9),
+            made("share.eyes", "sign", "FAIL", "eyes"),
+            made("share.muscle", "sign", "FAIL", "muscle"),
+            made("baseline.eyes", "data", "FAIL", "eyes"),
+        ],
+        {},
+        POLICY,
+    )
+    assert verdict.reasons[0].startswith(
+        "Clever Hans: the model uses the eyes (intervention, share agree; the data"
+    )
+    assert "intervention.eyes said so." in verdict.reasons[0]
+    assert verdict.reasons[1].startswith("One sign that the model uses muscle")
+    assert verdict.artefacts["eyes"] == ("intervention.eyes", "share.eyes")
+
+
+def test_waivers_hold_until_they_expire() -> None:
+    text = "version: 1\nwaivers: [{check: share.muscle, reason: jaw task, until: 2027-06-30}]"
+    results = [
+        *GOOD,
+        made("share.muscle", "sign", "FAIL", "muscle"),
+        made("share.eyes", "sign", "PASS", "eyes"),
+    ]
+    for today, status in ((datetime.date(2027, 6, 30), "PASS"), (datetime.date(2027, 7, 1), "WARNING")):
+        gate = Gate(Policy.from_text(text), today=today)
+        waived, notes = gate._waived(results)
+        assert decide(results, waived, gate.policy).status == status
+        assert bool(notes) == (status == "WARNING")
+    assert (
+        "jaw task"
+        in Gate(Policy.from_text(text), today=datetime.date(2027, 1, 1))._waived(results)[0]["share.muscle"]
+    )
+
+
+HOSTILE = "a|b <script>\x00\x1b[31m *x* `y`\nz"
+
+
+def test_words_of_a_file_cannot_break_the_outputs(tmp_path: Path) -> None:
+    verdict = decide([*GOOD, Result("task", "task", "FAIL", HOSTILE, float("nan"))], {}, POLICY)
+    outputs.write(verdict, tmp_path)
+    ElementTree.parse(tmp_path / "junit.xml")
+    data = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
+    assert data["results"][-1]["value"] is None
+    card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
+    assert "<script>" not in card
+    assert len([line for line in card.splitlines() if line.startswith("| task")]) == 1
+
+
+def test_the_audit_log_tells_of_every_change(tmp_path: Path) -> None:
+    log, key = tmp_path / "audit.jsonl", b"secret"
+    verdict = decide(GOOD, {}, POLICY)
+    for _ in range(3):
+        outputs.link(verdict, log, key)
+    last = outputs.check_chain(log, key)
+    assert len(last) == 64
+    lines = log.read_text(encoding="utf-8").splitlines()
+    for broken in (
+        [lines[0].replace("PASS", "FAIL"), *lines[1:]],
+        [lines[0], lines[2]],
+        lines[1:],
+        [lines[1], lines[0], lines[2]],
+        [*lines, "{}"],
+    ):
+        log.write_text("\n".join(broken) + "\n", encoding="utf-8")
+        with pytest.raises(InputError, match="was changed"):
+            outputs.check_chain(log, key)
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert outputs.check_chain(log) == last
+    with pytest.raises(InputError, match="was changed"):
+        outputs.check_chain(log, b"another")
+
+
+def test_drift_is_told() -> None:
+    before = decide(GOOD, {}, POLICY).to_dict()
+    after = decide([GOOD[0], made("intervention.eyes", "sign", "FAIL", "eyes", 0.9)], {}, POLICY)
+    said = outputs.drifted(before, after)
+    assert "The verdict was PASS and is WARNING." in said
+    assert any(s.startswith("intervention.eyes: was PASS") for s in said)
+    assert any("0.5 has become 0.9" in s for s in said)
+    assert outputs.drifted(before, decide(GOOD, {}, POLICY)) == []

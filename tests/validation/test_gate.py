@@ -1,0 +1,204 @@
+"""The gate on the demo models, and through the command line, pytest and a stored verdict."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from onnxplain.engine.errors import OnnxplainError
+from onnxplain.models import demo_file
+from onnxplain.validation import Gate, Verdict
+from onnxplain.validation.policy import STARTER
+from onnxplain.validation.schema import VerdictFile
+
+ROOT = Path(__file__).parents[2]
+RECORDING = demo_file("recording.edf")
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, Verdict]:
+    return {name: Gate().run(demo_file(f"{name}.onnx"), RECORDING) for name in ("honest", "shortcut")}
+
+
+def _result(verdict: Verdict, check: str):  # type: ignore[no-untyped-def]
+    return next(r for r in verdict.results if r.check == check)
+
+
+def test_the_honest_model_passes(verdicts: dict[str, Verdict]) -> None:
+    honest = verdicts["honest"]
+    assert (honest.status, honest.exit_code) == ("PASS", 0)
+    assert _result(honest, "task").value == 1.0
+    assert _result(honest, "intervention.eyes").value < 0.05
+    assert _result(honest, "share.eyes").value < 1
+
+
+def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
+    shortcut = verdicts["shortcut"]
+    assert (shortcut.status, shortcut.exit_code) == ("FAIL", 1)
+    assert shortcut.reasons[0].startswith("Clever Hans: the model uses the eyes")
+    assert set(shortcut.artefacts) == {"eyes"}
+    assert _result(shortcut, "intervention.eyes").value > 0.9
+    # In this recording the eyes do not give the label away: that the model uses them shows all the same.
+    assert _result(shortcut, "baseline.eyes").status == "PASS"
+
+
+def test_a_second_run_says_the_same(verdicts: dict[str, Verdict]) -> None:
+    again = Gate().run(demo_file("shortcut.onnx"), RECORDING)
+    for a, b in zip(again.results, verdicts["shortcut"].results, strict=True):
+        assert (a.check, a.status) == (b.check, b.status)
+        assert (
+            a.value == pytest.approx(b.value, rel=1e-4, abs=1e-6) if a.value is not None else b.value is None
+        )
+
+
+def _changed(folder: Path, change) -> Path:  # type: ignore[no-untyped-def]
+    """The honest model with its last layer's weights changed."""
+    model = onnx.load(demo_file("honest.onnx"))
+    last = next(n for n in reversed(model.graph.node) if n.op_type == "Gemm")
+    for tensor in model.graph.initializer:
+        if tensor.name in last.input and len(tensor.dims) == 2:
+            weights = change(numpy_helper.to_array(tensor)).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+    path = folder / "changed.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_a_constant_output_never_passes(tmp_path: Path) -> None:
+    verdict = Gate().run(_changed(tmp_path, np.zeros_like), RECORDING)
+    assert verdict.status == "FAIL"
+    assert "The output is the same for every window." in verdict.reasons
+    assert _result(verdict, "intervention.eyes").status == "NOT EVALUABLE"
+
+
+def test_a_model_that_knows_nothing_never_passes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    verdict = Gate().run(_changed(tmp_path, lambda w: rng.normal(size=w.shape)), RECORDING)
+    # The head alone is random: whatever it reads, it is not the task.
+    assert verdict.status in ("FAIL", "NOT EVALUABLE")
+    assert verdict.exit_code == 1
+
+
+def test_a_dataset_of_subjects(tmp_path: Path) -> None:
+    for subject in ("sub-01", "sub-02"):
+        (tmp_path / "data" / subject).mkdir(parents=True)
+        shutil.copy(RECORDING, tmp_path / "data" / subject / "rec.edf")
+    (tmp_path / "data" / "sub-03").mkdir()
+    (tmp_path / "data" / "sub-03" / "rec.edf").write_bytes(b"nothing")
+    verdict = Gate().run(demo_file("honest.onnx"), tmp_path / "data")
+    assert verdict.status == "PASS"
+    assert verdict.audit["subjects"] == 2
+    assert any("Left out" in n for n in verdict.notes)
+    # One person twice: subjects explain nothing.
+    assert _result(verdict, "subjects").value < 0.01
+
+
+def test_what_cannot_be_used_gives_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"x")
+    for model, data in ((tmp_path / "no.onnx", RECORDING), (demo_file("honest.onnx"), tmp_path / "no.onnx")):
+        with pytest.raises(OnnxplainError):
+            Gate().run(model, data)
+
+
+# -- the command line ---------------------------------------------------------------------------------
+
+
+def _validate(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "onnxplain", "validate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, timeout=300)
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    printed = _validate("--init", folder=tmp_path)
+    assert (printed.returncode, printed.stdout) == (0, STARTER)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(printed.stdout, encoding="utf-8")
+    good = _validate(
+        demo_file("honest.onnx"), RECORDING, "--policy", policy, "--out", "good", folder=tmp_path
+    )
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("PASS: ")
+    bad = _validate(
+        demo_file("shortcut.onnx"), RECORDING, "--policy", policy, "--out", "bad",
+        "--baseline", "good/verdict.json", "--audit-log", "good/audit.jsonl", folder=tmp_path,
+    )  # fmt: skip
+    assert (bad.returncode, bad.stderr) == (1, "")
+    assert "Clever Hans: the model uses the eyes" in bad.stdout
+    assert "The verdict was PASS and is FAIL." in bad.stdout
+    assert len((tmp_path / "good" / "audit.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    for name in ("good", "bad"):
+        data = json.loads((tmp_path / name / "verdict.json").read_text(encoding="utf-8"))
+        VerdictFile.model_validate(data)
+        page = (tmp_path / name / "report.html").read_text(encoding="utf-8")
+        assert data["status"] in page
+        assert (tmp_path / name / "junit.xml").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "model", "data", "said"),
+    [
+        (
+            "version: 1\nchecks: {share: {max_share: {frontla: 1}}}",
+            "honest.onnx",
+            "recording.edf",
+            "no region",
+        ),
+        ("version: 1", "honest.onnx", "missing.edf", "no such file"),
+        ("version: 1", "no.onnx", "recording.edf", "no.onnx"),
+    ],
+)
+def test_mistakes_are_one_line_and_never_a_pass(
+    tmp_path: Path, policy: str, model: str, data: str, said: str
+) -> None:
+    for name in ("honest.onnx", "recording.edf"):
+        shutil.copy(demo_file(name), tmp_path / name)
+    (tmp_path / "no.onnx").write_text("no model")
+    (tmp_path / "p.yaml").write_text(policy, encoding="utf-8")
+    done = _validate(model, data, "--policy", "p.yaml", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+
+
+def test_the_pytest_plugin(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(
+        "version: 1\nchecks: {agreement: {enabled: false}, clusters: {enabled: false}}", encoding="utf-8"
+    )
+    (tmp_path / "test_model.py").write_text(
+        f"""
+def test_model(onnxplain_gate):
+    assert onnxplain_gate.policy.checks.agreement.enabled is False
+    verdict = onnxplain_gate.run({str(demo_file("honest.onnx"))!r}, {str(RECORDING)!r})
+    assert verdict.exit_code == 0, verdict.reasons
+""",
+        encoding="utf-8",
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--onnxplain-policy",
+        "policy.yaml",
+    ]
+    done = subprocess.run(
+        [*command, "test_model.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_the_schema_in_the_docs_is_the_formats() -> None:
+    text = (ROOT / "docs" / "verdict.schema.json").read_text(encoding="utf-8")
+    assert json.loads(text) == VerdictFile.model_json_schema()

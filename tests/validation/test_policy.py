@@ -1,0 +1,63 @@
+"""The policy is read strictly: whatever is not understood is refused, never ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from onnxplain.engine.errors import PolicyError
+from onnxplain.validation.policy import STARTER, Checks, Policy
+
+
+def test_the_starter_is_the_default() -> None:
+    policy = Policy.from_text(STARTER)
+    assert policy == Policy(version=1)
+    for name in Checks.model_fields:
+        assert f"\n  {name}:" in STARTER, f"{name} is not in the starter"
+    assert policy.digest() == Policy(version=1).digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no keys and values"),
+        ("- a", "no keys and values"),
+        ("checks: {}", "version: Field required"),
+        ("version: 2", "version"),
+        ("version: '1'", "version"),
+        ("version: 1\nchekcs: {}", "chekcs: there is no such key"),
+        ("version: 1\nchecks: {shares: {}}", "checks.shares: there is no such key"),
+        ("version: 1\nchecks: {share: {max_ration: 2}}", "checks.share.max_ration: there is no such key"),
+        ("version: 1\nchecks: {share: {max_share: {frontla: 0.2}}}", "no region 'frontla'"),
+        ("version: 1\nchecks: {share: {max_share: {frontal: 2}}}", "max_share.frontal"),
+        ("version: 1\nchecks: {ledger: {max_closure: .nan}}", "checks.ledger.max_closure"),
+        ("version: 1\nchecks: {ledger: {max_closure: .inf}}", "checks.ledger.max_closure"),
+        ("version: 1\nchecks: {ledger: {max_closure: 0}}", "checks.ledger.max_closure"),
+        ("version: 1\nchecks: {ledger: {max_closure: '1e-3'}}", "checks.ledger.max_closure"),
+        ("version: 1\nchecks: {ledger: {enabled: 1}}", "checks.ledger.enabled"),
+        ("version: 1\nchecks: {intervention: {artefacts: [eye]}}", "checks.intervention.artefacts"),
+        ("version: 1\ncomposite: nix", "unknown composite 'nix'"),
+        ("version: 1\nwarning_exits: 2", "warning_exits"),
+        ("version: 1\nversion: 1", "stands twice"),
+        ("version: 1\nchecks: {task: {}, task: {}}", "stands twice"),
+        ("version: 1\nwaivers: [{check: share, reason: x}]", "until"),
+        ("version: 1\nwaivers: [{check: share, reason: '', until: 2027-01-01}]", "reason"),
+        ("version: 1\nwaivers: [{check: shrae, reason: x, until: 2027-01-01}]", "no check 'shrae'"),
+        ("[1", "not YAML"),
+        ("version: !!python/object/apply:os.system ['true']", "not YAML"),
+    ],
+)
+def test_what_is_not_understood_is_refused(text: str, said: str) -> None:
+    with pytest.raises(PolicyError, match=said.replace("(", r"\(")) as caught:
+        Policy.from_text(text, "p.yaml")
+    assert str(caught.value).startswith("p.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="cannot be read"):
+        Policy.from_file(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"version: 1 # \xff")
+    with pytest.raises(PolicyError, match="not UTF-8"):
+        Policy.from_file(tmp_path / "latin.yaml")
