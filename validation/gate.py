@@ -154,7 +154,7 @@ class Gate:
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]
-        return replace(verdict, notes=tuple(notes), audit=dict(audit or {}))
+        return replace(verdict, notes=(*verdict.notes, *notes), audit=dict(audit or {}))
 
     def _waived(self, results: Sequence[Result]) -> tuple[dict[str, str], list[str]]:
         today = self._today or datetime.datetime.now(tz=datetime.UTC).date()
@@ -204,11 +204,18 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
     evaluable = [r for r in results if r.status != "NOT EVALUABLE"]
     looked = [r for r in evaluable if r.role == "sign"]
     status: Overall
+    asked = policy.checks.intervention
+    exchanged = [r for r in results if r.family == "intervention" and r.artefact]
+    unseen = [r.artefact for r in exchanged if r.status == "NOT EVALUABLE"]
+    missing = [a for a in asked.required if a not in {r.artefact for r in exchanged} - set(unseen)]
     if double or hard:
         status = "FAIL"
     elif not looked:
         status = "NOT EVALUABLE"
         reasons.insert(0, "No check for shortcuts could be made: that is no pass.")
+    elif missing:
+        status = "NOT EVALUABLE"
+        reasons.insert(0, f"The policy requires a look for {listed(missing)}, and there could be none.")
     elif single or any(r.role == "method" for r in failed):
         status = "WARNING"
     else:
@@ -220,9 +227,12 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
         "NOT EVALUABLE": "There is no verdict, and so no pass.",
     }[status]
     artefacts = {a: tuple(r.check for r in each) for a, each in signs.items()}
+    notes = [r.said for r in results if r.role == "data" and r.status == "FAIL"]
+    if unseen:
+        notes.append(f"Not looked for by exchange: {listed(unseen)}.")
     return Verdict(
         status, said, tuple(dict.fromkeys(reasons)), tuple(results), dict(waived), artefacts,
-        warning_exits=policy.warning_exits,
+        tuple(notes), warning_exits=policy.warning_exits,
     )  # fmt: skip
 
 

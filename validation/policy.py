@@ -64,6 +64,7 @@ class Intervention(_Check):
 
     max_follow: Share = 0.2
     artefacts: tuple[Artefact, ...] = ARTEFACTS
+    required: tuple[Artefact, ...] = ()
 
 
 class ShareCheck(_Check):
@@ -288,7 +289,8 @@ checks:
   # Signs that the model uses an artefact. Two unlike ones on the same artefact: FAIL; one: WARNING.
   # How often a decision goes with the artefact when it is exchanged between windows, above what
   # exchanging it between windows of one decision does.
-  intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains]}
+  # required: artefacts that must be looked for, or there is no pass: [eyes].
+  intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
   # The artefact's share of the relevance, over that in copies with random weights. max_share holds
   # regions to a number of yours: {frontopolar: 0.3}.
   share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}}

@@ -55,6 +55,22 @@ def test_verdicts(results: list[Result], status: str) -> None:
     assert verdict.exit_code == {"PASS": 0, "WARNING": 0}.get(status, 1)
 
 
+def test_an_artefact_that_must_be_looked_for() -> None:
+    asked = Policy.from_text("version: 1\nchecks: {intervention: {required: [eyes]}}")
+    unseen = [GOOD[0], made("intervention.eyes", "sign", "NOT EVALUABLE", "eyes"), sign("share.muscle")]
+    assert decide(unseen, {}, asked).status == "NOT EVALUABLE"
+    assert decide(unseen, {}, POLICY).status == "WARNING"
+    assert decide(GOOD, {}, asked).status == "PASS"
+    assert "Not looked for by exchange: eyes." in decide(unseen, {}, POLICY).notes
+
+
+def test_what_the_data_offers_is_noted() -> None:
+    uneven = made("task.imbalance", "data", "FAIL")
+    verdict = decide([*GOOD, uneven], {}, POLICY)
+    assert verdict.status == "PASS"
+    assert uneven.said in verdict.notes
+
+
 def test_a_warning_can_stop_a_deployment() -> None:
     strict = Policy(version=1, warning_exits=1)
     assert decide([*GOOD, made("share.eyes", "sign", "FAIL", "eyes")], {}, strict).exit_code == 1
