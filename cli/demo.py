@@ -10,7 +10,10 @@ import click
 from . import console, options, output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..eeg.demo import DemoResult
+    from ..validation import Verdict
 
 DEFAULT = Path("demo-report")
 
@@ -40,11 +43,36 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
 
         found = run_demo(seed=seed, threads=threads)
         write_demo(found, temporary)
+        verdicts = _gate([m.name for m in found.models], temporary, threads)
     if as_json:
-        console.say_json({**found.summary(), "seconds": found.seconds})
+        gate = {name: {"status": v.status, "reasons": list(v.reasons)} for name, v in verdicts.items()}
+        console.say_json({**found.summary(), "seconds": found.seconds, "gate": gate})
     else:
         show(found)
+        for name, verdict in verdicts.items():
+            reason = f": {verdict.reasons[0]}" if verdict.reasons else ""
+            console.say(f"gate        {name}: {verdict.status}{reason}")
         console.say(f"report      {out / 'report.html'}  (after {found.seconds:.0f} s)")
+        for name in verdicts:
+            console.say(f"            {out / f'gate-{name}' / 'report.html'}")
+
+
+def _gate(names: Sequence[str], out: Path, threads: int | None) -> dict[str, Verdict]:
+    """The gate's verdict on each model under the policy that ``validate --init`` prints, written beside."""
+    from .. import models
+    from ..validation import Gate, outputs
+    from ..validation.report import write_report
+
+    found = {}
+    for name in names:
+        found[name] = Gate().run(
+            models.demo_file(f"{name}.onnx"), models.demo_file("recording.edf"), threads=threads
+        )
+        folder = out / f"gate-{name}"
+        folder.mkdir()
+        outputs.write(found[name], folder)
+        write_report(found[name], folder / outputs.REPORT)
+    return found
 
 
 def show(found: DemoResult) -> None:
