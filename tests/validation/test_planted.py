@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "studies"))
 SEED = 2000  # none of those that thresholds were set on, and none of the study's
 
 
-@pytest.mark.parametrize("name", ["blink", "groupnorm", "mains", "constant"])
+@pytest.mark.parametrize("name", ["saccade", "blink", "mains", "constant"])
 def test_planted_cases_get_the_verdict_written_down_before(name: str, tmp_path: Path) -> None:
     import planted
 
