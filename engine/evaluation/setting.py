@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..composite import Composite
+from ..composite import Composite, composite
 from ..errors import InputError
 from ..explainer import Explainer
 from ..methods import integrated_gradients
@@ -28,7 +28,7 @@ BATCH = 64
 STEPS = 32  # of integrated gradients
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """A model and its windows.
 
@@ -46,6 +46,8 @@ class Setting:
     batch : int
         Windows that the model runs on at a time.
     seed : int
+    known : dict
+        Explainers that were made for other composites and files.
     """
 
     explainer: Explainer
@@ -56,6 +58,7 @@ class Setting:
     name: str = ""
     batch: int = BATCH
     seed: int = 0
+    known: dict[Any, Explainer] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         names = list(self.explainer.inputs)
@@ -156,11 +159,12 @@ class Setting:
             target=self.target if target is None else target,
             contrast=self.contrast if contrast == "" else contrast,
             explainer=self.explainer if model is None else self._other(model),
+            known=self.known if model is None else {},
         )
         if method == OCCLUSION:
             return at._occluded()
         made = []
-        explain = at.explainer if method == INTEGRATED else _under(at.explainer, method)
+        explain = at._under("gradient" if method == INTEGRATED else method)
         for start in range(0, len(at), at.batch):
             step(f"explaining by {said(method)}", start / len(at))
             rows = np.arange(start, min(start + at.batch, len(at)))
@@ -189,6 +193,15 @@ class Setting:
                 out[:, group] += self.value(filling(self.x, rows, gone, draw), rows)
         return self.explained[:, None] - out / filling.draws
 
+    def _under(self, method: Method) -> Explainer:
+        rules = composite(method)
+        if rules == self.explainer.composite:
+            return self.explainer
+        key = repr(rules)
+        if key not in self.known:
+            self.known[key] = self.explainer.with_composite(rules)
+        return self.known[key]
+
     def _target(self, rows: Array) -> Any:
         one_each = isinstance(self.target, np.ndarray | list) and len(self.target) == len(self)
         return np.asarray(self.target)[rows] if one_each else self.target
@@ -198,10 +211,6 @@ class Setting:
         return Explainer(
             model, own.composite, backend=own.backend, output=own.output, contract=own.contract, ledger=False
         )
-
-
-def _under(explainer: Explainer, method: Method) -> Explainer:
-    return explainer if method == explainer.composite else explainer.with_composite(method)
 
 
 def said(method: Method) -> str:
