@@ -13,7 +13,8 @@ from ..engine.errors import OnnxplainError
 from . import console
 
 COMMANDS = (
-    "demo", "inspect", "explain", "cohort", "compare", "review", "compile", "export", "models", "contract",
+    "demo", "inspect", "explain", "evaluate", "tune", "cohort", "compare", "review", "compile", "export",
+    "models", "contract",
 )  # fmt: skip
 
 

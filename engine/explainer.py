@@ -212,7 +212,7 @@ class Explainer:
             y = self._predict(feed)[facts.target]
             return self._value(known[0], y, target, contrast, rows)
         pieces = self._pieces(known[0], feed)
-        made = []
+        made: list[Array] = []
         for at, piece in pieces:
             ready, values = known if not made else self._ready(piece)
             own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)

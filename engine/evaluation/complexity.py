@@ -1,7 +1,7 @@
 """Complexity: over how many groups is relevance spread?
 
-A short answer is easier to read, and need not be the right one: a model may use everything. Compare with what a
-random map and the signal's power have.
+A short answer is easier to read, and need not be the right one: a model may use everything. Compare with what
+a random map and the signal's power have.
 """
 
 from __future__ import annotations

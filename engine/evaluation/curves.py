@@ -10,8 +10,8 @@ part q of the groups is gone:
   taken away (Bluecher et al. 2024, "symmetric relevance gain"): what is the replacement's own doing moves
   both curves, and cancels. An order that knows nothing has 0.
 
-Insertion needs no runs of its own: the input that keeps the k most relevant groups is the one that has lost all
-others, least relevant first. So the insertion curve is the least-first curve read from its other end.
+Insertion needs no runs of its own: the input that keeps the k most relevant groups is the one that has lost
+all others, least relevant first. So the insertion curve is the least-first curve read from its other end.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def faithfulness(
 def order_of(relevance: Array, rng: np.random.Generator) -> Array:
     """Groups from the most relevant to the least, signed; ties by lot, shape (window, group)."""
     lot = rng.random(relevance.shape)
-    return np.lexsort((lot, -np.asarray(relevance, dtype=np.float64)), axis=-1)
+    keys = np.stack([lot, -np.asarray(relevance, dtype=np.float64)])  # the last key counts first
+    return np.lexsort(keys, axis=-1)
 
 
 def steps_of(groups: int, points: int) -> Array:

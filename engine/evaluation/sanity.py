@@ -3,7 +3,8 @@
 A map that stays as it is when the weights are random explains the input and not the model. The test is
 necessary and no ranking: it has no right amount of change. How much a map changes hangs on the architecture
 (skip connections carry the input past random layers), on how noisy the method is, and on what similarity is
-taken of (Binder et al. 2023, "Shortcomings of top-down randomization-based sanity checks"): noise passes best.
+taken of (Binder et al. 2023, "Shortcomings of top-down randomization-based sanity checks"): noise passes
+best.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ def sanity(
 def _other_class(setting: Setting, method: Method, seed: int) -> Similarity | None:
     """Each window's class against another one by lot (Quantus: RandomLogit), by the plain outputs.
 
-    Against the rest, the other of two classes would have the same map with its sign turned, whatever the method.
+    Against the rest, the other of two classes would have the same map with its sign turned, whatever the
+    method.
     """
     target = np.asarray(setting.target)
     n = setting.outputs

@@ -64,7 +64,8 @@ class Setting:
         names = list(self.explainer.inputs)
         if len(names) != 1:
             raise InputError(
-                f"{self.explainer.path}: has the inputs {', '.join(names)}; only models of one can be evaluated"
+                f"{self.explainer.path}: has the inputs {', '.join(names)}; "
+                "only a model of one can be evaluated"
             )
         if self.x.dtype.kind != "f":
             raise InputError(f"input {names[0]!r}: {self.x.dtype} values have nothing to be replaced with")

@@ -1,7 +1,7 @@
 """Stability: does the map stay when the input changes a little, or where nothing that matters changed?
 
-Each change of the map stands beside the change of what it explains: a map that moves because the output did is
-right to move. Stability alone says nothing of faithfulness: a map that never changes is the most stable.
+Each change of the map stands beside the change of what it explains: a map that moves because the output did
+is right to move. Stability alone says nothing of faithfulness: a map that never changes is the most stable.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def stability(
     """
     if draws < 1 or not 0 < dropped < 1 or shift < 1 or not np.isfinite(snr):
         raise InputError(
-            f"stability: draws {draws}, shift {shift} (at least 1), dropped {dropped} (between 0 and 1), snr {snr}"
+            f"stability: draws {draws}, shift {shift} (at least 1), dropped {dropped} (between 0 and 1), "
+            f"snr {snr} (finite)"
         )
     n, groups = own.shape
     rng = np.random.default_rng((seed, 0x57))

@@ -1,7 +1,7 @@
 """Choosing a composite: on one half of the windows, judged on the other.
 
-The best of many looks better than it is on the windows that chose it. So windows are split by lot, ABPC on one
-half chooses, and what is reported is ABPC on the half that had no say, beside that of the default.
+The best of many looks better than it is on the windows that chose it. So windows are split by lot, ABPC on
+one half chooses, and what is reported is ABPC on the half that had no say, beside that of the default.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..composite import Composite, composite
 from ..errors import InputError, OnnxplainError
 from .curves import POINTS, RUNS, faithfulness
 from .intervals import Estimate, estimate
-from .replacement import Transplant
+from .replacement import Replacement, Transplant
 from .setting import Setting
 
 Array = np.ndarray[Any, Any]
@@ -62,6 +62,10 @@ class Tuned:
         The choice's less the default's there, in pairs.
     random : Estimate
         Of random orders there.
+    also : str
+        Another replacement that the choice is judged by; "" for none.
+    gain_also : Estimate or None
+        The gain by that one.
     windows : (int, int)
         In the half that chooses and in the other.
     refused : dict of str to str
@@ -78,10 +82,21 @@ class Tuned:
     random: Estimate
     windows: tuple[int, int]
     refused: Mapping[str, str]
+    also: str = ""
+    gain_also: Estimate | None = None
 
     @property
     def sentence(self) -> str:
-        """The result in words."""
+        """The result in words, with what another replacement says of it."""
+        if self.gain_also is None or self.chosen == self.default:
+            return self._own
+        told = "" if self.gain_also.tells else ", not told from none"
+        return (
+            f"{self._own} By {self.also}, which had no say either, the difference is {self.gain_also}{told}."
+        )
+
+    @property
+    def _own(self) -> str:
         where = f"on {self.windows[1]} windows that had no say"
         if self.chosen == self.default:
             return f"The default, {self.default}, is the best; its ABPC {where} is {self.held_out}."
@@ -94,6 +109,27 @@ class Tuned:
             f"{said}. The difference of {self.gain} is not told from none: this is no reason to leave "
             f"{self.default}."
         )
+
+    def summary(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "chosen": self.chosen,
+            "default": self.default,
+            "better": self.better,
+            "sentence": self.sentence,
+            "held_out": self.held_out.to_dict(),
+            "default_held_out": self.default_held_out.to_dict(),
+            "gain": self.gain.to_dict(),
+            "random_held_out": self.random.to_dict(),
+            "also": self.also or None,
+            "gain_also": None if self.gain_also is None else self.gain_also.to_dict(),
+            "windows": {"choose": self.windows[0], "judge": self.windows[1]},
+            "tried": [
+                {"composite": t.name, "abpc": t.abpc.to_dict(), "over_random": t.over_random.to_dict()}
+                for t in self.tried
+            ],
+            "refused": dict(self.refused),
+        }
 
     @property
     def better(self) -> bool:
@@ -112,6 +148,7 @@ def tune(
     composites: Mapping[str, Composite] | None = None,
     *,
     default: str = DEFAULT,
+    also: Replacement | None = None,
     points: int = POINTS,
     donors: int = 4,
     random: int = 3,
@@ -126,6 +163,8 @@ def tune(
     composites : dict of str to Composite, optional
         Those to try; `candidates` by default. The default is among them.
     default : str
+    also : Replacement, optional
+        Another than transplants, to judge the choice by, too.
     points, random, runs
         As for `curves.faithfulness`.
     donors : int
@@ -159,8 +198,8 @@ def tune(
                 raise
             refused[name] = str(error)
 
-    def scored(part: Setting, found: Mapping[str, Array]) -> Any:
-        filling = Transplant(part.features, part.x, donors=donors, seed=seed)
+    def scored(part: Setting, found: Mapping[str, Array], by: Replacement | None = None) -> Any:
+        filling = by or Transplant(part.features, part.x, donors=donors, seed=seed)
         return faithfulness(part, found, filling, points=points, random=random, runs=runs, seed=seed)
 
     _, numbers = scored(parts[0], maps)
@@ -170,6 +209,10 @@ def tune(
         chosen = default  # as good as the best: no reason to leave it
     judged = {name: parts[1].maps(asked[name]) for name in dict.fromkeys((chosen, default))}
     curves, held = scored(parts[1], judged)
+    gain_also = None
+    if also is not None:
+        others, _ = scored(parts[1], judged, also)
+        gain_also = estimate(others[chosen].abpc - others[default].abpc, seed=seed)
     return Tuned(
         chosen,
         default,
@@ -181,6 +224,8 @@ def tune(
         held["random"].abpc,
         (len(parts[0]), len(parts[1])),
         refused,
+        also.name if also is not None else "",
+        gain_also,
     )
 
 
