@@ -244,8 +244,8 @@ def cascade_figure(stages: Mapping[float, Estimate], references: Mapping[str, Es
     for (name, e), style in zip(references.items(), (":", "--", "-."), strict=False):
         axis.axhline(e.value, color=CHANCE, lw=1.1, ls=style)
         axis.annotate(
-            plain(name, 20), (1.0, e.value), xycoords=("axes fraction", "data"), fontsize=7, color="0.35",
-            ha="right", va="bottom",
+            plain(name, 20), (0.01, e.value), xycoords=("axes fraction", "data"), fontsize=7, color="0.35",
+            ha="left", va="bottom",
         )  # fmt: skip
     axis.set_xlabel("part of the layers that is random, from the output on", fontsize=9)
     axis.set_ylabel("rank correlation", fontsize=9)
