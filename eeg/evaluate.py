@@ -98,8 +98,11 @@ class Evaluation:
         said = []
         for replacement, numbers in found.faithfulness.items():
             own = numbers[main]
-            told = "more than" if own.abpc_over_random.above_zero else "not told from"
-            if own.abpc_over_random.high < 0:
+            told = "not told from"
+            # Random orders have 0 in truth: where a few of them happen to lie below, that tells nothing.
+            if own.abpc_over_random.above_zero and own.abpc.above_zero:
+                told = "more than"
+            elif own.abpc_over_random.high < 0 and own.abpc.high < 0:
                 told = "less than"
             said.append(
                 f"By {replacement}: {main}'s order of the {self.sample.kind} has an area between curves "

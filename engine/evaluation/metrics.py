@@ -33,7 +33,10 @@ class Metric:
 
 
 _ALL = (
-    Metric("ABPC", "", "higher", "area between least-first and most-first curves", "Bluecher et al. 2024"),
+    Metric(
+        "ABPC", "SymmetricRelevanceGain", "higher", "area between least-first and most-first curves",
+        "Bluecher et al. 2024",
+    ),
     Metric(
         "AOPC", "RegionPerturbation", "higher", "mean fall, most relevant first", "Samek et al. 2017, eq. 12"
     ),

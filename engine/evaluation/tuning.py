@@ -90,9 +90,22 @@ class Tuned:
         """The result in words, with what another replacement says of it."""
         if self.gain_also is None or self.chosen == self.default:
             return self._own
-        told = "" if self.gain_also.tells else ", not told from none"
-        return (
-            f"{self._own} By {self.also}, which had no say either, the difference is {self.gain_also}{told}."
+        said = f"{self._own} By {self.also}, which had no say, the difference is {self.gain_also}"
+        if not self.gain_also.tells:
+            return f"{said}, not told from none."
+        if self.contradicted:
+            return (
+                f"{said}: the two contradict each other, so that {self.chosen} suits one way of taking features "
+                f"away and not the model; keep {self.default}."
+            )
+        return f"{said}."
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether one replacement finds the choice better and the other finds it worse."""
+        other = self.gain_also
+        return other is not None and (
+            (self.gain.above_zero and other.high < 0) or (other.above_zero and self.gain.high < 0)
         )
 
     @property
@@ -122,6 +135,7 @@ class Tuned:
             "gain": self.gain.to_dict(),
             "random_held_out": self.random.to_dict(),
             "also": self.also or None,
+            "contradicted": self.contradicted,
             "gain_also": None if self.gain_also is None else self.gain_also.to_dict(),
             "windows": {"choose": self.windows[0], "judge": self.windows[1]},
             "tried": [
@@ -133,8 +147,8 @@ class Tuned:
 
     @property
     def better(self) -> bool:
-        """Whether the choice is another one than the default, and told from it on the held-out half."""
-        return self.chosen != self.default and self.gain.above_zero
+        """Whether the choice is told from the default on the held-out half, and not contradicted."""
+        return self.chosen != self.default and self.gain.above_zero and not self.contradicted
 
 
 def halves(n: int, seed: int) -> tuple[Array, Array]:

@@ -84,7 +84,7 @@ def test_bands_are_a_partition_of_signal_and_relevance(make_contract: Make) -> N
 
 
 def test_splines_are_those_of_mne(make_contract: Make) -> None:
-    names = mne.channels.make_standard_montage("standard_1020").ch_names[:40]
+    names = mne.channels.make_standard_montage("easycap-M1").ch_names[:40]
     placed = positions(names)
     names = [n for n in names if n in placed]
     away = np.zeros(len(names), dtype=bool)

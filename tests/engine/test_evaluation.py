@@ -21,7 +21,7 @@ from onnxplain.engine.evaluation.randomisation import cascade, layers_from_outpu
 from onnxplain.engine.evaluation.replacement import Interpolation, Transplant
 from onnxplain.engine.evaluation.run import measure
 from onnxplain.engine.evaluation.setting import Setting
-from onnxplain.engine.evaluation.tuning import halves, tune
+from onnxplain.engine.evaluation.tuning import Tuned, halves, tune
 
 WINDOWS, GROUPS, TIME = 24, 6, 10
 rng = np.random.default_rng(3)
@@ -252,7 +252,7 @@ def test_the_table_has_quantus_names(linear: Path) -> None:
     made = measure(at, ("attnlrp", "gradient"), [Transplant(at.features, X)])
     rows = made.rows()
     assert {r.metric.quantus for r in rows} >= {
-        "RegionPerturbation", "PixelFlipping", "MPRT", "RandomLogit", "AvgSensitivity", "MaxSensitivity",
+        "SymmetricRelevanceGain", "RegionPerturbation", "PixelFlipping", "MPRT", "RandomLogit", "AvgSensitivity", "MaxSensitivity",
         "Complexity", "Sparseness", "EffectiveComplexity",
     }  # fmt: skip
     assert {r.metric.name for r in rows} == set(METRICS)
@@ -374,6 +374,7 @@ def test_tune_finds_the_composite_that_is_exact(saturated: Path) -> None:
     assert found.gain.low > 0
     assert "better by" in found.sentence
     assert found.windows == (30, 30)
+    assert not found.contradicted
     back = tune(at, rules, default="attnlrp", also=Interpolation(lambda x, gone: x[:, ::-1]))
     assert back.chosen == back.default == "attnlrp"
     assert not back.better
@@ -387,6 +388,33 @@ def test_where_all_are_the_same_the_default_stays(linear: Path) -> None:
     assert found.chosen == "attnlrp"
     assert found.tried[-1].name == "zplus"  # evidence against is left out
     assert found.summary()["better"] is False
+
+
+@pytest.mark.parametrize(
+    ("gain", "also", "better", "said"),
+    [
+        ((1.0, 0.5, 1.5), None, True, "better by 1 (0.5 to 1.5)."),
+        (
+            (1.0, 0.5, 1.5),
+            (0.3, -0.1, 0.6),
+            True,
+            "By interpolation, which had no say, the difference is 0.3",
+        ),
+        ((1.0, 0.5, 1.5), (-2.0, -3.0, -1.0), False, "contradict each other"),
+        ((0.2, -0.5, 0.9), (1.0, 0.5, 1.5), False, "no reason to leave attnlrp"),
+        ((-1.0, -1.5, -0.5), None, False, "What chose it was chance; keep attnlrp"),
+    ],
+)
+def test_what_is_said_of_a_choice(
+    gain: tuple[float, ...], also: tuple[float, ...] | None, better: bool, said: str
+) -> None:
+    one = intervals.Estimate(2.0, 1.0, 3.0, 20)
+    found = Tuned(
+        "zplus", "attnlrp", composite("zplus"), (), one, one, intervals.Estimate(*gain, 20), one, (20, 20), {},
+        "interpolation" if also else "", intervals.Estimate(*also, 20) if also else None,
+    )  # fmt: skip
+    assert found.better is better
+    assert said in found.sentence
 
 
 def test_halves_share_nothing() -> None:
