@@ -21,7 +21,7 @@ from ..engine.steps import step
 from .explained import versions
 from .measured import measured
 from .recording import read
-from .run import _jsonable, _sha256, with_window
+from .run import indices, jsonable, sha256, with_window
 from .splits import features, splined
 from .text import counted, plain
 from .windows import Windows, cut
@@ -229,6 +229,8 @@ def _setting(
 ) -> Setting:
     against = None if contrast == "none" or isinstance(target, Mapping) else contrast
     name = contract.input if contract is not None and contract.input in explainer.inputs else ""
+    if contract is not None:
+        target = indices(target, contract)
     return Setting(explainer, x, groups, target, against, name, batch, seed).settled()
 
 
@@ -250,8 +252,8 @@ def _about(explainer: Explainer, data: Path, target: Any, contrast: str | None, 
             "name": contract.model if contract else "",
             "sha256": explainer.sha256,
         },
-        "data": {"file": plain(data.name), "sha256": _sha256(data)},
-        "target": _jsonable(target),
+        "data": {"file": plain(data.name), "sha256": sha256(data)},
+        "target": jsonable(target),
         "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
         "seed": seed,
         "versions": versions(),

@@ -19,7 +19,7 @@ NEGLIGIBLE = 0.01
 
 
 def entropy(relevance: Array) -> Array:
-    """Entropy of the groups' parts of |R| in nats (Bhatt et al. 2020, def. 4): 0 to log of the groups.
+    """Entropy of the groups' parts of |R| in nats (Bhatt et al. 2020): 0 to log of the groups.
 
     Quantus calls it Complexity.
 
@@ -62,7 +62,7 @@ def effective_groups(relevance: Array) -> Array:
 
 
 def effective_complexity(relevance: Array, negligible: float = NEGLIGIBLE) -> Array:
-    """Groups whose |R| exceeds a part of the largest (Nguyen & Martinez 2020, sec. 3.3).
+    """Groups whose |R| exceeds a part of the largest (Nguyen & Martinez 2020).
 
     Quantus calls it EffectiveComplexity (its threshold is on |R| over the largest, too).
 

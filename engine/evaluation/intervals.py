@@ -131,7 +131,7 @@ def cosine(a: Array, b: Array) -> Array:
 def top_k(a: Array, b: Array, k: int) -> Array:
     """The part of the k largest |relevance| that two maps share, a window each.
 
-    Top-k intersection, "feature agreement" in Krishna et al. 2022 (eq. 1). Chance is k over the groups.
+    Top-k intersection, "feature agreement" in Krishna et al. 2022. Chance is k over the groups.
 
     Parameters
     ----------

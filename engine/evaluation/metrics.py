@@ -59,12 +59,12 @@ _ALL = (
     ),
     Metric(
         "maximum sensitivity", "MaxSensitivity", "lower", "the largest such change over draws",
-        "Yeh et al. 2019, eq. 4",
+        "Yeh et al. 2019",
     ),
     Metric("stability: noise", "", "", "rank correlation of the maps before and after", ""),
     Metric("stability: shift", "", "", "the same after a shift in time", ""),
     Metric("stability: dropout", "", "", "the same, of the groups that stay", ""),
-    Metric("entropy", "Complexity", "", "entropy of the groups' parts, nats", "Bhatt et al. 2020, def. 4"),
+    Metric("entropy", "Complexity", "", "entropy of the groups' parts, nats", "Bhatt et al. 2020"),
     Metric("gini", "Sparseness", "", "Gini index of |relevance|", "Chalasani et al. 2020"),
     Metric("effective groups", "", "", "exponential of the entropy", "Hill 1973"),
     Metric(

@@ -58,7 +58,7 @@ def randomised_copy(model: str | os.PathLike[str], out: str | os.PathLike[str], 
 def cascade(
     model: str | os.PathLike[str], folder: str | os.PathLike[str], *, stages: int = 4, seed: int = 0
 ) -> list[tuple[float, Path]]:
-    """Copies in which ever more layers are random, from the output down (Adebayo et al. 2018, sec. 3.1).
+    """Copies in which ever more layers are random, from the output down (Adebayo et al. 2018, cascading).
 
     A layer is a node of the main graph that has weights of its own. The last copy is `randomised_copy`.
 

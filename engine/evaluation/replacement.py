@@ -1,7 +1,7 @@
 """What stands in the place of a feature that is taken away: something that could have been there.
 
 Zeros are no absence: a flat electrode is an input that no model was trained on, and what the output does then
-says more about that than about the feature (Hooker et al. 2019; Bluecher et al. 2024, sec. 3).
+says more about that than about the feature (Hooker et al. 2019; Bluecher et al. 2024).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Change:
         Of two random maps.
     average, largest : Estimate
         ``|R(x') - R(x)| / |R(x)|`` (Euclidean over groups), mean and largest over draws: average and maximum
-        sensitivity (Yeh et al. 2019, eq. 4, with the map's size as the unit), Quantus' AvgSensitivity and
+        sensitivity (Yeh et al. 2019, with the map's own size as the unit), Quantus' AvgSensitivity and
         MaxSensitivity.
     """
 

@@ -95,8 +95,8 @@ class Tuned:
             return f"{said}, not told from none."
         if self.contradicted:
             return (
-                f"{said}: the two contradict each other, so that {self.chosen} suits one way of taking features "
-                f"away and not the model; keep {self.default}."
+                f"{said}: the two contradict each other, so that {self.chosen} suits one way of taking "
+                f"features away and not the model; keep {self.default}."
             )
         return f"{said}."
 
