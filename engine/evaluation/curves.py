@@ -165,8 +165,7 @@ def faithfulness(
         walked = []
         for order in several:
             for direction in (order, order[:, ::-1]):
-                step("taking features away", done / walks)
-                walked.append(_walk(setting, replacement, direction, counts, whole))
+                walked.append(_walk(setting, replacement, direction, counts, whole, (done, walks)))
                 done += 1
         most, least = np.mean(walked[::2], axis=0), np.mean(walked[1::2], axis=0)
         found[name] = Curves(name, counts / groups, most, least)
@@ -187,7 +186,12 @@ def steps_of(groups: int, points: int) -> Array:
 
 
 def _walk(
-    setting: Setting, replacement: Replacement, order: Array, counts: Array, whole: dict[int, Array]
+    setting: Setting,
+    replacement: Replacement,
+    order: Array,
+    counts: Array,
+    whole: dict[int, Array],
+    done: tuple[int, int],
 ) -> Array:
     """The number at each step, mean over fillings, [window, point]."""
     n, groups = order.shape
@@ -202,6 +206,8 @@ def _walk(
             continue
         gone, total = place < count, np.zeros(n)
         for draw in range(replacement.draws):
+            within = (at - 1 + draw / replacement.draws) / (len(counts) - 1)
+            step(f"taking features away ({replacement.name})", (done[0] + within) / done[1])
             for start in range(0, n, setting.batch):
                 own = rows[start : start + setting.batch]
                 filled = replacement(setting.x[own], own, gone[own], draw)
