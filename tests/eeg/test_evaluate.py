@@ -92,6 +92,7 @@ def test_splines_are_those_of_mne(make_contract: Make) -> None:
     # A smooth field, as a far source makes it.
     place = np.array([placed[n] for n in names])
     field = place @ rng.standard_normal((3, 200)) + 0.01
+    field[:, 100:] += 0.05 * rng.standard_normal((len(names), 100))  # and a rough one, which no spline knows
     got = Spline(place)(away) @ field
     info = mne.create_info(names, 100.0, "eeg")
     info.set_montage(mne.channels.make_dig_montage(placed, coord_frame="head"))
@@ -100,8 +101,9 @@ def test_splines_are_those_of_mne(make_contract: Make) -> None:
     raw.interpolate_bads(reset_bads=True, verbose="error")
     want = raw.get_data()
     np.testing.assert_array_equal(got[~away], field[~away])
+    # MNE puts the centre of the sphere elsewhere, by a little.
     assert np.abs(got[away] - want[away]).max() < 0.02 * np.abs(want).max()
-    assert np.abs(got[away] - field[away]).max() < 0.1 * np.abs(field).max()
+    assert np.abs(got[away] - field[away])[:, :100].max() < 0.05 * np.abs(field).max()
 
 
 def test_no_filling_makes_a_flat_electrode(make_contract: Make) -> None:

@@ -60,6 +60,8 @@ def test_curves_of_a_linear_model_are_those_of_the_sum(linear: Path) -> None:
     assert filling.donors.shape == (WINDOWS, 5)
     for row, donors in enumerate(filling.donors):
         assert len({row, *donors}) == 6  # never itself, never twice
+    everyone = Transplant(at.features, X, donors=99)
+    assert (np.sort(np.c_[np.arange(WINDOWS), everyone.donors], axis=1) == np.arange(WINDOWS)).all()
     maps = {"attnlrp": at.maps("attnlrp")}
     np.testing.assert_allclose(maps["attnlrp"], r, rtol=1e-3, atol=1e-4)
     curves, numbers = faithfulness(at, maps, filling, points=GROUPS)
