@@ -13,8 +13,10 @@ from ..engine.errors import OnnxplainError
 from . import console
 
 COMMANDS = (
-    "demo", "inspect", "explain", "cohort", "compare", "review", "validate", "compile", "export", "models",
-    "contract",
+COMMANDS = (
+    "demo", "inspect", "explain", "cohort", "compare", "review", "evaluate", "tune", "validate", "compile",
+    "export", "models", "contract",
+)  # fmt: skip
 )  # fmt: skip
 
 

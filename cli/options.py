@@ -226,6 +226,31 @@ classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the 
 batch_size = _option(
     "--batch-size", type=positive, default=8, show_default=True, help="Windows explained at a time."
 )
+methods = _option(
+    "--methods",
+    parse=names,
+    metavar="NAMES",
+    help="Methods to compare, e.g. attnlrp,cplrp,occlusion: composites, integrated_gradients, occlusion.",
+)
+features = _option(
+    "--features",
+    "kind",
+    type=click.Choice(["electrodes", "segments", "bands"]),
+    default="electrodes",
+    show_default=True,
+    help="What is replaced: electrodes, seconds of electrodes, or frequency bands.",
+)
+windows = _option(
+    "--windows",
+    type=click.IntRange(min=2),
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="At most so many windows, by lot.",
+)
+run_size = _option(
+    "--batch-size", type=positive, default=64, show_default=True, help="Windows run at a time."
+)
 threads = _option("--threads", type=positive, help="Threads to compute with (default: one a core).")
 seed = _option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of what is random."

@@ -130,8 +130,8 @@ def explain_recording(
     extras = Extras(components, baselines, inside, clusters, tuple(locked))
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
-        "data": {"file": plain(data.name), "sha256": _sha256(data)},
-        "target": _jsonable(target),
+        "data": {"file": plain(data.name), "sha256": sha256(data)},
+        "target": jsonable(target),
         "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
         "options": {
             "composite": str(composite),
@@ -212,7 +212,7 @@ def explain_windows(
     if per_window and len(target) != len(windows):
         raise InputError(f"target: {len(target)} values for {len(windows)} windows")
     against = None if contrast == "none" or isinstance(target, Mapping) else contrast
-    target = _indices(target, contract)
+    target = indices(target, contract)
     parts: list[Attribution] = []
     for start in range(0, len(windows), batch_size):
         step("explaining", start / len(windows))
@@ -257,7 +257,7 @@ def explain_windows(
     return replace(found, dataset=dataset.assign(bands=spectral.bands(found, bands)))
 
 
-def _indices(target: Any, contract: InputContract) -> Any:
+def indices(target: Any, contract: InputContract) -> Any:
     """Class names as indices: the contract may be one that the model's own metadata does not have."""
     n = len(contract.classes)
     if not n or isinstance(target, np.ndarray | tuple):
@@ -354,7 +354,8 @@ def finite(value: Any) -> Any:
     return value
 
 
-def _jsonable(target: Any) -> Any:
+def jsonable(target: Any) -> Any:
+    """A target as JSON knows it."""
     if isinstance(target, np.ndarray):
         return target.tolist()
     if isinstance(target, Mapping):
@@ -362,7 +363,8 @@ def _jsonable(target: Any) -> Any:
     return int(target) if isinstance(target, np.integer) else target
 
 
-def _sha256(path: Path) -> str | None:
+def sha256(path: Path) -> str | None:
+    """Of a file; None for a folder."""
     if not path.is_file():
         return None
     with path.open("rb") as file:

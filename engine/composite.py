@@ -195,6 +195,25 @@ class Composite:
         """Whether every operator gets its true derivative: nothing is held constant then."""
         return self.variant("activation") == "gradient"
 
+    def to_yaml(self, *, about: str = "") -> str:
+        """The composite as YAML that `from_file` reads.
+
+        Parameters
+        ----------
+        about : str
+            In the place of its own sentence.
+        """
+        import yaml
+
+        data: dict[str, Any] = {"name": self.name, "about": about or self.about, "rules": dict(self.variants)}
+        if self.layers:
+            data["layers"] = [
+                {k: v for k, v in vars(r).items() if k != "parameters" and v} | dict(r.parameters)
+                for r in self.layers
+            ]
+        data["parameters"] = {k: float(v) for k, v in self.parameters.items()}
+        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100))
+
     @classmethod
     def from_file(cls, path: str | Path) -> Composite:
         """Read a composite from YAML.

@@ -184,6 +184,42 @@ class Explainer:
             )
         return made
 
+    def value(
+        self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None
+    ) -> Array:
+        """The number that would be explained, without explaining it: the forward pass alone.
+
+        Parameters
+        ----------
+        x, target, contrast
+            As for a call.
+
+        Returns
+        -------
+        ndarray, shape (batch,) or (K, batch)
+            What `Attribution.explained` of the same call has.
+
+        Raises
+        ------
+        OnnxplainError
+            As for a call.
+        """
+        feed = self.inputs.feed(x)
+        known = self._ready(feed)
+        facts = known[0].facts
+        if facts.mode == "open" and facts.rows == 1 and facts.target in self._outputs:
+            rows = self.inputs.rows(feed)
+            y = self._predict(feed)[facts.target]
+            return self._value(known[0], y, target, contrast, rows)
+        pieces = self._pieces(known[0], feed)
+        made: list[Array] = []
+        for at, piece in pieces:
+            ready, values = known if not made else self._ready(piece)
+            own = target if len(pieces) == 1 else of_samples(target, at, pieces[-1][0].stop)
+            y = values[ready.facts.target]
+            made.append(self._value(ready, y, own, contrast, at.stop - at.start))
+        return np.concatenate(made, axis=-1)
+
     def predict(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         """The model's own outputs for a batch, by name."""
         return self._predict(self.inputs.feed(x))
@@ -261,11 +297,17 @@ class Explainer:
         known: tuple[Ready, Any],
     ) -> Part:
         ready, values = known
+        batch = at.stop - at.start
         y = values[ready.facts.target]
         classes = self.contract.classes if self.contract else ()
-        batch = at.stop - at.start
         seed, chosen, several = seed_for(y, target, contrast, classes, batch)
         result = ready.runner.backward(values, seed, batch)
+        explained = self._explained(ready, y, seed, batch)
+        outputs = {name: values[name] for name in self._outputs}  # all else that was computed can go
+        return Part(ready.facts, feed, outputs, result, explained, chosen, several, batch)
+
+    def _explained(self, ready: Ready, y: Array, seed: Array, batch: int) -> Array:
+        """What the seed picks out of the explained tensor, [K, batch]."""
         # A masked class is -inf: what is not explained is not touched.
         amounts = np.where(seed == 0, 0, seed * np.where(seed == 0, 0, y))
         explained = per_sample(ready.facts, ready.facts.target, amounts, batch)
@@ -273,8 +315,13 @@ class Explainer:
             raise ModelError(
                 f"{self._where}: output {ready.facts.target!r} is not finite; nothing to explain"
             )
-        outputs = {name: values[name] for name in self._outputs}  # all else that was computed can go
-        return Part(ready.facts, feed, outputs, result, explained, chosen, several, batch)
+        return explained
+
+    def _value(self, ready: Ready, y: Array, target: Any, contrast: str | None, batch: int) -> Array:
+        classes = self.contract.classes if self.contract else ()
+        seed, _, several = seed_for(y, target, contrast, classes, batch)
+        explained = self._explained(ready, y, seed, batch)
+        return explained if several else explained[0]
 
 
 def zip_maps(proto: onnx.ModelProto) -> set[str]:

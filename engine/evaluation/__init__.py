@@ -1,1 +1,1 @@
-"""How good an explanation is: localisation against a known truth, random-weight copies."""
+"""How good an explanation is: faithfulness, localisation, randomisation, stability, agreement, complexity."""

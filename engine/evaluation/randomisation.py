@@ -8,12 +8,14 @@ redrawing would not.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
+
+from ..errors import InputError
 
 # Inputs that are sizes and scales of a shape although they are floating.
 _SHAPES = {"Resize": (1, 2), "Upsample": (1,), "Range": (0, 1, 2)}
@@ -49,26 +51,105 @@ def randomised_copy(model: str | os.PathLike[str], out: str | os.PathLike[str], 
         `out`.
     """
     proto = onnx.load(os.fspath(model))
-    rng = np.random.default_rng(seed)
-    graphs = list(_graphs(proto.graph))
+    _shuffle(proto, np.random.default_rng(seed), None)
+    return _save(proto, Path(out))
+
+
+def cascade(
+    model: str | os.PathLike[str], folder: str | os.PathLike[str], *, stages: int = 4, seed: int = 0
+) -> list[tuple[float, Path]]:
+    """Copies in which ever more layers are random, from the output down (Adebayo et al. 2018, cascading).
+
+    A layer is a node of the main graph that has weights of its own. The last copy is `randomised_copy`.
+
+    Parameters
+    ----------
+    model : path-like
+    folder : path-like
+        Where the copies go.
+    stages : int
+        How many copies at most: a layer at a time would make a hundred.
+    seed : int
+
+    Returns
+    -------
+    list of (float, Path)
+        The part of the layers that is random, and the copy.
+
+    Raises
+    ------
+    InputError
+        No stage is asked for, or the model has no weights.
+    """
+    if stages < 1:
+        raise InputError(f"cascade: {stages} stages; at least 1")
+    layers = layers_from_output(onnx.load(os.fspath(model), load_external_data=False))
+    if not layers:
+        raise InputError(f"{model}: has no floating weights that could be made random")
+    counts = np.unique(np.ceil(np.linspace(0, len(layers), stages + 1)[1:]).astype(int))
+    made = []
+    for count in counts[:-1]:
+        proto = onnx.load(os.fspath(model))
+        names = {name for layer in layers[:count] for name in layer}
+        _shuffle(proto, np.random.default_rng(seed), names)
+        made.append((float(count / len(layers)), _save(proto, Path(folder) / f"cascade_{count}.onnx")))
+    return [*made, (1.0, randomised_copy(model, Path(folder) / "cascade_all.onnx", seed))]
+
+
+def layers_from_output(proto: onnx.ModelProto) -> list[list[str]]:
+    """Names of the weights of each node of the main graph that has some, the last node first."""
+    floating = {
+        t.name for t in proto.graph.initializer if t.data_type in _FLOATING and np.prod(t.dims, dtype=int) > 1
+    }
+    for node in proto.graph.node:
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+            floating |= {
+                node.output[0]
+                for a in node.attribute
+                if (a.type == AttributeProto.TENSOR and a.t.data_type in _FLOATING and np.prod(a.t.dims) > 1)
+                or (a.type == AttributeProto.FLOATS and len(a.floats) > 1)
+            }
+    floating -= _shapes(proto.graph.node)
+    layers, seen = [], set[str]()
+    # Nodes are in topological order; a weight that several share counts with the last of them.
+    for node in reversed(proto.graph.node):
+        own = [n for n in dict.fromkeys(node.input) if n in floating and n not in seen]
+        seen.update(own)
+        if own:
+            layers.append(own)
+    return layers
+
+
+def _shapes(nodes: Iterable[NodeProto]) -> set[str]:
+    """Floating tensors that are sizes."""
+    return {n.input[i] for n in nodes for i in _SHAPES.get(n.op_type, ()) if i < len(n.input)}
+
+
+def _shuffle(proto: onnx.ModelProto, rng: np.random.Generator, only: set[str] | None) -> None:
+    """Permute weights in place: all, or those of the main graph with these names."""
+    graphs = list(_graphs(proto.graph)) if only is None else [proto.graph]
     nodes = [node for graph in graphs for node in graph.node]
-    for function in proto.functions:
+    for function in proto.functions if only is None else ():
         for node in function.node:
             nodes.append(node)
             for inner in _subgraphs(node):
                 found = list(_graphs(inner))
                 graphs += found
                 nodes += [n for graph in found for n in graph.node]
-    kept = {node.input[i] for node in nodes for i in _SHAPES.get(node.op_type, ()) if i < len(node.input)}
+    kept = _shapes(nodes)
+
+    def wanted(name: str) -> bool:
+        return name not in kept and (only is None or name in only)
+
     for graph in graphs:
         for tensor in graph.initializer:
-            if tensor.name not in kept:
+            if wanted(tensor.name):
                 _permute(tensor, rng)
         for sparse in graph.sparse_initializer:
-            if sparse.values.name not in kept:
+            if wanted(sparse.values.name):
                 _permute(sparse.values, rng)
     for node in nodes:
-        if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and node.output[0] not in kept:
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and wanted(node.output[0]):
             for attribute in node.attribute:
                 if attribute.type == AttributeProto.TENSOR:
                     _permute(attribute.t, rng)
@@ -76,7 +157,9 @@ def randomised_copy(model: str | os.PathLike[str], out: str | os.PathLike[str], 
                     _permute(attribute.sparse_tensor.values, rng)
                 elif attribute.type == AttributeProto.FLOATS and len(attribute.floats) > 1:
                     attribute.floats[:] = rng.permutation(list(attribute.floats)).tolist()
-    out = Path(out)
+
+
+def _save(proto: onnx.ModelProto, out: Path) -> Path:
     if proto.ByteSize() < 2**31 - 2**20:
         onnx.save(proto, out)
     else:

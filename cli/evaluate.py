@@ -1,0 +1,120 @@
+"""``onnxplain evaluate``: how good the maps of a model are on data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import console, options, output
+from .explain import ARRAYS
+
+if TYPE_CHECKING:
+    from ..eeg.sample import Sample
+
+RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands")
+
+
+@click.command("evaluate")
+@options.model
+@options.data
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@options.target
+@options.contrast
+@options.composite
+@options.param
+@options.methods
+@options.features
+@options.windows
+@options.backend
+@options.contract
+@options.recorded
+@options.window
+@options.events
+@options.unit
+@options.interpolate
+@options.rhythms
+@options.run_size
+@options.threads
+@options.seed
+@options.as_json
+@options.quiet
+@options.overwrite
+@options.no_report
+@options.guarded(time_limit=600)
+def command(
+    model: Path,
+    data: Path,
+    out: Path,
+    methods: tuple[str, ...] | None,
+    as_json: bool,
+    quiet: bool,
+    overwrite: bool,
+    no_report: bool,
+    **given: Any,
+) -> None:
+    """Measure how good the maps of MODEL on DATA are, and write a report to the folder OUT.
+
+    Electrodes (or seconds of them, or frequency bands) are replaced in the order of relevance, by other
+    windows' and by what their neighbours say, and the explained number is followed; beside random orders
+    and the signal's power. And: random weights, changed inputs, agreement between methods, complexity.
+    """
+    from ..engine.evaluation.setting import METHODS
+    from ..engine.steps import step
+
+    with output.folder(out, overwrite=overwrite) as temporary:
+        step("loading MNE")
+        from ..eeg.evaluate import evaluated, methods_of
+        from ..eeg.evaluate_report import write
+
+        wanted = METHODS if methods is None else methods
+        methods_of(rules(given["composite"], given["params"]), wanted)  # a wrong name before any work
+        found = evaluated(sample_of(model, data, given), methods=wanted)
+        write(found, temporary, report=not no_report)
+    if as_json:
+        console.say_json(found.summary())
+    elif not quiet:
+        for what, text in [*found.lines(), ("written", str(out))]:
+            console.say(f"{what:<11} {text}")
+
+
+def rules(composite: str, params: Any) -> Any:
+    """The composite that is asked for, with its parameters."""
+    from ..engine.composite import composite as find
+
+    return find(composite, dict(params))
+
+
+def sample_of(model: Path, data: Path, given: dict[str, Any]) -> Sample:
+    """The windows that are evaluated, of a recording or an array; `given` are the command's options."""
+    from ..eeg.sample import of_array, sample
+    from ..engine.contract import InputContract
+    from ..engine.errors import InputError
+    from ..engine.explainer import Explainer
+    from ..engine.steps import step
+
+    default = "none" if isinstance(given["target"], dict) else "rest"
+    contrast = given.pop("contrast") or default
+    file, params = given.pop("contract"), dict(given.pop("params"))
+    contract = None if file is None else InputContract.from_file(file)
+    if data.suffix.lower() not in ARRAYS:
+        return sample(model, data, contract=contract, contrast=contrast, params=params, **given)
+    for name in RECORDINGS_ONLY:
+        if given.pop(name):
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
+    if given.pop("kind") != "electrodes":
+        raise click.UsageError(f"--features is for recordings; {data.name} holds arrays")
+    from . import arrays
+
+    step("reading the data")
+    x = arrays.load(data)
+    if isinstance(x, dict):
+        if len(x) != 1:
+            raise InputError(f"{data}: holds {len(x)} arrays; one can be evaluated, the windows")
+        (x,) = x.values()
+    step("reading the model")
+    made = {name: given.pop(name) for name in ("composite", "backend", "threads")}
+    explainer = Explainer(model, contract=contract, ledger=False, **made, **params)
+    return of_array(explainer, x, data, contrast=contrast, **given)

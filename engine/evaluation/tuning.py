@@ -1,0 +1,247 @@
+"""Choosing a composite: on one half of the windows, judged on the other.
+
+The best of many looks better than it is on the windows that chose it. So windows are split by lot, ABPC on
+one half chooses, and what is reported is ABPC on the half that had no say, beside that of the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..composite import Composite, composite
+from ..errors import InputError, OnnxplainError
+from .curves import POINTS, RUNS, faithfulness
+from .intervals import Estimate, estimate
+from .replacement import Replacement, Transplant
+from .setting import Setting
+
+Array = np.ndarray[Any, Any]
+
+DEFAULT = "attnlrp"
+GAMMAS = (0.05, 0.1, 0.25, 0.5, 1.0)
+FEWEST = 4
+
+
+def candidates() -> dict[str, Composite]:
+    """The composites that are tried, by name."""
+    names = (DEFAULT, "attnlrp_pooled", "cplrp", "cplrp_pooled", "epsilon")
+    return {
+        **{name: composite(name) for name in names},
+        **{f"gamma {g:g}": composite("gamma", {"gamma": g}) for g in GAMMAS},
+        **{name: composite(name) for name in ("zplus", "gradient")},
+    }
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A composite: its ABPC on the half that chooses, and less that of random orders."""
+
+    name: str
+    abpc: Estimate
+    over_random: Estimate
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The choice.
+
+    Attributes
+    ----------
+    chosen, default : str
+    composite : Composite
+        The one chosen.
+    tried : tuple of Tried
+        Best first, on the half that chooses.
+    held_out, default_held_out : Estimate
+        ABPC on the other half.
+    gain : Estimate
+        The choice's less the default's there, in pairs.
+    random : Estimate
+        Of random orders there.
+    also : str
+        Another replacement that the choice is judged by; "" for none.
+    gain_also : Estimate or None
+        The gain by that one.
+    windows : (int, int)
+        In the half that chooses and in the other.
+    refused : dict of str to str
+        Composites that could not be used on this model, and why.
+    """
+
+    chosen: str
+    default: str
+    composite: Composite
+    tried: tuple[Tried, ...]
+    held_out: Estimate
+    default_held_out: Estimate
+    gain: Estimate
+    random: Estimate
+    windows: tuple[int, int]
+    refused: Mapping[str, str]
+    also: str = ""
+    gain_also: Estimate | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The result in words, with what another replacement says of it."""
+        if self.gain_also is None or self.chosen == self.default:
+            return self._own
+        said = f"{self._own} By {self.also}, which had no say, the difference is {self.gain_also}"
+        if not self.gain_also.tells:
+            return f"{said}, not told from none."
+        if self.contradicted:
+            return (
+                f"{said}: the two contradict each other, so that {self.chosen} suits one way of taking "
+                f"features away and not the model; keep {self.default}."
+            )
+        return f"{said}."
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether one replacement finds the choice better and the other finds it worse."""
+        other = self.gain_also
+        return other is not None and (
+            (self.gain.above_zero and other.high < 0) or (other.above_zero and self.gain.high < 0)
+        )
+
+    @property
+    def _own(self) -> str:
+        where = f"on {self.windows[1]} windows that had no say"
+        if self.chosen == self.default:
+            return f"The default, {self.default}, is the best; its ABPC {where} is {self.held_out}."
+        said = f"{self.chosen} has an ABPC of {self.held_out} {where}, {self.default} {self.default_held_out}"
+        if self.gain.above_zero:
+            return f"{said}: better by {self.gain}."
+        if self.gain.tells:
+            return f"{said}: worse by {self.gain}. What chose it was chance; keep {self.default}."
+        return (
+            f"{said}. The difference of {self.gain} is not told from none: this is no reason to leave "
+            f"{self.default}."
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "chosen": self.chosen,
+            "default": self.default,
+            "better": self.better,
+            "sentence": self.sentence,
+            "held_out": self.held_out.to_dict(),
+            "default_held_out": self.default_held_out.to_dict(),
+            "gain": self.gain.to_dict(),
+            "random_held_out": self.random.to_dict(),
+            "also": self.also or None,
+            "contradicted": self.contradicted,
+            "gain_also": None if self.gain_also is None else self.gain_also.to_dict(),
+            "windows": {"choose": self.windows[0], "judge": self.windows[1]},
+            "tried": [
+                {"composite": t.name, "abpc": t.abpc.to_dict(), "over_random": t.over_random.to_dict()}
+                for t in self.tried
+            ],
+            "refused": dict(self.refused),
+        }
+
+    @property
+    def better(self) -> bool:
+        """Whether the choice is told from the default on the held-out half, and not contradicted."""
+        return self.chosen != self.default and self.gain.above_zero and not self.contradicted
+
+
+def halves(n: int, seed: int) -> tuple[Array, Array]:
+    """Indices of two halves of n windows, by lot."""
+    order = np.random.default_rng((seed, 0x2A)).permutation(n)
+    return np.sort(order[: (n + 1) // 2]), np.sort(order[(n + 1) // 2 :])
+
+
+def tune(
+    setting: Setting,
+    composites: Mapping[str, Composite] | None = None,
+    *,
+    default: str = DEFAULT,
+    also: Replacement | None = None,
+    points: int = POINTS,
+    donors: int = 4,
+    random: int = 3,
+    runs: int = RUNS,
+    seed: int = 0,
+) -> Tuned:
+    """Choose a composite by ABPC.
+
+    Parameters
+    ----------
+    setting : Setting
+    composites : dict of str to Composite, optional
+        Those to try; `candidates` by default. The default is among them.
+    default : str
+    also : Replacement, optional
+        Another than transplants, to judge the choice by, too.
+    points, random, runs
+        As for `curves.faithfulness`.
+    donors : int
+        Other windows of the same half that features are transplanted from.
+    seed : int
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    InputError
+        Too few windows for two halves, or no composite can be used on this model.
+    """
+    asked = dict(candidates() if composites is None else composites)
+    if default not in asked:
+        raise InputError(f"tune: the default {default!r} is not among {', '.join(asked)}")
+    if len(setting) < 2 * FEWEST:
+        raise InputError(
+            f"tune: {len(setting)} windows; {2 * FEWEST} are needed, half to choose on, half to judge on"
+        )
+    setting = setting.settled()
+    parts = [setting.some(rows) for rows in halves(len(setting), seed)]
+    maps, refused = {}, {}
+    for name, rules in asked.items():
+        try:
+            maps[name] = parts[0].maps(rules)
+        except OnnxplainError as error:
+            if name == default:
+                raise
+            refused[name] = str(error)
+
+    def scored(part: Setting, found: Mapping[str, Array], by: Replacement | None = None) -> Any:
+        filling = by or Transplant(part.features, part.x, donors=donors, seed=seed)
+        return faithfulness(part, found, filling, points=points, random=random, runs=runs, seed=seed)
+
+    _, numbers = scored(parts[0], maps)
+    tried = sorted((Tried(n, numbers[n].abpc, numbers[n].abpc_over_random) for n in maps), key=_best)
+    chosen = tried[0].name
+    if tried[0].abpc.value <= numbers[default].abpc.value:
+        chosen = default  # as good as the best: no reason to leave it
+    judged = {name: parts[1].maps(asked[name]) for name in dict.fromkeys((chosen, default))}
+    curves, held = scored(parts[1], judged)
+    gain_also = None
+    if also is not None:
+        others, _ = scored(parts[1], judged, also)
+        gain_also = estimate(others[chosen].abpc - others[default].abpc, seed=seed)
+    return Tuned(
+        chosen,
+        default,
+        asked[chosen],
+        tuple(tried),
+        held[chosen].abpc,
+        held[default].abpc,
+        estimate(curves[chosen].abpc - curves[default].abpc, seed=seed),
+        held["random"].abpc,
+        (len(parts[0]), len(parts[1])),
+        refused,
+        also.name if also is not None else "",
+        gain_also,
+    )
+
+
+def _best(tried: Tried) -> float:
+    return -tried.abpc.value
