@@ -13,10 +13,8 @@ from ..engine.errors import OnnxplainError
 from . import console
 
 COMMANDS = (
-COMMANDS = (
     "demo", "inspect", "explain", "cohort", "compare", "review", "evaluate", "tune", "validate", "compile",
     "export", "models", "contract",
-)  # fmt: skip
 )  # fmt: skip
 
 
