@@ -105,6 +105,12 @@ class Baseline(_Check):
     folds: Annotated[int, Field(ge=2, le=20)] = 5
 
 
+class Faithfulness(_Check):
+    """Whether the answer falls sooner in the map's order than in random ones."""
+
+    windows: Annotated[int, Field(ge=4, le=1000)] = 16
+
+
 class Randomisation(_Check):
     """Whether maps change when weights are random."""
 
@@ -137,6 +143,7 @@ class Checks(_Strict):
     clusters: Clusters = Clusters()
     subjects: Subjects = Subjects()
     baseline: Baseline = Baseline()
+    faithfulness: Faithfulness = Faithfulness()
     randomisation: Randomisation = Randomisation()
     agreement: Agreement = Agreement()
     signals: Signals = Signals()
@@ -302,8 +309,9 @@ checks:
   # What the data offers: can the label be read from artefacts alone? Never counts against a model.
   baseline: {folds: 5}
 
-  # Can maps be trusted on this model? They must change with random weights, and an unlike method
-  # has to find similar electrodes.
+  # Can maps be trusted on this model? Taking away what they name first must matter more than taking
+  # away anything; they must change with random weights, and an unlike method find similar electrodes.
+  faithfulness: {windows: 16}
   randomisation: {max_similarity: 0.9}
   agreement: {min_rank: 0.2, windows: 16}
   # Signals that the model is known to use (r-peaks, blinks, saccades, annotations): verified first.

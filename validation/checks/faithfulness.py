@@ -1,0 +1,63 @@
+"""Does the model's answer fall sooner in the order of the map than in random orders?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...eeg.splits import features, splined
+from ...engine.evaluation.curves import faithfulness
+from ...engine.evaluation.replacement import Replacement, Transplant
+from ...engine.evaluation.setting import Setting
+from ...engine.steps import step
+from ..case import Case
+from ..result import Result, not_evaluable
+
+POINTS, RANDOM = 6, 4
+MAP = "map"
+
+
+def check(case: Case) -> list[Result]:
+    """The area between curves (ABPC) of electrodes taken away, less that of random orders.
+
+    Electrodes are made of the others (spherical splines) where positions are known, and taken from other
+    windows
+    elsewhere; never set to zero.
+    """
+    asked = case.policy.checks.faithfulness
+    if case.constant:
+        return [not_evaluable("faithfulness", "method", "The output is constant.")]
+    if len(case.windows.channels) < 4:
+        return [
+            not_evaluable("faithfulness", "method", "Fewer than four electrodes have no order to speak of.")
+        ]
+    rows = np.sort(case.seeded("faithfulness").permutation(len(case.windows))[: asked.windows])
+    if len(rows) < 4:
+        return [not_evaluable("faithfulness", "method", "Fewer than four windows.")]
+    step("taking electrodes away")
+    data, target = case.windows.data, case.explained.dataset
+    split = features("electrodes", case.contract)
+    setting = Setting(
+        case.explainer,
+        data[rows],
+        split,
+        target=target["target"].values[rows] if "target" in target else "predicted",
+        contrast="rest" if case.has_classes else None,
+        name=case.contract.input,
+        seed=case.policy.seed,
+    ).settled()
+    fill: Replacement = splined(case.contract) or Transplant(split, data, seed=case.policy.seed)
+    maps = {MAP: case.explained.relevance[rows].sum(-1, dtype=np.float64)}
+    _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=case.policy.seed)
+    own = numbers[MAP]
+    good = own.abpc_over_random.low > 0
+    said = (
+        f"Taking electrodes away by {fill.name} in the map's order has an area between curves of "
+        f"{own.abpc.value:.2g} {case.explained.unit}, {own.abpc_over_random} more than random orders."
+    )
+    if not good:
+        said += " That is not told from random: the map says little of what decides."
+    evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}
+    return [
+        Result("faithfulness", "method", "PASS" if good else "FAIL", said, own.abpc_over_random.low, 0.0,
+               evidence=evidence)
+    ]  # fmt: skip
