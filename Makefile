@@ -5,10 +5,12 @@
 # make models  every network of braindecode exported, verified and explained; writes docs/models.md
 # make browser the page that explains in a browser, in build/browser
 #
-# Everything lands in .venv. PYTHON names the interpreter to make it with (3.11 or newer).
+# Everything lands in .venv. PYTHON names the interpreter to make it with (3.11 or newer), WORKERS how many processes
+# run tests.
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+WORKERS ?= 2
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
@@ -21,7 +23,7 @@ demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -108,7 +108,7 @@ class Baseline(_Check):
 class Faithfulness(_Check):
     """Whether the answer falls sooner in the map's order than in random ones."""
 
-    windows: Annotated[int, Field(ge=4, le=1000)] = 16
+    windows: Annotated[int, Field(ge=4, le=1000)] = 32
 
 
 class Randomisation(_Check):
@@ -311,7 +311,7 @@ checks:
 
   # Can maps be trusted on this model? Taking away what they name first must matter more than taking
   # away anything; they must change with random weights, and an unlike method find similar electrodes.
-  faithfulness: {windows: 16}
+  faithfulness: {windows: 32}
   randomisation: {max_similarity: 0.9}
   agreement: {min_rank: 0.2, windows: 16}
   # Signals that the model is known to use (r-peaks, blinks, saccades, annotations): verified first.

@@ -10,7 +10,7 @@ from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import Result, Status, not_evaluable
 
 POINTS, RANDOM = 6, 4
 MAP = "map"
@@ -49,15 +49,18 @@ def check(case: Case) -> list[Result]:
     maps = {MAP: case.explained.relevance[rows].sum(-1, dtype=np.float64)}
     _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=case.policy.seed)
     own = numbers[MAP]
-    good = own.abpc_over_random.low > 0
+    over = own.abpc_over_random
     said = (
         f"Taking electrodes away by {fill.name} in the map's order has an area between curves of "
         f"{own.abpc.value:.2g} {case.explained.unit}, {own.abpc_over_random} more than random orders."
     )
-    if not good:
-        said += " That is not told from random: the map says little of what decides."
+    status: Status = "PASS" if over.low > 0 else "FAIL" if over.high < 0 else "NOT EVALUABLE"
+    if status == "FAIL":
+        said += " What the map names first matters less than anything: it is not faithful."
+    elif status == "NOT EVALUABLE":
+        said += " These windows do not tell it from random: that the map is faithful is not shown."
     evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}
     return [
-        Result("faithfulness", "method", "PASS" if good else "FAIL", said, own.abpc_over_random.low, 0.0,
+        Result("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
                evidence=evidence)
     ]  # fmt: skip
