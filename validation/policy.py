@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ..eeg.regions import PARTITION, SAME, SETS
+from ..eeg.spectral import BANDS, REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
 
@@ -74,6 +75,15 @@ class ShareCheck(_Check):
     copies: Annotated[int, Field(ge=2, le=20)] = 3
     artefacts: tuple[Artefact, ...] = ARTEFACTS
     max_share: dict[str, Share] = {}
+    max_band: dict[str, Share] = {}
+
+    @field_validator("max_band")
+    @classmethod
+    def _bands(cls, value: dict[str, float]) -> dict[str, float]:
+        for name in value:
+            if name not in (*BANDS, REST):
+                raise ValueError(f"no band {name!r}; there are {', '.join((*BANDS, REST))}")
+        return value
 
     @field_validator("max_share")
     @classmethod
@@ -298,9 +308,9 @@ checks:
   # exchanging it between windows of one decision does.
   # required: artefacts that must be looked for, or there is no pass: [eyes].
   intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
-  # The artefact's share of the relevance, over that in copies with random weights. max_share holds
-  # regions to a number of yours: {frontopolar: 0.3}.
-  share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}}
+  # The artefact's share of the relevance, over that in copies with random weights. max_share and
+  # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
+  share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}, max_band: {}}
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).

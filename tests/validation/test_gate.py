@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from onnxplain.engine.errors import OnnxplainError
 from onnxplain.models import demo_file
-from onnxplain.validation import Gate, Verdict
+from onnxplain.validation import Gate, Policy, Verdict
 from onnxplain.validation.policy import STARTER
 from onnxplain.validation.schema import VerdictFile
 
@@ -99,6 +99,16 @@ def test_a_dataset_of_subjects(tmp_path: Path) -> None:
     assert any("Left out" in n for n in verdict.notes)
     # One person twice: subjects explain nothing.
     assert _result(verdict, "subjects").value < 0.01
+
+
+def test_regions_and_bands_can_be_held_to_numbers() -> None:
+    limits = "{max_share: {sensorimotor: 0.1, occipital: 0.9}, max_band: {gamma: 0.5}}"
+    text = f"version: 1\nchecks: {{share: {limits}}}"
+    verdict = Gate(Policy.from_text(text)).run(demo_file("honest.onnx"), RECORDING)
+    assert _result(verdict, "share.sensorimotor").status == "FAIL"
+    assert _result(verdict, "share.occipital").status == "PASS"
+    assert _result(verdict, "share.gamma").status == "PASS"
+    assert verdict.status == "FAIL"
 
 
 def test_what_cannot_be_used_gives_no_verdict(tmp_path: Path) -> None:

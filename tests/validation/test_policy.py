@@ -31,6 +31,7 @@ def test_the_starter_is_the_default() -> None:
         ("version: 1\nchecks: {share: {max_ration: 2}}", "checks.share.max_ration: there is no such key"),
         ("version: 1\nchecks: {share: {max_share: {frontla: 0.2}}}", "no region 'frontla'"),
         ("version: 1\nchecks: {share: {max_share: {frontal: 2}}}", "max_share.frontal"),
+        ("version: 1\nchecks: {share: {max_band: {gama: 0.2}}}", "no band 'gama'"),
         ("version: 1\nchecks: {ledger: {max_closure: .nan}}", "checks.ledger.max_closure"),
         ("version: 1\nchecks: {ledger: {max_closure: .inf}}", "checks.ledger.max_closure"),
         ("version: 1\nchecks: {ledger: {max_closure: 0}}", "checks.ledger.max_closure"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...eeg import shares
+from ...eeg import shares, spectral
 from ...eeg.artefacts import Part
 from ...eeg.explained import Explained
 from ...eeg.regions import members
@@ -35,7 +35,8 @@ def check(case: Case) -> list[Result]:
             results.append(not_evaluable(name, "sign", why, kind))
         else:
             results.append(_held(case, part))
-    return results + [_region(case, name, limit) for name, limit in asked.max_share.items()]
+    results += [_region(case, name, limit) for name, limit in asked.max_share.items()]
+    return results + [_band(case, name, limit) for name, limit in asked.max_band.items()]
 
 
 def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = None) -> float:
@@ -74,6 +75,18 @@ def _held(case: Case, part: Part) -> Result:
         part.kind,
         evidence,
     )
+
+
+def _band(case: Case, name: str, limit: float) -> Result:
+    if "bands" not in case.explained.dataset:
+        why = f"Maps under {case.policy.composite} have no multiplier at the input, and so no bands."
+        return not_evaluable(f"share.{name}", "technical", why)
+    found = next(b for b in spectral.shares(case.explained.dataset["bands"]) if b.name == name)
+    good = found.share <= limit
+    said = (
+        f"{found.share:.0%} of the relevance lies in {name} ({found.of_frequencies:.0%} of all frequencies)."
+    )
+    return Result(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)
 
 
 def _region(case: Case, name: str, limit: float) -> Result:

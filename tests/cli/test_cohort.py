@@ -1,0 +1,103 @@
+"""The cohort command: killed in the middle and gone on with, and its mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onnxplain.models import demo_file
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+RECORDINGS = 8
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("dataset")
+    for i in range(RECORDINGS):
+        folder = root / f"sub-{i:02d}"
+        folder.mkdir()
+        shutil.copy(demo_file("recording.edf"), folder / f"rec{i}.edf")
+    return root
+
+
+def _groups(store: Path) -> set[str]:
+    return {p.parent.name for p in store.glob("rec*/onnxplain.json")}
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
+def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -> None:
+    store = tmp_path / "store.zarr"
+    command = [
+        "cohort",
+        demo_file("honest.onnx"),
+        dataset,
+        "--out",
+        store,
+        "--events",
+        "left,right",
+        "--workers",
+        1,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onnxplain", *map(str, command), "--quiet"],
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not _groups(store) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        before = _groups(store)
+        assert before
+        assert process.poll() is None, "it was done before it could be killed: take more recordings"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    time.sleep(3)  # the workers see that the guard is gone
+    before = _groups(store)
+    assert len(before) < RECORDINGS
+    times = {g: (store / g / "onnxplain.json").stat().st_mtime_ns for g in before}
+    done = run(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["recordings"] == RECORDINGS
+    assert summary["kept"] == len(before)
+    assert times == {g: (store / g / "onnxplain.json").stat().st_mtime_ns for g in before}
+    assert not [p.name for p in store.iterdir() if p.name.endswith(".partial")]
+    side = run("compare", store, store, "--out", "both", "--json")
+    assert side.returncode == 0, side.stderr
+    assert json.loads(side.stdout)["subjects"] == [RECORDINGS, RECORDINGS]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda d, t: [demo_file("recording.edf"), "--out", "s.zarr"], "is no folder"),
+        (lambda d, t: [t, "--out", "s.zarr"], "no recording in it"),
+        (lambda d, t: [d, "--out", "s.zarr", "--pattern", "nope"], "none of 8 recordings has nope"),
+        (lambda d, t: [d, "--out", "no/s.zarr"], "there is no folder no"),
+        (lambda d, t: [d, "--out", d], "no store that onnxplain cohort wrote"),
+        (
+            lambda d, t: [d, "--out", "s.zarr", "--events", "P300"],
+            "no recording could be explained; the first",
+        ),
+    ],
+)
+def test_mistakes(
+    dataset: Path, tmp_path: Path, run: Run, line: Callable[[str], str], make, said: str
+) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty").mkdir()
+    done = run("cohort", demo_file("honest.onnx"), *make(dataset, tmp_path / "empty"), "--quiet")
+    assert done.returncode == 2
+    assert said in line(done.stderr)
+    assert sorted(p.name for p in dataset.iterdir()) == [f"sub-{i:02d}" for i in range(RECORDINGS)]
