@@ -193,7 +193,7 @@ def random_weights(explained: Explained, model: Path, *, copies: int = 3, seed: 
 
 
 def random_copies(
-    explained: Explained, model: Path, *, copies: int = 1, seed: int = 0
+    explained: Explained, model: Path, *, copies: int = 1, seed: int = 0, batch_size: int = 8
 ) -> Iterator[Explained]:
     """Explain copies of the network whose weights are shuffled: the same windows, the same classes.
 
@@ -206,6 +206,8 @@ def random_copies(
     copies : int
     seed : int
         Of the first copy; the others count on from it.
+    batch_size : int
+        Windows explained at a time.
 
     Yields
     ------
@@ -232,6 +234,7 @@ def random_copies(
                 target=target,
                 contrast=explained.provenance.get("contrast", "rest"),
                 provenance={k: v for k, v in explained.provenance.items() if k in ("target", "contrast")},
+                batch_size=batch_size,
             )
 
 

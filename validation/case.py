@@ -67,11 +67,21 @@ class Case:
         x = (signal * (FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
         x = np.ascontiguousarray(to_model_layout(x, contract))
         found = []
-        for start in range(0, len(x), BATCH):
-            outputs = self.explainer.predict({contract.input: x[start : start + BATCH]})
+        size = self.batch or BATCH
+        for start in range(0, len(x), size):
+            some = x[start : start + size]
+            n = len(some)
+            if self.batch is not None and n < size:  # the file takes so many windows and no fewer
+                some = np.concatenate([some, np.repeat(some[-1:], size - n, axis=0)])
+            outputs = self.explainer.predict({contract.input: some})
             name = contract.output or self.explainer.output
-            found.append(np.asarray(outputs[name], dtype=np.float64))
+            found.append(np.asarray(outputs[name], dtype=np.float64)[:n])
         return np.concatenate(found) if found else np.zeros((0, 0))
+
+    @property
+    def batch(self) -> int | None:
+        """How many windows the file takes at a time; None where that is open."""
+        return fixed_batch(self.explainer, self.contract)
 
     @cached_property
     def signal(self) -> Floats:
@@ -127,6 +137,7 @@ class Case:
             target=target,
             contrast="rest" if self.has_classes else None,
             provenance=provenance,
+            batch_size=self.batch or 8,
         )
 
     @cached_property
@@ -135,7 +146,11 @@ class Case:
         step("explaining copies with random weights")
         return list(
             random_copies(
-                self.explained, self.model, copies=self.policy.checks.share.copies, seed=self.policy.seed
+                self.explained,
+                self.model,
+                copies=self.policy.checks.share.copies,
+                seed=self.policy.seed,
+                batch_size=self.batch or 8,
             )
         )
 
@@ -148,6 +163,13 @@ class Case:
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""
         return np.random.default_rng([self.policy.seed, *of.encode()])
+
+
+def fixed_batch(explainer: Explainer, contract: InputContract) -> int | None:
+    """The first axis of the model's input where the file fixes it."""
+    known = explainer.inputs.by_name.get(contract.input)
+    first = known.shape[0] if known is not None and known.shape else None
+    return first if isinstance(first, int) else None
 
 
 def open_case(
@@ -196,6 +218,10 @@ def open_case(
         )
     windows, groups, aside = _joined(found)
     chosen = _chosen(windows, groups, policy)
+    batch = fixed_batch(explainer, contract) or 1
+    if len(chosen) < batch:
+        raise InputError(f"{model}: takes {batch} windows at a time, and there are {len(chosen)}")
+    chosen = chosen[: len(chosen) - len(chosen) % batch]
     return Case(
         model, policy, explainer, contract, _some(windows, chosen), tuple(groups[i] for i in chosen),
         tuple(kept) if len(kept) == 1 else (), {k: v[chosen] for k, v in aside.items()}, tuple(notes),

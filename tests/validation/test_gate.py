@@ -101,6 +101,16 @@ def test_a_dataset_of_subjects(tmp_path: Path) -> None:
     assert _result(verdict, "subjects").value < 0.01
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_files_that_take_so_many_windows(tmp_path: Path, batch: int) -> None:
+    model = onnx.load(demo_file("shortcut.onnx"))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.save(model, tmp_path / "fixed.onnx")
+    verdict = Gate().run(tmp_path / "fixed.onnx", RECORDING)
+    assert verdict.reasons[0].startswith("Clever Hans: the model uses the eyes")
+
+
 def test_regions_and_bands_can_be_held_to_numbers() -> None:
     limits = "{max_share: {sensorimotor: 0.1, occipital: 0.9}, max_band: {gamma: 0.5}}"
     text = f"version: 1\nchecks: {{share: {limits}}}"

@@ -13,7 +13,7 @@ WINDOWS = 8
 def check(case: Case) -> list[Result]:
     """Outputs and relevance of some windows, twice: the largest difference, relative to the largest value."""
     limit = case.policy.checks.determinism.max_difference
-    x = {case.contract.input: case.windows.data[:WINDOWS]}
+    x = {case.contract.input: case.windows.data[: case.batch or WINDOWS]}
     runs = [
         case.explainer(x, target="predicted", contrast="rest" if case.has_classes else None) for _ in range(2)
     ]
