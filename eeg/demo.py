@@ -209,7 +209,7 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         files.append(views.save(m.explained.dataset, out / f"{m.name}.nc"))
         drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1, share_limit=top)
         maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.figures]
-        files += [d.path for d in drawn.figures]
+        files += [path for d in drawn.figures for path in d.files]
     maps.sort(key=lambda pair: pair[0].split(": ", 1)[1] != "where on the head")
     summary = json.dumps(finite(result.summary()), indent=2, ensure_ascii=False) + "\n"
     (out / "summary.json").write_text(summary, encoding="utf-8")

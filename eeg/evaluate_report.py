@@ -66,7 +66,7 @@ def write(found: Evaluation, out: Path, *, report: bool = True) -> list[Path]:
     step("drawing the figures")
     drawn = _draw(found, out)
     step("writing the report")
-    return [*files, *(d.path for d in drawn), _page(found, drawn, out / "report.html")]
+    return [*files, *(path for d in drawn for path in d.files), _page(found, drawn, out / "report.html")]
 
 
 def _csv(found: Evaluation, path: Path) -> Path:

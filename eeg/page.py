@@ -61,6 +61,11 @@ class Drawing:
     title: str
     caption: str
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """PNG and SVG."""
+        return self.path, self.path.with_suffix(".svg")
+
 
 def safe(text: object) -> str:
     """Text for HTML: one printable line, escaped."""

@@ -313,7 +313,10 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
         step("drawing the figures")
         drawn = draw(explained, out)
         step("writing the report")
-        files += [*(f.path for f in drawn.figures), write_report(explained, drawn, out / "report.html")]
+        files += [
+            *(p for f in drawn.figures for p in f.files),
+            write_report(explained, drawn, out / "report.html"),
+        ]
     return files
 
 

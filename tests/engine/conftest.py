@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from cases import core
 from networks import CHANNELS, WINDOW, Exported, convnet, exported, labram
+
+
+@pytest.fixture(autouse=True)
+def numbers_of_its_own(request: pytest.FixtureRequest) -> None:
+    """What a test draws hangs on its name, not on the tests that ran before it in the same process."""
+    fresh = np.random.default_rng([7, zlib.crc32(request.node.nodeid.encode())])
+    core.rng.bit_generator.state = fresh.bit_generator.state
 
 
 @pytest.fixture(scope="session")
