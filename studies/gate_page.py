@@ -112,6 +112,6 @@ blink only
 * *random*, *constant*: random weights, and an output that is the same for every window: never a pass.
 """
 
-FOOT = """What this does not show: one kind of head, one kind of task, artefacts planted at sizes that networks
-learn. Interventions are at home here, because what was planted is what they exchange; an artefact that
-the proxies do not hold (docs/validation.md lists them) is not caught by them."""
+FOOT = """What this does not show: one kind of head, one kind of task, artefacts planted at sizes that
+networks learn. Interventions are at home here, because what was planted is what they exchange; an
+artefact that the proxies do not hold (docs/validation.md lists them) is not caught by them."""
