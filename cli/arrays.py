@@ -35,7 +35,7 @@ def explain(
     composite: str,
     params: Mapping[str, Any],
     backend: str,
-    contract: Path | None,
+    contract: InputContract | None,
     threads: int | None,
     seed: int,
     report: bool,
@@ -52,9 +52,8 @@ def explain(
     step("reading the data")
     inputs = load(data)
     step("reading the model")
-    given = None if contract is None else InputContract.from_file(contract)
     explainer = Explainer(
-        model, composite=composite, backend=backend, threads=threads, contract=given, **params
+        model, composite=composite, backend=backend, threads=threads, contract=contract, **params
     )
     step("explaining")
     found = explainer(inputs, target=target, contrast=None if contrast == "none" else contrast)
@@ -86,7 +85,7 @@ def explain(
         from .array_report import write_report
 
         step("drawing the report")
-        write_report(out, found, summary, given or explainer.contract)
+        write_report(out, found, summary, contract or explainer.contract)
     return summary, _lines(model, found, summary)
 
 

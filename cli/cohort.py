@@ -19,24 +19,14 @@ from . import console, options
 @click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tcp://host:8786.")
 @click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")
 @click.option("--pattern", metavar="TEXT", help="Only recordings with this in their path, e.g. task-rest.")
-@options.target
-@options.contrast
-@options.composite
-@options.param
+@options.question
 @options.backend
 @options.contract
-@options.recorded
-@options.window
-@options.events
-@options.unit
-@options.interpolate
-@options.rhythms
+@options.cutting
 @options.batch_size
 @options.threads
 @options.seed
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.guarded(time_limit=3600)
 def command(
     model: Path,
@@ -55,7 +45,6 @@ def command(
     DATASET is a BIDS dataset or a folder of recordings. Each recording is one task; a store that exists is
     gone on with, and what it has already is not computed again. `onnxplain compare` reads stores.
     """
-    from ..engine.contract import InputContract
     from ..engine.errors import InputError
     from ..engine.steps import step
 
@@ -67,10 +56,7 @@ def command(
     items = recordings(dataset, pattern)
     if out.exists() and overwrite:
         shutil.rmtree(out)
-    default = "none" if isinstance(given["target"], dict) else "rest"
-    given["contrast"] = given["contrast"] or default
-    contract = given["contract"]
-    given["contract"] = None if contract is None else InputContract.from_file(contract)
+    options.settle(given)
     found = explain_cohort(model, items, out, options=given, scheduler=scheduler, workers=workers)
     summary = found.summary()
     if as_json:

@@ -25,9 +25,7 @@ from . import console, options, output
     callback=options.checked(options.names),
     help="Names of the sides; by default those of their folders.",
 )
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.guarded()
 def command(
     explanations: tuple[Path, ...],

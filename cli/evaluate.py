@@ -20,27 +20,17 @@ RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing"
 @options.model
 @options.data
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@options.target
-@options.contrast
-@options.composite
-@options.param
+@options.question
 @options.methods
 @options.features
 @options.windows
 @options.backend
 @options.contract
-@options.recorded
-@options.window
-@options.events
-@options.unit
-@options.interpolate
-@options.rhythms
+@options.cutting
 @options.run_size
 @options.threads
 @options.seed
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.no_report
 @options.guarded(time_limit=600)
 def command(
@@ -89,21 +79,15 @@ def rules(composite: str, params: Any) -> Any:
 def sample_of(model: Path, data: Path, given: dict[str, Any]) -> Sample:
     """The windows that are evaluated, of a recording or an array; `given` are the command's options."""
     from ..eeg.sample import of_array, sample
-    from ..engine.contract import InputContract
     from ..engine.errors import InputError
     from ..engine.explainer import Explainer
     from ..engine.steps import step
 
-    default = "none" if isinstance(given["target"], dict) else "rest"
-    contrast = given.pop("contrast") or default
-    file, params = given.pop("contract"), dict(given.pop("params"))
-    contract = None if file is None else InputContract.from_file(file)
+    options.settle(given)
+    contrast, contract, params = given.pop("contrast"), given.pop("contract"), dict(given.pop("params"))
     if data.suffix.lower() not in ARRAYS:
         return sample(model, data, contract=contract, contrast=contrast, params=params, **given)
-    for name in RECORDINGS_ONLY:
-        if given.pop(name):
-            option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
+    options.without_recording(given, RECORDINGS_ONLY, data)
     if given.pop("kind") != "electrodes":
         raise click.UsageError(f"--features is for recordings; {data.name} holds arrays")
     from . import arrays

@@ -31,18 +31,10 @@ RECORDINGS_ONLY = (
 @options.model
 @options.data
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@options.target
-@options.contrast
-@options.composite
-@options.param
+@options.question
 @options.backend
 @options.contract
-@options.recorded
-@options.window
-@options.events
-@options.unit
-@options.interpolate
-@options.rhythms
+@options.cutting
 @click.option(
     "--labels",
     metavar="FILE",
@@ -65,9 +57,7 @@ RECORDINGS_ONLY = (
 @options.batch_size
 @options.threads
 @options.seed
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.no_report
 @options.guarded()
 def command(model: Path, data: Path, out: Path, **given: Any) -> None:
@@ -78,10 +68,8 @@ def command(model: Path, data: Path, out: Path, **given: Any) -> None:
     """
     as_json, quiet, overwrite = given.pop("as_json"), given.pop("quiet"), given.pop("overwrite")
     report, params = not given.pop("no_report"), dict(given.pop("params"))
-    # A contrast that the user wrote out is its own answer to "against what".
-    default = "none" if isinstance(given["target"], dict) else "rest"
-    given["contrast"] = given["contrast"] or default
     with output.folder(out, overwrite=overwrite) as temporary:
+        options.settle(given)
         if data.suffix.lower() in ARRAYS:
             summary, lines = _array(model, data, temporary, params, report, given)
         else:
@@ -101,10 +89,7 @@ Lines = list[tuple[str, str]]
 def _array(
     model: Path, data: Path, out: Path, params: dict[str, float], report: bool, given: dict[str, Any]
 ) -> tuple[dict[str, Any], Lines]:
-    for name in RECORDINGS_ONLY:
-        if given.pop(name):
-            option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
+    options.without_recording(given, RECORDINGS_ONLY, data)
     given.pop("batch_size")  # the engine cuts arrays itself: it knows which rows belong together
     from . import arrays
 
@@ -114,7 +99,6 @@ def _array(
 def _recording(
     model: Path, data: Path, out: Path, params: dict[str, float], report: bool, given: dict[str, Any]
 ) -> tuple[dict[str, Any], Lines]:
-    from ..engine.contract import InputContract
     from ..engine.steps import step
 
     step("loading MNE")
@@ -123,8 +107,6 @@ def _recording(
 
     given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
     given["locked"] = given["locked"] or ()
-    contract = given.pop("contract")
-    given["contract"] = None if contract is None else InputContract.from_file(contract)
     explained = explain_recording(model, data, params=params, **given)
     write(explained, out, report=report)
     return explained.summary(), explained.lines()

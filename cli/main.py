@@ -41,7 +41,8 @@ def onnxplain(ctx: click.Context) -> None:
 
     Made for EEG foundation models and for the people who must trust them. Start with `onnxplain demo`.
 
-    Exit codes: 0 done, 2 bad input or usage, 3 a limit was reached. ONNXPLAIN_DEBUG=1 shows tracebacks.
+    Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3 a limit was reached.
+    ONNXPLAIN_DEBUG=1 shows tracebacks.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

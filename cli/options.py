@@ -7,7 +7,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +259,55 @@ as_json = _option("--json", "as_json", is_flag=True, help="Print JSON instead of
 quiet = _option("--quiet", is_flag=True, help="Print nothing but errors.")
 overwrite = _option("--overwrite", is_flag=True, help="Replace an output that exists.")
 no_report = _option("--no-report", is_flag=True, help="Write no figures and no report.html.")
+
+
+def together(*several: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Options that go together as one decorator, shown in this order."""
+
+    def wrap(command: Command) -> Command:
+        for one in reversed(several):
+            command = one(command)
+        return command
+
+    return wrap
+
+
+# How a recording is cut into windows.
+cutting = together(recorded, window, events, unit, interpolate, rhythms)
+# What is explained, and by which rules.
+question = together(target, contrast, composite, param)
+# What is printed, and whether what is there may be replaced.
+outcome = together(as_json, quiet, overwrite)
+
+
+def settle(given: dict[str, Any]) -> None:
+    """Fill in what an option leaves open: against what a class is explained, and the contract's text.
+
+    Raises
+    ------
+    InputError
+        The contract cannot be used.
+    """
+    # A contrast that the user wrote out is its own answer to "against what".
+    given["contrast"] = given["contrast"] or ("none" if isinstance(given["target"], dict) else "rest")
+    if given["contract"] is not None:
+        from ..engine.contract import InputContract
+
+        given["contract"] = InputContract.from_file(given["contract"])
+
+
+def without_recording(given: dict[str, Any], names: Iterable[str], data: Path) -> None:
+    """Take out options that are for recordings, where the data are arrays.
+
+    Raises
+    ------
+    click.UsageError
+        One of them was given.
+    """
+    for name in names:
+        if given.pop(name):
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
 
 
 def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:

@@ -29,18 +29,11 @@ if TYPE_CHECKING:
 @options.windows
 @options.backend
 @options.contract
-@options.recorded
-@options.window
-@options.events
-@options.unit
-@options.interpolate
-@options.rhythms
+@options.cutting
 @options.run_size
 @options.threads
 @options.seed
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.guarded(time_limit=600)
 def command(
     model: Path,

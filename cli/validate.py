@@ -58,9 +58,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 )
 @options.contract
 @options.threads
-@options.as_json
-@options.quiet
-@options.overwrite
+@options.outcome
 @options.no_report
 @options.guarded()
 def command(

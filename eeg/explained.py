@@ -21,7 +21,7 @@ from . import shares, views
 from .measured import placed
 from .regionfile import Regions
 from .text import listed, plain
-from .windows import FROM_MICROVOLT, Windows, to_model_layout
+from .windows import Windows, as_input
 
 if TYPE_CHECKING:
     from .inside import Inside
@@ -192,9 +192,8 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         raise InputError(f"the explanation's windows of {n} samples are no multiple of {contract.patch}")
     contract = contract.model_copy(update={"window": n})
     signal = np.asarray(dataset["signal"].values, dtype=np.float32)
-    model = (signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
     windows = Windows(
-        data=to_model_layout(model, contract),
+        data=as_input(signal, contract),
         signal=signal,
         channels=channels,
         times=dataset["time"].values,

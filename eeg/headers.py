@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..engine.errors import InputError
-from .text import listed, plain
+import numpy as np
 
+from ..engine.errors import InputError
+from .text import counted, listed, plain
+
+# Onset, duration, and texts, each between bytes 20 (EDF+ specification, 2.2.2 to 2.2.4).
+_TAL = re.compile(rb"[+-]\d+(\.\d*)?(\x15\d+(\.\d*)?)?\x14([^\x14\x15]*\x14)+")
 _TAL_ONSET = re.compile(rb"([+-]\d+(?:\.\d*)?)[\x14\x15]")
 
 
@@ -115,17 +119,24 @@ def check_edf(path: Path, *, where: str) -> Facts:
             said = "gives no number of records" if records < 0 else f"says {records} records"
             notes = (f"The header {said}; the {held} that the file holds were read.",)
 
+        # The first annotation channel tells each record's time, which only a discontinuous file needs.
         gaps: list[tuple[float, float]] = []
-        if fixed[192:197] in (b"EDF+D", b"BDF+D") and any(table.told):
-            at = sum(table.samples[: table.told.index(True)]) * width
+        broken = 0
+        for i, (place, wide) in enumerate(table.annotations(width)):
+            timed = i == 0 and fixed[192:197] in (b"EDF+D", b"BDF+D")
             earlier: float | None = None
             for record in range(held):
-                file.seek(header + record * frame + at)
-                found = _TAL_ONSET.match(file.read(32))
+                file.seek(header + record * frame + place)
+                told = file.read(wide)
+                broken += sum(1 for tal in told.split(b"\x00") if tal and not _TAL.fullmatch(tal))
+                found = _TAL_ONSET.match(told) if timed else None
                 onset = float(found[1]) if found else None
                 if onset is not None and earlier is not None and abs(onset - earlier - seconds) > 1e-4:
                     gaps.append((record * seconds, onset - earlier - seconds))
                 earlier = onset
+        if broken:
+            lost = f"{counted(broken, 'annotation')} in the file {'is' if broken == 1 else 'are'} malformed"
+            notes += (f"{lost}, and may be missing here.",)
     rates = {n: s / seconds for n, s, t in zip(table.labels, table.samples, table.told, strict=True) if not t}
     return Facts(rates if len(set(rates.values())) > 1 else {}, table.unscaled, tuple(gaps), notes)
 
@@ -150,6 +161,11 @@ class _Signals:
             for name, told, low, high, d_low, d_high in zip(self.labels, self.told, *limits, strict=True)
             if not told and (low == high or d_low >= d_high)
         )
+
+    def annotations(self, width: int) -> list[tuple[int, int]]:
+        """Where in a record the annotation channels lie, and their bytes; the first one tells the time."""
+        starts = np.cumsum([0, *self.samples]) * width
+        return [(int(starts[i]), n * width) for i, n in enumerate(self.samples) if self.told[i]]
 
 
 def _number(raw: bytes, what: str, where: str) -> float:

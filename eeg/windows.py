@@ -86,6 +86,23 @@ def to_model_layout(signal: NDArray[Any], contract: InputContract) -> NDArray[An
     return signal.reshape(*signal.shape[:-2], *contract.shape)
 
 
+def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float32]:
+    """What the model gets of a signal: its unit, its scale, its layout.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (..., channel, time)
+        Microvolt.
+    contract : InputContract
+
+    Returns
+    -------
+    ndarray of float32, shape (..., *contract.shape)
+    """
+    scaled = signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)
+    return np.ascontiguousarray(to_model_layout(scaled.astype(np.float32), contract))
+
+
 def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[Any]:
     """The model's layout -> channel by time: the exact inverse of `to_model_layout`."""
     lead = array.shape[: array.ndim - len(contract.shape)]
@@ -225,9 +242,8 @@ def cut(
     whence = "one at each event that was asked for" if marks is not None else "one after another"
     whence = "one from each epoch" if recording.is_epochs else whence
     said.append(f"{counted(len(slices.signal), 'window')} of {contract.seconds:g} s, {whence}.")
-    model = (slices.signal * (FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
     return Windows(
-        data=np.ascontiguousarray(to_model_layout(model, contract)),
+        data=as_input(slices.signal, contract),
         signal=slices.signal.astype(np.float32),
         channels=contract.channels,
         times=np.arange(contract.window) / contract.sfreq,

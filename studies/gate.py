@@ -10,7 +10,6 @@ Thresholds are the defaults of the policy; seeds from 0 on were not looked at wh
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -20,9 +19,10 @@ from typing import Any
 
 import planted
 from gate_page import written
+from kept import Kept
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT, RESULTS = ROOT / "docs" / "gate.md", ROOT / "build" / "gate.json"
+DOCUMENT, KEPT = ROOT / "docs" / "gate.md", Kept(ROOT / "build" / "gate.json")
 FOLLOWS, DOES = 0.7, 0.65  # a network counts when it does what its case says
 
 
@@ -55,11 +55,6 @@ def measured(case: planted.Planted, seed: int) -> dict[str, Any]:
     return made
 
 
-def known() -> dict[str, Any]:
-    """What has been measured."""
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-
-
 def main() -> None:
     """Measure what is missing, and write the document."""
     parser = argparse.ArgumentParser(
@@ -74,7 +69,7 @@ def main() -> None:
     for seed in range(asked.first, asked.first + (0 if asked.page else asked.seeds)):
         for case in planted.CASES:
             key = f"{case.name} {seed}"
-            if key in known() or (asked.cases and case.name not in asked.cases):
+            if key in KEPT.read() or (asked.cases and case.name not in asked.cases):
                 continue
             made = measured(case, seed)
             print(
@@ -83,10 +78,9 @@ def main() -> None:
                 sep=" | ", file=sys.stderr, flush=True,
             )  # fmt: skip
             if seed < 1000:
-                RESULTS.parent.mkdir(exist_ok=True)
-                RESULTS.write_text(json.dumps({**known(), key: made}, indent=1), encoding="utf-8")
+                KEPT.add(key, made)
     if asked.first == 0:
-        DOCUMENT.write_text(written(known()), encoding="utf-8")
+        DOCUMENT.write_text(written(KEPT.read()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ without the source. Then its relevance on new windows is measured against the tr
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -22,12 +21,13 @@ from typing import Any
 
 import numpy as np
 from ground_truth_page import written
+from kept import Kept
 from simulate import CHANNELS, SFREQ
 from sources import SAMPLES, SCENES, Scene, plant
 from training import SIZE, START, descend
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT, RESULTS = ROOT / "docs" / "ground-truth.md", ROOT / "build" / "ground_truth.json"
+DOCUMENT, KEPT = ROOT / "docs" / "ground-truth.md", Kept(ROOT / "build" / "ground_truth.json")
 TRAIN, TEST, EXPLAINED = 800, 200, 32
 EPOCHS, BATCH, RATE = 14, 40, 2e-3
 SCALE = 0.01  # microvolt to the network's unit
@@ -159,11 +159,6 @@ def measured(scene: Scene, seed: int) -> dict[str, Any]:
     return made
 
 
-def known() -> dict[str, Any]:
-    """What has been measured."""
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-
-
 def main() -> None:
     """Measure what is missing, and write the document."""
     parser = argparse.ArgumentParser(
@@ -176,19 +171,17 @@ def main() -> None:
     warnings.simplefilter("ignore")
     for seed in range(0 if asked.page else asked.seeds):
         for scene in SCENES:
-            found = known()  # another process may measure other scenes
+            found = KEPT.read()  # another process may measure other scenes
             key = f"{scene.name} {seed}"
             if key in found or (asked.scenes and scene.name not in asked.scenes):
                 continue
             made = measured(scene, seed)
-            found = {**known(), key: made}
+            KEPT.add(key, made)
             print(
-                key, {k: v for k, v in found[key].items() if not isinstance(v, dict)},
+                key, {k: v for k, v in made.items() if not isinstance(v, dict)},
                 file=sys.stderr, flush=True,
             )  # fmt: skip
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    DOCUMENT.write_text(written(known(), METHODS), encoding="utf-8")
+    DOCUMENT.write_text(written(KEPT.read(), METHODS), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ..eeg.dataset import Item, recordings
 from ..eeg.explained import Explained, truth
 from ..eeg.recording import Recording, read
 from ..eeg.run import explain_windows
-from ..eeg.windows import Windows, cut, to_model_layout
+from ..eeg.windows import Windows, as_input, cut
 from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.explainer import Explainer
@@ -25,7 +25,6 @@ from ..engine.steps import step
 from .policy import Policy
 
 Floats = NDArray[np.float64]
-FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
 BATCH = 32
 
 
@@ -64,8 +63,7 @@ class Case:
     def run(self, signal: Floats) -> Floats:
         """Outputs for windows of signal in microvolt, [window, class]."""
         contract = self.contract
-        x = (signal * (FROM_MICROVOLT[contract.unit] * contract.scale)).astype(np.float32)
-        x = np.ascontiguousarray(to_model_layout(x, contract))
+        x = as_input(signal, contract)
         found = []
         size = self.batch or BATCH
         for start in range(0, len(x), size):

@@ -12,6 +12,7 @@ import onnx.parser
 import pytest
 
 from onnxplain.cli import array_report, arrays
+from onnxplain.engine.contract import InputContract
 
 TWO_INPUTS = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -91,7 +92,8 @@ def test_names_from_a_contract_beside_the_model(model: Path, data: Path, tmp_pat
     (tmp_path / "contract.yaml").write_text(
         "input: a\nchannels: [C3, C4]\nsfreq: 5\nwindow: 5\nclasses: [rest, left, right]\n"
     )
-    explain(model, data, tmp_path / "out", target=target, contract=tmp_path / "contract.yaml")
+    contract = InputContract.from_file(tmp_path / "contract.yaml")
+    explain(model, data, tmp_path / "out", target=target, contract=contract)
     with np.load(tmp_path / "out" / "relevance.npz") as found:
         y = found["output.y"]
         np.testing.assert_allclose(

@@ -246,6 +246,19 @@ def test_annotations_that_are_not_utf8(edf: Path) -> None:
     assert any("Latin-1" in n for n in got.notes)
 
 
+def test_malformed_annotations_are_told(edf: Path) -> None:
+    whole = edf.read_bytes()
+    found = re.search(rb"\+3(?:\.0)?((?:\x15[\d.]+)?\x14)left/agree\x14", whole)
+    assert found is not None
+    assert [m.description for m in read(edf).marks] == ["left/agree"]
+    assert not [n for n in read(edf).notes if "malformed" in n]
+    broken = found[0].replace(b"+3", b"!3", 1)
+    edf.write_bytes(whole.replace(found[0], broken))
+    got = read(edf)
+    assert got.marks == ()
+    assert "1 annotation in the file is malformed, and may be missing here." in got.notes
+
+
 def test_annotations_outside_the_data(make_raw: MakeRaw, edf: Path) -> None:
     whole = edf.read_bytes()
     found = re.search(rb"\+3(?:\.0)?((?:\x15[\d.]+)?\x14left/)agree\x14", whole)

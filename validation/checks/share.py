@@ -13,7 +13,8 @@ from ...eeg import shares, spectral
 from ...eeg.artefacts import Part
 from ...eeg.explained import Explained
 from ...eeg.regions import members
-from ..case import FROM_MICROVOLT, Case
+from ...eeg.windows import FROM_MICROVOLT
+from ..case import Case
 from ..result import PARTS, Result, not_evaluable
 
 Floats = NDArray[np.float64]
