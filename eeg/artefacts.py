@@ -7,15 +7,14 @@ They are proxies: a part is not free of brain activity, and the rest not free of
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as sg
 
+from . import pulse
 from .regions import members
 from .windows import Windows
 
@@ -24,7 +23,6 @@ Floats = NDArray[np.float64]
 EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
 MUSCLE_ABOVE = 26.0  # Hz
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
-BEAT = (0.45, 1.6)  # seconds between two beats
 R_WIDTH = 0.12  # seconds on each side of an R peak in which the heart has its part
 LARGE = 2.5  # times the usual size: samples from which an artefact's field is learnt
 
@@ -165,17 +163,14 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
     ecg = next((v for n, v in aside.items() if "ECG" in n.upper() or "EKG" in n.upper()), None)
     if ecg is not None:
         course, how = ecg - np.median(ecg), "R peaks of the ECG"
-        beats = _beats(course - _lowpass(course, sfreq, 5.0), sfreq, 5.0)
+        found: pulse.Beats | None = pulse.beats(course - _lowpass(course, sfreq, 5.0), sfreq)
     else:
-        found = _pulse(fast, sfreq)
-        if found is None:
-            return None
-        beats, how = found, "regular sharp peaks that electrodes have in common"
-    if len(beats) < 10:
+        found, how = pulse.pulse(fast, sfreq), "regular sharp peaks that electrodes have in common"
+    if found is None:
         return None
     half = round(R_WIDTH * sfreq)
     ends = max(1, half // 4)
-    inside = [(i, t) for i, t in beats if half <= t < x.shape[-1] - half]
+    inside = [(i, t) for i, t in found if half <= t < x.shape[-1] - half]
     if len(inside) < 10:
         return None
     taper = np.hanning(2 * half + 3)[1:-1]
@@ -201,41 +196,3 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
         peaks[i] += amount, 1.0
     peaks[:, 0] = np.divide(peaks[:, 0], peaks[:, 1], out=np.zeros(len(x)), where=peaks[:, 1] > 0)
     return Part("heart", part, peaks, f"Heart: what {how} have in common, {2 * R_WIDTH:g} s of each.")
-
-
-def _beats(course: Floats, sfreq: float, height: float) -> list[tuple[int, int]]:
-    """(window, sample) of peaks of the larger side, at least a heartbeat apart."""
-    usual = float(np.median(np.abs(course))) or 1e-12
-    side = 1 if np.quantile(course, 0.999) > -np.quantile(course, 0.001) else -1
-    found = []
-    for i, one in enumerate(course):
-        peaks, _ = sg.find_peaks(side * one, height=height * usual, distance=max(1, round(BEAT[0] * sfreq)))
-        found += [(i, int(t)) for t in peaks]
-    return found
-
-
-def _pulse(fast: Floats, sfreq: float) -> list[tuple[int, int]] | None:
-    """Regular sharp peaks in some combination of electrodes: the most peaked independent component."""
-    try:
-        from sklearn.decomposition import FastICA
-    except ImportError:  # without the extra "eeg", only an ECG channel tells of the heart
-        return None
-
-    n, channels, samples = fast.shape
-    flat = fast.swapaxes(0, 1).reshape(channels, -1).T
-    k = min(channels - 1, 12)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ica = FastICA(k, random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance")
-        sources = ica.fit_transform(flat)
-    best: tuple[float, list[tuple[int, int]]] | None = None
-    for course in sources.T:
-        beats = _beats(course.reshape(n, samples), sfreq, 6.0)
-        gaps = np.array([(b - a) / sfreq for (i, a), (j, b) in pairwise(beats) if i == j], dtype=float)
-        if len(gaps) < 8:
-            continue
-        regular = float(np.mean((gaps > BEAT[0]) & (gaps < BEAT[1])))
-        spread = float(np.std(gaps) / np.mean(gaps))
-        if regular > 0.9 and spread < 0.3 and (best is None or spread < best[0]):
-            best = (spread, beats)
-    return None if best is None else best[1]

@@ -9,7 +9,6 @@ sample. Components are labelled by ICLabel (Pion-Tonachini, Kreutz-Delgado & Mak
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,23 +18,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..engine.errors import InputError, OnnxplainError
+from ..engine.errors import InputError
+from . import decompose
 from .channels import positions
+from .decompose import CLASSES, ENOUGH, FEWEST, VARIANCE
 from .explained import Explained
 from .measured import placed
 from .shares import summed
-from .text import counted, listed, plain
+from .text import counted, listed
 from .windows import FROM_MICROVOLT, from_model_layout
 
 Floats = NDArray[np.float64]
 
-CLASSES = ("brain", "muscle", "eye", "heart", "line noise", "channel noise", "other")
 RESIDUAL, UNASSIGNED = "residual", "unassigned"
-FEWEST = 5  # electrodes
-# Samples that a decomposition of n electrodes should have, in n squared (Onton & Makeig 2006).
-ENOUGH = 20
-# Components are fitted to this part of the variance: what is left is sensor noise, cut into pieces.
-VARIANCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -214,15 +209,15 @@ def components(
             "fit it without, or ask for label=False"
         )
     rows = [channels.index(c) for c in picked]
-    recorded = _joined(signal[:, rows], picked, explained.windows.sfreq)
-    raw = _averaged(recorded)
+    recorded = decompose.joined(signal[:, rows], picked, explained.windows.sfreq)
+    raw = decompose.averaged(recorded)
     # Drifts would get components of their own, and ICLabel has learned on signals without them.
     slow = not contract.highpass or contract.highpass < 1.0
     fit = raw.copy().filter(1.0, None, verbose="error") if slow else raw
     given = ica is not None
     if ica is None:
-        ica = _fitted(fit, VARIANCE if n_components is None else n_components, seed)
-    maps = _maps(ica)
+        ica = decompose.fitted(fit, VARIANCE if n_components is None else n_components, seed)
+    maps = decompose.maps(ica)
     # One's own decomposition is of its own reference; maps of average reference sum to zero.
     averaged = bool((np.abs(maps.sum(0)) <= 1e-3 * np.abs(maps).sum(0)).all())
     notes = _limits(signal, picked, explained, given, averaged)
@@ -247,7 +242,7 @@ def components(
         "epoch": explained.dataset["epoch"].values,
     }
     if label:
-        probability = _labels(fit, ica)
+        probability = decompose.labels(fit, ica)
         data["probability"] = (("component", "class"), probability)
         coords["class"] = list(CLASSES)
         coords["label"] = ("component", np.array(CLASSES, dtype=object)[probability.argmax(-1)])
@@ -264,69 +259,6 @@ def _names_of(ica: Any, n_components: float | None) -> list[str]:
     if n_components is not None:
         raise InputError("components: n_components is for a decomposition made here; leave it out with ica")
     return list(ica.ch_names)
-
-
-def _joined(signal: Floats, names: Sequence[str], sfreq: float) -> Any:
-    """The windows one after another, in volt, with the electrodes' places."""
-    info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
-    raw = mne.io.RawArray(np.concatenate(list(signal), -1) * 1e-6, info, verbose="error")
-    montage = mne.channels.make_dig_montage(positions(names), coord_frame="head")
-    return raw.set_montage(montage, on_missing="ignore", verbose="error")
-
-
-def _averaged(raw: Any) -> Any:
-    """A copy in common average reference."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return raw.copy().set_eeg_reference("average", projection=False, verbose="error")
-
-
-def _maps(ica: Any) -> Floats:
-    """Topographies [channel, component] in microvolt: MNE decomposes what its pre-whitener leaves."""
-    whitened = ica.get_components()
-    if ica.noise_cov is None:  # one scale for each channel
-        return np.asarray(whitened * ica.pre_whitener_ * 1e6, dtype=np.float64)
-    return np.asarray(np.linalg.pinv(ica.pre_whitener_, rcond=1e-14) @ whitened * 1e6, dtype=np.float64)
-
-
-def _fitted(raw: Any, n: float, seed: int) -> Any:
-    """Extended infomax on the windows."""
-    most = len(raw.ch_names) - 1  # the average reference takes one
-    whole = isinstance(n, int | np.integer)
-    if not (2 <= n <= most if whole else 0 < n < 1):
-        raise InputError(f"components: n_components is {n}; give 2 to {most}, or a part of the variance")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            made = mne.preprocessing.ICA(
-                n,
-                method="infomax",
-                fit_params={"extended": True},
-                random_state=seed,
-                max_iter="auto",
-                verbose="error",
-            )
-            made.fit(raw, verbose="error")
-        except Exception as e:
-            raise InputError(f"components: the windows cannot be decomposed ({plain(e, 100)})") from None
-    return made
-
-
-def _labels(raw: Any, ica: Any) -> Floats:
-    """Probability of each class, [component, class]."""
-    try:
-        from mne_icalabel.iclabel import iclabel_label_components
-    except ImportError:
-        raise OnnxplainError('components need mne-icalabel: pip install "onnxplain[eeg]"') from None
-    # Its autocorrelation reaches one second, and fails on less.
-    if raw.times[-1] < 1.0:
-        raise InputError(
-            f"components: {raw.times[-1]:.2g} s of signal; ICLabel needs more than 1 s, or label=False"
-        )
-    with warnings.catch_warnings(), mne.utils.use_log_level("error"):
-        warnings.simplefilter("ignore")
-        found = iclabel_label_components(raw, ica, inplace=False, backend="onnx")
-    return np.asarray(found, dtype=np.float64)
 
 
 def _limits(

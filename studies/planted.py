@@ -38,6 +38,8 @@ Array = NDArray[np.float64]
 
 TRAINED, TRIALS = 3, 240  # subjects, and trials of each
 EPOCHS, BATCH, RATE = 14, 40, 2e-3
+STARTS = 4  # a network that does not learn what its case says is begun anew, so many times at most
+FOLLOWS, DOES = 0.7, 0.65  # a network counts when it does what its case says
 KNOWN = 6  # subjects of the case in which the label goes with the subject
 FRONT = ("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8")
 
@@ -188,35 +190,40 @@ def network(case: str, seed: int, out: Path) -> dict[str, Any]:
     -------
     dict
         accuracy: on new trials; follows: how often it decides as the planted artefact says where that
-        contradicts the label (None where nothing is planted).
+        contradicts the label (None where nothing is planted); counts: whether it does what the case says;
+        starts: how often it was begun.
     """
     import torch
 
     from onnxplain.exporters.torch import export_module
 
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    net, settings = contract(case)
-    if case in ("groupnorm", "mains"):
-        net = _power(case)
     rng = np.random.default_rng([91, seed, len(case)])
     people = [1000 * (seed + 1) + i for i in range(KNOWN if case == "subject" else TRAINED)]
-    trials = TRIALS
-    if case not in ("constant", "random"):
-        x, y = [], []
-        for who in people:
-            # Uneven classes are met in the field, not in training.
-            label = labels("honest" if case == "imbalance" else case, trials, rng, who)
-            x.append(windows(raw(case, who, label, rng), settings))
-            y.append(label)
-        longer = 4 if case in ("groupnorm", "mains") else 1  # a shallow network learns slowly, and is cheap
-        _fit(net, torch.from_numpy(np.concatenate(x)), torch.from_numpy(np.concatenate(y)), longer)
-    net.eval()
-    example = torch.zeros(2, *settings.shape) + 0.1 * torch.randn(2, *settings.shape)
-    export_module(net, example, out, contract=settings, exporter="legacy")
-    if case == "constant":
-        _silence(out)
-    return _truth(case, out, settings, people, rng)
+    _, settings = contract(case)
+    x, y, trained = [], [], case not in ("constant", "random")
+    for who in people if trained else ():
+        # Uneven classes are met in the field, not in training.
+        label = labels("honest" if case == "imbalance" else case, TRIALS, rng, who)
+        x.append(windows(raw(case, who, label, rng), settings))
+        y.append(label)
+    new = [_new_trials(case, settings, people, agree, rng) for agree in (1.0, 0.0)]
+    made: dict[str, Any] = {}
+    for start in range(STARTS):
+        torch.manual_seed(seed + 10_000 * start)
+        net = _power(case) if case in ("groupnorm", "mains") else contract(case)[0]
+        if trained:
+            longer = 4 if case in ("groupnorm", "mains") else 1  # a shallow one learns slowly, and is cheap
+            _fit(net, torch.from_numpy(np.concatenate(x)), torch.from_numpy(np.concatenate(y)), longer)
+        net.eval()
+        example = torch.zeros(2, *settings.shape) + 0.1 * torch.randn(2, *settings.shape)
+        export_module(net, example, out, contract=settings, exporter="legacy", overwrite=True)
+        if case == "constant":
+            _silence(out)
+        made = _truth(case, out, settings, new) | {"starts": start + 1}
+        if made["counts"]:
+            break
+    return made
 
 
 def gate_data(case: str, seed: int, folder: Path) -> Path:
@@ -232,23 +239,36 @@ def gate_data(case: str, seed: int, folder: Path) -> Path:
     return folder
 
 
-def _truth(
-    case: str, path: Path, settings: Any, people: list[int], rng: np.random.Generator
-) -> dict[str, Any]:
+def _new_trials(
+    case: str, settings: Any, people: list[int], agree: float, rng: np.random.Generator
+) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Trials that no network was trained on; the artefact goes with the label in a part of them."""
+    found = []
+    for who in people[:4] if case == "subject" else people[::2]:
+        label = labels("honest" if case == "subject" else case, 48, rng, who)
+        found.append((windows(raw(case, who, label, rng, agree=agree), settings), label))
+    return found
+
+
+def _truth(case: str, path: Path, settings: Any, new: list[Any]) -> dict[str, Any]:
+    """What the network does on new trials, and whether that is what its case says."""
     import onnxruntime as ort
 
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
-    def right(agree: float) -> float:
-        found = []
-        for who in people[:4] if case == "subject" else people[::2]:
-            label = labels("honest" if case == "subject" else case, 48, rng, who)
-            x = windows(raw(case, who, label, rng, agree=agree), settings)
-            found.append(session.run(None, {settings.input: x})[0].argmax(1) == label)
+    def right(each: list[Any]) -> float:
+        found = [session.run(None, {settings.input: x})[0].argmax(1) == y for x, y in each]
         return float(np.mean(np.concatenate(found)))
 
+    told, contradicted = map(right, new)
     planted = case in ("saccade", "blink", "heart", "muscle", "mains", "groupnorm", "half")
-    return {"accuracy": right(1.0), "follows": 1 - right(0.0) if planted else None}
+    follows = 1 - contradicted if planted else None
+    counts = True
+    if follows is not None:  # "half" reads the eyes as much as it can: in half of its subjects they tell
+        counts = follows >= (0.5 if case == "half" else FOLLOWS)
+    elif case in ("honest", "imbalance"):
+        counts = told >= DOES
+    return {"accuracy": told, "follows": follows, "counts": counts}
 
 
 def _fit(net: Any, x: Any, y: Any, longer: int) -> None:
@@ -284,6 +304,7 @@ def _power(case: str) -> Any:
             super().__init__()
             self.norm = nn.GroupNorm(1, 1) if norm else nn.Identity()
             self.temporal = nn.Conv2d(1, 6, (1, 25), padding=(0, 12))
+            self.even = nn.BatchNorm1d(6 * len(keep))
             self.head = nn.Linear(6 * len(keep), len(CLASSES))
             self.register_buffer("keep", keep)
 
@@ -291,7 +312,7 @@ def _power(case: str) -> Any:
             x = self.norm(x.flatten(2).unsqueeze(1))
             x = self.temporal(x[:, :, self.keep])
             power = (x * x).mean(-1).flatten(1)
-            return self.head(torch.log(power + 1e-3))
+            return self.head(self.even(torch.log(power + 1e-3)))
 
     return Power()
 

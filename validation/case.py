@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..eeg.artefacts import Part, parts
 from ..eeg.baselines import random_copies
+from ..eeg.component_parts import component_parts
 from ..eeg.dataset import Item, recordings
 from ..eeg.explained import Explained, truth
 from ..eeg.recording import Recording, read
@@ -97,6 +98,11 @@ class Case:
         """Whether the output is a number for each of two classes or more."""
         return self.outputs.ndim == 2 and self.outputs.shape[1] > 1
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the output is one number for each window."""
+        return self.outputs.size == len(self.outputs)
+
     @cached_property
     def decisions(self) -> NDArray[np.int64]:
         """The class with the largest output, in each window."""
@@ -157,6 +163,12 @@ class Case:
         """The artefacts' parts of the windows."""
         step("looking for artefacts")
         return parts(self.windows, self.aside)
+
+    @cached_property
+    def component_parts(self) -> dict[str, Part]:
+        """The artefacts' parts of the windows, of independent components."""
+        step("finding independent components")
+        return component_parts(self.windows, self.groups, seed=self.policy.seed)
 
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""

@@ -25,8 +25,6 @@ from .policy import Policy
 from .result import USES, Overall, Result
 
 FORMAT = 1
-# Both are of relevance: together they are one sign.
-UNLIKE = {"clusters": "relevance", "share": "relevance"}
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
         if r.role == "sign":
             signs.setdefault(r.artefact or "unknown", []).append(r)
     offered = {r.artefact for r in results if r.role == "data" and r.status == "FAIL" and r.artefact}
-    double = {a: each for a, each in signs.items() if len({UNLIKE.get(r.family, r.family) for r in each}) > 1}
+    double = {a: each for a, each in signs.items() if len({r.evidence_of for r in each}) > 1}
     single = {a: each for a, each in signs.items() if a not in double}
     # Several artefacts move together: a blink is on electrodes over muscles too. The strongest one leads.
     reasons = []
@@ -194,7 +192,7 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
         families = listed(sorted({r.family for r in each}))
         also = "; the data offers it" if artefact in offered else ""
         what = USES.get(artefact, f"uses {artefact}")
-        first = next((r.said for r in each if r.family == "intervention"), each[0].said)
+        first = next((r.said for r in each if r.evidence_of == "exchange"), each[0].said)
         reasons.append(f"Clever Hans: the model {what} ({families} agree{also}). {first}")
     reasons += [r.said for r in hard]
     for artefact, each in sorted(single.items(), key=lambda kv: -_strength(kv[1])):
@@ -205,9 +203,10 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
     looked = [r for r in evaluable if r.role == "sign"]
     status: Overall
     asked = policy.checks.intervention
-    exchanged = [r for r in results if r.family == "intervention" and r.artefact]
-    unseen = [r.artefact for r in exchanged if r.status == "NOT EVALUABLE"]
-    missing = [a for a in asked.required if a not in {r.artefact for r in exchanged} - set(unseen)]
+    exchanged = [r for r in results if r.evidence_of == "exchange" and r.artefact]
+    seen = {r.artefact for r in exchanged if r.status != "NOT EVALUABLE"}
+    unseen = [a for a in dict.fromkeys(r.artefact for r in exchanged) if a not in seen]
+    missing = [a for a in asked.required if a not in seen]
     if double or hard:
         status = "FAIL"
     elif not looked:
@@ -239,7 +238,7 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
 def _strength(each: Sequence[Result]) -> float:
     """How far a sign is past its threshold; interventions lead."""
     return max(
-        (r.value or 0.0) / max(r.threshold or 1.0, 1e-9) * (10 if r.family == "intervention" else 1)
+        (r.value or 0.0) / max(r.threshold or 1.0, 1e-9) * (10 if r.evidence_of == "exchange" else 1)
         for r in each
     )
 

@@ -95,6 +95,14 @@ class ShareCheck(_Check):
         return value
 
 
+class ComponentsCheck(_Check):
+    """The same of independent components that are called an artefact (ICLabel)."""
+
+    max_follow: Share = 0.2
+    max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    artefacts: tuple[Artefact, ...] = ARTEFACTS
+
+
 class Clusters(_Check):
     """Strategies that go with an artefact."""
 
@@ -150,6 +158,7 @@ class Checks(_Strict):
     task: Task = Task()
     intervention: Intervention = Intervention()
     share: ShareCheck = ShareCheck()
+    components: ComponentsCheck = ComponentsCheck()
     clusters: Clusters = Clusters()
     subjects: Subjects = Subjects()
     baseline: Baseline = Baseline()
@@ -311,6 +320,8 @@ checks:
   # The artefact's share of the relevance, over that in copies with random weights. max_share and
   # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
   share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}, max_band: {}}
+  # Both of these of independent components that ICLabel calls eye, heart, muscle or line noise.
+  components: {max_follow: 0.2, max_ratio: 1.5, artefacts: [eyes, heart, muscle, mains]}
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).

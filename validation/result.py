@@ -52,6 +52,13 @@ class Result:
         """The check's name without what it is about."""
         return self.check.partition(".")[0]
 
+    @property
+    def evidence_of(self) -> str:
+        """The kind of evidence: what exchanges show, what relevance shows; two of one kind are one sign."""
+        if self.family in ("share", "clusters") or self.check.endswith(".share"):
+            return "relevance"
+        return "exchange" if self.family in ("intervention", "components") else self.family
+
 
 # What an artefact's part is called in a sentence, and the artefact itself.
 PARTS = {

@@ -29,13 +29,8 @@ def check(case: Case) -> list[Result]:
         if part is None:
             why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
             results.append(not_evaluable(name, "sign", why, kind))
-        elif case.constant:
-            results.append(not_evaluable(name, "sign", "The output is constant.", kind))
-        elif "multiplier" not in case.explained.dataset:
-            why = f"Maps under {case.policy.composite} have no multiplier at the input."
-            results.append(not_evaluable(name, "sign", why, kind))
         else:
-            results.append(_held(case, part))
+            results.append(carried(case, part, name, asked.max_ratio))
     results += [_region(case, name, limit) for name, limit in asked.max_share.items()]
     return results + [_band(case, name, limit) for name, limit in asked.max_band.items()]
 
@@ -52,30 +47,37 @@ def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = N
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
 
 
-def _held(case: Case, part: Part) -> Result:
-    asked = case.policy.checks.share
+def carried(case: Case, part: Part, name: str, limit: float) -> Result:
+    """A part's share of the relevance over its share in copies with random weights, as a sign.
+
+    Parameters
+    ----------
+    case : Case
+    part : Part
+    name : str
+        Of the check.
+    limit : float
+        How many times the share of the copies it may be.
+    """
+    if case.constant:
+        return not_evaluable(name, "sign", "The output is constant.", part.kind)
+    if "multiplier" not in case.explained.dataset:
+        why = f"Maps under {case.policy.composite} have no multiplier at the input."
+        return not_evaluable(name, "sign", why, part.kind)
     own = of_part(case.explained, part)
     random = [of_part(c, part) for c in case.copies]
     if not np.isfinite([own, *random]).all():
-        return not_evaluable(f"share.{part.kind}", "sign", "A map has no relevance at all.", part.kind)
+        return not_evaluable(name, "sign", "A map has no relevance at all.", part.kind)
     usual = float(np.mean(random))
     ratio = own / max(usual, 1e-12)
-    bad = ratio > asked.max_ratio and own > max(random)
+    bad = ratio > limit and own > max(random)
+    named = f"{PARTS[part.kind]}{' in independent components' if name.startswith('components') else ''}"
     said = (
-        f"{PARTS[part.kind].capitalize()} carries {own:.0%} of the relevance; in copies with random weights "
+        f"{named[0].upper()}{named[1:]} carries {own:.0%} of the relevance; in copies with random weights "
         f"{usual:.0%} ({min(random):.0%} to {max(random):.0%})."
     )
     evidence = {"share": own, "random": random, "how": part.how, "composite": case.policy.composite}
-    return Result(
-        f"share.{part.kind}",
-        "sign",
-        "FAIL" if bad else "PASS",
-        said,
-        ratio,
-        asked.max_ratio,
-        part.kind,
-        evidence,
-    )
+    return Result(name, "sign", "FAIL" if bad else "PASS", said, ratio, limit, part.kind, evidence)
 
 
 def _band(case: Case, name: str, limit: float) -> Result:

@@ -1,0 +1,92 @@
+"""The parts that eye, heart, muscle and line components have in windows: what `artefacts` makes of proxies.
+
+The signal is ``A s + rest`` (see `components`); an artefact's part is ``A_k s_k`` summed over the components
+k that ICLabel gives its class. Each subject gets a decomposition of its own where it has signal enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.errors import InputError
+from . import decompose
+from .artefacts import Part
+from .channels import positions
+from .measured import measured
+from .text import counted
+from .windows import Windows
+
+Floats = NDArray[np.float64]
+
+KINDS = {"eyes": "eye", "heart": "heart", "muscle": "muscle", "mains": "line noise"}
+
+
+def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, Part]:
+    """Every artefact's part that components have of these windows.
+
+    Parameters
+    ----------
+    windows : Windows
+    groups : sequence of str, shape (window,)
+        Subject of each.
+    seed : int
+        Of the fit.
+
+    Returns
+    -------
+    dict of str to Part
+        By kind; an artefact without a component is left out.
+
+    Raises
+    ------
+    InputError
+        Too few electrodes have a position, or too little signal.
+    OnnxplainError
+        mne-icalabel is missing.
+    """
+    with measured(windows.places):
+        return _parts(windows, groups, seed)
+
+
+def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part]:
+    channels = list(windows.channels)
+    picked = [c for c in channels if c in positions(channels)]
+    if len(picked) < decompose.FEWEST:
+        raise InputError(
+            f"components: {counted(len(picked), 'electrode')} with a known position; "
+            f"{decompose.FEWEST} are needed"
+        )
+    x = windows.signal.astype(np.float64)
+    rows = [channels.index(c) for c in picked]
+    who = np.array(groups)
+    names, counts = np.unique(who, return_counts=True)
+    enough = counts.min() * x.shape[-1] >= decompose.ENOUGH * len(picked) ** 2
+    found = {kind: np.zeros_like(x) for kind in KINDS}
+    number = dict.fromkeys(KINDS, 0)
+    for some in [who == name for name in names] if enough else [np.ones(len(x), dtype=bool)]:
+        raw = decompose.averaged(decompose.joined(x[some][:, rows], picked, windows.sfreq))
+        # Drifts would get components of their own, and ICLabel has learned on signals without them.
+        fit = raw.copy().filter(1.0, None, verbose="error")
+        ica = decompose.fitted(fit, decompose.VARIANCE, seed)
+        label = np.array(decompose.CLASSES)[decompose.labels(fit, ica).argmax(-1)]
+        maps = decompose.maps(ica)
+        sources = ica.get_sources(raw).get_data().reshape(maps.shape[1], -1, x.shape[-1])
+        for kind, name in KINDS.items():
+            mine = label == name
+            number[kind] += int(mine.sum())
+            part = np.einsum("ck,knt->nct", maps[:, mine], sources[mine])
+            found[kind][np.ix_(some, np.array(rows))] = part
+    fits = f"{len(names)} decompositions" if enough and len(names) > 1 else "one decomposition"
+    return {
+        kind: Part(
+            kind,
+            part,
+            np.log(part[:, rows].std(-1) + 1e-9),
+            f"{counted(number[kind], 'independent component')} that ICLabel calls {KINDS[kind]}, of {fits}.",
+        )
+        for kind, part in found.items()
+        if number[kind]
+    }

@@ -1,0 +1,35 @@
+"""Independent components that ICLabel calls an artefact: do decisions go with them, do they carry relevance?
+
+The same two questions as of proxies (`intervention`, `share`), of another account of the artefact. They are
+no further kinds of evidence: an exchange is an exchange, relevance is relevance.
+"""
+
+from __future__ import annotations
+
+from ...eeg.component_parts import KINDS
+from ...engine.errors import OnnxplainError
+from ...engine.steps import step
+from ..case import Case
+from ..result import PARTS, Result, not_evaluable
+from .exchange import exchanged
+from .share import carried
+
+
+def check(case: Case) -> list[Result]:
+    """For each artefact the exchange of its components, and their share of the relevance."""
+    asked = case.policy.checks.components
+    try:
+        parts = case.component_parts
+    except OnnxplainError as e:
+        return [not_evaluable("components", "sign", f"No independent components: {e}")]
+    results = []
+    for kind in asked.artefacts:
+        part = parts.get(kind)
+        if part is None:
+            why = f"No component is called {KINDS[kind]}: {PARTS[kind]} cannot be told apart so."
+            results.append(not_evaluable(f"components.{kind}", "sign", why, kind))
+            continue
+        step(f"exchanging components of {kind}")
+        results.append(exchanged(case, part, f"components.{kind}", asked.max_follow))
+        results.append(carried(case, part, f"components.{kind}.share", asked.max_ratio))
+    return results
