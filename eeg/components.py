@@ -162,7 +162,7 @@ def components(
     explained : Explained
     ica : mne.preprocessing.ICA, optional
         A decomposition of one's own, of electrodes that the model has, in whatever reference it was fitted;
-        by default extended infomax (Lee, Girolami & Sejnowski 1999) is fitted on the windows in common
+        by default extended infomax's solution (`decompose`) is fitted on the windows in common
         average reference, which is what ICLabel was trained on.
     n_components : int or float, optional
         How many are fitted, or for what part of the variance; by default `VARIANCE` of it. Shares of

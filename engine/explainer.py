@@ -19,6 +19,7 @@ from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import InputError, ModelError
 from .feed import Inputs, of_samples
+from .landmarks import last_features
 from .model import load
 from .parity import check_parity, spread_of
 from .ready import Ready, readied
@@ -120,6 +121,7 @@ class Explainer:
             zip_maps(self._proto),
         )
         self._outputs = list(outputs)
+        self._inner: Any = None
         self._prepared: dict[Any, list[Ready]] = {}
         self._task = Task(
             self._proto,
@@ -223,6 +225,31 @@ class Explainer:
     def predict(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         """The model's own outputs for a batch, by name."""
         return self._predict(self.inputs.feed(x))
+
+    def features(self, x: Array | Mapping[str, Array]) -> Array | None:
+        """What the last layer with weights before the output reads, for a batch.
+
+        Parameters
+        ----------
+        x : ndarray or mapping of str to ndarray
+
+        Returns
+        -------
+        ndarray or None
+            None where no such layer is found.
+        """
+        name = last_features(self._proto, self.output)
+        if name is None:
+            return None
+        if self._inner is None:
+            proto = onnx.ModelProto()
+            proto.CopyFrom(self._proto)
+            if name not in {o.name for o in proto.graph.output}:
+                proto.graph.output.append(onnx.ValueInfoProto(name=name))
+            self._inner = runtime.session(
+                proto, where=self._where, asked=self._providers, threads=self._threads
+            )
+        return runtime.run(self._inner, [name], self.inputs.feed(x), where=self._where)[0]
 
     def with_composite(self, composite: str | Composite, **parameters: Any) -> Explainer:
         """The same model and options under another composite."""

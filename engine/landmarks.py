@@ -24,6 +24,8 @@ _FUSED = {
     "GroupQueryAttention": ("num_heads",),
 }
 
+_WEIGHTED = frozenset({"Gemm", "MatMul", "Conv", "MatMulNBits", "FusedMatMul"})
+
 
 @dataclass(frozen=True)
 class Heads:
@@ -160,6 +162,34 @@ def embedded(model: onnx.ModelProto, added: Iterable[str], length: int) -> tuple
                     seen.add(before)
                     queue.append(before)
     return tuple(found)
+
+
+def last_features(model: onnx.ModelProto, output: str) -> str | None:
+    """What the last layer with weights reads: the network's features, before it decides.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    output : str
+        The output that the layer leads to.
+
+    Returns
+    -------
+    str or None
+        A tensor; None where nothing before the output has weights (in the main graph).
+    """
+    weights = {t.name for t in model.graph.initializer}
+    producer = {o: node for node in model.graph.node for o in node.output if o}
+    name: str | None = output
+    for _ in range(len(model.graph.node)):
+        node = producer.get(name or "")
+        if node is None or not node.input:
+            return None
+        if node.op_type in _WEIGHTED and any(n in weights for n in node.input[1:]):
+            return str(node.input[0])
+        # Constants (a bias, a temperature) do not come from the signal.
+        name = next((n for n in node.input if n and n not in weights), None)
+    return None
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,19 +63,25 @@ class Case:
 
     def run(self, signal: Floats) -> Floats:
         """Outputs for windows of signal in microvolt, [window, class]."""
-        contract = self.contract
+        name = self.contract.output or self.explainer.output
+        found = self._run(signal, lambda x: self.explainer.predict(x)[name])
+        return np.zeros((0, 0)) if found is None else found
+
+    def _run(self, signal: Floats, what: Callable[[dict[str, Any]], Any]) -> Floats | None:
+        """Something of the model for windows of signal, as many at a time as the file takes."""
+        contract, found = self.contract, []
         x = as_input(signal, contract)
-        found = []
         size = self.batch or BATCH
         for start in range(0, len(x), size):
             some = x[start : start + size]
             n = len(some)
             if self.batch is not None and n < size:  # the file takes so many windows and no fewer
                 some = np.concatenate([some, np.repeat(some[-1:], size - n, axis=0)])
-            outputs = self.explainer.predict({contract.input: some})
-            name = contract.output or self.explainer.output
-            found.append(np.asarray(outputs[name], dtype=np.float64)[:n])
-        return np.concatenate(found) if found else np.zeros((0, 0))
+            given = what({contract.input: some})
+            if given is None:
+                return None
+            found.append(np.asarray(given, dtype=np.float64)[:n])
+        return np.concatenate(found) if found else None
 
     @property
     def batch(self) -> int | None:
@@ -92,6 +98,14 @@ class Case:
         """What the model says of each window."""
         step("running the model")
         return self.run(self.signal)
+
+    @cached_property
+    def features(self) -> Floats | None:
+        """What the last layer before the output reads of each window, [window, feature]."""
+        found = self._run(self.signal, self.explainer.features)
+        if found is None or len(found) != len(self.windows):
+            return None
+        return found.reshape(len(found), -1)
 
     @property
     def has_classes(self) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from onnx import numpy_helper
 
 from onnxplain.engine.errors import OnnxplainError
+from onnxplain.engine.explainer import Explainer
 from onnxplain.models import demo_file
 from onnxplain.validation import Gate, Policy, Verdict
 from onnxplain.validation.policy import STARTER
@@ -109,6 +110,46 @@ def test_files_that_take_so_many_windows(tmp_path: Path, batch: int) -> None:
     onnx.save(model, tmp_path / "fixed.onnx")
     verdict = Gate().run(tmp_path / "fixed.onnx", RECORDING)
     assert verdict.reasons[0].startswith("Clever Hans: the model uses the eyes")
+
+
+def _one_number(name: str, folder: Path) -> Path:
+    """A demo model whose output is one number: the second class's logit less the first's."""
+    model = onnx.load(demo_file(f"{name}.onnx"))
+    last = next(n for n in reversed(model.graph.node) if n.op_type == "Gemm")
+    for tensor in model.graph.initializer:
+        if tensor.name in last.input:
+            both = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(both[1:] - both[:1], tensor.name))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1
+    contract = Explainer(demo_file(f"{name}.onnx")).contract
+    assert contract is not None
+    onnx.helper.set_model_props(model, contract.model_copy(update={"classes": ()}).to_metadata())
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_models_whose_output_is_a_number(tmp_path: Path) -> None:
+    shortcut = Gate().run(_one_number("shortcut", tmp_path), RECORDING)
+    assert shortcut.status == "FAIL"
+    assert set(shortcut.artefacts) == {"eyes"}
+    for check in ("intervention.eyes", "components.eyes"):
+        eyes = _result(shortcut, check)
+        assert eyes.value > 0.8
+        assert "the output goes with it" in eyes.said
+    honest = Gate().run(_one_number("honest", tmp_path), RECORDING)
+    assert (honest.status, _result(honest, "task").status) == ("PASS", "NOT EVALUABLE")
+    assert _result(honest, "intervention.eyes").value < 0.1
+
+
+def test_components_are_another_account_of_the_same(verdicts: dict[str, Verdict]) -> None:
+    for check in ("components.eyes", "components.eyes.share"):
+        assert _result(verdicts["shortcut"], check).status == "FAIL"
+        assert _result(verdicts["honest"], check).status == "PASS"
+    eyes = _result(verdicts["shortcut"], "components.eyes")
+    assert "ICLabel calls eye" in eyes.evidence["how"]
+    # Without its eyes, the model decides otherwise in a good part of the windows.
+    assert eyes.evidence["removed_changes"] > 0.2
 
 
 def test_regions_and_bands_can_be_held_to_numbers() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 
 from ..case import Case
 from ..result import Result, not_evaluable
 
 NAME = "subjects"
+FOLDS, SHUFFLES = 5, 99
+WIDEST = 5000  # features
 
 
 def check(case: Case) -> list[Result]:
@@ -41,12 +46,60 @@ def check(case: Case) -> list[Result]:
         f"Subjects explain {own:.0%} of the output's variation within classes (shuffled: "
         f"{np.mean(null):.0%}), classes {classes:.0%} of it within subjects."
     )
-    evidence = {
-        "p": p, "null": float(np.mean(null)), "by_subject": own, "by_class": classes, "subjects": len(names),
+    told = _identity(case, who, label, known)
+    if told:
+        each = [f"{k} in {v['accuracy']:.0%} (shuffled: {v['null']:.0%})" for k, v in told.items()]
+        said += f" Who it is can be told from {'; from '.join(each)}."
+    evidence: dict[str, Any] = {
+        "p": p, "null": float(np.mean(null)), "by_subject": own, "by_class": classes,
+        "subjects": len(names), "told_from": told,
     }  # fmt: skip
     return [
         Result(NAME, "sign", "FAIL" if bad else "PASS", said, part, asked.max_explained, "subject", evidence)
     ]
+
+
+def _identity(
+    case: Case, who: np.ndarray, label: np.ndarray, known: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """How well subjects can be told from relevance, features and signal; null: shuffled within classes.
+
+    It supports and never counts: heads differ, so an honest model's features and maps do.
+    """
+    try:
+        from sklearn.linear_model import RidgeClassifier
+        from sklearn.model_selection import StratifiedKFold, permutation_test_score
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        return {}
+    if np.bincount(who).min() < FOLDS:
+        return {}
+    maps = case.explained.relevance.sum(-1, dtype=np.float64)
+    power = np.log(case.signal.std(-1) + 1e-9)
+    seen = {
+        "relevance": maps / np.maximum(np.abs(maps).sum(1, keepdims=True), 1e-300),
+        "features": case.features,
+        "signal": power,
+    }
+    found = {}
+    for name, x in seen.items():
+        if x is None or x.shape[1] > WIDEST:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            accuracy, null, p = permutation_test_score(
+                make_pipeline(StandardScaler(), RidgeClassifier(10.0)),
+                x[known],
+                who,
+                groups=label,
+                cv=StratifiedKFold(FOLDS, shuffle=True, random_state=0),
+                n_permutations=SHUFFLES,
+                scoring="balanced_accuracy",
+                random_state=case.policy.seed,
+            )
+        found[name] = {"accuracy": float(accuracy), "null": float(null.mean()), "p": float(p)}
+    return found
 
 
 def _means(x: np.ndarray, group: np.ndarray) -> np.ndarray:
