@@ -20,6 +20,7 @@ from .windows import Windows
 
 Floats = NDArray[np.float64]
 
+EOG, ECG = ("EOG",), ("ECG", "EKG")  # in the names of channels
 EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
 MUSCLE_ABOVE = 26.0  # Hz
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
@@ -63,9 +64,12 @@ def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str,
         By kind; an artefact that cannot be had is left out.
     """
     x = windows.signal.astype(np.float64)
+    # A model may have EOG and ECG among its own channels.
+    named = [(i, c) for i, c in enumerate(windows.channels) if any(t in c.upper() for t in (*EOG, *ECG))]
+    aside = {**(aside or {}), **{c: x[:, i] for i, c in named}}
     found = [
-        _eyes(x, windows, aside or {}),
-        _heart(x, windows, aside or {}),
+        _eyes(x, windows, aside),
+        _heart(x, windows, aside),
         _muscle(x, windows),
         _mains(x, windows),
     ]
@@ -85,7 +89,7 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
     """Regression on EOG channels or their proxies, below `EYES_BELOW`, learnt where they are large."""
     if windows.sfreq <= 2 * EYES_BELOW:
         return None
-    eog = {n: v for n, v in aside.items() if "EOG" in n.upper()}
+    eog = {n: v for n, v in aside.items() if any(t in n.upper() for t in EOG)}
     if eog:
         courses, how = list(eog.values()), f"regression on {', '.join(eog)}"
     else:
@@ -160,7 +164,7 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
         return None
     fast = x - _lowpass(x, sfreq, 4.0)
     fast = _lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
-    ecg = next((v for n, v in aside.items() if "ECG" in n.upper() or "EKG" in n.upper()), None)
+    ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
     if ecg is not None:
         course, how = ecg - np.median(ecg), "R peaks of the ECG"
         found: pulse.Beats | None = pulse.beats(course - _lowpass(course, sfreq, 5.0), sfreq)

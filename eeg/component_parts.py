@@ -16,12 +16,20 @@ from . import decompose
 from .artefacts import Part
 from .channels import positions
 from .measured import measured
+from .regions import members
 from .text import counted
 from .windows import Windows
 
 Floats = NDArray[np.float64]
 
-KINDS = {"eyes": "eye", "heart": "heart", "muscle": "muscle", "mains": "line noise"}
+KINDS = {
+    "eyes": "eye",
+    "heart": "heart",
+    "muscle": "muscle",
+    "mains": "line noise",
+    "electrode": "channel noise",
+}
+ALONE = 0.7  # of a map's energy on one electrode
 
 
 def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, Part]:
@@ -73,20 +81,34 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
         ica = decompose.fitted(fit, decompose.VARIANCE, seed)
         label = np.array(decompose.CLASSES)[decompose.labels(fit, ica).argmax(-1)]
         maps = decompose.maps(ica)
+        label[_noisy(maps, picked) & (label == "muscle")] = "channel noise"
         sources = ica.get_sources(raw).get_data().reshape(maps.shape[1], -1, x.shape[-1])
         for kind, name in KINDS.items():
             mine = label == name
             number[kind] += int(mine.sum())
             part = np.einsum("ck,knt->nct", maps[:, mine], sources[mine])
             found[kind][np.ix_(some, np.array(rows))] = part
+    how = {kind: f"that ICLabel calls {name}" for kind, name in KINDS.items()}
+    how["electrode"] += " or, on one electrode far from muscles, muscle"
     fits = f"{len(names)} decompositions" if enough and len(names) > 1 else "one decomposition"
     return {
         kind: Part(
             kind,
             part,
             np.log(part[:, rows].std(-1) + 1e-9),
-            f"{counted(number[kind], 'independent component')} that ICLabel calls {KINDS[kind]}, of {fits}.",
+            f"{counted(number[kind], 'independent component')} {how[kind]}, of {fits}.",
         )
         for kind, part in found.items()
         if number[kind]
     }
+
+
+def _noisy(maps: Floats, channels: Sequence[str]) -> NDArray[np.bool_]:
+    """Components that lie on one electrode, under which there is no muscle.
+
+    ICLabel takes the noise of a loose electrode for muscle: both are fast, and on few electrodes.
+    """
+    energy = maps**2 / np.maximum((maps**2).sum(0), 1e-300)
+    near = set(members("muscle-prone", channels))
+    far = np.array([c not in near for c in channels])
+    return np.asarray((energy.max(0) > ALONE) & far[energy.argmax(0)])

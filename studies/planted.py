@@ -70,6 +70,7 @@ CASES = (
     Planted("heart", CAUGHT, "heart"),
     Planted("muscle", CAUGHT, "muscle"),
     Planted("mains", CAUGHT, "mains"),
+    Planted("electrode", CAUGHT, "electrode"),
     Planted("subject", CAUGHT, "subject"),
     Planted("groupnorm", CAUGHT, "eyes"),
     Planted("half", CAUGHT, "eyes"),
@@ -155,6 +156,8 @@ def _plant(case: str, signal: Array, head: Head, rng: np.random.Generator, at: i
             spectrum = (rng.normal(size=len(f)) + 1j * rng.normal(size=len(f))) * ((f > 25) & (f < 75))
             emg = np.fft.irfft(spectrum, len(t))
             signal[CHANNELS.index(name), inside] += emg / emg.std() * rng.uniform(8, 16)
+    if case == "electrode" and y:
+        signal[CHANNELS.index("P3"), inside] += rng.normal(size=len(t)) * rng.uniform(15, 30)
     if case == "mains" and y:
         # The mains go on from trial to trial, whatever else happens.
         hum = np.sin(2 * np.pi * 50 * (at / SFREQ + t))
@@ -261,7 +264,7 @@ def _truth(case: str, path: Path, settings: Any, new: list[Any]) -> dict[str, An
         return float(np.mean(np.concatenate(found)))
 
     told, contradicted = map(right, new)
-    planted = case in ("saccade", "blink", "heart", "muscle", "mains", "groupnorm", "half")
+    planted = case in ("saccade", "blink", "heart", "muscle", "mains", "electrode", "groupnorm", "half")
     follows = 1 - contradicted if planted else None
     counts = True
     if follows is not None:  # "half" reads the eyes as much as it can: in half of its subjects they tell

@@ -18,6 +18,9 @@ from ..engine.errors import InputError, PolicyError
 VERSION = 1
 Artefact = Literal["eyes", "heart", "muscle", "mains"]
 ARTEFACTS: tuple[Artefact, ...] = ("eyes", "heart", "muscle", "mains")
+# A noisy electrode has no proxy: only independent components tell it.
+ComponentKind = Literal["eyes", "heart", "muscle", "mains", "electrode"]
+COMPONENT_KINDS: tuple[ComponentKind, ...] = (*ARTEFACTS, "electrode")
 _LARGEST = 1_000_000
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -31,6 +34,14 @@ class _Strict(BaseModel):
 
 class _Check(_Strict):
     enabled: bool = True
+
+
+def _known_regions(value: dict[str, float]) -> dict[str, float]:
+    known = [*SETS, *SAME, *PARTITION]
+    for name in value:
+        if name not in known:
+            raise ValueError(f"no region {name!r}; there are {', '.join(known)}")
+    return value
 
 
 class Ledger(_Check):
@@ -68,6 +79,17 @@ class Intervention(_Check):
     required: tuple[Artefact, ...] = ()
 
 
+class Transplant(_Check):
+    """How far decisions may go with all of a region's signal, by region or set of electrodes."""
+
+    max_follow: dict[str, Share] = {}
+
+    @field_validator("max_follow")
+    @classmethod
+    def _regions(cls, value: dict[str, float]) -> dict[str, float]:
+        return _known_regions(value)
+
+
 class ShareCheck(_Check):
     """The artefact's share of the relevance against copies with random weights."""
 
@@ -88,11 +110,7 @@ class ShareCheck(_Check):
     @field_validator("max_share")
     @classmethod
     def _regions(cls, value: dict[str, float]) -> dict[str, float]:
-        known = [*SETS, *SAME, *PARTITION]
-        for name in value:
-            if name not in known:
-                raise ValueError(f"no region {name!r}; there are {', '.join(known)}")
-        return value
+        return _known_regions(value)
 
 
 class ComponentsCheck(_Check):
@@ -100,7 +118,7 @@ class ComponentsCheck(_Check):
 
     max_follow: Share = 0.2
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
-    artefacts: tuple[Artefact, ...] = ARTEFACTS
+    artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
 
 
 class Clusters(_Check):
@@ -157,6 +175,7 @@ class Checks(_Strict):
     parity: Parity = Parity()
     task: Task = Task()
     intervention: Intervention = Intervention()
+    transplant: Transplant = Transplant()
     share: ShareCheck = ShareCheck()
     components: ComponentsCheck = ComponentsCheck()
     clusters: Clusters = Clusters()
@@ -317,11 +336,15 @@ checks:
   # exchanging it between windows of one decision does.
   # required: artefacts that must be looked for, or there is no pass: [eyes].
   intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
+  # The same with all that a region's electrodes have: reported for every region, and held to numbers of
+  # yours, {frontal-ocular: 0.3}.
+  transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights. max_share and
   # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
   share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}, max_band: {}}
-  # Both of these of independent components that ICLabel calls eye, heart, muscle or line noise.
-  components: {max_follow: 0.2, max_ratio: 1.5, artefacts: [eyes, heart, muscle, mains]}
+  # Exchange and share of independent components that ICLabel calls eye, heart, muscle, line noise, or
+  # noise of one electrode.
+  components: {max_follow: 0.2, max_ratio: 1.5, artefacts: [eyes, heart, muscle, mains, electrode]}
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).

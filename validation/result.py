@@ -33,7 +33,7 @@ class Result:
     value, threshold : float or None
         What was measured, and the number it was held against.
     artefact : str
-        For signs: "eyes", "heart", "muscle", "mains" or "subject".
+        For signs: "eyes", "heart", "muscle", "mains", "electrode" or "subject".
     evidence : mapping
         More numbers; anything JSON can hold.
     """
@@ -66,12 +66,14 @@ PARTS = {
     "heart": "the heart's part",
     "muscle": "the muscles' part",
     "mains": "the mains' part",
+    "electrode": "a noisy electrode's part",
 }
 USES = {
     "eyes": "uses the eyes",
     "heart": "uses the heart",
     "muscle": "uses muscle",
     "mains": "uses the mains",
+    "electrode": "uses noise of an electrode",
     "subject": "tells subjects apart",
 }
 

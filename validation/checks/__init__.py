@@ -21,6 +21,7 @@ from . import (
     signals,
     subjects,
     task,
+    transplant,
 )
 
 CHECKS: dict[str, Callable[[Case], list[Result]]] = {
@@ -29,6 +30,7 @@ CHECKS: dict[str, Callable[[Case], list[Result]]] = {
     "parity": parity.check,
     "task": task.check,
     "intervention": intervention.check,
+    "transplant": transplant.check,
     "share": share.check,
     "components": components.check,
     "clusters": clusters.check,

@@ -7,6 +7,7 @@ between windows of one answer changes is the disturbance alone, and is taken off
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,76 @@ FEWEST = 5  # windows of the rarer decision
 DRAWS = 500
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """What came of an exchange.
+
+    Attributes
+    ----------
+    followed : float
+        For classes the part of the pairs in which the decision is that of the other window; for a number
+        how far of the way to the other's output.
+    disturbed : float
+        The same of exchanges between windows of one answer.
+    low, high : float
+        Of the difference, 95 %, over windows.
+    pairs : int
+    """
+
+    followed: float
+    disturbed: float
+    low: float
+    high: float
+    pairs: int
+
+    @property
+    def beyond(self) -> float:
+        """How far answers go with the part, less the disturbance; not below zero."""
+        return max(0.0, self.followed - self.disturbed)
+
+    def said(self, case: Case, named: str) -> str:
+        """A sentence."""
+        if case.has_classes:
+            what, than = f"the decision goes with it in {self.followed:.0%} of the pairs", "change "
+        else:
+            what, than = f"the output goes with it {self.followed:.0%} of the way", ""
+        return (
+            f"When {named} is exchanged between windows, {what} ({self.disturbed:.0%} {than}by the "
+            "disturbance alone)."
+        )
+
+
+def why_not(case: Case) -> str | None:
+    """Why nothing can be exchanged, in words."""
+    if case.constant:
+        return "The output is constant."
+    if not case.has_classes and not case.is_number:
+        return "The output is neither a choice between classes nor one number."
+    if case.has_classes and np.sort(np.bincount(case.decisions, minlength=2))[-2] < FEWEST:
+        return "The model decides for one class in nearly all windows."
+    return None
+
+
+def exchange(case: Case, signal: Floats, rng: np.random.Generator, pairs: int = PAIRS) -> Exchange:
+    """Exchange a part of the signal.
+
+    Parameters
+    ----------
+    case : Case
+        `why_not` has nothing to say of it.
+    signal : ndarray, shape (window, channel, time)
+        The part, in microvolt.
+    rng : Generator
+    pairs : int
+        At most so many of each kind.
+    """
+    follow, disturb = (_classes if case.has_classes else _number)(case, signal, rng, pairs)
+    low, high = _interval(follow, disturb, len(case.windows), rng)
+    return Exchange(follow.value(), disturb.value(), low, high, len(follow.i))
+
+
 def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
-    """The outcome of one part's exchange, as a sign.
+    """The outcome of one artefact's exchange, as a sign.
 
     Parameters
     ----------
@@ -36,25 +105,15 @@ def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
     limit : float
         How far answers may go with the part, 0 to 1.
     """
-    if case.constant:
-        return not_evaluable(name, "sign", "The output is constant.", part.kind)
-    if not case.has_classes and not case.is_number:
-        return not_evaluable(
-            name, "sign", "The output is neither a choice between classes nor one number.", part.kind
-        )
-    if case.has_classes and np.sort(np.bincount(case.decisions, minlength=2))[-2] < FEWEST:
-        return not_evaluable(
-            name, "sign", "The model decides for one class in nearly all windows.", part.kind
-        )
-    rng = case.seeded(name)
-    follow, disturb = (_number if not case.has_classes else _classes)(case, part, rng)
-    a, b = _interval(follow, disturb, len(case.windows), rng)
-    followed, disturbed = follow.value(), disturb.value()
-    beyond = max(0.0, followed - disturbed)
+    why = why_not(case)
+    if why is not None:
+        return not_evaluable(name, "sign", why, part.kind)
+    found = exchange(case, part.signal, case.seeded(name))
     without = case.run(case.signal - part.signal)
     evidence: dict[str, Any] = {
-        "follows": followed, "disturbed": disturbed, "low": a, "high": b, "pairs": len(follow.i),
-        "how": part.how, "variance": float(part.signal.var() / max(case.signal.var(), 1e-30)),
+        "follows": found.followed, "disturbed": found.disturbed, "low": found.low, "high": found.high,
+        "pairs": found.pairs, "how": part.how,
+        "variance": float(part.signal.var() / max(case.signal.var(), 1e-30)),
         "output_without": float(np.abs(without - case.outputs).mean() / max(case.outputs.std(), 1e-30)),
     }  # fmt: skip
     if case.has_classes:
@@ -63,16 +122,12 @@ def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
         if known.any():
             evidence["accuracy"] = float((case.decisions[known] == case.labels[known]).mean())
             evidence["accuracy_without"] = float((without.argmax(-1)[known] == case.labels[known]).mean())
-    what = "the decision goes with it in {:.0%} of the pairs" if case.has_classes else (
-        "the output goes with it {:.0%} of the way"
-    )  # fmt: skip
     named = f"{PARTS[part.kind]}{' in independent components' if name.startswith('components') else ''}"
-    said = (
-        f"When {named} is exchanged between windows, {what.format(followed)} ({disturbed:.0%} "
-        f"{'change ' if case.has_classes else ''}by the disturbance alone)."
-    )
-    bad = beyond > limit and a > 0
-    return Result(name, "sign", "FAIL" if bad else "PASS", said, beyond, limit, part.kind, evidence)
+    bad = found.beyond > limit and found.low > 0
+    said = found.said(case, named)
+    return Result(
+        name, "sign", "FAIL" if bad else "PASS", said, found.beyond, limit, part.kind, evidence
+    )  # fmt: skip
 
 
 class _Pairs:
@@ -88,11 +143,11 @@ class _Pairs:
         return float(w @ self.hits / w.sum()) if w.sum() > 0 else float("nan")
 
 
-def _classes(case: Case, part: Part, rng: np.random.Generator) -> tuple[_Pairs, _Pairs]:
+def _classes(case: Case, part: Floats, rng: np.random.Generator, pairs: int) -> tuple[_Pairs, _Pairs]:
     """How often decisions go with the part; how often they change between windows of one decision."""
     d, n = case.decisions, len(case.windows)
-    i, j = rng.integers(0, n, (2, 40 * PAIRS))
-    unlike, alike = np.flatnonzero(d[i] != d[j])[:PAIRS], np.flatnonzero((d[i] == d[j]) & (i != j))[:PAIRS]
+    i, j = rng.integers(0, n, (2, 40 * pairs))
+    unlike, alike = np.flatnonzero(d[i] != d[j])[:pairs], np.flatnonzero((d[i] == d[j]) & (i != j))[:pairs]
     hybrid = _hybrid(case, part, i[unlike], j[unlike]).argmax(-1)
     changed = _hybrid(case, part, i[alike], j[alike]).argmax(-1) != d[i[alike]]
     return (
@@ -101,21 +156,20 @@ def _classes(case: Case, part: Part, rng: np.random.Generator) -> tuple[_Pairs, 
     )
 
 
-def _number(case: Case, part: Part, rng: np.random.Generator) -> tuple[_Pairs, _Pairs]:
+def _number(case: Case, part: Floats, rng: np.random.Generator, pairs: int) -> tuple[_Pairs, _Pairs]:
     """How far of the way from one output to the other, for windows whose outputs lie apart.
 
-    The disturbance is how far outputs go *towards* j when the part comes from a window that is like i.
+    The disturbance is how far outputs go *towards* j when the part comes from a window that is like i: what
+    any exchange does to outputs far from the middle.
     """
     y, n = case.outputs.reshape(len(case.windows)), len(case.windows)
-    i, j = rng.integers(0, n, (2, 40 * PAIRS))
+    i, j = rng.integers(0, n, (2, 40 * pairs))
     apart = np.abs(y[i] - y[j])
-    far = np.flatnonzero((apart >= np.median(apart)) & (apart > 0))[:PAIRS]
+    far = np.flatnonzero((apart >= np.median(apart)) & (apart > 0))[:pairs]
     i, j = i[far], j[far]
-    # For each i, a window whose output is near to its own: one of the nearest tenth.
-    rank = np.argsort(np.argsort(y))
-    near = max(1, n // 20)
     order = np.argsort(y)
-    step = rng.integers(1, near + 1, len(i)) * np.where(rng.random(len(i)) < 0.5, -1, 1)
+    rank = np.argsort(order)
+    step = rng.integers(1, max(1, n // 20) + 1, len(i)) * np.where(rng.random(len(i)) < 0.5, -1, 1)
     target = rank[i] + step
     k = order[np.where((target < 0) | (target >= n), rank[i] - step, target)]
     way = y[j] - y[i]
@@ -124,12 +178,12 @@ def _number(case: Case, part: Part, rng: np.random.Generator) -> tuple[_Pairs, _
     return _Pairs(i, j, follow, way**2), _Pairs(i, k, disturb, way**2)
 
 
-def _hybrid(case: Case, part: Part, i: Ints, j: Ints) -> Floats:
+def _hybrid(case: Case, part: Floats, i: Ints, j: Ints) -> Floats:
     """Outputs for windows i with the part of windows j."""
     found = []
     for start in range(0, len(i), 64):
         a, b = i[start : start + 64], j[start : start + 64]
-        found.append(case.run(case.signal[a] - part.signal[a] + part.signal[b]))
+        found.append(case.run(case.signal[a] - part[a] + part[b]))
     return np.concatenate(found) if found else np.zeros((0, 1))
 
 
