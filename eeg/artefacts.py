@@ -24,6 +24,7 @@ EOG, ECG = ("EOG",), ("ECG", "EKG")  # in the names of channels
 EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
 MUSCLE_ABOVE = 26.0  # Hz
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
+MAINS_BESIDE, STANDS_OUT = 5.0, 3.0  # Hz that the mains stand out of, and how many times their power
 R_WIDTH = 0.12  # seconds on each side of an R peak in which the heart has its part
 LARGE = 2.5  # times the usual size: samples from which an artefact's field is learnt
 
@@ -80,7 +81,8 @@ def _rows(windows: Windows, wanted: str | Sequence[str]) -> list[int]:
     return [windows.channels.index(c) for c in members(wanted, windows.channels)]
 
 
-def _lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
+def lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
+    """What is slower than an edge in Hz, without delay (Butterworth, fourth order, both ways)."""
     sos = sg.butter(4, edge, "lowpass", fs=sfreq, output="sos")
     return np.asarray(sg.sosfiltfilt(sos, x, axis=-1, padlen=min(x.shape[-1] - 1, 3 * round(sfreq / edge))))
 
@@ -104,9 +106,9 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
         how = "regression on " + ", and ".join(named)
     if not courses:
         return None
-    p = _lowpass(np.stack(courses, 1), windows.sfreq, EYES_BELOW)  # [window, course, time]
+    p = lowpass(np.stack(courses, 1), windows.sfreq, EYES_BELOW)  # [window, course, time]
     p = p - np.median(p, axis=(0, 2), keepdims=True)
-    slow = _lowpass(x, windows.sfreq, EYES_BELOW)
+    slow = lowpass(x, windows.sfreq, EYES_BELOW)
     slow = slow - np.median(slow, axis=(0, 2), keepdims=True)
     usual = np.median(np.abs(p), axis=(0, 2), keepdims=True)
     large = (np.abs(p) > LARGE * usual).any(1)  # [window, time]
@@ -130,7 +132,7 @@ def _muscle(x: Floats, windows: Windows) -> Part | None:
     if not rows or windows.sfreq <= 2.5 * MUSCLE_ABOVE:
         return None
     part = np.zeros_like(x)
-    part[:, rows] = x[:, rows] - _lowpass(x[:, rows], windows.sfreq, MUSCLE_ABOVE)
+    part[:, rows] = x[:, rows] - lowpass(x[:, rows], windows.sfreq, MUSCLE_ABOVE)
     for edge in MAINS:  # the mains are an artefact of their own
         part[:, rows] -= _narrow(part[:, rows], windows.sfreq, edge)
     size = np.log(part[:, rows].std(-1) + 1e-9)
@@ -148,13 +150,27 @@ def _narrow(x: Floats, sfreq: float, centre: float) -> Floats:
 
 
 def _mains(x: Floats, windows: Windows) -> Part | None:
-    """What lies around 50 and 60 Hz, on every electrode."""
-    each = [_narrow(x, windows.sfreq, centre) for centre in MAINS]
-    part = np.asarray(sum(each))
+    """What stands out of its neighbourhood around 50 and 60 Hz, on every electrode.
+
+    Muscle and sensor noise have these frequencies too, and as much beside them.
+    """
+    f = np.fft.rfftfreq(x.shape[-1], 1 / windows.sfreq)
+    power = np.abs(np.fft.rfft(x)) ** 2
+    part, sizes = np.zeros_like(x), []
+    for centre in MAINS:
+        away = np.abs(f - centre)
+        line, beside = away <= MAINS_WIDTH, (away > MAINS_WIDTH) & (away <= MAINS_BESIDE)
+        if centre + MAINS_WIDTH >= windows.sfreq / 2 or not line.any() or not beside.any():
+            continue
+        over = power[..., line].mean(-1) / np.maximum(power[..., beside].mean(-1), 1e-30)
+        gain = np.where(over > STANDS_OUT, np.sqrt(1 - 1 / np.maximum(over, 1)), 0.0)
+        narrow = _narrow(x, windows.sfreq, centre)
+        part += gain[..., None] * narrow
+        sizes.append(narrow.std(-1))
     if not part.any():
         return None
-    size = np.log(np.concatenate([e.std(-1) for e in each if e.any()], axis=1) + 1e-9)
-    return Part("mains", part, size, f"Mains: within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
+    size = np.log(np.concatenate(sizes, axis=1) + 1e-9)
+    return Part("mains", part, size, f"Mains: what stands out within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
 
 
 def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
@@ -162,12 +178,12 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
     sfreq = windows.sfreq
     if sfreq < 60:
         return None
-    fast = x - _lowpass(x, sfreq, 4.0)
-    fast = _lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
+    fast = x - lowpass(x, sfreq, 4.0)
+    fast = lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
     ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
     if ecg is not None:
         course, how = ecg - np.median(ecg), "R peaks of the ECG"
-        found: pulse.Beats | None = pulse.beats(course - _lowpass(course, sfreq, 5.0), sfreq)
+        found: pulse.Beats | None = pulse.beats(course - lowpass(course, sfreq, 5.0), sfreq)
     else:
         found, how = pulse.pulse(fast, sfreq), "regular sharp peaks that electrodes have in common"
     if found is None:

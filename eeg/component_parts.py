@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.errors import InputError
 from . import decompose
-from .artefacts import Part
+from .artefacts import Part, lowpass
 from .channels import positions
 from .measured import measured
 from .regions import members
@@ -29,6 +29,7 @@ KINDS = {
     "mains": "line noise",
     "electrode": "channel noise",
 }
+EYES_BELOW = 15.0  # Hz
 ALONE = 0.7  # of a map's energy on one electrode
 
 
@@ -87,6 +88,8 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
             mine = label == name
             number[kind] += int(mine.sum())
             part = np.einsum("ck,knt->nct", maps[:, mine], sources[mine])
+            if kind == "eyes":  # eyes are slow: what is fast in a component of theirs is muscle beside them
+                part = lowpass(part, windows.sfreq, EYES_BELOW) if windows.sfreq > 2 * EYES_BELOW else part
             found[kind][np.ix_(some, np.array(rows))] = part
     how = {kind: f"that ICLabel calls {name}" for kind, name in KINDS.items()}
     how["electrode"] += " or, on one electrode far from muscles, muscle"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,4 +28,8 @@ class Kept:
     def add(self, key: str, made: dict[str, Any]) -> None:
         """Keep one more, beside what another process may have kept meanwhile."""
         self.path.parent.mkdir(exist_ok=True)
-        self.path.write_text(json.dumps({**self.read(), key: made}, indent=1), encoding="utf-8")
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new = self.path.with_suffix(".new")
+            new.write_text(json.dumps({**self.read(), key: made}, indent=1), encoding="utf-8")
+            os.replace(new, self.path)  # readers see the old file or the new one, never half of one

@@ -94,6 +94,7 @@ class ShareCheck(_Check):
     """The artefact's share of the relevance against copies with random weights."""
 
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    min_share: Share = 0.02
     copies: Annotated[int, Field(ge=2, le=20)] = 3
     artefacts: tuple[Artefact, ...] = ARTEFACTS
     max_share: dict[str, Share] = {}
@@ -118,6 +119,7 @@ class ComponentsCheck(_Check):
 
     max_follow: Share = 0.2
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
+    min_share: Share = 0.02
     artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
 
 
@@ -339,12 +341,23 @@ checks:
   # The same with all that a region's electrodes have: reported for every region, and held to numbers of
   # yours, {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
-  # The artefact's share of the relevance, over that in copies with random weights. max_share and
-  # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
-  share: {max_ratio: 1.5, copies: 3, artefacts: [eyes, heart, muscle, mains], max_share: {}, max_band: {}}
+  # The artefact's share of the relevance, over that in copies with random weights; a share below
+  # min_share is no sign. max_share and max_band hold regions and bands to numbers of yours:
+  # {frontopolar: 0.3}, {gamma: 0.2}.
+  share:
+    max_ratio: 1.5
+    min_share: 0.02
+    copies: 3
+    artefacts: [eyes, heart, muscle, mains]
+    max_share: {}
+    max_band: {}
   # Exchange and share of independent components that ICLabel calls eye, heart, muscle, line noise, or
   # noise of one electrode.
-  components: {max_follow: 0.2, max_ratio: 1.5, artefacts: [eyes, heart, muscle, mains, electrode]}
+  components:
+    max_follow: 0.2
+    max_ratio: 1.5
+    min_share: 0.02
+    artefacts: [eyes, heart, muscle, mains, electrode]
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).

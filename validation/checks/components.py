@@ -31,5 +31,5 @@ def check(case: Case) -> list[Result]:
             continue
         step(f"exchanging components of {kind}")
         results.append(exchanged(case, part, f"components.{kind}", asked.max_follow))
-        results.append(carried(case, part, f"components.{kind}.share", asked.max_ratio))
+        results.append(carried(case, part, f"components.{kind}.share", asked.max_ratio, asked.min_share))
     return results

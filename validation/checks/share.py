@@ -30,7 +30,7 @@ def check(case: Case) -> list[Result]:
             why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
             results.append(not_evaluable(name, "sign", why, kind))
         else:
-            results.append(carried(case, part, name, asked.max_ratio))
+            results.append(carried(case, part, name, asked.max_ratio, asked.min_share))
     results += [_region(case, name, limit) for name, limit in asked.max_share.items()]
     return results + [_band(case, name, limit) for name, limit in asked.max_band.items()]
 
@@ -47,7 +47,7 @@ def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = N
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
 
 
-def carried(case: Case, part: Part, name: str, limit: float) -> Result:
+def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Result:
     """A part's share of the relevance over its share in copies with random weights, as a sign.
 
     Parameters
@@ -58,6 +58,8 @@ def carried(case: Case, part: Part, name: str, limit: float) -> Result:
         Of the check.
     limit : float
         How many times the share of the copies it may be.
+    least : float
+        A smaller share is no sign.
     """
     if case.constant:
         return not_evaluable(name, "sign", "The output is constant.", part.kind)
@@ -70,7 +72,7 @@ def carried(case: Case, part: Part, name: str, limit: float) -> Result:
         return not_evaluable(name, "sign", "A map has no relevance at all.", part.kind)
     usual = float(np.mean(random))
     ratio = own / max(usual, 1e-12)
-    bad = ratio > limit and own > max(random)
+    bad = ratio > limit and own > max(*random, least)
     named = f"{PARTS[part.kind]}{' in independent components' if name.startswith('components') else ''}"
     said = (
         f"{named[0].upper()}{named[1:]} carries {own:.0%} of the relevance; in copies with random weights "
