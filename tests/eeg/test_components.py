@@ -197,7 +197,7 @@ def test_whose_eyes_the_demo_models_read(n: int | None) -> None:
     """By default and with every component that 27 electrodes have.
 
     With components as units the share falls as noise is cut into more pieces, whose sizes add up: measured
-    55 % by default and 49.9 % with all 26, so "more than half" is claimed of the default alone. With classes
+    53 % by default and 49.9 % with all 26, so "more than half" is claimed of the default alone. With classes
     as units it is more than half either way, and no choice brings the honest model near.
     """
     eyes, of_classes = {}, {}
