@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from onnxplain.eeg.artefacts import parts
+from onnxplain.eeg.pulse import _regularity
 from onnxplain.eeg.windows import Windows
 
 NAMES = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
@@ -91,6 +94,61 @@ def test_r_peaks_are_in_the_heart(ecg: bool) -> None:
 
 def test_no_heart_where_there_is_none() -> None:
     assert "heart" not in parts(_windows(_noise(80)))
+
+
+@pytest.mark.parametrize("size", [25.0, 40.0])
+def test_a_faint_heart_is_found_beside_steps_that_come_regularly(size: float) -> None:
+    """Two saccades in every window come about as regularly as beats by chance; a heart is more regular."""
+    rng = np.random.default_rng(8)
+    at = rng.uniform(0.1, 0.5, (80, 1))
+    gaze = 60 * ((at < T) & (at + rng.uniform(0.5, 1.4, (80, 1)) > T)) * rng.choice([-1, 1], (80, 1))
+    steps = SIDES[:, None] * gaze[:, None]
+    course, some = _beats(80)
+    planted = HEART[:, None] * (course * (some > 0) * size)[:, None]
+    found = parts(_windows(_noise(80) + steps + planted))["heart"]
+    assert np.corrcoef(found.size[:, 1], some[:, 0])[0, 1] > 0.9
+    assert "heart" not in parts(_windows(_noise(80) + steps))
+
+
+def test_rates_may_differ_between_people() -> None:
+    beats = [beats_of(0.6, 40), beats_of(1.0, 40)]
+    assert _regularity([(i, t) for i, t in beats[0]] + [(i + 40, t) for i, t in beats[1]], SFREQ) > 0
+    rng = np.random.default_rng(1)
+    by_chance = [(i, int(t)) for i in range(80) for t in np.sort(rng.uniform(0, SAMPLES, 3))]
+    assert _regularity(by_chance, SFREQ) == 0
+
+
+def beats_of(gap: float, windows: int) -> list[tuple[int, int]]:
+    rng = np.random.default_rng(2)
+    found = []
+    for i in range(windows):
+        at = rng.uniform(0, 0.3)
+        while at < SAMPLES / SFREQ:
+            found.append((i, int(at * SFREQ)))
+            at += gap * rng.normal(1, 0.04)
+    return found
+
+
+def test_a_model_may_have_eog_among_its_channels() -> None:
+    lids = _lids(60)
+    names = (*NAMES[4:], "VEOG")
+    planted = np.concatenate([EYES[4:], [1.0]])[:, None] * lids[:, None]
+    x = np.concatenate([_noise(60)[:, 4:], np.random.default_rng(3).normal(0, 3, (60, 1, SAMPLES))], 1)
+    found = parts(replace(_windows(x + planted), channels=names))["eyes"]
+    assert "VEOG" in found.how
+    assert _explained(planted, found.signal) > 0.9
+
+
+def test_what_is_as_strong_beside_50_hz_is_no_mains() -> None:
+    rng = np.random.default_rng(9)
+    x = _noise(40)
+    f = np.fft.rfftfreq(SAMPLES, 1 / SFREQ)
+    fast = np.fft.irfft(np.fft.rfft(rng.normal(0, 15, (40, SAMPLES))) * ((f > 25) & (f < 75)), SAMPLES)
+    x[:, 8] += fast
+    found = parts(_windows(x)).get("mains")
+    around = np.abs(np.fft.rfft(fast))[:, np.abs(f - 50) <= 1.5]
+    left = 0.0 if found is None else (np.abs(np.fft.rfft(found.signal[:, 8])) ** 2).sum()
+    assert left < 0.15 * (around**2).sum()
 
 
 def test_muscle_and_mains_are_told_apart() -> None:

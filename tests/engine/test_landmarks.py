@@ -8,7 +8,7 @@ import pytest
 from cases import Case
 
 import onnxplain as ox
-from onnxplain.engine.landmarks import Heads, attention_heads, embedded
+from onnxplain.engine.landmarks import Heads, attention_heads, embedded, last_features
 
 RNG = np.random.default_rng(3)
 
@@ -96,3 +96,27 @@ def test_embedding_is_the_nearest_constant_of_the_length():
     found = embedded(model, ["wide"], 3)
     assert found == ("wide", "some") or found == ("some",)
     assert embedded(model, ["wide"], 7) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "used", "want"),
+    [
+        ("h = MatMul(x, w) r = Relu(h) y = MatMul(r, v)", ("w", "v"), "r"),
+        ("h = MatMul(x, w) r = Relu(h) o = MatMul(r, v) s = Add(b, o) y = Softmax(s)", ("w", "v", "b"), "r"),
+        ("h = MatMul(x, w) t = Transpose(h) m = MatMul(h, t) y = Relu(m)", ("w",), "x"),
+        ("y = Relu(x)", (), None),
+    ],
+    ids=["linear", "bias and softmax", "a product of signals is no layer", "no weights"],
+)
+def test_features_are_what_the_last_weights_read(tmp_path, body, used, want):
+    weights = {"w": normal(5, 5), "v": normal(5, 3), "b": normal(3)}
+    path = Case("net", body, {"x": normal(5, 5)}, {k: weights[k] for k in used}).save(tmp_path)
+    assert last_features(onnx.load(path), "y") == want
+    x = normal(5, 5)
+    found = ox.Explainer(path).features(x)
+    if want is None:
+        assert found is None
+    elif want == "x":
+        np.testing.assert_array_equal(found, x)
+    else:
+        np.testing.assert_allclose(found, np.maximum(x @ weights["w"], 0), rtol=1e-5)

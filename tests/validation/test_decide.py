@@ -45,6 +45,13 @@ GOOD = [made("ledger", "technical", "PASS"), made("intervention.eyes", "sign", "
         # On two artefacts, or two of relevance alone: no more than a warning.
         ([sign("intervention.eyes"), sign("share.muscle")], "WARNING"),
         ([sign("share.eyes"), sign("clusters.eyes")], "WARNING"),
+        # Components are a second account of the artefact, and no second kind of evidence.
+        ([sign("intervention.eyes"), made("components.eyes", "sign", "FAIL", "eyes")], "WARNING"),
+        ([sign("share.eyes"), made("components.eyes.share", "sign", "FAIL", "eyes")], "WARNING"),
+        ([made(f"components.eyes{end}", "sign", "FAIL", "eyes") for end in ("", ".share")], "FAIL"),
+        ([sign("intervention.eyes"), made("components.eyes.share", "sign", "FAIL", "eyes")], "FAIL"),
+        # A region held to a number by the policy fails as the policy says.
+        ([*GOOD, made("transplant.frontal", "technical", "FAIL")], "FAIL"),
         # The data's shortcut beside one sign is still one sign about the model.
         ([sign("share.eyes"), made("baseline.eyes", "data", "FAIL", "eyes")], "WARNING"),
     ],
@@ -62,6 +69,10 @@ def test_an_artefact_that_must_be_looked_for() -> None:
     assert decide(unseen, {}, POLICY).status == "WARNING"
     assert decide(GOOD, {}, asked).status == "PASS"
     assert "Not looked for by exchange: eyes." in decide(unseen, {}, POLICY).notes
+    # Seen by their components, they have been looked for.
+    components = [*unseen, made("components.eyes", "sign", "PASS", "eyes")]
+    assert decide(components, {}, asked).status == "WARNING"
+    assert not any("Not looked for" in n for n in decide(components, {}, asked).notes)
 
 
 def test_what_the_data_offers_is_noted() -> None:

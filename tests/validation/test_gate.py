@@ -154,11 +154,16 @@ def test_components_are_another_account_of_the_same(verdicts: dict[str, Verdict]
 
 def test_regions_and_bands_can_be_held_to_numbers() -> None:
     limits = "{max_share: {sensorimotor: 0.1, occipital: 0.9}, max_band: {gamma: 0.5}}"
-    text = f"version: 1\nchecks: {{share: {limits}}}"
+    follow = "{max_follow: {sensorimotor: 0.3, frontal-ocular: 0.3, cardiac-prone: 0.1}}"
+    text = f"version: 1\nchecks: {{share: {limits}, transplant: {follow}}}"
     verdict = Gate(Policy.from_text(text)).run(demo_file("honest.onnx"), RECORDING)
     assert _result(verdict, "share.sensorimotor").status == "FAIL"
     assert _result(verdict, "share.occipital").status == "PASS"
     assert _result(verdict, "share.gamma").status == "PASS"
+    # Decisions go with the hand areas' signal, and not with that of electrodes near the eyes.
+    assert _result(verdict, "transplant.sensorimotor").status == "FAIL"
+    assert _result(verdict, "transplant.frontal-ocular").status == "PASS"
+    assert _result(verdict, "transplant.cardiac-prone").status == "NOT EVALUABLE"
     assert verdict.status == "FAIL"
 
 

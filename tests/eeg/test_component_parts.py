@@ -1,0 +1,70 @@
+"""Artefacts' parts by independent components: of each subject, and what ICLabel takes noise for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from onnxplain.eeg.component_parts import component_parts
+from onnxplain.eeg.recording import read
+from onnxplain.eeg.windows import Windows, cut
+from onnxplain.engine.contract import InputContract
+from onnxplain.engine.errors import InputError
+from onnxplain.engine.explainer import Explainer
+from onnxplain.models import demo_file
+
+
+@pytest.fixture(scope="module")
+def windows() -> Windows:
+    contract = Explainer(demo_file("honest.onnx")).contract
+    assert isinstance(contract, InputContract)
+    return cut(read(demo_file("recording.edf")), contract, events="left,right")
+
+
+def test_the_eyes_of_the_demo(windows: Windows) -> None:
+    eyes = component_parts(windows, ["a"] * len(windows))["eyes"]
+    share = (eyes.signal**2).sum((0, 2)) / (windows.signal.astype(float) ** 2).sum((0, 2))
+    near = [windows.channels.index(c) for c in ("Fp1", "Fp2")]
+    far = [windows.channels.index(c) for c in ("O1", "O2", "Pz")]
+    assert share[near].min() > 0.5
+    assert share[far].max() < 0.4  # the average reference spreads them
+    # What is fast in them is no eye's.
+    power = np.abs(np.fft.rfft(eyes.signal)) ** 2
+    fast = np.fft.rfftfreq(windows.signal.shape[-1], 1 / windows.sfreq) > 25
+    assert power[..., fast].sum() < 1e-3 * power.sum()
+
+
+def test_noise_of_one_electrode_is_no_muscle(windows: Windows) -> None:
+    rng = np.random.default_rng(0)
+    x = windows.signal.astype(np.float64).copy()
+    row = windows.channels.index("P3")
+    planted = rng.normal(0, 25, x[:, row].shape) * (np.arange(len(x)) % 2)[:, None]
+    x[:, row] += planted
+    found = component_parts(replace(windows, signal=x), ["a"] * len(x))
+    assert "muscle" not in found
+    part = found["electrode"]
+    assert "one electrode far from muscles" in part.how
+    left = planted - part.signal[:, row]
+    assert (left**2).sum() < 0.2 * (planted**2).sum()
+    size = (part.signal**2).sum((0, 2))
+    assert size[row] > 0.7 * size.sum()
+
+
+def test_each_subject_has_a_decomposition_where_there_is_signal_enough(windows: Windows) -> None:
+    n = len(windows)
+    short = component_parts(windows, ["a"] * (n // 2) + ["b"] * (n - n // 2))
+    assert short["eyes"].how.endswith("of one decomposition.")
+    again = {name: np.concatenate([getattr(windows, name)] * 2) for name in ("data", "signal", "onsets")}
+    double = replace(windows, labels=windows.labels * 2, **again)
+    both = component_parts(double, ["a"] * n + ["b"] * n)["eyes"]
+    assert both.how.endswith("of 2 decompositions.")
+    np.testing.assert_allclose(both.signal[:n], both.signal[n:], atol=1e-6)
+    np.testing.assert_allclose(both.signal[:n], short["eyes"].signal, atol=1e-6)
+
+
+def test_electrodes_without_a_place_are_refused(windows: Windows) -> None:
+    nameless = replace(windows, channels=tuple(f"E{i}x" for i in range(len(windows.channels))))
+    with pytest.raises(InputError, match="0 electrodes with a known position; 5 are needed"):
+        component_parts(nameless, ["a"] * len(windows))
