@@ -192,7 +192,7 @@ def occlusion(
             changed = {n: a.copy() if n == name else a for n, a in feed.items()}
             at = (slice(None), *place)
             changed[name][at] = start[name][at]
-            fall = first.explained - explain(changed, target=first.target, contrast=contrast).explained
+            fall = first.explained - explain.value(changed, target=first.target, contrast=contrast)
             count = changed[name][at][0].size
             relevance[name][at] += (fall / count).reshape(-1, *[1] * len(place))
             covers[place] += 1

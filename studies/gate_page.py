@@ -98,16 +98,16 @@ prints. What is right was written down before (`studies/planted.py`). Everything
 `python studies/gate.py`; its seeds, 100 to 119, were not looked at while checks were made and thresholds set.
 
 A network counts when it does what its case says: one with a planted artefact decides as the artefact says
-in 70 % of trials in which that contradicts the label (50 % in *half*), an honest one is right in 65 %. One that
-does not is trained anew from another start, up to four times; the gate is run on it only then.
+in 70 % of trials in which that contradicts the label (50 % in *half*), an honest one is right in 65 %. One
+that does not is trained anew from another start, up to four times, before the gate is run.
 
 * *honest*: imagery decides; saccades and blinks are there, and say nothing.
 * *saccade*, *blink*, *heart*, *muscle*, *mains*: that artefact goes with the label, and nothing else does.
 * *electrode*: noise of one electrode, P3, goes with the label. No proxy holds it.
 * *subject*: in half of the subjects most trials are of one class, in the other half of the other; alpha tells
   the halves apart.
-* *groupnorm*: blinks, and a network that drops the frontal electrodes behind a GroupNorm: it sees a blink only
-  by what that does to the scale of all others.
+* *groupnorm*: blinks, and a network that drops the frontal electrodes behind a GroupNorm: it sees a blink
+  only by what that does to the scale of all others.
 * *half*: saccades go with the label in half of the subjects, imagery in the other half.
 * *imbalance*: an honest network on trials of which a fifth is of one class: a pass, with a note.
 * *random*, *constant*: random weights, and an output that is the same for every window: never a pass.

@@ -228,7 +228,7 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
     artefacts = {a: tuple(r.check for r in each) for a, each in signs.items()}
     notes = [r.said for r in results if r.role == "data" and r.status == "FAIL"]
     if unseen:
-        notes.append(f"Not looked for by exchange: {listed(unseen)}.")
+        notes.append(f"Not told apart in this data, and so not exchanged: {listed(unseen)}.")
     return Verdict(
         status, said, tuple(dict.fromkeys(reasons)), tuple(results), dict(waived), artefacts,
         tuple(notes), warning_exits=policy.warning_exits,

@@ -84,8 +84,13 @@ class Setting:
         """The same with what the model says of the windows as they are for "predicted"."""
         if not (isinstance(self.target, str) and self.target == "predicted"):
             return self
-        first = self.explainer(self.x, target=self.target, contrast=self.contrast)
-        return replace(self, target=np.asarray(first.target))
+        size = self.fixed or len(self)
+        found = []
+        for start in range(0, len(self), size):
+            x = np.resize(self.x[start : start + size], (size, *self.x.shape[1:]))
+            first = self.explainer(x, target=self.target, contrast=self.contrast)
+            found.append(np.asarray(first.target)[: len(self) - start])
+        return replace(self, target=np.concatenate(found))
 
     def some(self, rows: Array) -> Setting:
         """The same with some of the windows."""
@@ -99,8 +104,9 @@ class Setting:
     @cached_property
     def outputs(self) -> int:
         """How many numbers the explained output has for a window."""
-        first = self.explainer.predict(self.x[:1])[self.explainer.output]
-        return int(np.size(first))
+        few = self.fixed or 1
+        first = self.explainer.predict(np.resize(self.x, (few, *self.x.shape[1:])))[self.explainer.output]
+        return int(np.size(first)) // few
 
     def value(self, x: Array, rows: Array) -> Array:
         """The number that is followed, for changed windows.
@@ -116,16 +122,23 @@ class Setting:
         ndarray, shape (n,), of float64
         """
         made = []
-        for start in range(0, len(x), self.batch):
-            part = slice(start, start + self.batch)
-            made.append(
-                self.explainer.value(
-                    {self.input: x[part].astype(self.x.dtype, copy=False)},
-                    target=self._target(rows[part]),
-                    contrast=self.contrast,
-                )
+        size = self.fixed or self.batch
+        for start in range(0, len(x), size):
+            part = np.arange(start, min(start + size, len(x)))
+            full = part if self.fixed is None else np.resize(part, size)  # such a file takes so many
+            found = self.explainer.value(
+                {self.input: x[full].astype(self.x.dtype, copy=False)},
+                target=self._target(rows[full]),
+                contrast=self.contrast,
             )
-        return np.concatenate(made).astype(np.float64)
+            made.append(found[..., : len(part)])
+        return np.concatenate(made, axis=-1).astype(np.float64)
+
+    @property
+    def fixed(self) -> int | None:
+        """How many windows the file takes at a time, where that is more than one and no choice."""
+        first = self.explainer.inputs.by_name[self.input].shape[0]
+        return first if isinstance(first, int) and first > 1 else None
 
     def maps(
         self,

@@ -68,11 +68,11 @@ def test_an_artefact_that_must_be_looked_for() -> None:
     assert decide(unseen, {}, asked).status == "NOT EVALUABLE"
     assert decide(unseen, {}, POLICY).status == "WARNING"
     assert decide(GOOD, {}, asked).status == "PASS"
-    assert "Not looked for by exchange: eyes." in decide(unseen, {}, POLICY).notes
+    assert "Not told apart in this data, and so not exchanged: eyes." in decide(unseen, {}, POLICY).notes
     # Seen by their components, they have been looked for.
     components = [*unseen, made("components.eyes", "sign", "PASS", "eyes")]
     assert decide(components, {}, asked).status == "WARNING"
-    assert not any("Not looked for" in n for n in decide(components, {}, asked).notes)
+    assert not any("not exchanged" in n for n in decide(components, {}, asked).notes)
 
 
 def test_what_the_data_offers_is_noted() -> None:

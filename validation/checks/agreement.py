@@ -25,11 +25,15 @@ def check(case: Case) -> list[Result]:
     window = [1] * len(shape)
     window[-1] = min(shape[-1], width)
     step("occluding electrodes")
-    a = occlusion(
-        case.model, case.windows.data[rows], window=tuple(window), target="predicted",
-        contrast="rest" if case.has_classes else None,
-    )  # fmt: skip
-    other = a.relevance[case.contract.input].reshape(len(rows), len(case.windows.channels), -1).sum(-1)
+    size = case.batch if case.batch is not None and case.batch > 1 else len(rows)
+    rows = rows[: max(1, len(rows) // size) * size] if len(rows) >= size else np.arange(size)
+    found = []
+    for start in range(0, len(rows), size):  # as many at a time as the file takes
+        x = {case.contract.input: case.windows.data[rows[start : start + size]]}
+        against = "rest" if case.has_classes else None
+        a = occlusion(case.explainer, x, window=tuple(window), target="predicted", contrast=against)
+        found.append(a.relevance[case.contract.input])
+    other = np.concatenate(found).reshape(len(rows), len(case.windows.channels), -1).sum(-1)
     own = case.explained.relevance[rows].sum(-1, dtype=np.float64)
     both = [np.abs(x) / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-300) for x in (own, other)]
     rank = float(stats.spearmanr(both[0].mean(0), both[1].mean(0)).statistic)
