@@ -72,6 +72,11 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
     rows = [channels.index(c) for c in picked]
     who = np.array(groups)
     names, counts = np.unique(who, return_counts=True)
+    have, need = len(x) * x.shape[-1], decompose.FEWEST_SAMPLES * len(picked) ** 2
+    if have < need:
+        raise InputError(
+            f"components: {have} samples of {len(picked)} electrodes; {need} and more are needed"
+        )
     enough = counts.min() * x.shape[-1] >= decompose.ENOUGH * len(picked) ** 2
     found = {kind: np.zeros_like(x) for kind in KINDS}
     number = dict.fromkeys(KINDS, 0)

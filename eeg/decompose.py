@@ -27,6 +27,8 @@ CLASSES = ("brain", "muscle", "eye", "heart", "line noise", "channel noise", "ot
 FEWEST = 5  # electrodes
 # Samples that a decomposition of n electrodes should have, in n squared (Onton & Makeig 2006).
 ENOUGH = 20
+FEWEST_SAMPLES = 5  # in n squared: less than that is no decomposition
+SLOWEST = 100  # Hz: ICLabel's spectra and autocorrelations are of 100 Hz
 # Components are fitted to this part of the variance: what is left is sensor noise, cut into pieces.
 VARIANCE = 0.99
 
@@ -102,7 +104,14 @@ def labels(raw: Any, ica: Any) -> Floats:
         raise InputError(
             f"components: {raw.times[-1]:.2g} s of signal; ICLabel needs more than 1 s, or label=False"
         )
+    if raw.info["sfreq"] < SLOWEST:
+        raise InputError(
+            f"components: {raw.info['sfreq']:g} Hz; ICLabel needs {SLOWEST} Hz or more, or label=False"
+        )
     with warnings.catch_warnings(), mne.utils.use_log_level("error"):
         warnings.simplefilter("ignore")
-        found = iclabel_label_components(raw, ica, inplace=False, backend="onnx")
+        try:
+            found = iclabel_label_components(raw, ica, inplace=False, backend="onnx")
+        except Exception as e:
+            raise InputError(f"components: ICLabel cannot label them ({plain(e, 100)})") from None
     return np.asarray(found, dtype=np.float64)

@@ -68,3 +68,15 @@ def test_electrodes_without_a_place_are_refused(windows: Windows) -> None:
     nameless = replace(windows, channels=tuple(f"E{i}x" for i in range(len(windows.channels))))
     with pytest.raises(InputError, match="0 electrodes with a known position; 5 are needed"):
         component_parts(nameless, ["a"] * len(windows))
+
+
+def test_what_cannot_be_labelled_is_refused(windows: Windows) -> None:
+    few = replace(windows, signal=windows.signal[:4])
+    with pytest.raises(InputError, match="1600 samples of 27 electrodes; 3645 and more are needed"):
+        component_parts(few, ["a"] * 4)
+    slow = replace(windows, signal=windows.signal[..., ::4], sfreq=50.0)
+    with pytest.raises(InputError, match="50 Hz; ICLabel needs 100 Hz or more"):
+        component_parts(slow, ["a"] * len(windows))
+    flat = replace(windows, signal=np.zeros_like(windows.signal))
+    with pytest.raises(InputError, match="cannot be decomposed"):
+        component_parts(flat, ["a"] * len(windows))
