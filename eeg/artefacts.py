@@ -205,7 +205,7 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
     every = np.stack([beat(i, t) for i, t in inside])
     fields, sizes, courses = np.linalg.svd(every.mean(0), full_matrices=False)
     field, course = fields[:, 0] * sizes[0], courses[0]
-    spread = np.cov(x.swapaxes(0, 1).reshape(x.shape[1], -1)) + 1e-9 * np.eye(x.shape[1])
+    spread = np.atleast_2d(np.cov(x.swapaxes(0, 1).reshape(x.shape[1], -1))) + 1e-9 * np.eye(x.shape[1])
     spread += np.trace(spread) / len(spread) * 1e-2 * np.eye(len(spread))
     spatial = np.linalg.solve(spread, field)
     spatial /= float(field @ spatial) or 1.0

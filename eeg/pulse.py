@@ -61,26 +61,35 @@ def pulse(fast: Floats, sfreq: float) -> Beats | None:
     list of (int, int) or None
         Window and sample of each; None where nothing is regular enough, or without scikit-learn.
     """
-    try:
-        from sklearn.decomposition import FastICA
-    except ImportError:  # without the extra "eeg", only an ECG channel tells of the heart
-        return None
-
     n, channels, samples = fast.shape
     flat = fast.swapaxes(0, 1).reshape(channels, -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ica = FastICA(min(channels - 1, 12), random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance")
-        sources = ica.fit_transform(flat.T)
-    spread = np.cov(flat)
+    sources = _sources(flat)
+    if sources is None:
+        return None
+    spread = np.atleast_2d(np.cov(flat))
     spread += np.trace(spread) / channels * 1e-2 * np.eye(channels)
     best: tuple[float, Beats] | None = None
-    for course in sources.T:
+    for course in sources:
         found = _sharpened(fast, beats(course.reshape(n, samples), sfreq), spread, sfreq)
         score = _regularity(found, sfreq)
         if score > 0 and (best is None or score > best[0]):
             best = (score, found)
     return None if best is None else best[1]
+
+
+def _sources(flat: Floats) -> Floats | None:
+    """Candidates, shape (source, sample); None without scikit-learn."""
+    if len(flat) < 3:
+        return flat
+    try:
+        from sklearn.decomposition import FastICA
+    except ImportError:  # without the extra "eeg", only an ECG channel tells of the heart
+        return None
+    k = min(len(flat) - 1, 12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ica = FastICA(k, random_state=0, max_iter=200, tol=1e-3, whiten="unit-variance")
+        return np.asarray(ica.fit_transform(flat.T).T)
 
 
 def _sharpened(fast: Floats, found: Beats, spread: Floats, sfreq: float, rounds: int = 2) -> Beats:

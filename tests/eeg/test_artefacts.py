@@ -92,6 +92,16 @@ def test_r_peaks_are_in_the_heart(ecg: bool) -> None:
     assert np.corrcoef(found.size[:, 0], size[:, 0])[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("rows", [[8], [7, 8]])
+def test_a_heart_on_one_or_two_electrodes(rows: list[int]) -> None:
+    course, size = _beats(80)
+    planted = HEART[rows, None] * (course * size)[:, None]
+    names = tuple(NAMES[i] for i in rows)
+    found = parts(replace(_windows(_noise(80)[:, rows] + planted), channels=names))["heart"]
+    assert _explained(planted, found.signal) > 0.5
+    assert "heart" not in parts(replace(_windows(_noise(80)[:, rows]), channels=names))
+
+
 def test_no_heart_where_there_is_none() -> None:
     assert "heart" not in parts(_windows(_noise(80)))
 

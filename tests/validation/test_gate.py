@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import numpy_helper
 
+from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import OnnxplainError
 from onnxplain.engine.explainer import Explainer
 from onnxplain.models import demo_file
@@ -114,6 +116,38 @@ def test_files_that_take_so_many_windows(tmp_path: Path, batch: int, verdicts: d
     assert not [r.said for r in verdict.results if "wants" in r.said or "at a time" in r.said]
     agreement = _result(verdict, "agreement")
     assert agreement.value == pytest.approx(_result(verdicts["shortcut"], "agreement").value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("channels", "sfreq", "outputs"),
+    [(("Cz",), 128.0, 2), (("C3", "C4"), 10.0, 2), (("C3", "Cz", "C4"), 64.0, 3), (("Fp1",), 200.0, 1)],
+)
+def test_models_of_few_electrodes_and_slow_ones(
+    tmp_path: Path, channels: tuple[str, ...], sfreq: float, outputs: int
+) -> None:
+    """What cannot be looked for is said, check by check; a network that knows nothing never passes."""
+    window = round(2 * sfreq)
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 0.01, (len(channels) * window, outputs)).astype(np.float32)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 17]>
+        small (float[N, {len(channels)}, {window}] x) => (float[N, {outputs}] y)
+        {{ flat = Flatten(x) y = MatMul(flat, w) }}"""
+    )
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    contract = InputContract(
+        input="x", channels=channels, sfreq=sfreq, window=window, highpass=0.5, lowpass=0.4 * sfreq,
+        classes=("left", "right", "rest")[:outputs] if outputs > 1 else (),
+    )  # fmt: skip
+    onnx.helper.set_model_props(model, contract.to_metadata())
+    onnx.save(model, tmp_path / "small.onnx")
+    verdict = Gate().run(tmp_path / "small.onnx", RECORDING)
+    assert _result(verdict, "components").status == "NOT EVALUABLE"
+    assert "are needed." in _result(verdict, "components").said
+    if outputs > 1:
+        assert verdict.status in ("FAIL", "NOT EVALUABLE")
+    else:
+        assert _result(verdict, "intervention.eyes").status != "NOT EVALUABLE"
 
 
 def _one_number(name: str, folder: Path) -> Path:

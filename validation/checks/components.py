@@ -21,7 +21,8 @@ def check(case: Case) -> list[Result]:
     try:
         parts = case.component_parts
     except OnnxplainError as e:
-        return [not_evaluable("components", "sign", f"No independent components: {e}")]
+        why = str(e).removeprefix("components: ")
+        return [not_evaluable("components", "sign", f"No independent components: {why}.")]
     results = []
     for kind in asked.artefacts:
         part = parts.get(kind)
