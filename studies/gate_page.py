@@ -106,8 +106,8 @@ that does not is trained anew from another start, up to four times, before the g
 * *electrode*: noise of one electrode, P3, goes with the label. No proxy holds it.
 * *subject*: in half of the subjects most trials are of one class, in the other half of the other; alpha tells
   the halves apart.
-* *groupnorm*: blinks, and a network that drops the frontal electrodes behind a GroupNorm: it sees a blink
-  only by what that does to the scale of all others.
+* *groupnorm*: large blinks, and a network that drops the frontal electrodes behind a GroupNorm: it sees them
+  only by what they do to the scale of all others.
 * *half*: saccades go with the label in half of the subjects, imagery in the other half.
 * *imbalance*: an honest network on trials of which a fifth is of one class: a pass, with a note.
 * *random*, *constant*: random weights, and an output that is the same for every window: never a pass.

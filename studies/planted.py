@@ -145,7 +145,9 @@ def _plant(case: str, signal: Array, head: Head, rng: np.random.Generator, at: i
     inside = slice(at, at + len(t))
     if case in ("blink", "groupnorm") and y:
         lid = np.exp(-0.5 * ((t - rng.uniform(0.3, 1.7)) / rng.uniform(0.05, 0.08)) ** 2)
-        signal[:, inside] += head.blink[:, None] * lid * rng.uniform(100, 200)
+        # What a network sees of them through the others' scale is little: they are large ones.
+        size = rng.uniform(100, 200) * (2 if case == "groupnorm" else 1)
+        signal[:, inside] += head.blink[:, None] * lid * size
     if case == "heart" and y:
         beats = rng.uniform(0.1, 0.8) + np.arange(3) * rng.uniform(0.7, 0.95)
         wave = sum(np.exp(-0.5 * ((t - b) / 0.02) ** 2) for b in beats) * rng.uniform(50, 70)
