@@ -42,12 +42,15 @@ class Part:
         How much of it is in a window: what a decoder of labels gets.
     how : str
         What it was made from, as a sentence.
+    account : str
+        What tells this part from another of the same artefact, behind its name in a sentence.
     """
 
     kind: str
     signal: Floats
     size: Floats
     how: str
+    account: str = ""
 
 
 def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, Part]:

@@ -105,6 +105,7 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
             part,
             np.log(part[:, rows].std(-1) + 1e-9),
             f"{counted(number[kind], 'independent component')} {how[kind]}, of {fits}.",
+            " in independent components",
         )
         for kind, part in found.items()
         if number[kind]

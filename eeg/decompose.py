@@ -63,7 +63,7 @@ def fitted(raw: Any, n: float, seed: int) -> Any:
     if not (2 <= n <= most if whole else 0 < n < 1):
         raise InputError(f"components: n_components is {n}; give 2 to {most}, or a part of the variance")
     if importlib.util.find_spec("picard") is None:
-        raise OnnxplainError('components need python-picard: pip install "onnxplain[eeg]"')
+        raise OnnxplainError('components: python-picard is missing: pip install "onnxplain[eeg]"')
     with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore")
         try:
@@ -98,7 +98,7 @@ def labels(raw: Any, ica: Any) -> Floats:
     try:
         from mne_icalabel.iclabel import iclabel_label_components
     except ImportError:
-        raise OnnxplainError('components need mne-icalabel: pip install "onnxplain[eeg]"') from None
+        raise OnnxplainError('components: mne-icalabel is missing: pip install "onnxplain[eeg]"') from None
     # Its autocorrelation reaches one second, and fails on less.
     if raw.times[-1] < 1.0:
         raise InputError(

@@ -122,7 +122,7 @@ def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
         if known.any():
             evidence["accuracy"] = float((case.decisions[known] == case.labels[known]).mean())
             evidence["accuracy_without"] = float((without.argmax(-1)[known] == case.labels[known]).mean())
-    named = f"{PARTS[part.kind]}{' in independent components' if name.startswith('components') else ''}"
+    named = f"{PARTS[part.kind]}{part.account}"
     bad = found.beyond > limit and found.low > 0
     said = found.said(case, named)
     return Result(

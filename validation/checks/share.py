@@ -73,7 +73,7 @@ def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Re
     usual = float(np.mean(random))
     ratio = own / max(usual, 1e-12)
     bad = ratio > limit and own > max(*random, least)
-    named = f"{PARTS[part.kind]}{' in independent components' if name.startswith('components') else ''}"
+    named = f"{PARTS[part.kind]}{part.account}"
     said = (
         f"{named[0].upper()}{named[1:]} carries {own:.0%} of the relevance; in copies with random weights "
         f"{usual:.0%} ({min(random):.0%} to {max(random):.0%})."
