@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .attribution import Attribution, Ledger, LedgerEntry
+from .attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece, sample_sums
 from .facts import Facts
 from .feed import Inputs, joined_targets
-from .ops import numpy as kernels
 from .sessions import Result
 
 Array = np.ndarray[Any, Any]
@@ -47,8 +46,7 @@ class Part:
 
 def per_sample(facts: Facts, name: str, amounts: Array, batch: int) -> Array:
     """Sums for each sample of something shaped [K, *shape of a tensor]; [K, batch], float64."""
-    layout = {"layout": facts.layouts.get(name)}
-    return kernels.run("per_sample", [amounts], layout, kernels.Context(batch, 1))
+    return sample_sums(amounts, batch, facts.layouts.get(name))
 
 
 def product(m: Array | None, x: Array, r: Array | None, dtype: np.dtype[Any]) -> Array:
@@ -86,7 +84,7 @@ def assemble(
 
     axes = inputs.axes(parts[0].feed)
 
-    relevance, multiplier, unassigned, reached = {}, {}, {}, {}
+    relevance, multiplier, unassigned, reached, samples = {}, {}, {}, {}, {}
     for name in inputs:
         ms, rs = [], []
         for p in parts:
@@ -108,8 +106,13 @@ def assemble(
             multiplier[name] = whole(ms, axis or 0)
         if rs[0][1] is not None:
             unassigned[name] = whole([r for _, r in rs if r is not None], axis or 0)
+        rows = [0 if axis is None else p.feed[name].shape[axis] for p in parts]
+        samples[name] = InputSamples(
+            None if facts.mode == "joint" else axis,
+            tuple(Piece(n, p.batch, p.facts.layouts.get(name)) for n, p in zip(rows, parts, strict=True)),
+        )
         reached[name] = whole(
-            [per_sample(facts, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
+            [per_sample(p.facts, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
         )
     explained = whole([p.explained for p in parts])
     entries = tuple(
@@ -134,6 +137,7 @@ def assemble(
         at=at,
         composite=composite,
         notes=tuple(notes),
+        samples=samples,
     )
 
 

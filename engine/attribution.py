@@ -9,7 +9,85 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .shapes import Layout
+
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Where the samples of one micro-batch are in an input.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of the input that the micro-batch has.
+    samples : int
+        Samples that these rows are.
+    layout : Layout or None
+        Where each sample is along an axis; None where samples cannot be told apart.
+    """
+
+    rows: int
+    samples: int
+    layout: Layout | None
+
+
+@dataclass(frozen=True)
+class InputSamples:
+    """Where the samples of a whole batch are in one input.
+
+    Attributes
+    ----------
+    axis : int or None
+        Of the input (batch first, no K), along which micro-batches follow each other; None where one array
+        is the same for all of them.
+    pieces : tuple of Piece
+        The micro-batches that were explained, in order.
+    """
+
+    axis: int | None
+    pieces: tuple[Piece, ...]
+
+    def sums(self, amounts: Array) -> Array:
+        """Sums for each sample.
+
+        Parameters
+        ----------
+        amounts : ndarray, shape (K, *shape of the input)
+
+        Returns
+        -------
+        ndarray of float64, shape (K, batch)
+        """
+        if self.axis is None and len(self.pieces) > 1:
+            # One array for several micro-batches: what is on it belongs to all samples alike.
+            return sample_sums(amounts, sum(p.samples for p in self.pieces), None)
+        found, start = [], 0
+        for piece in self.pieces:
+            if self.axis is None:
+                own = amounts
+            else:
+                stop = start + piece.rows
+                own = amounts.take(range(start, stop), axis=1 + self.axis)
+                start = stop
+            found.append(sample_sums(own, piece.samples, piece.layout))
+        return np.concatenate(found, axis=1)
+
+
+def sample_sums(amounts: Array, samples: int, layout: Layout | None) -> Array:
+    """Sums of something shaped [K, *shape of a tensor] for each sample; [K, samples], float64.
+
+    What samples share (a layout of None) is divided among them.
+    """
+    # In double: a sum of many small terms of both signs.
+    k = amounts.shape[0]
+    if layout is None or amounts.ndim == 1:
+        total = amounts.reshape(k, -1).sum(axis=1, dtype=np.float64)
+        return np.broadcast_to(total[:, None] / samples, (k, samples))
+    moved = np.moveaxis(amounts, layout.axis, 1)
+    out: Array = moved.reshape(k, layout.outer, samples, -1).sum(axis=(1, 3), dtype=np.float64)
+    return out
 
 
 @dataclass(frozen=True)
@@ -88,6 +166,8 @@ class Attribution:
     at : dict of str to ndarray
         Relevance of inner tensors that were asked for.
     composite : str
+    samples : dict of str to InputSamples
+        Per graph input, where each sample of the batch is in it.
     """
 
     relevance: Mapping[str, Array]
@@ -102,6 +182,33 @@ class Attribution:
     at: Mapping[str, Array] = field(default_factory=dict)
     composite: str = ""
     notes: Sequence[str] = ()
+    samples: Mapping[str, InputSamples] = field(default_factory=dict)
+
+    @property
+    def rows_are_samples(self) -> bool:
+        """Whether inputs like these can be stacked along their first axis and explained in one call."""
+        return all(s.axis == 0 and all(p.rows == p.samples for p in s.pieces) for s in self.samples.values())
+
+    def per_sample(self, name: str, amounts: Array) -> Array:
+        """Sums of something shaped like the relevance of an input, for each sample.
+
+        Samples are where they were when this explanation was made: an input of another shape may have them
+        elsewhere.
+
+        Parameters
+        ----------
+        name : str
+            A graph input.
+        amounts : ndarray
+            Shaped like ``relevance[name]``.
+
+        Returns
+        -------
+        ndarray of float64, shape (batch,) or (K, batch)
+        """
+        several = self.explained.ndim == 2
+        made = self.samples[name].sums(np.asarray(amounts) if several else np.asarray(amounts)[None])
+        return made if several else made[0]
 
     def closure(self) -> Array:
         """How far relevance plus ledger is from what was explained, relative, [batch] or [K, batch].

@@ -266,20 +266,6 @@ class Explainer:
             **parameters,
         )
 
-    def joins(self, feed: Mapping[str, Array]) -> bool:
-        """Whether feeds like this one can be stacked along their first axis and explained in one call."""
-        return (
-            all(axis == 0 for axis in self.inputs.axes(feed).values())
-            and self._ready(dict(feed))[0].facts.rows == 1
-        )
-
-    def sums(self, name: str, relevance: Array, shape: tuple[int, ...]) -> Array:
-        """Relevance of an input summed for each sample, shaped like what was explained."""
-        ready = next(iter(self._prepared.values()))[0]
-        several = relevance if len(shape) == 2 else relevance[None]
-        made = per_sample(ready.facts, name, several, shape[-1])
-        return made if len(shape) == 2 else made[0]
-
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         made = runtime.run(self._session, self._outputs, feed, where=self._where)
         return dict(zip(self._outputs, made, strict=True))

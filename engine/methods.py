@@ -91,7 +91,7 @@ def smoothgrad(
 
     mean = _mean_multipliers(explain, noisy, samples, first, contrast, "smoothing gradients")
     relevance = {n: m * feed[n] if times_input else m for n, m in mean.items()}
-    return _with(first, explain, relevance, mean, (), "smoothgrad")
+    return _with(first, relevance, mean, (), "smoothgrad")
 
 
 def integrated_gradients(
@@ -139,7 +139,7 @@ def integrated_gradients(
     relevance = {n: m * (feed[n] - start[n]) for n, m in mean.items()}
     at_baseline = explain(start, target=first.target, contrast=contrast).explained
     entry = LedgerEntry("", "baseline", first.output, at_baseline)
-    return _with(first, explain, relevance, mean, (entry,), "integrated_gradients")
+    return _with(first, relevance, mean, (entry,), "integrated_gradients")
 
 
 def occlusion(
@@ -198,7 +198,7 @@ def occlusion(
             covers[place] += 1
         relevance[name] /= np.maximum(covers, 1)
     zeros = {n: np.zeros_like(r) for n, r in relevance.items()}
-    return _with(first, explain, relevance, zeros, (), "occlusion")
+    return _with(first, relevance, zeros, (), "occlusion")
 
 
 def _places(
@@ -257,7 +257,7 @@ def _mean_multipliers(
     for start in range(0, count, at_once):
         step(what, start / count)
         points = [point(i) for i in range(start, min(start + at_once, count))]
-        stacked = len(points) > 1 and several and explain.joins(points[0])
+        stacked = len(points) > 1 and several and first.rows_are_samples
         for group in [points] if stacked else [[p] for p in points]:
             feed = (
                 {n: np.concatenate([p[n] for p in group]) for n in group[0]} if len(group) > 1 else group[0]
@@ -271,7 +271,6 @@ def _mean_multipliers(
 
 def _with(
     first: Attribution,
-    explain: Explainer,
     relevance: Mapping[str, Array],
     multiplier: Mapping[str, Array],
     entries: tuple[LedgerEntry, ...],
@@ -282,7 +281,7 @@ def _with(
         first,
         relevance=dict(relevance),
         multiplier=dict(multiplier),
-        reached={n: explain.sums(n, r, first.explained.shape) for n, r in relevance.items()},
+        reached={n: first.per_sample(n, r) for n, r in relevance.items()},
         ledger=Ledger(entries, first.explained.shape),
         unassigned={},
         composite=name,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..attribution import sample_sums
 from ..shapes import Layout, Shape, resolve
 from .base import Array, Window
 
@@ -419,11 +420,4 @@ def _unflatten_at(c: Context, a: Array, index: Array, *, shape: Shape) -> Array:
 
 @_kernel
 def _per_sample(c: Context, a: Array, *, layout: Layout | None) -> Array:
-    # In double: an entry is a sum of many small terms of both signs.
-    k = a.shape[0]
-    if layout is None or a.ndim == 1:
-        total = a.reshape(k, -1).sum(axis=1, dtype=np.float64) if a.ndim > 1 else a.astype(np.float64)
-        return np.broadcast_to(total[:, None] / c.batch, (k, c.batch))
-    moved = np.moveaxis(a, layout.axis, 1)
-    total = moved.reshape(k, layout.outer, c.batch, -1).sum(axis=(1, 3), dtype=np.float64)
-    return np.asarray(total)
+    return sample_sums(a, c.batch, layout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from cases import Case, normal
 
@@ -86,3 +87,28 @@ def test_occlusion_of_a_linear_model_is_exact(tmp_path):
 def test_what_makes_no_sense(network, call):
     with pytest.raises(ox.InputError):
         call(network)
+
+
+def test_sums_are_of_the_inputs_that_were_explained(tmp_path):
+    """An Explainer that has explained inputs of another shape before has samples elsewhere in them."""
+    a, b = normal(2, 3), normal(2, 3)
+    graph = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> pairs (float[n, 3] a, float[m, 3] b) => (float[k, 3] y) '
+        "{s = Add(a, b) y = Tanh(s)}"
+    )
+    onnx.save(graph, tmp_path / "pairs.onnx")
+    explain = ox.Explainer(tmp_path / "pairs.onnx", "gradient")
+    explain({"a": a[:1], "b": b}, target=0)  # inputs of different lengths are one sample
+    found = ox.methods.smoothgrad(explain, {"a": a, "b": b}, target=0)
+    np.testing.assert_allclose(found.reached["a"], found.relevance["a"].sum(1), rtol=1e-5)
+    fresh = ox.methods.smoothgrad(explain.path, {"a": a, "b": b}, target=0)
+    np.testing.assert_allclose(found.reached["a"], fresh.reached["a"], rtol=1e-6)
+    np.testing.assert_allclose(found.per_sample("b", np.ones((2, 3))), [3, 3])
+
+
+def test_sums_of_several_targets_and_micro_batches(network):
+    x = normal(11, 4)
+    a = ox.Explainer(network)(x, target="all")
+    assert len(a.samples["x"].pieces) > 1
+    np.testing.assert_allclose(a.per_sample("x", a.relevance["x"]), a.reached["x"])
+    np.testing.assert_allclose(a.reached["x"], a.relevance["x"].sum(-1), rtol=1e-5, atol=1e-6)
