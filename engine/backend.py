@@ -12,7 +12,7 @@ from onnx import helper
 
 from . import runtime
 from .facts import Facts
-from .ops.onnx import Emitter, let_go
+from .ops.onnx import Emitter, free_weights
 from .plan import Plan, counting
 from .probe import Probe
 from .sessions import SEED, Sessions
@@ -69,10 +69,10 @@ class Written(Sessions):
         self._sessions: dict[int, ort.InferenceSession] = {}
         self.opened(1)  # what cannot be written shows at once
 
-    def let_go(self) -> None:
-        """Of what is in the sessions: weights, and what numpy would carry relevance back with."""
-        self.plan.let_go()
-        let_go(self._trace.ops.record, {t.name for t in self._initialisers})
+    def free(self) -> None:
+        """Free what the sessions hold too: weights, and what numpy would carry relevance back with."""
+        self.plan.free()
+        free_weights(self._trace.ops.record, {t.name for t in self._initialisers})
 
     def opened(self, targets: int) -> ort.InferenceSession:
         """The session back for K targets."""

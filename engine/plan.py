@@ -93,13 +93,13 @@ class Plan:
         self.model = model
         self.session = runtime.session(model, where=where, asked=providers, threads=threads)
 
-    def let_go(self) -> None:
-        """Of the instrumented model, which its session has."""
-        self.model = onnx.ModelProto()
+    def free(self) -> None:
+        """Free the instrumented model, which its session holds too. Reading it afterwards raises."""
+        del self.model
 
     def close(self) -> None:
-        """Let go of the session too: what is known of the plan stays, and nothing runs any more."""
-        self.let_go()
+        """Free the session too: what is known of the plan stays, and running it raises."""
+        self.free()
         del self.session
 
     def forward(self, feed: Mapping[str, Array]) -> dict[str, Array]:

@@ -68,7 +68,7 @@ def readied(task: Task, feed: Mapping[str, Array], identity: str) -> Ready:
         forward = ready.plan.model.SerializeToString()
         back = ready.runner.written(1).SerializeToString()
         cache.store(names[ready.facts.by_rows], ready.facts, ready.plan.names, forward, back)
-    ready.runner.let_go()
+    ready.runner.free()
     return Ready(ready.facts, ready.runner)
 
 

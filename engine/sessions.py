@@ -107,8 +107,8 @@ class Sessions:
         self.facts, self.names, self.where = facts, list(names), where
         self._forward, self._back = forward, back
 
-    def let_go(self) -> None:
-        """Of what was only needed to make it."""
+    def free(self) -> None:
+        """Free what was only needed to make it: nothing, where it was read from the cache."""
 
     def forward(self, feed: Mapping[str, Array]) -> Values:
         """Run the model."""

@@ -265,13 +265,32 @@ def _written_out(e: Expr, own: Collection[str]) -> bool:
     return any(_is_own(a, own) or _written_out(a, own) for a in args)
 
 
-def let_go(record: Iterable[Expr], own: Collection[str]) -> None:
-    """Let go of the arrays that no graph has written down: of the weights, and of what is made of them.
+class Freed:
+    """In the place of an array whose memory was given back: its shape is known, and its values are not.
+
+    Parameters
+    ----------
+    array : ndarray
+        Of which only shape and dtype are kept.
+    """
+
+    def __init__(self, array: Array) -> None:
+        self.shape, self.dtype, self.size, self.ndim = array.shape, array.dtype, array.size, array.ndim
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        raise RuntimeError(
+            f"a constant of shape {list(self.shape)} was freed when the backward pass was written as a graph; "
+            "numpy cannot carry it out any more"
+        )
+
+
+def free_weights(record: Iterable[Expr], own: Collection[str]) -> None:
+    """Free the arrays that no graph has written down: the weights, and what is made of them.
 
     Parameters
     ----------
     record : iterable of Expr
-        numpy cannot carry it out any more.
+        numpy cannot carry it out any more: what reads one of them raises RuntimeError.
     own : collection of str
         Names of the model's weights.
     """
@@ -281,8 +300,7 @@ def let_go(record: Iterable[Expr], own: Collection[str]) -> None:
         if e.op == "const" and e.attrs["array"].size > SMALL and (_is_own(e, own) or _written_out(e, own))
     ]
     for e in gone:
-        array = e.attrs["array"]
-        e.attrs["array"] = np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        e.attrs["array"] = Freed(e.attrs["array"])
         e.attrs.pop("keep", None)
 
 
