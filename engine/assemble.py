@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece, sample_sums
+from .attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece
 from .facts import Facts
 from .feed import Inputs, joined_targets
 from .sessions import Result
+from .shapes import sample_sums
 
 Array = np.ndarray[Any, Any]
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,18 @@ class Layout:
     axis: int
     outer: int = 1
     inner: int = 1
+
+
+def sample_sums(amounts: Array, samples: int, layout: Layout | None) -> Array:
+    """Sums of something shaped [K, *shape of a tensor] for each sample; [K, samples], float64.
+
+    What samples share (a layout of None) is divided among them.
+    """
+    # In double: a sum of many small terms of both signs.
+    k = amounts.shape[0]
+    if layout is None or amounts.ndim == 1:
+        total = amounts.reshape(k, -1).sum(axis=1, dtype=np.float64)
+        return np.broadcast_to(total[:, None] / samples, (k, samples))
+    moved = np.moveaxis(amounts, layout.axis, 1)
+    out: Array = moved.reshape(k, layout.outer, samples, -1).sum(axis=(1, 3), dtype=np.float64)
+    return out

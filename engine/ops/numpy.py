@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attribution import sample_sums
-from ..shapes import Layout, Shape, resolve
+from ..shapes import Layout, Shape, resolve, sample_sums
 from .base import Array, Window
 
 Kernel = Callable[..., Array]

@@ -279,8 +279,8 @@ class Freed:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         raise RuntimeError(
-            f"a constant of shape {list(self.shape)} was freed when the backward pass was written as a graph; "
-            "numpy cannot carry it out any more"
+            f"a constant of shape {list(self.shape)} was freed when the backward pass was written as a "
+            "graph; numpy cannot carry it out any more"
         )
 
 
