@@ -13,7 +13,7 @@ import numpy as np
 import onnxplain as ox
 from benchmarks.common import FOLDER, session, windows
 from benchmarks.networks import NETWORKS, onnx_file
-from onnxplain.engine.compiler import about
+from onnxplain.engine.compile.compiler import about
 
 Call = Callable[[], Any]
 

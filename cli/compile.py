@@ -44,7 +44,7 @@ def command(
     and gives the model's outputs and `relevance.<input>`, for any batch size.
     """
     output.check(out, overwrite=overwrite, folder=False)
-    from ..engine.compiler import about, compile
+    from ..engine.compile.compiler import about, compile
     from ..engine.contract import InputContract
     from . import arrays
 

@@ -50,7 +50,7 @@ def command(
                 console.say(f"guess       {reason}")
         return
     if action == "show":
-        from ..engine.model import load
+        from ..engine.file.load import load
 
         found = load(model).contract
         if found is None:

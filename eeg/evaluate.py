@@ -11,9 +11,9 @@ from ..engine.composite import Composite
 from ..engine.composite import composite as find_composite
 from ..engine.evaluation.curves import RANDOM_NAME
 from ..engine.evaluation.intervals import Estimate, estimate
+from ..engine.evaluation.measure import POWER_NAME, Measured, measure
 from ..engine.evaluation.metrics import Row
 from ..engine.evaluation.replacement import Replacement, Transplant
-from ..engine.evaluation.run import POWER_NAME, Measured, measure
 from ..engine.evaluation.setting import INTEGRATED, METHODS, OCCLUSION, Method, named
 from .run import finite
 from .sample import Sample, sample

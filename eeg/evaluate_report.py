@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ..engine.evaluation.curves import RANDOM_NAME, Curves
 from ..engine.evaluation.intervals import Estimate, estimate
-from ..engine.evaluation.run import POWER_NAME
+from ..engine.evaluation.measure import POWER_NAME
 from ..engine.steps import step
 from . import figures
 from .evaluate import Evaluation

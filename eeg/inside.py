@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ..engine.attribution import Attribution
 from ..engine.errors import InputError
 from ..engine.explainer import Explainer
-from ..engine.landmarks import Heads, attention_heads, embedded
-from ..engine.model import load
+from ..engine.file.landmarks import Heads, attention_heads, embedded
+from ..engine.file.load import load
 from ..engine.steps import step
 from . import shares
 from .explained import Explained

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
-from ..engine.model import load
+from ..engine.file.load import load
 from ..engine.steps import step
 from . import views
 from .explained import Explained, restored, said, said_target, versions

@@ -17,8 +17,8 @@ from ..engine.attribution import Attribution
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.explainer import Explainer
+from ..engine.plan.targets import class_index
 from ..engine.steps import step
-from ..engine.targets import class_index
 from . import shares, spectral, views
 from .explained import Explained, versions
 from .extras import Extras, with_extras

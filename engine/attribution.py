@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .shapes import Layout, sample_sums
+from .analysis.shapes import Layout, sample_sums
 
 Array = NDArray[Any]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .graph import Node
+    from .file.graph import Node
 
 # Where a layer stands that has others before it, but none of its own kind.
 FIRST_OF_KIND = "first of its kind"

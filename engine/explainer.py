@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import onnx
 
-from . import runtime
-from .assemble import Part, assemble, per_sample
 from .attribution import Attribution
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import InputError, ModelError
-from .feed import Inputs, of_samples
-from .landmarks import last_features
-from .model import load
-from .parity import check_parity, spread_of
-from .ready import Ready, readied
+from .file import runtime
+from .file.landmarks import last_features
+from .file.load import load
+from .plan.inputs import Inputs, of_samples
+from .plan.parity import check_parity, spread_of
+from .plan.ready import Ready, readied
+from .plan.request import Task
+from .plan.results import Part, assemble, per_sample
+from .plan.targets import seed_for
 from .steps import step
-from .targets import seed_for
-from .task import Task
 
 Array = np.ndarray[Any, Any]
 

@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from . import registry, runtime
+from .analysis.shapes import text
 from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
-from .example import example_for
 from .explainer import default_output, zip_maps
-from .feed import Inputs
-from .model import load
-from .path import active_nodes
-from .shapes import text
-from .targets import explained_tensor
-from .task import Task
+from .file import runtime
+from .file.load import load
+from .plan.example import example_for
+from .plan.inputs import Inputs
+from .plan.request import Task
+from .plan.targets import explained_tensor
+from .rules import registry
+from .walk.active_path import active_nodes
 
 Array = np.ndarray[Any, Any]
 

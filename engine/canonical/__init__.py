@@ -6,8 +6,8 @@ graph that relevance walks is changed: the model that runs is the file as it is.
 
 from __future__ import annotations
 
-from ..graph import Graph
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Graph
 from . import (
     activations,
     batchnorm,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph import Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Graph, Node
 from . import match
 
 

@@ -6,8 +6,8 @@ attention. One that ends a classifier, or is averaged into an output, is not.
 
 from __future__ import annotations
 
-from ..graph import Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Graph, Node
 
 _MOVES = frozenset(
     {

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array, Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Array, Graph, Node
 from . import match
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "Linear", "MatMul"})

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import TRANSFORM, Array, Graph
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import TRANSFORM, Array, Graph
 
 _LEAST, _TOLERANCE = 8, 1e-5
 

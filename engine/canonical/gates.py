@@ -7,8 +7,8 @@ signals. Gates of another signal are sigmoids (LSTM, GRU, gated units).
 
 from __future__ import annotations
 
-from ..graph import SELF_GATED, Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import SELF_GATED, Graph, Node
 
 _SCALES = frozenset({"Mul", "Div", "Neg", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"})
 _ELEMENTWISE = frozenset(

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Node
-from ..probe import Probe
-from ..shapes import Shape
+from ..analysis.probe import Probe
+from ..analysis.shapes import Shape
+from ..file.graph import Graph, Node
 from . import match
 
 

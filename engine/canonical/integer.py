@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import ROUNDED, Array, Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import ROUNDED, Array, Graph, Node
 from . import match
 
 # Kind of product, names of weight and zero point, type and bytes of the scale.

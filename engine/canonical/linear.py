@@ -6,8 +6,8 @@ rounds between the two.
 
 from __future__ import annotations
 
-from ..graph import ROUNDED, Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import ROUNDED, Graph, Node
 from . import match
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..graph import SHAPE_ONLY, TYPE_ONLY, Array, Graph, Node
-from ..probe import Probe
-from ..shapes import Shape
+from ..analysis.probe import Probe
+from ..analysis.shapes import Shape
+from ..file.graph import SHAPE_ONLY, TYPE_ONLY, Array, Graph, Node
 
 
 def root(graph: Graph, probe: Probe, value: str) -> str:

@@ -6,8 +6,8 @@ The same for ``a * (1 / b)`` and ``a * b^-p``, where b is made of a's own statis
 
 from __future__ import annotations
 
-from ..graph import Graph
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Graph
 
 _INVERSES = frozenset({"Reciprocal"})
 _PASSING = frozenset({"Cast", "DequantizeLinear", "Expand", "Identity", "QuantizeLinear"})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Graph, Node
-from ..probe import Probe
+from ..analysis.probe import Probe
+from ..file.graph import Graph, Node
 from . import match
 
 

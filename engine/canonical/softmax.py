@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..graph import Graph, Node
-from ..probe import Probe
-from ..shapes import Shape
+from ..analysis.probe import Probe
+from ..analysis.shapes import Shape
+from ..file.graph import Graph, Node
 from . import match
 
 # The same elements in the same order.

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..errors import LimitError
-from ..model import MAX_NODES
+from ..file.load import MAX_NODES
 from .emit import Emit, apply
 from .graphs import attributes, every_node, is_random, reads
 from .inline import inline

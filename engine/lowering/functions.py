@@ -8,8 +8,8 @@ from typing import Any
 import onnx
 from onnx import defs, helper
 
-from .. import registry
-from ..graph import Node
+from ..file.graph import Node
+from ..rules import registry
 from .emit import Emit, apply
 from .graphs import Array, domain_of, subgraphs
 from .inline import inline

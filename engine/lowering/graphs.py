@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ..graph import SHAPE_ONLY, TYPE_ONLY
+from ..file.graph import SHAPE_ONLY, TYPE_ONLY
 
 Array = np.ndarray[Any, Any]
 

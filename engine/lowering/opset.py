@@ -6,7 +6,7 @@ import onnx
 import onnx.version_converter
 
 from ..errors import ModelError
-from ..runtime import one_line
+from ..file.runtime import one_line
 
 # Where came with opset 9, and with it what gates are written in.
 LOWEST = 9

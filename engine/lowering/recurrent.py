@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from ..errors import LimitError
-from ..model import MAX_NODES
+from ..file.load import MAX_NODES
 from . import activations, quantised
 from .cells import CELLS, Direction
 from .emit import Emit, apply

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from .. import runtime
 from ..errors import LimitError, ModelError
-from ..model import MAX_NODES
+from ..file import runtime
+from ..file.load import MAX_NODES
 from .graphs import Array, ancestors, constant_of, defined, domain_of, free, varying
 
 

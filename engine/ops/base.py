@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..shapes import Layout, Shape
+from ..analysis.shapes import Layout, Shape
 
 Array = NDArray[Any]
 Kind = Literal["const", "forward", "backward"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shapes import Layout, Shape, resolve, sample_sums
+from ..analysis.shapes import Layout, Shape, resolve, sample_sums
 from .base import Array, Window
 
 Kernel = Callable[..., Array]

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..shapes import Dim, Shape
+from ..analysis.shapes import Dim, Shape
 from .base import Array, Expr
 
 PREFIX = "onnxplain/"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from ..shapes import Batch, Dim, Shape
+from ..analysis.shapes import Batch, Dim, Shape
 from .onnx import Emitter, emitter
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ..shapes import Dim, Shape
+from ..analysis.shapes import Dim, Shape
 from .base import Window
 from .onnx import Emitter, emitter
 from .onnx_moves import reshaped

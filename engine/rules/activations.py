@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
+from .node import Message, Site
+from .registry import rule
 
 Result = list[Expr | Message | None]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..analysis.shapes import Shape, broadcast_axes
 from ..ops.base import Expr, Ops
-from ..shapes import Shape, broadcast_axes
-from ..site import Site
+from .node import Site
 
 _HUGE = 1e30
 

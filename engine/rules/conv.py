@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import prod
 
-from ..graph import ROUNDED, TRANSFORM
+from ..analysis.shapes import Dim, Shape
+from ..file.graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops, Window
-from ..registry import rule
-from ..shapes import Dim, Shape
-from ..site import Message, Site
 from .common import shares
 from .layers import Layer, propagate
+from .node import Message, Site
+from .registry import rule
 from .unfolding import unfold
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..analysis.shapes import Dim, Shape
 from ..ops.base import Array, Expr, Ops
-from ..registry import rule
-from ..shapes import Dim, Shape
-from ..site import Message, Site
 from .common import shares
 from .layers import Layer, propagate
+from .node import Message, Site
+from .registry import rule
 
 
 @rule("Einsum", kind="linear", since=12, carry="own")

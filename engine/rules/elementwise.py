@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..graph import SELF_GATED
+from ..file.graph import SELF_GATED
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
 from .common import absorb_product, shares, stabilised, unbroadcast
+from .node import Message, Site
+from .registry import rule
 
 
 @rule("Add", "Sum", kind="add", carry="own")

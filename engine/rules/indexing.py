@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
+from .node import Message, Site
+from .registry import rule
 
 
 @rule("Gather", kind="move", carry="move")

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..ops.base import Expr, Ops
-from ..site import Message, Site
 from .common import relevance, stabilised
+from .node import Message, Site
 
 # Keeps a unit to which nothing contributes from dividing 0 by 0.
 _TINY = 1e-37

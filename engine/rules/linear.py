@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..graph import ROUNDED, TRANSFORM
+from ..analysis.shapes import Shape
+from ..file.graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Shape
-from ..site import Message, Site
 from .common import absorb_product, shares, unbroadcast
 from .layers import Layer, propagate
+from .node import Message, Site
+from .registry import rule
 
 
 def swap(op: Ops, a: Expr, rank: int) -> Expr:

@@ -8,11 +8,11 @@ electrode shrinks all others there, a path that a constant standard deviation hi
 
 from __future__ import annotations
 
+from ..analysis.shapes import Batch, Shape
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Batch, Shape
-from ..site import Message, Site
 from .common import relevance
+from .node import Message, Site
+from .registry import rule
 
 
 def _derivative(node: Site, axes: tuple[int, ...]) -> bool:

@@ -6,12 +6,12 @@ from math import prod
 
 import numpy as np
 
+from ..analysis.shapes import Batch, Shape, resolve
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Batch, Shape, resolve
-from ..site import Site
 from .common import stabilised
 from .conv import window
+from .node import Site
+from .registry import rule
 
 
 @rule("AveragePool", kind="pool", carry="own")

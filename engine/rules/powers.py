@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
 from .activations import Function, Result, apply, expm1_over, nonzero, pole
 from .common import unbroadcast
+from .node import Message, Site
+from .registry import rule
 
 
 @rule("Log", kind="activation", carry="gate")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
+from .node import Message, Site
 from .reduction import reduced_axes, spread
+from .registry import rule
 
 
 @rule("ReduceProd", kind="reduce")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
+from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Shape
-from ..site import Site
 from .common import stabilised, unbroadcast
+from .node import Site
+from .registry import rule
 
 
 def reduced_axes(node: Site) -> tuple[int, ...]:

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .. import runtime
+from ..file import runtime
 from ..ops.base import Array, Expr, Ops
-from ..registry import rule
-from ..site import Site
+from .node import Site
+from .registry import rule
 
 # Attributes that say which axes and how far, not how to interpolate.
 _NOT_HOW = frozenset({"axes", "scales", "keep_aspect_ratio_policy", "extrapolation_value"})

@@ -9,12 +9,12 @@ from math import prod
 
 import numpy as np
 
+from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Shape
-from ..site import Message, Site
 from .common import unbroadcast
+from .node import Message, Site
 from .reduction import reduced_axes
+from .registry import rule
 
 
 @rule("Max", "Min", kind="move", carry="move")

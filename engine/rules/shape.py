@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.shapes import Batch, Dim, Shape
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Batch, Dim, Shape
-from ..site import Site
 from .common import unbroadcast
+from .node import Site
+from .registry import rule
 
 
 @rule("Reshape", "Flatten", "Squeeze", "Unsqueeze", kind="move", carry="move")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..shapes import Shape
-from ..site import Site
+from .node import Site
+from .registry import rule
 
 
 def _number(node: Site, i: int, what: str) -> int | None:

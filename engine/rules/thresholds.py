@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Message, Site
 from .activations import Function, Result, alpha, apply, first, nonzero, positive, register
 from .common import absorb_product, shares, unbroadcast
+from .node import Message, Site
+from .registry import rule
 
 register(
     "ThresholdedRelu",

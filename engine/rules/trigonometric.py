@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 from ..ops.base import Expr, Ops
-from ..registry import rule
-from ..site import Site
 from .activations import Function, Result, nonzero, pole, register
+from .node import Site
+from .registry import rule
 
 
 def _over(op: Ops, x: Expr, y: Expr) -> Expr:

@@ -7,10 +7,10 @@ from math import prod
 
 import numpy as np
 
+from ..analysis.shapes import Dim, Shape
 from ..ops.base import Array, Expr, Ops, Window
-from ..registry import rule
-from ..shapes import Dim, Shape
-from ..site import Site
+from .node import Site
+from .registry import rule
 
 
 def positions(view: Window, out: tuple[int, ...]) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engine import methods as methods
     from .engine.attribution import Attribution as Attribution
-    from .engine.compiler import compile as compile
+    from .engine.compile.compiler import compile as compile
     from .engine.composite import Composite as Composite
     from .engine.composite import composites as composites
     from .engine.contract import InputContract as InputContract
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Attribution": "engine.attribution",
     "Composite": "engine.composite",
-    "compile": "engine.compiler",
+    "compile": "engine.compile.compiler",
     "composites": "engine.composite",
     "InputContract": "engine.contract",
     "InputError": "engine.errors",

@@ -7,11 +7,11 @@ from functools import cache
 
 from onnx import defs
 
-from onnxplain.engine import registry
 from onnxplain.engine.lowering import controlflow, functions, ml, sequences
 from onnxplain.engine.lowering.cells import CELLS
 from onnxplain.engine.lowering.microsoft.table import TABLE as MICROSOFT
 from onnxplain.engine.lowering.standard.table import TABLE as STANDARD
+from onnxplain.engine.rules import registry
 
 Pair = tuple[str, str]
 

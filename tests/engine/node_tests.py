@@ -20,8 +20,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxplain as ox
-from onnxplain.engine import runtime
 from onnxplain.engine.errors import ModelError, OnnxplainError, UnsupportedOperator
+from onnxplain.engine.file import runtime
 
 Array = np.ndarray[Any, Any]
 

@@ -118,7 +118,7 @@ def test_a_way_that_shapes_forbid(tmp_path):
     np.testing.assert_allclose(_run(path, {**feed, "seed": seed})["relevance.x"], want, rtol=1e-5, atol=1e-6)
     with pytest.raises(Exception, match="MatMul"):
         _run(path, {"x": x, "rate": np.array(8000), "seed": seed})
-    from onnxplain.engine.compiler import about
+    from onnxplain.engine.compile.compiler import about
 
     assert any("cannot run on inputs of this shape" in note for note in about(path)["notes"])
 

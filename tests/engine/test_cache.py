@@ -9,7 +9,8 @@ import onnx
 import pytest
 
 import onnxplain as ox
-from onnxplain.engine import cache, prepare
+from onnxplain.engine.plan import build as prepare
+from onnxplain.engine.plan import cache
 
 TEXT = """
 <ir_version: 8, opset_import: ["" : 17]>

@@ -7,6 +7,7 @@ import pytest
 from cases import BATCH, Case, ints, normal, positive
 
 from onnxplain.engine import canonical
+from onnxplain.engine.analysis.probe import Probe, probe
 from onnxplain.engine.canonical import (
     activations,
     attention,
@@ -20,8 +21,7 @@ from onnxplain.engine.canonical import (
     padding,
     softmax,
 )
-from onnxplain.engine.graph import Graph, from_model
-from onnxplain.engine.probe import Probe, probe
+from onnxplain.engine.file.graph import Graph, from_model
 
 
 def _graph(body: str, x: dict | np.ndarray, mode: str = "open", **weights) -> tuple[Graph, Probe]:

@@ -12,7 +12,7 @@ from onnx.reference.op_run import OpRun
 from scipy.special import erf
 
 import onnxplain as ox
-from onnxplain.engine import registry
+from onnxplain.engine.rules import registry
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))

@@ -131,7 +131,7 @@ def test_an_old_opset(tmp_path):
 
 def test_weights_beside_a_file_too_large_for_protobuf(tmp_path, monkeypatch):
     """As above 2 GB: read from a file beside the source, and written to one beside the compiled file."""
-    from onnxplain.engine import runtime
+    from onnxplain.engine.file import runtime
 
     rng = np.random.default_rng(0)
     weights = {"w": rng.standard_normal((300, 300)).astype(np.float32), "v": normal(300, 3)}

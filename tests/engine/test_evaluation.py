@@ -16,9 +16,9 @@ from onnxplain.engine.evaluation import intervals
 from onnxplain.engine.evaluation.agreement import agreement
 from onnxplain.engine.evaluation.curves import faithfulness, steps_of
 from onnxplain.engine.evaluation.features import Groups, along
+from onnxplain.engine.evaluation.measure import measure
 from onnxplain.engine.evaluation.metrics import METRICS
 from onnxplain.engine.evaluation.replacement import Interpolation, Transplant
-from onnxplain.engine.evaluation.run import measure
 from onnxplain.engine.evaluation.setting import Setting
 from onnxplain.engine.evaluation.tuning import tune
 

@@ -8,7 +8,7 @@ import pytest
 from cases import Case
 
 import onnxplain as ox
-from onnxplain.engine.landmarks import Heads, attention_heads, embedded, last_features
+from onnxplain.engine.file.landmarks import Heads, attention_heads, embedded, last_features
 
 RNG = np.random.default_rng(3)
 

@@ -9,8 +9,8 @@ import pytest
 from cases import CASES
 
 import onnxplain as ox
-from onnxplain.engine import registry
-from onnxplain.engine.site import Message
+from onnxplain.engine.rules import registry
+from onnxplain.engine.rules.node import Message
 
 SCRAMBLED = {
     "MatMul-Add": ("onnxplain", "Linear"),

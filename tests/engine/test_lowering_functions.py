@@ -7,8 +7,8 @@ import pytest
 from lowered import check, model, normal, operators, same, session
 from onnx import TensorProto
 
-from onnxplain.engine import registry
 from onnxplain.engine.lowering import functions, lower
+from onnxplain.engine.rules import registry
 
 LENGTH, HIDDEN = 4, 6
 X = {"x": ["batch", LENGTH, HIDDEN]}

@@ -13,7 +13,7 @@ from cases import CASES
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxplain as ox
-from onnxplain.engine.model import load
+from onnxplain.engine.file.load import load
 
 
 def _linear() -> onnx.ModelProto:

@@ -8,7 +8,8 @@ import pytest
 from lowered import model
 
 import onnxplain as ox
-from onnxplain.engine import parity, runtime
+from onnxplain.engine.file import runtime
+from onnxplain.engine.plan import parity
 
 X = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from cases import BATCH, Case, ints, normal
 
-from onnxplain.engine.graph import from_model
-from onnxplain.engine.probe import SamplesMix, probe
-from onnxplain.engine.shapes import Batch, Layout, broadcast_axes
+from onnxplain.engine.analysis.probe import SamplesMix, probe
+from onnxplain.engine.analysis.shapes import Batch, Layout, broadcast_axes
+from onnxplain.engine.file.graph import from_model
 
 
 def _probe(body: str, x: np.ndarray, **weights):

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from onnx import TensorProto, helper
 
-from ... import runtime
+from ...file import runtime
 from ..graphs import Array
 from .linear import CONV
 from .table import NCHWC, Fused, activated, writes

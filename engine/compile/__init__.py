@@ -1,0 +1,1 @@
+"""A model and its relevance as one ONNX file."""

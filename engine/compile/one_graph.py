@@ -1,0 +1,213 @@
+"""Forward pass and relevance as one ONNX graph.
+
+The recorded walk is written out behind the model's own nodes: what the numpy backend does step by step
+becomes edges, and activations that rules read are edges too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ..analysis.probe import Probe
+from ..analysis.shapes import Batch, Dim, Shape
+from ..errors import ModelError
+from ..lowering.graphs import reads
+from ..ops.base import Expr
+from ..ops.onnx import PREFIX, Emitter, cast_float
+from ..ops.onnx_gelu import share_gates
+from ..plan.build import Prepared
+from ..plan.inputs import Inputs
+from ..plan.numpy_runner import counting
+from ..plan.onnx_runner import SEED
+
+Array = np.ndarray[Any, Any]
+
+RELEVANCE, LEDGER = "relevance.", "ledger."
+
+
+def combined(
+    ready: Prepared,
+    feed: Mapping[str, Array],
+    inputs: Inputs,
+    *,
+    kinds: Sequence[str],
+    targets: int | None,
+    where: str,
+) -> onnx.ModelProto:
+    """The model with its relevance.
+
+    Parameters
+    ----------
+    ready : Prepared
+    feed : dict of str to ndarray
+        An input of the shape that it is for.
+    inputs : Inputs
+    kinds : sequence of str
+        Kinds of ledger entries whose totals are wanted too.
+    targets : int, optional
+        How many targets at once: the length of an axis in front of `seed` and everything on the way
+        back. Without it there is none.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        A step on the way back cannot be written in ONNX.
+    """
+    probe, trace = ready.probe, ready.trace
+    model = onnx.ModelProto()
+    model.CopyFrom(ready.proto)
+    initialisers = {t.name for t in model.graph.initializer}
+    own = {i.name for i in model.graph.input} | {o for n in model.graph.node for o in n.output}
+    if taken := own & {SEED, *(RELEVANCE + i for i in inputs)}:
+        raise ModelError(
+            f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
+        )
+    shapes = ready.plan.shapes(feed)
+    axes = inputs.axes(feed)
+    dtype = trace.ops.dtype
+    emitter = Emitter(
+        model,
+        probe.dtypes,
+        dtype,
+        targets=targets,
+        shapes=shapes,
+        samples=counting(probe, axes),
+        shared=ready.plan.shared,
+    )
+    kind = cast_float(dtype)
+    front: list[Dim] = [] if targets is None else [targets]
+    seed_shape = [*front, *probe.shapes[trace.target]]
+    model.graph.input.append(helper.make_tensor_value_info(SEED, kind, _declared(seed_shape)))
+    for i in model.graph.input:
+        if i.name in inputs.by_name and i.name not in initialisers:
+            _fix(i, probe.shapes[i.name], axes[i.name] if probe.mode == "open" else None)
+    out = _Outputs(emitter, kind, front, probe)
+    try:
+        for name in inputs:
+            message = trace.messages.get(name)
+            m = None if message is None or message.m is None else emitter.name(message.m)
+            r = None if message is None or message.r is None else emitter.name(message.r)
+            out.relevance(name, m, r)
+        for k in kinds:
+            out.ledger(k, [x.relevance for x in trace.entries if x.kind == k])
+    except NotImplementedError as e:
+        raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
+    for import_ in model.opset_import:
+        if import_.domain == "ai.onnx":
+            import_.domain = ""
+    _drop_unread(model.graph)
+    share_gates(model.graph, dtype)
+    return _sorted(model)
+
+
+class _Outputs:
+    """The outputs that are added."""
+
+    def __init__(self, emitter: Emitter, kind: int, front: list[Dim], probe: Probe) -> None:
+        self.emitter, self.kind, self.front, self.probe = emitter, kind, front, probe
+
+    def relevance(self, name: str, m: str | None, r: str | None) -> None:
+        """``x m + r``."""
+        e, shape = self.emitter, self.probe.shapes[name]
+        made = r
+        if m is not None or r is None:
+            x = name
+            if self.probe.dtypes[name] != e.dtype:
+                x = e.node("Cast", [name], to=self.kind)
+            made = e.node(
+                "Mul", [x, m or e.constant(np.zeros([1] * (len(shape) + len(self.front)), e.dtype))]
+            )
+            if m is None and self.front:
+                made = e.node(
+                    "Expand", [made, e.ints([d for d in self.front if isinstance(d, int)] + [1] * len(shape))]
+                )
+            if r is not None:
+                made = e.node("Add", [made, r])
+        self.give(RELEVANCE + name, made, shape)
+
+    def ledger(self, kind: str, entries: Sequence[Expr]) -> None:
+        """The sum of some entries, for each sample."""
+        e = self.emitter
+        parts = [e.name(x) for x in entries]
+        if not parts:
+            front = [d for d in self.front if isinstance(d, int)]
+            parts = [e.node("Expand", [e.constant(np.zeros(1)), e.shape([*front, Batch()])])]
+        total = parts[0] if len(parts) == 1 else e.node("Sum", parts)
+        self.give(LEDGER + kind, e.node("Cast", [total], to=self.kind), (Batch(),))
+
+    def give(self, name: str, made: str | None, shape: Shape) -> None:
+        """Name a value and make it an output."""
+        if made is None:
+            return
+        graph = self.emitter.graph
+        graph.node.append(helper.make_node("Identity", [made], [name], name=f"onnxplain/{name}"))
+        dims = _declared([*self.front, *shape])
+        graph.output.append(helper.make_tensor_value_info(name, self.kind, dims))
+
+
+def _declared(shape: Sequence[Dim]) -> list[int | str]:
+    """A shape as a file declares it; what grows with the batch by name."""
+    return [d if isinstance(d, int) else "batch" if d == Batch() else f"batch_{d}" for d in shape]
+
+
+def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
+    """Declare the sizes that a combined graph is made for; the batch stays open."""
+    dims = value.type.tensor_type.shape.dim
+    if len(dims) != len(shape):
+        return
+    for axis, (dim, size) in enumerate(zip(dims, shape, strict=True)):
+        if axis != batch and isinstance(size, int):
+            dim.dim_value = size
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Constants that were written for what came to nothing; onnxruntime would warn of each."""
+    read = {v for node in graph.node for v in reads(node)}
+    unread = {t.name for t in graph.initializer if t.name.startswith(PREFIX)} - read
+    if unread:
+        kept = [t for t in graph.initializer if t.name not in unread]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
+def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With nodes in an order in which every value is made before it is read."""
+    graph = model.graph
+    known = {t.name for t in graph.initializer} | {i.name for i in graph.input} | {""}
+    known |= {s.values.name for s in graph.sparse_initializer}
+    waiting = list(graph.node)
+    if all(_ready_in_turn(waiting, set(known))):
+        return model
+    makers = {o: n for n in waiting for o in n.output if o}
+    order: list[onnx.NodeProto] = []
+    done: set[int] = set()
+    stack = [(n, False) for n in reversed(waiting)]
+    while stack:
+        node, is_done = stack.pop()
+        if id(node) in done:
+            continue
+        if is_done:
+            done.add(id(node))
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((makers[v], False) for v in reads(node) if v in makers and id(makers[v]) not in done)
+    copies = onnx.GraphProto(node=order)
+    del graph.node[:]
+    graph.node.extend(copies.node)
+    return model
+
+
+def _ready_in_turn(nodes: Sequence[onnx.NodeProto], known: set[str]) -> list[bool]:
+    found = []
+    for node in nodes:
+        found.append(all(v in known for v in node.input))
+        known.update(node.output)
+    return found

@@ -1,0 +1,248 @@
+"""From what a user gives to what onnxruntime takes, with every mismatch told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from ..errors import InputError, ModelError
+from ..file import runtime
+from .facts import Facts
+
+Array = np.ndarray[Any, Any]
+
+# Samples carried back at once: more cost memory and gain no speed.
+MICRO_BATCH = 4
+
+
+@dataclass(frozen=True)
+class Input:
+    """A declared input.
+
+    Attributes
+    ----------
+    name : str
+    dtype : dtype or None
+        None for what is no numeric tensor.
+    shape : tuple
+        An int where a dimension is fixed, a name or None where it is open.
+    """
+
+    name: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[Any, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether the first axis takes any number of rows."""
+        return bool(self.shape) and not isinstance(self.shape[0], int)
+
+    def array(self, value: Any, where: str) -> Array:
+        """The value as this input's type, checked.
+
+        Raises
+        ------
+        InputError
+            Shape, type or values do not fit.
+        """
+        if self.dtype is None:
+            raise ModelError(f"{where}: input {self.name!r} is not a numeric tensor")
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"input {self.name!r} must be numeric, not {array.dtype}")
+        fits = len(self.shape) == array.ndim and all(
+            not isinstance(want, int) or want == got or (axis == 0 and want == 1)
+            for axis, (want, got) in enumerate(zip(self.shape, array.shape, strict=True))
+        )
+        if not fits:
+            want = "[" + ", ".join(str(d) if isinstance(d, int) else (d or "any") for d in self.shape) + "]"
+            raise InputError(f"input {self.name!r} has shape {list(array.shape)}; {where} wants {want}")
+        if array.size == 0:
+            raise InputError(f"input {self.name!r} is empty (shape {list(array.shape)})")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"input {self.name!r} has NaN or infinite values")
+        if self.dtype.kind in "iu" and array.dtype.kind == "f" and (array != np.round(array)).any():
+            raise InputError(f"input {self.name!r} takes whole numbers ({self.dtype})")
+        # numpy makes an axis of what is a single number.
+        return np.ascontiguousarray(array, dtype=self.dtype).reshape(array.shape)
+
+
+class Inputs:
+    """The inputs of a model.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    where : str
+        The file, for messages.
+    """
+
+    def __init__(self, session: ort.InferenceSession, where: str) -> None:
+        self.where = where
+        self.by_name = {
+            i.name: Input(i.name, runtime.numpy_dtype(i.type), tuple(i.shape)) for i in session.get_inputs()
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_name)
+
+    def feed(self, x: Any) -> dict[str, Array]:
+        """What to run the model on.
+
+        Parameters
+        ----------
+        x : ndarray, or dict of input name to ndarray
+
+        Raises
+        ------
+        InputError
+            Names, shapes, types or values do not fit.
+        """
+        names = ", ".join(self.by_name)
+        if not isinstance(x, Mapping):
+            if len(self.by_name) != 1:
+                raise InputError(f"{self.where} has {len(self.by_name)} inputs; give a dict with {names}")
+            x = {next(iter(self.by_name)): x}
+        problems = [f"input {n!r} is missing" for n in self.by_name if n not in x]
+        problems += [f"no input {n!r}" for n in x if n not in self.by_name]
+        if problems:
+            raise InputError(f"{self.where}: {'; '.join(problems)}; its inputs are {names}")
+        return {name: known.array(x[name], self.where) for name, known in self.by_name.items()}
+
+    def axes(self, feed: Mapping[str, Array]) -> dict[str, int | None]:
+        """The axis of each input along which its rows lie; None where it is the same for all rows.
+
+        Rows lie along the first axis where the file leaves it open, or along an axis of the same name (a
+        recurrent state is often [layers, batch, units]). Inputs of different lengths are no rows of one
+        batch: then there are none. A file fixed at one row is fed row by row.
+        """
+        known = self.by_name.values()
+        if not any(i.open for i in known):
+            return {i.name: 0 if i.shape and i.shape[0] == 1 else None for i in known}
+        if len({len(feed[i.name]) for i in known if i.open}) > 1:
+            return dict.fromkeys(self.by_name)
+        names = {i.shape[0] for i in known if i.open and i.shape[0]}
+        return {
+            i.name: 0 if i.open else next((k for k, d in enumerate(i.shape) if d in names), None)
+            for i in known
+        }
+
+    def signature(self, feed: Mapping[str, Array], *, rows: bool) -> tuple[Any, ...]:
+        """What the shapes inside the model depend on; with or without the number of rows."""
+        axes = self.axes(feed)
+        return tuple(
+            (n, a.shape if rows or axes[n] is None else (*a.shape[: axes[n]], *a.shape[(axes[n] or 0) + 1 :]))
+            for n, a in feed.items()
+        )
+
+    def rows(self, feed: Mapping[str, Array]) -> int:
+        """How many rows a feed has.
+
+        Raises
+        ------
+        InputError
+            Its inputs have different numbers of them.
+        """
+        counts = {n: feed[n].shape[axis] for n, axis in self.axes(feed).items() if axis is not None}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{n}: {k}" for n, k in counts.items())
+            raise InputError(f"{self.where}: the inputs have different numbers of rows ({listed})")
+        return next(iter(counts.values()), 1)
+
+    def take(self, feed: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
+        """Some of a feed's rows."""
+        axes = self.axes(feed)
+        return {
+            n: a
+            if (axis := axes[n]) is None
+            else np.ascontiguousarray(np.take(a, range(start, stop), axis=axis))
+            for n, a in feed.items()
+        }
+
+    def pieces(
+        self, facts: Facts, feed: dict[str, Array], *, alone: bool = False
+    ) -> list[tuple[slice, dict[str, Array]]]:
+        """Micro-batches, and which samples each one has.
+
+        Parameters
+        ----------
+        facts : Facts
+        feed : dict of str to ndarray
+        alone : bool
+            Whether every sample must be explained on its own.
+
+        Raises
+        ------
+        InputError
+            The rows do not make whole samples, or whole batches where the file fixes the batch size.
+        """
+        rows = self.rows(feed)
+        if facts.mode == "joint":
+            return [(slice(0, 1), feed)]
+        if facts.mode == "open":
+            if rows % facts.rows:
+                raise InputError(f"{self.where} makes one sample of {facts.rows} rows; {rows} were given")
+            # Rows of one sample need not be neighbours: then everything goes at once.
+            at_once = 1 if alone else MICRO_BATCH
+            size = at_once if facts.rows == 1 and self._rows_come_first(facts, feed) else rows
+        elif not any(axis is not None for axis in self.axes(feed).values()):
+            return [(slice(0, facts.batch), feed)]
+        else:
+            size = 1 if facts.mode == "single" else facts.batch * facts.rows
+            if rows % size:
+                raise InputError(f"{self.where} takes {size} rows at a time; {rows} were given")
+        if rows == size:
+            return [(slice(0, rows // facts.rows), feed)]
+        cuts = [(start, min(start + size, rows)) for start in range(0, rows, size)]
+        return [(slice(a // facts.rows, b // facts.rows), self.take(feed, a, b)) for a, b in cuts]
+
+    def _rows_come_first(self, facts: Facts, feed: Mapping[str, Array]) -> bool:
+        """Whether what comes out for several micro-batches can be joined again along one axis."""
+        axes: dict[str, int | None] = {**self.axes(feed), **dict.fromkeys(facts.outputs, 0)}
+        for name, axis in axes.items():
+            layout = facts.layouts.get(name)
+            if layout is None or axis is None:
+                continue
+            if layout.axis != axis - facts.ranks[name] or layout.outer != 1:
+                return False
+        return True
+
+
+def rows_like(feed: Mapping[str, Array], axes: Mapping[str, int | None], rows: int) -> dict[str, Array]:
+    """The feed's rows, repeated or cut to some number."""
+    return {
+        n: x if (axis := axes[n]) is None else np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
+        for n, x in feed.items()
+    }
+
+
+def of_samples(target: Any, at: slice, samples: int) -> Any:
+    """The part of a target that belongs to some of the samples, where it has one for each.
+
+    Raises
+    ------
+    InputError
+        It has more or fewer than there are samples.
+    """
+    if isinstance(target, (str, int, np.integer, tuple, Mapping)):
+        return target
+    try:
+        given = len(target)
+    except TypeError:
+        return target
+    if given != samples and isinstance(target, np.ndarray) and target.dtype.kind == "f":
+        raise InputError(f"a target array must have the output's shape: {given} rows for {samples} samples")
+    if given != samples:
+        raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
+    return target[at]
+
+
+def joined_targets(targets: Sequence[Any], several: bool) -> Any:
+    """The targets of several micro-batches as one."""
+    if len(targets) == 1 or several or not isinstance(targets[0], np.ndarray):
+        return targets[0]
+    return np.concatenate(targets)

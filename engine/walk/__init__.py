@@ -1,0 +1,1 @@
+"""Relevance recorded, back from the explained tensor."""
