@@ -183,7 +183,7 @@ def of_array(
         The array has no features.
     """
     name = next(iter(explainer.inputs))
-    x = explainer.inputs.feed({name: x})[name]
+    x = explainer.inputs.checked({name: x})[name]
     if x.ndim < 2:
         raise InputError(
             f"{plain(data.name)}: an array of shape {list(x.shape)} has no features to take away"

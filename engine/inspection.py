@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 
 from .analysis.shapes import text
-from .canonical import canonical
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
-from .explainer import default_output, zip_maps
-from .file import runtime
 from .file.load import load
+from .file.runtime import Runtime, numpy_dtype
 from .plan.example import example_for
-from .plan.inputs import Inputs
-from .plan.request import Task
-from .plan.targets import explained_tensor
+from .plan.request import Request
 from .rules import registry
 from .walk.active_path import active_nodes
 
@@ -145,15 +141,13 @@ def inspect(
     rules = find_composite(composite)
     loaded = load(model)
     where = str(model)
-    session = runtime.session(loaded.proto, where=where)
-    inputs = Inputs(session, where)
-    outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
+    runtime = Runtime(where)
+    session = runtime.session(loaded.proto)
     asked = output or (loaded.contract.output if loaded.contract else None)
-    chosen = default_output(outputs, asked, where, zip_maps(loaded.proto))
-    seen, _ = example_for(Task(loaded.proto, where, inputs, chosen, rules), example, loaded.contract)
-    graph, found = seen.graph, seen.probe
-    graph = canonical(graph, found)
-    target, note = explained_tensor(graph, chosen)
+    request = Request.of(loaded.proto, session, runtime, rules, asked)
+    recipe = example_for(request, example, loaded.contract)
+    graph, found = recipe.canonical, recipe.probe
+    target, note = recipe.target
     path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
     on_path = set(path_nodes)
     nodes = []
@@ -178,15 +172,19 @@ def inspect(
         opsets=opsets,
         inputs=tuple(
             TensorInfo(i.name, str(i.dtype or "?"), text(found.shapes[i.name]))
-            for i in inputs.by_name.values()
+            for i in request.inputs.by_name.values()
         ),
         outputs=tuple(
-            TensorInfo(n, str(d or "?"), text(found.shapes[n]) if n in found.shapes else "?")
-            for n, d in outputs.items()
+            TensorInfo(
+                o.name,
+                str(numpy_dtype(o.type) or "?"),
+                text(found.shapes[o.name]) if o.name in found.shapes else "?",
+            )
+            for o in session.get_outputs()
         ),
         nodes=tuple(nodes),
         explained=target,
         composite=rules.name,
         contract=loaded.contract,
-        notes=(*seen.notes, *([note] if note else [])),
+        notes=(*recipe.notes, *([note] if note else [])),
     )

@@ -79,7 +79,7 @@ def smoothgrad(
         raise InputError(f"smoothgrad needs samples >= 1 and noise >= 0, not {samples} and {noise}")
     explain = _gradients(model)
     first = explain(x, target=target, contrast=contrast)
-    feed = explain.inputs.feed(x)
+    feed = explain.inputs.checked(x)
     rng = np.random.default_rng(seed)
 
     def noisy(_: int) -> dict[str, Array]:
@@ -128,7 +128,7 @@ def integrated_gradients(
         raise InputError(f"integrated gradients need at least one step, not {steps}")
     explain = _gradients(model)
     first = explain(x, target=target, contrast=contrast)
-    feed = explain.inputs.feed(x)
+    feed = explain.inputs.checked(x)
     start = _baseline(feed, baseline)
 
     def between(i: int) -> dict[str, Array]:
@@ -177,7 +177,7 @@ def occlusion(
     """
     explain = model if isinstance(model, Explainer) else Explainer(model)
     first = explain(x, target=target, contrast=contrast)
-    feed = explain.inputs.feed(x)
+    feed = explain.inputs.checked(x)
     start = _baseline(feed, baseline)
     windows = window if isinstance(window, Mapping) else dict.fromkeys(feed, window)
     strides = stride if isinstance(stride, Mapping) else dict.fromkeys(feed, stride)

@@ -1,15 +1,15 @@
 """A model with Ifs as one graph: each way through its branches is explained, and an If chooses among them.
 
-A plan is of one way through a model. Where a condition depends on the input's values, the model is
+A recipe is of one way through a model. Where a condition depends on the input's values, the model is
 lowered once more with the condition the other way round, and so on until no way is left. In the graph, a
 condition stands before all that depends on it, the model's own nodes included: each branch holds the
-whole forward pass and the way back, and shares its weights with the others.
+whole forward pass and the backward pass, and shares its weights with the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from onnx import helper, numpy_helper
 from ..errors import ModelError, OnnxplainError, RunError
 from ..lowering.graphs import ancestors, defined, reads, rename_free, subgraphs
 from ..ops.onnx import cast_float
-from ..plan.build import Prepared, Seen, look_again, prepare
-from ..plan.request import Task
+from ..plan.look import look_again
+from ..plan.recipe import Recipe
 from .one_graph import LEDGER, RELEVANCE
 
 Array = np.ndarray[Any, Any]
@@ -58,20 +58,18 @@ class Split:
     otherwise: Way
 
 
-Way = Prepared | Impossible | Split
+Way = Recipe | Impossible | Split
 
 
-def explored(task: Task, feed: Mapping[str, Array], seen: Seen, ready: Prepared) -> Way:
+def explored(recipe: Recipe, given: Mapping[str, Array] | None = None) -> Way:
     """Every way through a model that some input can take.
 
     Parameters
     ----------
-    task : Task
-    feed : dict of str to ndarray
-    seen : Seen
-        What the model looks like on that input.
-    ready : Prepared
-        The plan for the way that this input takes.
+    recipe : Recipe
+        Of the way that its own input takes.
+    given : dict of str to ndarray, optional
+        Conditions that are settled already.
 
     Raises
     ------
@@ -80,54 +78,57 @@ def explored(task: Task, feed: Mapping[str, Array], seen: Seen, ready: Prepared)
     UnsupportedOperator
         A node on one of them has no rule.
     """
+    lowered, request, settled = recipe.lowered, recipe.request, given or {}
     # What follows from shapes alone is settled: the batch is the only one that stays open.
-    left = {n: v for n, v in ready.facts.decisions if n in ready.probe.varying and n not in task.given}
+    left = {n: v for n, v in lowered.decisions if n in recipe.probe.varying and n not in settled}
     for name in left:
-        if name not in ready.lowered.conditions:
+        if name not in lowered.conditions:
             raise ModelError(
-                f"{task.where}: what {ready.lowered.reasons[name]} does depends on the value of {name!r}, "
+                f"{request.where}: what {lowered.reasons[name]} does depends on the value of {name!r}, "
                 "which another input may change; that cannot be one graph: use the numpy backend"
             )
     if not left:
-        return ready
-    if 2 ** (len(task.given) + 1) > MAX_WAYS:
+        return recipe
+    if 2 ** (len(settled) + 1) > MAX_WAYS:
         raise ModelError(
-            f"{task.where}: too many branches depend on the input's values "
-            f"(the last one at {ready.lowered.reasons[next(iter(left))]}); "
+            f"{request.where}: too many branches depend on the input's values "
+            f"(the last one at {lowered.reasons[next(iter(left))]}); "
             f"one graph holds {MAX_WAYS} ways: use the numpy backend"
         )
     name, value = next(iter(left.items()))
     taken = bool(value.reshape(-1)[0])
-    here = explored(replace(task, given={**task.given, name: value}), feed, seen, ready)
-    there = _other(replace(task, given={**task.given, name: ~value}), feed, seen, ready, name)
+    here = explored(recipe, {**settled, name: value})
+    there = _other(recipe, {**settled, name: ~value}, name)
     return Split(name, *((here, there) if taken else (there, here)))
 
 
-def _other(task: Task, feed: Mapping[str, Array], seen: Seen, ready: Prepared, name: str) -> Way:
+def _other(first: Recipe, given: Mapping[str, Array], name: str) -> Way:
+    """The way that a condition leads to which the first recipe does not take."""
+    where, reason = first.request.where, first.lowered.reasons[name]
     try:
-        again = look_again(task, seen)
+        other = look_again(first, given)
     except RunError as e:
-        return Impossible(str(e).removeprefix(f"{task.where}: "))
+        return Impossible(str(e).removeprefix(f"{where}: "))
     try:
-        other = prepare(task, feed, again)
+        target = other.recording.target
     except OnnxplainError as e:
-        text = str(e).removeprefix(f"{task.where}: ")
-        raise type(e)(f"{task.where}: in the other branch of {ready.lowered.reasons[name]}: {text}") from None
-    if other.probe.shapes[other.trace.target] != ready.probe.shapes[ready.trace.target]:
+        text = str(e).removeprefix(f"{where}: ")
+        raise type(e)(f"{where}: in the other branch of {reason}: {text}") from None
+    if other.probe.shapes[target] != first.probe.shapes[first.recording.target]:
         raise ModelError(
-            f"{task.where}: in the other branch of {ready.lowered.reasons[name]} the explained output has "
+            f"{where}: in the other branch of {reason} the explained output has "
             "another shape; that cannot be one graph: use the numpy backend"
         )
-    return explored(task, feed, again, other)
+    return explored(other, given)
 
 
-def plans(way: Way) -> Iterator[Prepared]:
+def recipes(way: Way) -> Iterator[Recipe]:
     """Those of all ways."""
-    if isinstance(way, Prepared):
+    if isinstance(way, Recipe):
         yield way
     elif isinstance(way, Split):
-        yield from plans(way.then)
-        yield from plans(way.otherwise)
+        yield from recipes(way.then)
+        yield from recipes(way.otherwise)
 
 
 def impossible(way: Way) -> Iterator[Impossible]:
@@ -140,23 +141,23 @@ def impossible(way: Way) -> Iterator[Impossible]:
 
 
 def joined(
-    way: Way, first: Prepared, made: Callable[[Prepared], onnx.ModelProto], source: onnx.ModelProto
+    way: Way, first: Recipe, made: Callable[[Recipe], onnx.ModelProto], source: onnx.ModelProto
 ) -> onnx.ModelProto:
     """One graph for all ways.
 
     Parameters
     ----------
     way : Way
-    first : Prepared
-        One of its plans, whose graph the declarations of inputs and outputs are taken from.
+    first : Recipe
+        One of its recipes, whose graph the declarations of inputs and outputs are taken from.
     made : callable
-        The graph of a plan, forward pass and relevance. All give the same outputs.
+        The graph of a recipe, forward pass and relevance. All give the same outputs.
     source : onnx.ModelProto
         What runs where a way is impossible, and fails as it does by itself.
     """
     if not isinstance(way, Split):
         return made(first)
-    models = {id(ready): made(ready) for ready in plans(way)}
+    models = {id(recipe): made(recipe) for recipe in recipes(way)}
     model = onnx.ModelProto()
     model.CopyFrom(models[id(first)])
     own = _as_it_is(source, model)
@@ -200,7 +201,7 @@ class _Joiner:
         """The nodes of a way; its outputs have names that nothing outside has."""
         if isinstance(way, Split):
             return self._split(way, label)
-        return self._leaf(self.models[id(way)] if isinstance(way, Prepared) else self.own, label)
+        return self._leaf(self.models[id(way)] if isinstance(way, Recipe) else self.own, label)
 
     def _leaf(self, model: onnx.ModelProto, label: str) -> onnx.GraphProto:
         source = model.graph
@@ -218,7 +219,7 @@ class _Joiner:
         return body
 
     def _split(self, split: Split, label: str) -> onnx.GraphProto:
-        lowered = next(plans(split)).proto.graph
+        lowered = next(recipes(split)).proto.graph
         body = onnx.GraphProto(name=label, node=ancestors(list(lowered.node), [split.condition]))
         read = {v for node in body.node for v in reads(node)} - set(self.shared)
         body.initializer.extend(t for t in lowered.initializer if t.name in read)

@@ -17,19 +17,17 @@ from ..composite import Composite
 from ..composite import composite as find_composite
 from ..contract import InputContract
 from ..errors import InputError, ModelError
-from ..explainer import default_output, zip_maps
-from ..file import runtime
 from ..file.load import load
+from ..file.runtime import Runtime, write
 from ..lowering.opset import raised
-from ..plan.build import Prepared, prepare
 from ..plan.example import example_for
-from ..plan.inputs import Inputs
 from ..plan.onnx_runner import SEED
 from ..plan.parity import disagreement, gap, spread_of
-from ..plan.request import Task
+from ..plan.recipe import Recipe
+from ..plan.request import Request
 from ..steps import step
-from .branches import Way, explored, impossible, joined, plans
-from .one_graph import RELEVANCE, combined
+from .branches import Way, explored, impossible, joined, recipes
+from .one_graph import RELEVANCE, one_graph
 
 Array = np.ndarray[Any, Any]
 
@@ -104,34 +102,28 @@ def compile(
     where = str(model)
     known = contract or loaded.contract
     source = raised(loaded.proto, where, lowest=OPSET, to=OPSET)
-    session = runtime.session(source, where=where)
-    inputs = Inputs(session, where)
-    outputs = {o.name: runtime.numpy_dtype(o.type) for o in session.get_outputs()}
-    del session  # it has the weights twice
-    chosen = default_output(
-        outputs, output or (known.output if known else None), where, zip_maps(loaded.proto)
-    )
-    task = Task(source, where, inputs, chosen, rules, ledger)
-    seen, feed = example_for(task, example, known)
-    ready = prepare(task, feed, seen)
-    way = explored(task, feed, seen, ready)
-    first = feed if ready.probe.mode == "open" else inputs.pieces(ready.facts, feed)[0][1]
+    runtime = Runtime(where)
+    asked = output or (known.output if known else None)
+    request = Request.of(source, runtime.session(source), runtime, rules, asked, ledger=ledger)
+    recipe = example_for(request, example, known)
+    way = explored(recipe)
     step("writing relevance into the graph")
-    kinds = list(dict.fromkeys(e.kind for r in plans(way) for e in r.trace.entries)) if ledger else []
+    every = list(recipes(way))
+    kinds = list(dict.fromkeys(e.kind for r in every for e in r.recording.entries)) if ledger else []
 
-    def graph(one: Prepared) -> onnx.ModelProto:
-        return combined(one, first, inputs, kinds=kinds, targets=targets, where=where)
+    def graph(one: Recipe) -> onnx.ModelProto:
+        return one_graph(one, kinds=kinds, targets=targets)
 
-    made = joined(way, ready, graph, source)
-    describe(made, ready, way, rules, loaded.sha256, known, targets)
+    made = joined(way, recipe, graph, source)
+    describe(made, recipe, way, loaded.sha256, known, targets)
     step("checking the compiled file")
-    for other in plans(way):
-        if other is not ready:
-            check(graph(other), other.proto, reference(other, first, inputs, targets), inputs, where)
-    wanted = reference(ready, first, inputs, targets)
-    for one in plans(way):
-        one.plan.close()
-    check(made, loaded.proto, wanted, inputs, where)
+    for other in every:
+        if other is not recipe:
+            check(graph(other), other.proto, reference(other, targets), runtime)
+    wanted = reference(recipe, targets)
+    for one in every:
+        one.numpy.close()
+    check(made, loaded.proto, wanted, runtime)
     save(made, path)
     return path
 
@@ -157,9 +149,8 @@ def about(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def describe(
     model: onnx.ModelProto,
-    ready: Prepared,
+    recipe: Recipe,
     way: Way,
-    rules: Composite,
     sha256: str,
     contract: InputContract | None,
     targets: int | None,
@@ -167,6 +158,7 @@ def describe(
     """Write into the metadata what a compiled file is of."""
     from ... import __version__
 
+    rules = recipe.request.composite
     metadata = {p.key: p.value for p in model.metadata_props}
     if contract is not None:
         metadata |= contract.to_metadata()
@@ -178,10 +170,10 @@ def describe(
             "variants": dict(rules.variants),
             "parameters": dict(rules.parameters),
             "source_sha256": sha256,
-            "explained": ready.trace.target,
+            "explained": recipe.recording.target,
             "targets": targets,
-            "ways": sum(1 for _ in plans(way)),
-            "notes": [*ready.facts.notes, *notes],
+            "ways": sum(1 for _ in recipes(way)),
+            "notes": [*recipe.facts.notes, *notes],
         },
         sort_keys=True,
     )
@@ -214,29 +206,28 @@ class Reference:
     approximate: bool
 
 
-def reference(ready: Prepared, feed: Mapping[str, Array], inputs: Inputs, targets: int | None) -> Reference:
+def reference(recipe: Recipe, targets: int | None) -> Reference:
     """Explain random targets by numpy."""
-    piece = inputs.pieces(ready.facts, dict(feed))[0]
-    feed, batch = piece[1], piece[0].stop - piece[0].start
-    values = ready.plan.forward(feed)
-    y = values[ready.trace.target]
-    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape)).astype(ready.trace.ops.dtype)
-    found = ready.plan.backward(values, seed, batch)
+    inputs, numpy = recipe.request.inputs, recipe.numpy
+    at, feed = inputs.micro_batches(recipe.facts, dict(recipe.first))[0]
+    values = numpy.forward(feed)
+    y = values[recipe.recording.target]
+    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape))
+    seed = seed.astype(recipe.recording.ops.dtype)
+    found = numpy.backward(values, seed, at.stop - at.start)
     relevance = {}
     for name in inputs:
         m, r = found.multipliers.get(name), found.remainders.get(name)
         full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
         wide = np.broadcast_to(full, (len(seed), *feed[name].shape))
         relevance[name] = wide if targets is not None else wide[0]
-    outputs = {name: values[name] for name in ready.plan.outputs}
+    outputs = {name: values[name] for name in numpy.instrumented.outputs}
     return Reference(
-        feed, seed if targets is not None else seed[0], outputs, relevance, ready.facts.approximate
+        feed, seed if targets is not None else seed[0], outputs, relevance, recipe.facts.approximate
     )
 
 
-def check(
-    made: onnx.ModelProto, source: onnx.ModelProto, wanted: Reference, inputs: Inputs, where: str
-) -> None:
+def check(made: onnx.ModelProto, source: onnx.ModelProto, wanted: Reference, runtime: Runtime) -> None:
     """Run a compiled model, and compare it with its source and with numpy.
 
     Raises
@@ -247,29 +238,31 @@ def check(
 
     def outcome(model: onnx.ModelProto, more: Mapping[str, Array]) -> dict[str, Any]:
         # One session at a time: each has the weights twice.
-        opened = runtime.session(model, where=where)
+        opened = runtime.session(model)
         names = [o.name for o in opened.get_outputs()]
-        return dict(zip(names, runtime.run(opened, names, {**wanted.feed, **more}, where=where), strict=True))
+        return dict(zip(names, runtime.run(opened, names, {**wanted.feed, **more}), strict=True))
 
     def spread() -> dict[str, float]:
-        return spread_of(runtime.session(source, where=where), source, wanted.feed, where)
+        return spread_of(runtime.session(source), source, wanted.feed, runtime)
 
     got, own = outcome(made, {SEED: wanted.seed}), outcome(source, {})
     found = disagreement(own, got, spread if wanted.approximate else None)
     if found is not None:
-        raise ModelError(f"{where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
+        raise ModelError(f"{runtime.where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
     if wanted.approximate and disagreement(wanted.outputs, got, None) is not None:
         return  # activations are others, by a step of 8 bits here and there: so is relevance
-    for name in inputs:
+    for name in wanted.relevance:
         apart = gap(got[RELEVANCE + name], wanted.relevance[name])
         if not apart <= AGREES:
-            raise ModelError(f"{where}: compiled, relevance of {name!r} is {apart:.1e} from numpy's; refused")
+            raise ModelError(
+                f"{runtime.where}: compiled, relevance of {name!r} is {apart:.1e} from numpy's; refused"
+            )
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Write a model whole or not at all; weights beside it where they are too large for one file."""
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
-        runtime.write(model, Path(folder) / path.name)
+        write(model, Path(folder) / path.name)
         # The model last: where it is, its weights are.
         for made in sorted(Path(folder).iterdir(), key=lambda p: p.name == path.name):
             os.replace(made, path.with_name(made.name))

@@ -6,7 +6,7 @@ becomes edges, and activations that rules read are edges too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,70 +20,57 @@ from ..lowering.graphs import reads
 from ..ops.base import Expr
 from ..ops.onnx import PREFIX, Emitter, cast_float
 from ..ops.onnx_gelu import share_gates
-from ..plan.build import Prepared
-from ..plan.inputs import Inputs
-from ..plan.numpy_runner import counting
+from ..plan.instrument import count_samples
 from ..plan.onnx_runner import SEED
+from ..plan.recipe import Recipe
 
 Array = np.ndarray[Any, Any]
 
 RELEVANCE, LEDGER = "relevance.", "ledger."
 
 
-def combined(
-    ready: Prepared,
-    feed: Mapping[str, Array],
-    inputs: Inputs,
-    *,
-    kinds: Sequence[str],
-    targets: int | None,
-    where: str,
-) -> onnx.ModelProto:
+def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> onnx.ModelProto:
     """The model with its relevance.
 
     Parameters
     ----------
-    ready : Prepared
-    feed : dict of str to ndarray
-        An input of the shape that it is for.
-    inputs : Inputs
+    recipe : Recipe
     kinds : sequence of str
         Kinds of ledger entries whose totals are wanted too.
     targets : int, optional
-        How many targets at once: the length of an axis in front of `seed` and everything on the way
-        back. Without it there is none.
-    where : str
-        The file, for messages.
+        How many targets at once: the length of an axis in front of `seed` and everything in the backward
+        pass. Without it there is none.
 
     Raises
     ------
     ModelError
-        A step on the way back cannot be written in ONNX.
+        A step of the backward pass cannot be written in ONNX.
     """
-    probe, trace = ready.probe, ready.trace
+    probe, recording, where = recipe.probe, recipe.recording, recipe.request.where
+    inputs, numpy = recipe.request.inputs, recipe.numpy
     model = onnx.ModelProto()
-    model.CopyFrom(ready.proto)
+    model.CopyFrom(recipe.proto)
     initialisers = {t.name for t in model.graph.initializer}
     own = {i.name for i in model.graph.input} | {o for n in model.graph.node for o in n.output}
     if taken := own & {SEED, *(RELEVANCE + i for i in inputs)}:
         raise ModelError(
             f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
         )
-    shapes = ready.plan.shapes(feed)
-    axes = inputs.axes(feed)
-    dtype = trace.ops.dtype
+    shapes = numpy.shapes(recipe.first)
+    axes = recipe.axes
+    dtype = recording.ops.dtype
     emitter = Emitter(
         model,
         probe.dtypes,
         dtype,
         targets=targets,
         shapes=shapes,
-        samples=counting(probe, axes),
-        shared=ready.plan.shared,
+        samples=count_samples(probe, axes),
+        shared=numpy.shared,
     )
     kind = cast_float(dtype)
     front: list[Dim] = [] if targets is None else [targets]
-    seed_shape = [*front, *probe.shapes[trace.target]]
+    seed_shape = [*front, *probe.shapes[recording.target]]
     model.graph.input.append(helper.make_tensor_value_info(SEED, kind, _declared(seed_shape)))
     for i in model.graph.input:
         if i.name in inputs.by_name and i.name not in initialisers:
@@ -91,12 +78,12 @@ def combined(
     out = _Outputs(emitter, kind, front, probe)
     try:
         for name in inputs:
-            message = trace.messages.get(name)
+            message = recording.messages.get(name)
             m = None if message is None or message.m is None else emitter.name(message.m)
             r = None if message is None or message.r is None else emitter.name(message.r)
             out.relevance(name, m, r)
         for k in kinds:
-            out.ledger(k, [x.relevance for x in trace.entries if x.kind == k])
+            out.ledger(k, [x.relevance for x in recording.entries if x.kind == k])
     except NotImplementedError as e:
         raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
     for import_ in model.opset_import:

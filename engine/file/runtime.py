@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,63 @@ def providers(asked: Sequence[str] | None = None) -> list[str]:
         return list(asked)
     gpu = "CUDAExecutionProvider" in ort.get_available_providers() and os.path.exists("/dev/nvidia0")
     return [*(["CUDAExecutionProvider"] if gpu else []), "CPUExecutionProvider"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How one model's files are run.
+
+    Attributes
+    ----------
+    where : str
+        The file, for messages.
+    providers : sequence of str, optional
+        onnxruntime's execution providers; what is there by default.
+    threads : int, optional
+        Of onnxruntime.
+    """
+
+    where: str
+    providers: Sequence[str] | None = None
+    threads: int | None = None
+
+    def on_cpu(self) -> Runtime:
+        """The same on the CPU, with onnxruntime's own number of threads."""
+        return Runtime(self.where, ("CPUExecutionProvider",))
+
+    def session(self, model: onnx.ModelProto | Path, *, optimise: bool = True) -> ort.InferenceSession:
+        """Open a session.
+
+        Raises
+        ------
+        ModelError
+            onnxruntime refuses the model.
+        """
+        return session(model, where=self.where, asked=self.providers, threads=self.threads, optimise=optimise)
+
+    def run(
+        self, opened: ort.InferenceSession, fetch: Sequence[str], feed: Mapping[str, Array]
+    ) -> list[Array]:
+        """Run a session on arrays.
+
+        Raises
+        ------
+        RunError
+            It cannot be run on them.
+        """
+        return run(opened, fetch, feed, where=self.where)
+
+    def run_values(
+        self, opened: ort.InferenceSession, fetch: Sequence[str], feed: Mapping[str, Any]
+    ) -> dict[str, ort.OrtValue]:
+        """Run a session on arrays or onnxruntime's own values; what comes out stays where it is.
+
+        Raises
+        ------
+        RunError
+            It cannot be run on them.
+        """
+        return run_values(opened, fetch, feed, where=self.where)
 
 
 # Nodes of a graph that is opened without a plan for its buffers.

@@ -12,14 +12,20 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import onnxruntime as ort
+import platformdirs
+
+from ..steps import step
 from .facts import Facts
+from .onnx_runner import OnnxRunner
+from .request import Request
+from .runner import Plan
 
 VARIABLE = "ONNXPLAIN_CACHE"
 # Plans that are made faster than this, in seconds, are not kept.
@@ -35,13 +41,7 @@ def folder() -> Path | None:
     asked = os.environ.get(VARIABLE)
     if asked is not None:
         return None if asked.lower() in ("", "off", "0") else Path(asked) / "plans"
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        home = Path.home() / "Library" / "Caches"
-    else:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "onnxplain" / "plans"
+    return platformdirs.user_cache_path("onnxplain", appauthor=False) / "plans"
 
 
 @cache
@@ -55,10 +55,57 @@ def _program() -> str:
 
 def key(*parts: Any) -> str:
     """The name of a plan, by all that it depends on."""
-    import onnxruntime
-
-    text = repr((_program(), onnxruntime.__version__, *parts))
+    text = repr((_program(), ort.__version__, *parts))
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def keys(request: Request, feed: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Names of the plans for inputs like this one: for any number of rows, and for its own.
+
+    None where nothing can be kept.
+    """
+    if not request.identity or request.backend == "numpy":
+        return None
+    c, runtime = request.composite, request.runtime
+    what = (c.variants, c.layers, c.parameters, request.output, request.ledger, request.at, runtime.providers)
+    plain = [request.identity, *(repr(sorted(x.items()) if isinstance(x, Mapping) else x) for x in what)]
+    some, own = (key(*plain, request.inputs.signature(feed, rows=rows), rows) for rows in (False, True))
+    return some, own
+
+
+def kept(request: Request, feed: dict[str, Any], name: str) -> Plan | None:
+    """A plan that is kept under a name, opened; None where there is none that can be used for this input."""
+    found = load(name)
+    if found is None:
+        return None
+    facts, place, names = found
+    step("opening the kept plan")
+    runtime = request.runtime
+
+    def opened(targets: int) -> ort.InferenceSession:
+        path = back(place, targets)
+        return runtime.session(path) if path.exists() else _added(request, feed, name, targets)
+
+    try:
+        runner = OnnxRunner(facts, runtime, runtime.session(forward(place)), names, opened)
+        first = request.inputs.micro_batches(facts, feed)[0][1]
+        if not facts.holds(runner.forward(first)):
+            return None
+    except Exception:  # a damaged or foreign plan is worth nothing: it is made anew
+        return None
+    return Plan(facts, runner)
+
+
+def _added(request: Request, feed: Mapping[str, Any], name: str, targets: int) -> ort.InferenceSession:
+    """The graph back for more targets at once, kept with the others."""
+    from .build import build
+    from .look import look
+
+    graphs = build(look(request, feed)).graphs
+    assert graphs is not None
+    made = graphs.written(targets)
+    add(name, targets, made.SerializeToString())
+    return request.runtime.session(made)
 
 
 def load(name: str) -> tuple[Facts, Path, list[str]] | None:

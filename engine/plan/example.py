@@ -9,8 +9,9 @@ import numpy as np
 
 from ..contract import InputContract
 from ..errors import ModelError
-from .build import Seen, look
-from .request import Task
+from .look import look
+from .recipe import Recipe
+from .request import Request
 
 Array = np.ndarray[Any, Any]
 
@@ -18,14 +19,12 @@ Array = np.ndarray[Any, Any]
 _LENGTHS = (1, 16, 128, 512, 1000, 4000, 16000)
 
 
-def example_for(
-    task: Task, given: Any = None, contract: InputContract | None = None
-) -> tuple[Seen, dict[str, Array]]:
-    """What a model looks like on an input, and that input.
+def example_for(request: Request, given: Any = None, contract: InputContract | None = None) -> Recipe:
+    """What a model looks like on an input.
 
     Parameters
     ----------
-    task : Task
+    request : Request
     given : ndarray or dict of str to ndarray, optional
         An input; made up where it is missing, by the contract and the declared shapes.
     contract : InputContract, optional
@@ -36,26 +35,25 @@ def example_for(
         The model runs on none that was tried.
     """
     if given is not None:
-        feed = task.inputs.feed(given)
-        return look(task, feed), feed
+        return look(request, request.inputs.checked(given))
     problem: ModelError | None = None
-    for feed in _made_up(task, contract):
+    for feed in _made_up(request, contract):
         try:
-            return look(task, feed), feed
+            return look(request, feed)
         except ModelError as e:
             problem = problem or e
     assert problem is not None
     raise problem
 
 
-def _made_up(task: Task, contract: InputContract | None) -> Iterator[dict[str, Array]]:
-    known = task.inputs.by_name.values()
+def _made_up(request: Request, contract: InputContract | None) -> Iterator[dict[str, Array]]:
+    known = request.inputs.by_name.values()
     open_lengths = any(not isinstance(d, int) for i in known for d in i.shape[1:])
     for length in _LENGTHS if open_lengths else _LENGTHS[:1]:
         made = {}
         for i in known:
             if i.dtype is None:
-                raise ModelError(f"{task.where}: input {i.name!r} is not a numeric tensor")
+                raise ModelError(f"{request.where}: input {i.name!r} is not a numeric tensor")
             dims = tuple(d if isinstance(d, int) else length if k else 1 for k, d in enumerate(i.shape))
             if contract is not None and i.name == contract.input:
                 dims = (1, *contract.shape)

@@ -12,7 +12,7 @@ from ..analysis.shapes import Layout
 
 if TYPE_CHECKING:
     from ..analysis.probe import Probe
-    from ..walk.walker import Trace
+    from ..walk.walker import Recording
 
 Array = np.ndarray[Any, Any]
 
@@ -104,32 +104,33 @@ class Facts:
             }
         )
 
-
-def facts(
-    probe: Probe,
-    trace: Trace,
-    inputs: Sequence[str],
-    *,
-    decisions: tuple[tuple[str, Array], ...],
-    approximate: bool,
-    notes: Sequence[str],
-) -> Facts:
-    """What a probe and a walk found out."""
-    names = [*inputs, *probe.outputs, trace.target, *trace.at]
-    return Facts(
-        mode=probe.mode,
-        rows=probe.rows,
-        batch=probe.batch,
-        layouts={n: probe.layouts[n] for n in names if n in probe.layouts},
-        ranks={n: len(probe.shapes[n]) for n in names if n in probe.shapes},
-        outputs=tuple(probe.outputs),
-        target=trace.target,
-        dtype=trace.ops.dtype.name,
-        messages={n: (m.m is not None, m.r is not None) for n, m in trace.messages.items()},
-        entries=tuple((e.node, e.kind, e.tensor) for e in trace.entries),
-        at=tuple(trace.at),
-        constants=frozenset(n for n in trace.at if n in probe.constants),
-        decisions=decisions,
-        approximate=approximate,
-        notes=tuple(notes),
-    )
+    @classmethod
+    def of(
+        cls,
+        probe: Probe,
+        recording: Recording,
+        inputs: Sequence[str],
+        *,
+        decisions: tuple[tuple[str, Array], ...],
+        approximate: bool,
+        notes: Sequence[str],
+    ) -> Facts:
+        """What a probe and a walk found out."""
+        names = [*inputs, *probe.outputs, recording.target, *recording.at]
+        return cls(
+            mode=probe.mode,
+            rows=probe.rows,
+            batch=probe.batch,
+            layouts={n: probe.layouts[n] for n in names if n in probe.layouts},
+            ranks={n: len(probe.shapes[n]) for n in names if n in probe.shapes},
+            outputs=tuple(probe.outputs),
+            target=recording.target,
+            dtype=recording.ops.dtype.name,
+            messages={n: (m.m is not None, m.r is not None) for n, m in recording.messages.items()},
+            entries=tuple((e.node, e.kind, e.tensor) for e in recording.entries),
+            at=tuple(recording.at),
+            constants=frozenset(n for n in recording.at if n in probe.constants),
+            decisions=decisions,
+            approximate=approximate,
+            notes=tuple(notes),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ class Inputs:
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)
 
-    def feed(self, x: Any) -> dict[str, Array]:
+    def checked(self, x: Any) -> dict[str, Array]:
         """What to run the model on.
 
         Parameters
@@ -163,17 +163,13 @@ class Inputs:
             for n, a in feed.items()
         }
 
-    def pieces(
-        self, facts: Facts, feed: dict[str, Array], *, alone: bool = False
-    ) -> list[tuple[slice, dict[str, Array]]]:
+    def micro_batches(self, facts: Facts, feed: dict[str, Array]) -> list[tuple[slice, dict[str, Array]]]:
         """Micro-batches, and which samples each one has.
 
         Parameters
         ----------
         facts : Facts
         feed : dict of str to ndarray
-        alone : bool
-            Whether every sample must be explained on its own.
 
         Raises
         ------
@@ -187,7 +183,8 @@ class Inputs:
             if rows % facts.rows:
                 raise InputError(f"{self.where} makes one sample of {facts.rows} rows; {rows} were given")
             # Rows of one sample need not be neighbours: then everything goes at once.
-            at_once = 1 if alone else MICRO_BATCH
+            # What is asked for of a constant has no batch of its own: then each sample is explained alone.
+            at_once = 1 if facts.constants else MICRO_BATCH
             size = at_once if facts.rows == 1 and self._rows_come_first(facts, feed) else rows
         elif not any(axis is not None for axis in self.axes(feed).values()):
             return [(slice(0, facts.batch), feed)]
@@ -210,39 +207,3 @@ class Inputs:
             if layout.axis != axis - facts.ranks[name] or layout.outer != 1:
                 return False
         return True
-
-
-def rows_like(feed: Mapping[str, Array], axes: Mapping[str, int | None], rows: int) -> dict[str, Array]:
-    """The feed's rows, repeated or cut to some number."""
-    return {
-        n: x if (axis := axes[n]) is None else np.take(x, np.arange(rows) % x.shape[axis], axis=axis)
-        for n, x in feed.items()
-    }
-
-
-def of_samples(target: Any, at: slice, samples: int) -> Any:
-    """The part of a target that belongs to some of the samples, where it has one for each.
-
-    Raises
-    ------
-    InputError
-        It has more or fewer than there are samples.
-    """
-    if isinstance(target, (str, int, np.integer, tuple, Mapping)):
-        return target
-    try:
-        given = len(target)
-    except TypeError:
-        return target
-    if given != samples and isinstance(target, np.ndarray) and target.dtype.kind == "f":
-        raise InputError(f"a target array must have the output's shape: {given} rows for {samples} samples")
-    if given != samples:
-        raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
-    return target[at]
-
-
-def joined_targets(targets: Sequence[Any], several: bool) -> Any:
-    """The targets of several micro-batches as one."""
-    if len(targets) == 1 or several or not isinstance(targets[0], np.ndarray):
-        return targets[0]
-    return np.concatenate(targets)

@@ -1,46 +1,26 @@
-"""A plan that onnxruntime runs whole: one session forward, one back.
+"""onnxruntime runs a plan whole: one session forward, one back.
 
 Two graphs instead of one: the explained class is known only when the model has spoken, and a second forward
-pass would cost as much as the way back. Activations go from one to the other as onnxruntime's own
+pass would cost as much as the backward pass. Activations go from one to the other as onnxruntime's own
 values, without a copy, on the device where they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from ..file import runtime
+from ..file.runtime import Runtime
 from .facts import Facts
+from .runner import Result
 
 Array = np.ndarray[Any, Any]
 
-# What a walk that is written out starts from.
+# Name of what a backward pass that is written as a graph starts from.
 SEED = "seed"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run of a plan gives.
-
-    Attributes
-    ----------
-    multipliers, remainders : dict of str to ndarray, [K, *shape of the input]
-        m and r of every input that relevance reached.
-    entries : list of ndarray, [K, batch]
-        The ledger, in the order of the trace's entries.
-    at : dict of str to ndarray, [K, *shape]
-        Relevance of inner tensors.
-    """
-
-    multipliers: Mapping[str, Array]
-    remainders: Mapping[str, Array]
-    entries: Sequence[Array]
-    at: Mapping[str, Array]
 
 
 class Values(Mapping[str, Any]):
@@ -79,57 +59,55 @@ class Values(Mapping[str, Any]):
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(self._arrays[name]))
 
 
-class Sessions:
-    """A model ready to be explained.
+class OnnxRunner:
+    """Two sessions of onnxruntime: the model forward, and relevance back.
 
     Parameters
     ----------
     facts : Facts
+    runtime : Runtime
     forward : onnxruntime.InferenceSession
-        Gives outputs, the explained tensor and what the way back reads.
+        Gives outputs, the explained tensor and what the backward pass reads.
     names : sequence of str
         All that it is asked for.
     back : callable
-        The session back for K targets: of ``seed`` and what it reads of the forward pass. Without an axis
-        K for one target.
-    where : str
-        The file, for messages.
+        Opens the session back for K targets: of ``seed`` and what it reads of the forward pass. Without an
+        axis K for one target.
     """
 
     def __init__(
         self,
         facts: Facts,
+        runtime: Runtime,
         forward: ort.InferenceSession,
         names: Sequence[str],
         back: Callable[[int], ort.InferenceSession],
-        where: str,
     ) -> None:
-        self.facts, self.names, self.where = facts, list(names), where
-        self._forward, self._back = forward, back
-
-    def free(self) -> None:
-        """Free what was only needed to make it: nothing, where it was read from the cache."""
+        self._facts, self._runtime, self._names = facts, runtime, list(names)
+        self._forward, self._open = forward, back
+        self._back = {1: back(1)}  # what cannot be written shows at once
 
     def forward(self, feed: Mapping[str, Array]) -> Values:
         """Run the model."""
 
         def other(name: str) -> Any:
-            return runtime.run(self._forward, [name], feed, where=self.where)[0]
+            return self._runtime.run(self._forward, [name], feed)[0]
 
-        return Values(feed, runtime.run_values(self._forward, self.names, feed, where=self.where), other)
+        return Values(feed, self._runtime.run_values(self._forward, self._names, feed), other)
 
     def backward(self, values: Values, seed: Array, batch: int) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
-        opened = self._back(len(seed))
-        given = np.ascontiguousarray(seed if len(seed) > 1 else seed[0], self.facts.dtype)
+        if len(seed) not in self._back:
+            self._back[len(seed)] = self._open(len(seed))
+        opened, facts = self._back[len(seed)], self._facts
+        given = np.ascontiguousarray(seed if len(seed) > 1 else seed[0], facts.dtype)
         feed = {SEED: ort.OrtValue.ortvalue_from_numpy(given)}
         feed |= {i.name: values.own(i.name) for i in opened.get_inputs() if i.name != SEED}
         names = [o.name for o in opened.get_outputs()]
-        made = runtime.run_values(opened, names, feed, where=self.where)
+        made = self._runtime.run_values(opened, names, feed)
         arrays = {n: v.numpy() for n, v in made.items()}
         if len(seed) == 1:
             arrays = {n: a[None] for n, a in arrays.items()}
-        facts = self.facts
         return Result(
             {n: arrays[f"m.{n}"] for n, (m, _) in facts.messages.items() if m},
             {n: arrays[f"r.{n}"] for n, (_, r) in facts.messages.items() if r},

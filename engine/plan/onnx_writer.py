@@ -1,4 +1,4 @@
-"""The way back written as an ONNX graph of its own, beside the instrumented forward pass."""
+"""The backward pass written as an ONNX graph of its own, beside the instrumented forward pass."""
 
 from __future__ import annotations
 
@@ -11,80 +11,70 @@ import onnxruntime as ort
 from onnx import helper
 
 from ..analysis.probe import Probe
-from ..file import runtime
+from ..file.runtime import numpy_dtype
+from ..ops.base import Expr
 from ..ops.onnx import Emitter, free_weights
-from ..walk.walker import Trace
-from .facts import Facts
-from .numpy_runner import Plan, counting
-from .onnx_runner import SEED, Sessions
+from ..walk.walker import Recording
+from .instrument import count_samples
+from .numpy_runner import NumpyRunner
+from .onnx_runner import SEED
 
 Array = np.ndarray[Any, Any]
 
-# What the way back is written in.
+# What the backward pass is written in.
 _OPSET, _IR = 18, 8
 
 
-class Written(Sessions):
-    """A plan written out.
+class BackwardGraphs:
+    """The backward pass as a graph, for any number of targets.
 
     Parameters
     ----------
-    plan : Plan
+    numpy : NumpyRunner
+        What is written out.
     proto : onnx.ModelProto
-        The model that the plan is of.
+        The model that it is of.
     probe : Probe
-    trace : Trace
-    facts : Facts
     feed : dict of str to ndarray
         An input with which shapes are found, where they take a run.
     axes : dict of str to (int or None)
         The axis of each input along which its rows lie.
-    providers, threads
-        For onnxruntime.
-
-    Raises
-    ------
-    NotImplementedError
-        A step has no form in ONNX here.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        numpy: NumpyRunner,
         proto: onnx.ModelProto,
         probe: Probe,
-        trace: Trace,
-        facts: Facts,
-        *,
         feed: Mapping[str, Array],
         axes: Mapping[str, int | None],
-        providers: Any = None,
-        threads: int | None = None,
     ) -> None:
-        super().__init__(facts, plan.session, plan.names, self.opened, plan.where)
-        self.plan, self._probe, self._trace, self._axes = plan, probe, trace, axes
-        self._providers, self._threads = providers, threads
+        self._recording, self._runtime, self._probe, self._axes = numpy.recording, numpy.runtime, probe, axes
         self._initialisers = list(proto.graph.initializer)
-        self._shapes = plan.shapes(feed)
-        self._sessions: dict[int, ort.InferenceSession] = {}
-        self.opened(1)  # what cannot be written shows at once
+        self._shapes, self._shared, self._fetched = (
+            numpy.shapes(feed),
+            numpy.shared,
+            numpy.instrumented.fetched,
+        )
+        ends = (*numpy.session.get_outputs(), *numpy.session.get_inputs())
+        self._types = {v.name: numpy_dtype(v.type) for v in ends} | {SEED: numpy.recording.ops.dtype}
 
     def free(self) -> None:
-        """Free what the sessions hold too: weights, and what numpy would carry relevance back with."""
-        self.plan.free()
-        free_weights(self._trace.ops.record, {t.name for t in self._initialisers})
+        """Free the weights that sessions hold too: numpy cannot carry relevance back any more."""
+        free_weights(self._recording.ops.record, {t.name for t in self._initialisers})
 
     def opened(self, targets: int) -> ort.InferenceSession:
-        """The session back for K targets."""
-        if targets not in self._sessions:
-            self._sessions[targets] = runtime.session(
-                self.written(targets), where=self.where, asked=self._providers, threads=self._threads
-            )
-        return self._sessions[targets]
+        """A session of the graph for K targets."""
+        return self._runtime.session(self.written(targets))
 
     def written(self, targets: int) -> onnx.ModelProto:
-        """The graph of the way back for K targets."""
-        trace, dtype = self._trace, self._trace.ops.dtype
+        """The graph for K targets.
+
+        Raises
+        ------
+        NotImplementedError
+            A step has no form in ONNX here.
+        """
         model = onnx.ModelProto(ir_version=_IR, opset_import=[helper.make_opsetid("", _OPSET)])
         graph = model.graph
         graph.name = "relevance"
@@ -92,20 +82,16 @@ class Written(Sessions):
         emitter = Emitter(
             model,
             self._probe.dtypes,
-            dtype,
+            self._recording.ops.dtype,
             targets=None if targets == 1 else targets,
             shapes=self._shapes,
-            samples=counting(self._probe, self._axes),
+            samples=count_samples(self._probe, self._axes),
             prefix="onnxplain/back/",
-            shared=self.plan.shared,
+            shared=self._shared,
         )
-        for index, name in self.plan.fetched.items():
+        for index, name in self._fetched.items():
             emitter.given(index, name)
-        wanted = {f"m.{n}": m.m for n, m in trace.messages.items() if m.m is not None}
-        wanted |= {f"r.{n}": m.r for n, m in trace.messages.items() if m.r is not None}
-        wanted |= {f"entry.{i}": e.relevance for i, e in enumerate(trace.entries)}
-        wanted |= {f"at.{n}": e for n, e in trace.at.items()}
-        for name, e in wanted.items():
+        for name, e in _outputs(self._recording).items():
             graph.node.append(helper.make_node("Identity", [emitter.name(e)], [name], name=name))
             graph.output.append(onnx.ValueInfoProto(name=name))
         read = {i for n in graph.node for i in n.input}
@@ -113,9 +99,16 @@ class Written(Sessions):
         del graph.initializer[:]
         graph.initializer.extend(weights)
         made = {o for n in graph.node for o in n.output} | {t.name for t in weights} | {""}
-        ends = (*self.plan.session.get_outputs(), *self.plan.session.get_inputs())
-        types = {v.name: runtime.numpy_dtype(v.type) for v in ends} | {SEED: dtype}
         for name in sorted(read - made):
-            kind = helper.np_dtype_to_tensor_dtype(types[name] or dtype)
+            kind = helper.np_dtype_to_tensor_dtype(self._types[name] or self._recording.ops.dtype)
             graph.input.append(helper.make_tensor_value_info(name, kind, None))
         return model
+
+
+def _outputs(recording: Recording) -> dict[str, Expr]:
+    """What the graph gives, by name: multipliers, messages r, the ledger's entries, inner tensors."""
+    messages = recording.messages.items()
+    found = {f"m.{n}": m.m for n, m in messages if m.m is not None}
+    found |= {f"r.{n}": m.r for n, m in messages if m.r is not None}
+    found |= {f"entry.{i}": e.relevance for i, e in enumerate(recording.entries)}
+    return found | {f"at.{n}": e for n, e in recording.at.items()}

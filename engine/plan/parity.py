@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 
 from ..errors import ModelError, RunError
-from ..file import runtime
+from ..file.runtime import Runtime
 from ..lowering.graphs import every_node, is_random
 
 Array = np.ndarray[Any, Any]
@@ -94,7 +94,7 @@ def check_parity(
 
 
 def spread_of(
-    session: ort.InferenceSession, proto: onnx.ModelProto, feed: Mapping[str, Array], where: str
+    session: ort.InferenceSession, proto: onnx.ModelProto, feed: Mapping[str, Array], runtime: Runtime
 ) -> dict[str, float]:
     """How far a model's outputs are from themselves: unoptimised, and with an input hardly moved.
 
@@ -104,8 +104,7 @@ def spread_of(
     proto : onnx.ModelProto
         What it is of.
     feed : dict of str to ndarray
-    where : str
-        The file, for messages.
+    runtime : Runtime
 
     Returns
     -------
@@ -113,9 +112,9 @@ def spread_of(
         By output, relative to its size.
     """
     names = [o.name for o in session.get_outputs()]
-    own = runtime.run(session, names, feed, where=where)
-    plain = runtime.session(proto, where=where, asked=["CPUExecutionProvider"], optimise=False)
-    others = [runtime.run(plain, names, feed, where=where)]
+    own = runtime.run(session, names, feed)
+    plain = runtime.on_cpu().session(proto, optimise=False)
+    others = [runtime.run(plain, names, feed)]
     rng = np.random.default_rng(0)
     for _ in range(_NUDGES):
         moved = dict(feed)
@@ -124,7 +123,7 @@ def spread_of(
                 size = _NUDGE * float(np.std(x, dtype=np.float64))
                 moved[name] = (x + size * rng.standard_normal(x.shape)).astype(x.dtype)
         try:
-            others.append(runtime.run(session, names, moved, where=where))
+            others.append(runtime.run(session, names, moved))
         except RunError:  # what was moved were indices
             break
     return {

@@ -2,50 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 
 from ..composite import Composite
+from ..file.runtime import Runtime, numpy_dtype
 from .inputs import Inputs
+from .targets import default_output, zip_maps
 
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Task:
+@dataclass(frozen=True, kw_only=True)
+class Request:
     """What is to be explained of a model, whatever the input.
 
     Attributes
     ----------
     proto : onnx.ModelProto
-    where : str
-        The file, for messages.
+    runtime : Runtime
     inputs : Inputs
+    outputs : tuple of str
+        The model's own.
     output : str
+        The output that is explained.
     composite : Composite
     ledger : bool
     at : tuple of str
         Inner tensors whose relevance is wanted; "re:" and an expression for several.
-    providers, threads
-        For onnxruntime.
     backend : {"numpy", "onnx", "auto"}
-        What runs the way back.
+        What runs the backward pass.
+    identity : str
+        Of the model; "" where it is not known, and no plan can be kept.
     given : dict of str to ndarray
         Conditions that choose a branch, to be taken for these values whatever the input says.
     """
 
     proto: onnx.ModelProto
-    where: str
+    runtime: Runtime
     inputs: Inputs
+    outputs: tuple[str, ...]
     output: str
     composite: Composite
     ledger: bool = True
     at: tuple[str, ...] = ()
-    providers: Sequence[str] | None = None
-    threads: int | None = None
     backend: str = "numpy"
+    identity: str = ""
     given: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """The file, for messages."""
+        return self.runtime.where
+
+    @classmethod
+    def of(
+        cls,
+        proto: onnx.ModelProto,
+        session: ort.InferenceSession,
+        runtime: Runtime,
+        composite: Composite,
+        output: str | None = None,
+        **more: Any,
+    ) -> Request:
+        """A request for a model that has been opened.
+
+        Parameters
+        ----------
+        proto : onnx.ModelProto
+        session : onnxruntime.InferenceSession
+            Of that model.
+        runtime : Runtime
+        composite : Composite
+        output : str, optional
+            The output to explain; the first floating one by default.
+        **more
+            The other attributes.
+
+        Raises
+        ------
+        InputError
+            There is no such output.
+        ModelError
+            No output is a floating tensor.
+        """
+        kinds = {o.name: numpy_dtype(o.type) for o in session.get_outputs()}
+        return cls(
+            proto=proto,
+            runtime=runtime,
+            inputs=Inputs(session, runtime.where),
+            outputs=tuple(kinds),
+            output=default_output(kinds, output, runtime.where, zip_maps(proto)),
+            composite=composite,
+            **more,
+        )

@@ -1,4 +1,4 @@
-"""From the micro-batches of a run to one `Attribution`."""
+"""From the micro-batches of a call to one `Attribution`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from ..analysis.shapes import sample_sums
 from ..attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece
+from ..errors import ModelError
 from .facts import Facts
-from .inputs import Inputs, joined_targets
-from .onnx_runner import Result
+from .inputs import Inputs
+from .runner import Result
+from .targets import joined_targets
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +34,6 @@ class Part:
     target : object
     several : bool
         Whether the axis K is kept.
-    batch : int
     """
 
     facts: Facts
@@ -42,104 +43,115 @@ class Part:
     explained: Array
     target: Any
     several: bool
-    batch: int
+
+    @property
+    def batch(self) -> int:
+        """Number of samples."""
+        return int(self.explained.shape[-1])
+
+    def relevance(self, name: str) -> Array:
+        """``x m + r`` of an input, [K, *its shape].
+
+        Nothing is formed where no multiplier arrived: 0 * inf is not relevance.
+        """
+        m, r, x = self.result.multipliers.get(name), self.result.remainders.get(name), self.feed[name]
+        if m is None and r is None:
+            return self.zeros(name)
+        made: Any = 0 if m is None else np.where(m == 0, 0, m * x)
+        return np.asarray(made if r is None else made + r, dtype=self.facts.dtype)
+
+    def multiplier(self, name: str) -> Array:
+        """m of an input, [K, *its shape]."""
+        found = self.result.multipliers.get(name)
+        return self.zeros(name) if found is None else found
+
+    def zeros(self, name: str) -> Array:
+        """What an input has that no relevance reaches."""
+        return np.zeros((len(self.explained), *self.feed[name].shape), self.facts.dtype)
 
 
-def per_sample(facts: Facts, name: str, amounts: Array, batch: int) -> Array:
-    """Sums for each sample of something shaped [K, *shape of a tensor]; [K, batch], float64."""
-    return sample_sums(amounts, batch, facts.layouts.get(name))
+def explained(facts: Facts, y: Array, seed: Array, batch: int, where: str) -> Array:
+    """What a seed picks out of the explained tensor, [K, batch].
+
+    Raises
+    ------
+    ModelError
+        It is not finite.
+    """
+    # A masked class is -inf: what is not explained is not touched.
+    amounts = np.where(seed == 0, 0, seed * np.where(seed == 0, 0, y))
+    made = sample_sums(amounts, batch, facts.layouts.get(facts.target))
+    if not np.isfinite(made).all():
+        raise ModelError(f"{where}: output {facts.target!r} is not finite; nothing to explain")
+    return made
 
 
-def product(m: Array | None, x: Array, r: Array | None, dtype: np.dtype[Any]) -> Array:
-    """``x m + r``. Nothing is formed where no multiplier arrived: 0 * inf is not relevance."""
-    made: Any = 0 if m is None else np.where(m == 0, 0, m * x)
-    return np.asarray(made if r is None else made + r, dtype=dtype)
-
-
-def assemble(
-    parts: Sequence[Part],
-    inputs: Inputs,
-    outputs: Sequence[str],
-    *,
-    composite: str,
-    notes: Sequence[str],
-) -> Attribution:
+def attribution(parts: Sequence[Part], inputs: Inputs, composite: str) -> Attribution:
     """Join micro-batches along their rows.
 
     Parameters
     ----------
     parts : sequence of Part
     inputs : Inputs
-    outputs : sequence of str
-        Names of the model's own outputs.
     composite : str
-    notes : sequence of str
+        Its name.
     """
-    several = parts[0].several
-    facts = parts[0].facts
-    dtype = np.dtype(facts.dtype)
+    first, axes = parts[0], inputs.axes(parts[0].feed)
+    several, facts = first.several, first.facts
 
-    def whole(arrays: list[Array], axis: int = 0) -> Array:
-        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1 + axis)
+    def whole(arrays: Sequence[Array], axis: int | None = 0) -> Array:
+        """All micro-batches of something shaped [K, ...], joined along an axis (without K)."""
+        if len(arrays) == 1:
+            joined = arrays[0]
+        elif axis is None:  # one array for all rows: what is on it is that of all of them together
+            joined = np.sum(arrays, axis=0)
+        else:
+            joined = np.concatenate(arrays, axis=1 + axis)
         return joined if several else joined[0]
 
-    axes = inputs.axes(parts[0].feed)
-
-    relevance, multiplier, unassigned, reached, samples = {}, {}, {}, {}, {}
-    for name in inputs:
-        ms, rs = [], []
-        for p in parts:
-            k = (p.explained.shape[0], *p.feed[name].shape)
-            m, r = p.result.multipliers.get(name), p.result.remainders.get(name)
-            ms.append(np.zeros(k, dtype) if m is None else m)
-            rs.append(
-                (product(m, p.feed[name], r, dtype), r)
-                if m is not None or r is not None
-                else (np.zeros(k, dtype), None)
-            )
-        axis = axes[name]
-        if len(parts) > 1 and axis is None:
-            # One array for all rows: its relevance is that of all of them together.
-            relevance[name] = whole([np.sum([x for x, _ in rs], axis=0)])
-            multiplier[name] = whole([np.sum(ms, axis=0)])
-        else:
-            relevance[name] = whole([x for x, _ in rs], axis or 0)
-            multiplier[name] = whole(ms, axis or 0)
-        if rs[0][1] is not None:
-            unassigned[name] = whole([r for _, r in rs if r is not None], axis or 0)
-        rows = [0 if axis is None else p.feed[name].shape[axis] for p in parts]
-        samples[name] = InputSamples(
-            None if facts.mode == "joint" else axis,
-            tuple(Piece(n, p.batch, p.facts.layouts.get(name)) for n, p in zip(rows, parts, strict=True)),
-        )
-        reached[name] = whole(
-            [per_sample(p.facts, name, x, p.batch) for p, (x, _) in zip(parts, rs, strict=True)]
-        )
-    explained = whole([p.explained for p in parts])
-    entries = tuple(
-        LedgerEntry(
-            *key, whole([p.get(key, np.zeros(q.explained.shape)) for p, q in zip(kept, parts, strict=True)])
-        )
-        for kept in [[_entries(p) for p in parts]]
-        for key in dict.fromkeys(k for p in kept for k in p)
-    )
-    at = {name: _inner(facts, name, [p.result.at[name] for p in parts], several) for name in facts.at}
-    made = {n: _joined([p.outputs[n] for p in parts]) for n in outputs}
+    relevance = {n: [p.relevance(n) for p in parts] for n in inputs}
+    samples = {n: _samples(parts, n, axes[n]) for n in inputs}
+    reached = {
+        n: whole([sample_sums(r, p.batch, p.facts.layouts.get(n)) for p, r in zip(parts, each, strict=True)])
+        for n, each in relevance.items()
+    }
+    unassigned = {n: [p.result.remainders[n] for p in parts] for n in inputs if n in first.result.remainders}
+    total = whole([p.explained for p in parts])
     return Attribution(
-        relevance=relevance,
-        multiplier=multiplier,
-        outputs=made,
-        explained=explained,
+        relevance={n: whole(each, axes[n]) for n, each in relevance.items()},
+        multiplier={n: whole([p.multiplier(n) for p in parts], axes[n]) for n in inputs},
+        outputs={n: _joined([p.outputs[n] for p in parts]) for n in first.outputs},
+        explained=total,
         target=joined_targets([p.target for p in parts], several),
         output=facts.target,
-        ledger=Ledger(entries, explained.shape),
+        ledger=Ledger(_ledger(parts, several), total.shape),
         reached=reached,
-        unassigned=unassigned,
-        at=at,
+        unassigned={n: whole(each, axes[n]) for n, each in unassigned.items()},
+        at={n: _inner(facts, n, [p.result.at[n] for p in parts], several) for n in facts.at},
         composite=composite,
-        notes=tuple(notes),
+        notes=tuple(facts.notes),
         samples=samples,
     )
+
+
+def _samples(parts: Sequence[Part], name: str, axis: int | None) -> InputSamples:
+    """Where the samples of all micro-batches are in an input."""
+    rows = [0 if axis is None else p.feed[name].shape[axis] for p in parts]
+    return InputSamples(
+        None if parts[0].facts.mode == "joint" else axis,
+        tuple(Piece(n, p.batch, p.facts.layouts.get(name)) for n, p in zip(rows, parts, strict=True)),
+    )
+
+
+def _ledger(parts: Sequence[Part], several: bool) -> tuple[LedgerEntry, ...]:
+    """The ledger of all micro-batches; another branch may have other entries."""
+    kept = [_entries(p) for p in parts]
+    found = []
+    for key in dict.fromkeys(k for each in kept for k in each):
+        amounts = [each.get(key, np.zeros(p.explained.shape)) for each, p in zip(kept, parts, strict=True)]
+        joined = np.concatenate(amounts, axis=1)
+        found.append(LedgerEntry(*key, joined if several else joined[0]))
+    return tuple(found)
 
 
 def _entries(part: Part) -> dict[tuple[str, str, str], Array]:

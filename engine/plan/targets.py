@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto
 
-from ..errors import InputError
+from ..errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from ..file.graph import Graph
@@ -38,6 +39,36 @@ def explained_tensor(graph: Graph, output: str) -> tuple[str, str | None]:
     if last is not None and last.op_type == "ZipMap":
         return at, "the model ends in ZipMap; the scores before it are explained"
     return output, None
+
+
+def zip_maps(proto: onnx.ModelProto) -> set[str]:
+    """Outputs that a ZipMap made of scores: a list of dicts, explained at the scores."""
+    return {o for n in proto.graph.node if n.op_type == "ZipMap" for o in n.output}
+
+
+def default_output(
+    outputs: Mapping[str, np.dtype[Any] | None], asked: str | None, where: str, maps: Collection[str] = ()
+) -> str:
+    """The output to explain: the one asked for, or the first floating one.
+
+    Raises
+    ------
+    InputError
+        There is no such output; the known ones are listed.
+    ModelError
+        No output is a floating tensor.
+    """
+    if asked is not None:
+        if asked not in outputs:
+            raise InputError(f"{where}: no output {asked!r}; known: {', '.join(outputs)}")
+        return asked
+    for name, dtype in outputs.items():
+        if dtype is not None and dtype.kind == "f":
+            return name
+    for name in outputs:
+        if name in maps:
+            return name
+    raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
 
 
 def seed_for(
@@ -161,3 +192,31 @@ def _dense(target: tuple[Any, ...], y: Array) -> int:
     ):
         raise InputError(f"index {target} does not fit an output of shape {list(shape)} for each sample")
     return int(np.ravel_multi_index(tuple(int(t) for t in target), shape)) if shape else 0
+
+
+def of_samples(target: Any, at: slice, samples: int) -> Any:
+    """The part of a target that belongs to some of the samples, where it has one for each.
+
+    Raises
+    ------
+    InputError
+        It has more or fewer than there are samples.
+    """
+    if isinstance(target, (str, int, np.integer, tuple, Mapping)):
+        return target
+    try:
+        given = len(target)
+    except TypeError:
+        return target
+    if given != samples and isinstance(target, np.ndarray) and target.dtype.kind == "f":
+        raise InputError(f"a target array must have the output's shape: {given} rows for {samples} samples")
+    if given != samples:
+        raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
+    return target[at]
+
+
+def joined_targets(targets: Sequence[Any], several: bool) -> Any:
+    """The targets of several micro-batches as one."""
+    if len(targets) == 1 or several or not isinstance(targets[0], np.ndarray):
+        return targets[0]
+    return np.concatenate(targets)

@@ -41,8 +41,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """The recorded walk.
+class Recording:
+    """The recorded walk, from the explained tensor back to the inputs.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Trace:
     nodes: tuple[Node, ...]
 
 
-def trace(
+def record_walk(
     graph: Graph,
     probe: Probe,
     composite: Composite,
@@ -76,7 +76,7 @@ def trace(
     where: str,
     ledger: bool = True,
     at: Sequence[str] = (),
-) -> Trace:
+) -> Recording:
     """Walk back from `target`, recording what every rule does.
 
     Parameters
@@ -130,7 +130,7 @@ class _Walker:
         self.zero_points = zero_points(graph, probe)
         self.elements = elements(graph, probe) if composite.is_gradient else set()
 
-    def walk(self) -> Trace:
+    def walk(self) -> Recording:
         sources = self.graph.inputs
         nodes, values = active_nodes(
             self.graph, self.probe, self.composite, self.target, sources, self.leaves, self.blocked
@@ -151,7 +151,7 @@ class _Walker:
         found = {name: self.relevance_of(name) for name in self.at}
         for name in self.leaves:
             self.absorb(name, "constant", name, found[name], None)
-        return Trace(self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes))
+        return Recording(self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes))
 
     def relevance_of(self, name: str) -> Expr:
         """All relevance that arrived at a tensor."""

@@ -9,8 +9,7 @@ import onnx
 import pytest
 
 import onnxplain as ox
-from onnxplain.engine.plan import build as prepare
-from onnxplain.engine.plan import cache
+from onnxplain.engine.plan import build, cache
 
 TEXT = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -47,8 +46,8 @@ def kept(tmp_path, monkeypatch):
 def prepared(monkeypatch):
     """How often a plan was made."""
     made = []
-    real = prepare.prepare
-    monkeypatch.setattr(prepare, "prepare", lambda *a: made.append(1) or real(*a))
+    real = build.build
+    monkeypatch.setattr(build, "build", lambda *a: made.append(1) or real(*a))
     return made
 
 

@@ -52,7 +52,7 @@ def test_spread_of_rounding():
     spreads = {}
     for name, proto in (("smooth", smooth), ("stairs", _stairs(12))):
         opened = runtime.session(proto, where=name)
-        spreads[name] = parity.spread_of(opened, proto, {"x": X}, name)["y"]
+        spreads[name] = parity.spread_of(opened, proto, {"x": X}, runtime.Runtime(name))["y"]
     assert spreads["smooth"] < 1e-3
     assert spreads["stairs"] > 1e-1
 

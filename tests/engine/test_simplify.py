@@ -55,7 +55,7 @@ def case(request) -> Case:
 def test_the_same_numbers(case, composite, tmp_path, monkeypatch):
     source = case.save(tmp_path)
     a = ox.Explainer(source, composite, backend="numpy", at=["v", "r"])(case.inputs, target="all")
-    monkeypatch.setattr("onnxplain.engine.plan.build.simplified", lambda trace, shapes: trace)
+    monkeypatch.setattr("onnxplain.engine.plan.recipe.simplified", lambda trace, shapes: trace)
     b = ox.Explainer(source, composite, backend="numpy", at=["v", "r"])(case.inputs, target="all")
     size = float(np.abs(b.relevance["x"]).max())
     assert np.abs(a.relevance["x"] - b.relevance["x"]).max() <= 1e-5 * size

@@ -18,7 +18,7 @@ from ...analysis.shapes import Dim, Shape
 from ...ops.base import Expr, Ops
 from ...ops.shape_inference import shape_of
 from ...rules.node import Message
-from ..walker import Entry, Trace
+from ..walker import Entry, Recording
 from . import moves as simplify_moves
 from . import rows as simplify_rows
 
@@ -28,12 +28,12 @@ _ROUNDS = 4
 _NARROW = 64
 
 
-def simplified(trace: Trace, shapes: Mapping[str, Shape]) -> Trace:
+def simplified(trace: Recording, shapes: Mapping[str, Shape]) -> Recording:
     """The same walk, rewritten.
 
     Parameters
     ----------
-    trace : Trace
+    trace : Recording
     shapes : mapping of str to Shape
         Of the model's values.
     """
@@ -45,7 +45,7 @@ def simplified(trace: Trace, shapes: Mapping[str, Shape]) -> Trace:
 class Rewriter:
     """One round of rewriting, from one record to another."""
 
-    def __init__(self, trace: Trace, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, trace: Recording, shapes: Mapping[str, Shape]) -> None:
         self.trace, self.shapes = trace, shapes
         self.old = trace.ops
         self.new = Ops(self.old.fold, self.old.dtype)
@@ -55,7 +55,7 @@ class Rewriter:
         self.twice: set[int] = set()
         self._known: dict[int, Shape | None] = {}
 
-    def run(self) -> Trace:
+    def run(self) -> Recording:
         """Rebuild what a result needs, in order."""
         roots = self._roots()
         live = _live(self.old.record, roots)

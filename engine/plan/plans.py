@@ -1,0 +1,211 @@
+"""The plans of one request: chosen by the shape of the input, and run micro-batch by micro-batch.
+
+A plan is looked for in memory, then on disk, then made. Where branches depend on what is in an input there is
+a plan for each way through them, and which one fits shows when the model has run: so what chooses a plan
+gives the values of that run too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from ..errors import ModelError
+from ..steps import step
+from . import cache
+from .parity import check_parity, spread_of
+from .request import Request
+from .runner import Plan
+
+Array = np.ndarray[Any, Any]
+Feed = dict[str, Array]
+MicroBatch = tuple[slice, Feed]
+
+# Seconds after which progress is told again.
+_TELL = 0.1
+
+
+@dataclass
+class Run:
+    """A plan, and what the model gives for one micro-batch.
+
+    Attributes
+    ----------
+    plan : Plan
+    feed : dict of str to ndarray
+    values : mapping of str to ndarray
+        Of the forward pass. Freed when the next run is asked for: activations are what takes memory.
+    samples : slice
+        Which samples of the whole batch these are.
+    of : int
+        Samples of the whole batch.
+    """
+
+    plan: Plan
+    feed: Feed
+    values: Mapping[str, Any]
+    samples: slice
+    of: int
+
+    @property
+    def batch(self) -> int:
+        """Samples of this micro-batch."""
+        return int(self.samples.stop - self.samples.start)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan for a batch.
+
+    Attributes
+    ----------
+    plan : Plan
+    cuts : list of (slice, dict of str to ndarray)
+        The batch cut into micro-batches: samples, and what they are fed with.
+    values : mapping of str to ndarray
+        What the model gives for the first micro-batch.
+    """
+
+    plan: Plan
+    cuts: list[MicroBatch]
+    values: Mapping[str, Any]
+
+    @property
+    def total(self) -> int:
+        """Samples of the batch."""
+        return int(self.cuts[-1][0].stop)
+
+
+class Plans:
+    """The plans of one request.
+
+    Parameters
+    ----------
+    request : Request
+    session : onnxruntime.InferenceSession
+        Of the model as it is in the file.
+    """
+
+    def __init__(self, request: Request, session: ort.InferenceSession) -> None:
+        self.request, self._session = request, session
+        self._known: dict[Any, list[Plan]] = {}
+
+    def runs(self, feed: Feed, chosen: Choice | None = None) -> Iterator[Run]:
+        """Run the model on a batch, micro-batch by micro-batch.
+
+        Parameters
+        ----------
+        feed : dict of str to ndarray
+            As `Inputs.checked` gives it.
+        chosen : Choice, optional
+            What `choose` gave for it, where that has been asked already.
+
+        Yields
+        ------
+        Run
+            In the order of the samples.
+
+        Raises
+        ------
+        OnnxplainError
+            The model cannot be explained, or not on this input.
+        """
+        found = self.choose(feed) if chosen is None else chosen
+        plan, total, told = found.plan, found.total, perf_counter()
+        values: Mapping[str, Any] = found.values
+        cuts = found.cuts
+        del found, chosen
+        for at, piece in cuts:
+            if at.start:
+                if perf_counter() - told > _TELL:
+                    told = perf_counter()
+                    step("explaining", at.start / total)
+                again = _forward(plan, piece)
+                if again is None:  # another branch is taken
+                    yield from self._others(piece, at.start, total)
+                    continue
+                values = again
+            run = Run(plan, piece, values, at, total)
+            del values
+            yield run
+            run.values = {}
+
+    def _others(self, piece: Feed, start: int, total: int) -> Iterator[Run]:
+        for run in self.runs(piece):
+            run.samples = slice(start + run.samples.start, start + run.samples.stop)
+            run.of = total
+            yield run
+
+    def choose(self, feed: Feed) -> Choice:
+        """The plan for a batch, the batch cut for it, and the values of the first micro-batch."""
+        inputs = self.request.inputs
+        signatures = [inputs.signature(feed, rows=rows) for rows in (False, True)]
+        for plan in (p for signature in signatures for p in self._known.get(signature, ())):
+            cuts = inputs.micro_batches(plan.facts, feed)
+            values = _forward(plan, cuts[0][1])
+            if values is not None:
+                return Choice(plan, cuts, values)
+        plan = self._made(feed)
+        cuts = inputs.micro_batches(plan.facts, feed)
+        step("checking the instrumented model")
+        values = plan.runner.forward(cuts[0][1])
+        self._check(plan, cuts[0][1], values)
+        self._known.setdefault(signatures[plan.facts.by_rows], []).append(plan)
+        return Choice(plan, cuts, values)
+
+    def _made(self, feed: Feed) -> Plan:
+        """A plan for inputs like this one, from disk or from the model."""
+        names = cache.keys(self.request, feed)
+        for name in names or ():
+            plan = cache.kept(self.request, feed, name)
+            if plan is not None:
+                return plan
+        start = perf_counter()
+        from .build import build  # what is kept on disk needs none of what makes a plan
+        from .look import look
+
+        recipe = look(self.request, feed)
+        plan = build(recipe)
+        took = perf_counter() - start
+        instrumented = recipe.numpy.instrumented
+        if plan.graphs is not None:
+            if names and took >= cache.WORTH:
+                step("keeping the plan")
+                forward, back = instrumented.model, plan.graphs.written(1)
+                cache.store(
+                    names[plan.facts.by_rows],
+                    plan.facts,
+                    instrumented.names,
+                    forward.SerializeToString(),
+                    back.SerializeToString(),
+                )
+            plan.graphs.free()
+        instrumented.free()
+        return plan
+
+    def _check(self, plan: Plan, feed: Feed, values: Mapping[str, Any]) -> None:
+        """The instrumented model must say what the file says."""
+        request = self.request
+        made = request.runtime.run(self._session, request.outputs, feed)
+        own = dict(zip(request.outputs, made, strict=True))
+        spread = partial(spread_of, self._session, request.proto, feed, request.runtime)
+        check_parity(own, values, request.where, spread if plan.facts.approximate else None, request.proto)
+
+
+def _forward(plan: Plan, feed: Feed) -> Mapping[str, Any] | None:
+    """What the model gives for a micro-batch; None where it takes another way than the plan's."""
+    decisions = plan.facts.decisions
+    try:
+        values = plan.runner.forward(feed)
+    except ModelError:
+        # Steps written out for another length cannot be run; whether the file can is seen in making a plan.
+        if not decisions:
+            raise
+        return None
+    return values if not decisions or plan.facts.holds(values) else None

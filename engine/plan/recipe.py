@@ -1,0 +1,180 @@
+"""What a plan, or a compiled file, of one way through a model is made from."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ..analysis.probe import Probe
+from ..canonical import canonical
+from ..errors import InputError
+from ..file.graph import Graph
+from ..lowering import Lowered
+from ..steps import step
+from ..walk.active_path import active_nodes
+from ..walk.simplify.algebra import simplified
+from ..walk.walker import Recording, record_walk
+from .facts import Facts
+from .instrument import instrument
+from .numpy_runner import NumpyRunner
+from .request import Request
+from .targets import explained_tensor
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A lowered model and what a probe found out about it, for inputs of one shape.
+
+    Attributes
+    ----------
+    request : Request
+    lowered : Lowered
+        The model in elementary operators.
+    graph : Graph
+    probe : Probe
+    notes : tuple of str
+    feeds : pair of dict of str to ndarray
+        The inputs that it was lowered and probed with.
+    """
+
+    request: Request
+    lowered: Lowered
+    graph: Graph
+    probe: Probe
+    notes: tuple[str, ...]
+    feeds: tuple[Mapping[str, Array], Mapping[str, Array]]
+
+    @property
+    def proto(self) -> onnx.ModelProto:
+        """The model in elementary operators."""
+        return self.lowered.proto
+
+    @property
+    def axes(self) -> dict[str, int | None]:
+        """The axis of each input along which its rows lie."""
+        return self.request.inputs.axes(self.feeds[1])
+
+    @cached_property
+    def target(self) -> tuple[str, str | None]:
+        """The tensor that is explained, and a note where it is not the output itself."""
+        return explained_tensor(self.canonical, self.request.output)
+
+    @cached_property
+    def _asked(self) -> list[str]:
+        return tensor_names(self.graph, self.request.at, self.request.where)
+
+    @cached_property
+    def canonical(self) -> Graph:
+        """The graph in its canonical form."""
+        step("preparing the relevance rules")
+        self.graph.pinned = frozenset(self._asked)
+        return canonical(self.graph, self.probe)
+
+    @cached_property
+    def recording(self) -> Recording:
+        """The walk from what is explained back to the inputs.
+
+        Raises
+        ------
+        UnsupportedOperator
+            A node between input and output has no rule.
+        ModelError
+            The output depends on no input.
+        """
+        request, (target, _) = self.request, self.target
+        at = self._asked
+        if any(name.startswith("re:") for name in request.at):
+            at = self._on_path(target, at)
+        walked = record_walk(
+            self.canonical,
+            self.probe,
+            request.composite,
+            target,
+            where=request.where,
+            ledger=request.ledger,
+            at=at,
+        )
+        return simplified(walked, self.probe.shapes)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What has been found out, as plain data."""
+        lowered, (_, note) = self.lowered, self.target
+        notes = [*self.notes, *([note] if note else [])]
+        if lowered.approximate:
+            names = ", ".join(lowered.approximate[:3])
+            notes.append(f"quantised layers are run in float ({names}): the output differs slightly")
+        if lowered.half:
+            notes.append("half-precision layers are run in float32: the output differs by their rounding")
+        return Facts.of(
+            self.probe,
+            self.recording,
+            list(self.request.inputs),
+            decisions=lowered.decisions,
+            approximate=is_approximate(self.request, lowered),
+            notes=notes,
+        )
+
+    @cached_property
+    def first(self) -> Mapping[str, Array]:
+        """An input as a run of the plan takes it: the first micro-batch, or any number of rows."""
+        example = dict(self.feeds[1])
+        if self.probe.mode == "open":
+            return example
+        return self.request.inputs.micro_batches(self.facts, example)[0][1]
+
+    @cached_property
+    def numpy(self) -> NumpyRunner:
+        """The instrumented model, with numpy for the backward pass."""
+        decided = [name for name, _ in self.lowered.decisions]
+        made = instrument(self.proto, self.probe, self.recording, self.axes, decided)
+        return NumpyRunner(made, self.recording, self.probe, self.request.runtime, self.axes)
+
+    def _on_path(self, target: str, names: Sequence[str]) -> list[str]:
+        """Of tensors that an expression fitted, those that relevance reaches; all that were named."""
+        leaves = [n for n in names if n in self.probe.constants]
+        composite, graph = self.request.composite, self.canonical
+        _, values = active_nodes(graph, self.probe, composite, target, graph.inputs, leaves)
+        return [n for n in names if n in self.request.at or n in values]
+
+
+def is_approximate(request: Request, lowered: Lowered) -> bool:
+    """Whether the file's own outputs are known up to the rounding of 8 or 16 bits only."""
+    return lowered.differs or any("Quantize" in n.op_type for n in request.proto.graph.node)
+
+
+def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:
+    """Tensors by name or by regular expression ("re:...").
+
+    Raises
+    ------
+    InputError
+        A name or expression fits no tensor; near names are listed.
+    """
+    made = (v for n in graph.nodes for v in n.outputs if v)
+    known = list(dict.fromkeys([*graph.constants, *graph.inputs, *made]))
+    found: list[str] = []
+    for pattern in asked:
+        if pattern.startswith("re:"):
+            try:
+                fits = [n for n in known if re.fullmatch(pattern[3:], n)]
+            except re.error as e:
+                raise InputError(f"{pattern!r} is no regular expression ({e})") from None
+        else:
+            fits = [n for n in known if n == pattern]
+        if not fits:
+            near = difflib.get_close_matches(pattern, known, 3)
+            raise InputError(
+                f"{where}: no tensor {pattern!r}" + (f"; near: {', '.join(near)}" if near else "")
+            )
+        found += fits
+    return list(dict.fromkeys(found))
