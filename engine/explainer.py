@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +14,18 @@ from .attribution import Attribution
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
-from .errors import InputError, ModelError
+from .errors import InputError
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
-from .plan.facts import Facts
-from .plan.plans import Plans, Run
+from .plan.plans import Plans
 from .plan.request import Request
-from .plan.results import Part, attribution, explained
-from .plan.targets import of_samples, seed_for
+from .plan.results import Part, attribution, explained, picked
+from .plan.targets import ask
 
 Array = np.ndarray[Any, Any]
 
 BACKENDS = ("auto", "numpy", "onnx")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is explained of one micro-batch.
-
-    Attributes
-    ----------
-    seed : ndarray, shape (K, *shape of the explained tensor)
-    explained : ndarray, shape (K, batch)
-        What the seed picks out.
-    target : object
-        What was chosen: class indices, or what was given.
-    several : bool
-        Whether the axis K is kept in results.
-    """
-
-    seed: Array
-    explained: Array
-    target: Any
-    several: bool
 
 
 class Explainer:
@@ -140,6 +117,7 @@ class Explainer:
             identity=loaded.identity,
         )
         self._plans = Plans(self._request, self._session)
+        self._classes = self.contract.classes if self.contract else ()
         self._inner: Any = None
         self.inputs, self.output, self.backend = self._request.inputs, self._request.output, backend
 
@@ -171,11 +149,17 @@ class Explainer:
         ModelError
             The output is not finite, or the model cannot run on this input.
         """
-        parts = [self._part(run, target, contrast) for run in self._plans.runs(self.inputs.checked(x))]
-        made = attribution(parts, self.inputs, self.composite.name)
-        if not all(np.isfinite(r).all() for r in made.relevance.values()):
-            raise ModelError(f"{self.path}: relevance is not finite under composite {self.composite.name!r}")
-        return made
+        feed, outputs = self.inputs.checked(x), self._request.outputs
+        axes, parts = self.inputs.axes(feed), []
+        for run in self._plans.runs(feed):
+            facts, values = run.plan.facts, run.values
+            y = values[facts.target]
+            asked = ask(y, target, contrast, self._classes, run.samples, run.of)
+            result = run.plan.runner.backward(values, asked.seed, run.batch)
+            own = dict(zip(outputs, map(values.__getitem__, outputs), strict=True))
+            parts.append(Part(facts, run.feed, own, y, asked, result, run.batch))
+            del values  # all else that was computed can go
+        return attribution(parts, axes, self.composite.name, str(self.path))
 
     def value(
         self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None
@@ -197,15 +181,21 @@ class Explainer:
         OnnxplainError
             As for a call.
         """
-        feed, request = self.inputs.checked(x), self._request
+        feed, where = self.inputs.checked(x), str(self.path)
         chosen = self._plans.choose(feed)
-        facts, total = chosen.plan.facts, chosen.total
-        if facts.mode == "open" and facts.rows == 1 and facts.target in request.outputs:
-            made = [self._asked(facts, self._predict(feed)[facts.target], target, contrast, total)]
+        facts, total = chosen.plan.facts, chosen.cuts[-1][0].stop
+        if facts.mode == "open" and facts.rows == 1 and facts.target in self._request.outputs:
+            y = self._predict(feed)[facts.target]
+            asked = ask(y, target, contrast, self._classes, slice(0, total), total)
+            made = [(facts, picked(y, asked.seed), total)]
         else:
-            made = [self._asked_of(run, target, contrast) for run in self._plans.runs(feed, chosen)]
-        joined = np.concatenate([asked.explained for asked in made], axis=-1)
-        return joined if made[0].several else joined[0]
+            made = []
+            for run in self._plans.runs(feed, chosen):
+                facts, y = run.plan.facts, run.values[run.plan.facts.target]
+                asked = ask(y, target, contrast, self._classes, run.samples, run.of)
+                made.append((facts, picked(y, asked.seed), run.batch))
+        joined = explained(made, where)
+        return joined if asked.several else joined[0]
 
     def predict(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         """The model's own outputs for a batch, by name."""
@@ -254,20 +244,3 @@ class Explainer:
         request = self._request
         made = request.runtime.run(self._session, request.outputs, feed)
         return dict(zip(request.outputs, made, strict=True))
-
-    def _part(self, run: Run, target: Any, contrast: str | None) -> Part:
-        """One micro-batch, explained."""
-        asked = self._asked_of(run, target, contrast)
-        result = run.plan.runner.backward(run.values, asked.seed, run.batch)
-        outputs = {name: run.values[name] for name in self._request.outputs}
-        return Part(run.plan.facts, run.feed, outputs, result, asked.explained, asked.target, asked.several)
-
-    def _asked_of(self, run: Run, target: Any, contrast: str | None) -> Asked:
-        own = target if run.batch == run.of else of_samples(target, run.samples, run.of)
-        facts = run.plan.facts
-        return self._asked(facts, run.values[facts.target], own, contrast, run.batch)
-
-    def _asked(self, facts: Facts, y: Array, target: Any, contrast: str | None, batch: int) -> Asked:
-        classes = self.contract.classes if self.contract else ()
-        seed, chosen, several = seed_for(y, target, contrast, classes, batch)
-        return Asked(seed, explained(facts, y, seed, batch, str(self.path)), chosen, several)

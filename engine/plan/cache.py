@@ -69,8 +69,8 @@ def keys(request: Request, feed: Mapping[str, Any]) -> tuple[str, str] | None:
     c, runtime = request.composite, request.runtime
     what = (c.variants, c.layers, c.parameters, request.output, request.ledger, request.at, runtime.providers)
     plain = [request.identity, *(repr(sorted(x.items()) if isinstance(x, Mapping) else x) for x in what)]
-    some, own = (key(*plain, request.inputs.signature(feed, rows=rows), rows) for rows in (False, True))
-    return some, own
+    some, own = request.inputs.signatures(feed)
+    return key(*plain, some, False), key(*plain, own, True)
 
 
 def kept(request: Request, feed: dict[str, Any], name: str) -> Plan | None:

@@ -131,13 +131,15 @@ class Inputs:
             for i in known
         }
 
-    def signature(self, feed: Mapping[str, Array], *, rows: bool) -> tuple[Any, ...]:
-        """What the shapes inside the model depend on; with or without the number of rows."""
+    def signatures(self, feed: Mapping[str, Array]) -> tuple[Any, Any]:
+        """What the shapes inside the model depend on: without the number of rows, and with it."""
         axes = self.axes(feed)
-        return tuple(
-            (n, a.shape if rows or axes[n] is None else (*a.shape[: axes[n]], *a.shape[(axes[n] or 0) + 1 :]))
-            for n, a in feed.items()
-        )
+        some, own = [], []
+        for name, a in feed.items():
+            axis = axes[name]
+            some.append((name, a.shape if axis is None else (*a.shape[:axis], *a.shape[axis + 1 :])))
+            own.append((name, a.shape))
+        return tuple(some), tuple(own)
 
     def rows(self, feed: Mapping[str, Array]) -> int:
         """How many rows a feed has.
@@ -147,21 +149,11 @@ class Inputs:
         InputError
             Its inputs have different numbers of them.
         """
-        counts = {n: feed[n].shape[axis] for n, axis in self.axes(feed).items() if axis is not None}
-        if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{n}: {k}" for n, k in counts.items())
-            raise InputError(f"{self.where}: the inputs have different numbers of rows ({listed})")
-        return next(iter(counts.values()), 1)
+        return self._rows(feed, self.axes(feed))
 
     def take(self, feed: Mapping[str, Array], start: int, stop: int) -> dict[str, Array]:
         """Some of a feed's rows."""
-        axes = self.axes(feed)
-        return {
-            n: a
-            if (axis := axes[n]) is None
-            else np.ascontiguousarray(np.take(a, range(start, stop), axis=axis))
-            for n, a in feed.items()
-        }
+        return _taken(feed, self.axes(feed), start, stop)
 
     def micro_batches(self, facts: Facts, feed: dict[str, Array]) -> list[tuple[slice, dict[str, Array]]]:
         """Micro-batches, and which samples each one has.
@@ -176,17 +168,18 @@ class Inputs:
         InputError
             The rows do not make whole samples, or whole batches where the file fixes the batch size.
         """
-        rows = self.rows(feed)
+        axes = self.axes(feed)
+        rows = self._rows(feed, axes)
         if facts.mode == "joint":
             return [(slice(0, 1), feed)]
         if facts.mode == "open":
             if rows % facts.rows:
                 raise InputError(f"{self.where} makes one sample of {facts.rows} rows; {rows} were given")
-            # Rows of one sample need not be neighbours: then everything goes at once.
             # What is asked for of a constant has no batch of its own: then each sample is explained alone.
             at_once = 1 if facts.constants else MICRO_BATCH
-            size = at_once if facts.rows == 1 and self._rows_come_first(facts, feed) else rows
-        elif not any(axis is not None for axis in self.axes(feed).values()):
+            # Rows of one sample need not be neighbours: then everything goes at once.
+            size = at_once if facts.rows == 1 and _rows_come_first(facts, axes) else rows
+        elif not any(axis is not None for axis in axes.values()):
             return [(slice(0, facts.batch), feed)]
         else:
             size = 1 if facts.mode == "single" else facts.batch * facts.rows
@@ -195,15 +188,31 @@ class Inputs:
         if rows == size:
             return [(slice(0, rows // facts.rows), feed)]
         cuts = [(start, min(start + size, rows)) for start in range(0, rows, size)]
-        return [(slice(a // facts.rows, b // facts.rows), self.take(feed, a, b)) for a, b in cuts]
+        return [(slice(a // facts.rows, b // facts.rows), _taken(feed, axes, a, b)) for a, b in cuts]
 
-    def _rows_come_first(self, facts: Facts, feed: Mapping[str, Array]) -> bool:
-        """Whether what comes out for several micro-batches can be joined again along one axis."""
-        axes: dict[str, int | None] = {**self.axes(feed), **dict.fromkeys(facts.outputs, 0)}
-        for name, axis in axes.items():
-            layout = facts.layouts.get(name)
-            if layout is None or axis is None:
-                continue
-            if layout.axis != axis - facts.ranks[name] or layout.outer != 1:
-                return False
-        return True
+    def _rows(self, feed: Mapping[str, Array], axes: Mapping[str, int | None]) -> int:
+        counts = {n: feed[n].shape[axis] for n, axis in axes.items() if axis is not None}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{n}: {k}" for n, k in counts.items())
+            raise InputError(f"{self.where}: the inputs have different numbers of rows ({listed})")
+        return next(iter(counts.values()), 1)
+
+
+def _taken(
+    feed: Mapping[str, Array], axes: Mapping[str, int | None], start: int, stop: int
+) -> dict[str, Array]:
+    return {
+        n: a if (axis := axes[n]) is None else np.ascontiguousarray(np.take(a, range(start, stop), axis=axis))
+        for n, a in feed.items()
+    }
+
+
+def _rows_come_first(facts: Facts, axes: Mapping[str, int | None]) -> bool:
+    """Whether what comes out for several micro-batches can be joined again along one axis."""
+    for name, axis in {**axes, **dict.fromkeys(facts.outputs, 0)}.items():
+        layout = facts.layouts.get(name)
+        if layout is None or axis is None:
+            continue
+        if layout.axis != axis - facts.ranks[name] or layout.outer != 1:
+            return False
+    return True

@@ -7,7 +7,7 @@ values, without a copy, on the device where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,40 +23,26 @@ Array = np.ndarray[Any, Any]
 SEED = "seed"
 
 
-class Values(Mapping[str, Any]):
+class Values(dict[str, Any]):
     """Values of a forward pass: onnxruntime's own, as arrays where they are asked for.
 
-    Parameters
+    Attributes
     ----------
-    feed : dict of str to ndarray
     made : dict of str to OrtValue
-    other : callable
-        Gives a value by name that is no tensor.
     """
 
-    def __init__(
-        self, feed: Mapping[str, Array], made: Mapping[str, ort.OrtValue], other: Callable[[str], Any]
-    ) -> None:
-        self._arrays: dict[str, Any] = dict(feed)
-        self._made, self._other = made, other
+    made: Mapping[str, ort.OrtValue]
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._arrays:
-            value = self._made[name]
-            self._arrays[name] = value.numpy() if value.is_tensor() else self._other(name)
-        return self._arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays.keys() | self._made.keys())
-
-    def __len__(self) -> int:
-        return len(self._arrays.keys() | self._made.keys())
+    def __missing__(self, name: str) -> Array:
+        array: Array = self.made[name].numpy()
+        self[name] = array
+        return array
 
     def own(self, name: str) -> ort.OrtValue:
         """A value as onnxruntime has it."""
-        if name in self._made:
-            return self._made[name]
-        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(self._arrays[name]))
+        if name in self.made:
+            return self.made[name]
+        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(self[name]))
 
 
 class OnnxRunner:
@@ -89,11 +75,15 @@ class OnnxRunner:
 
     def forward(self, feed: Mapping[str, Array]) -> Values:
         """Run the model."""
-
-        def other(name: str) -> Any:
-            return self._runtime.run(self._forward, [name], feed)[0]
-
-        return Values(feed, self._runtime.run_values(self._forward, self._names, feed), other)
+        values, facts = Values(feed), self._facts
+        values.made = self._runtime.run_values(self._forward, self._names, feed)
+        for name in (*facts.outputs, facts.target):
+            value = values.made.get(name)
+            if value is not None and value.is_tensor():
+                values[name] = value.numpy()
+            elif value is not None:  # a list of scores by name
+                (values[name],) = self._runtime.run(self._forward, [name], feed)
+        return values
 
     def backward(self, values: Values, seed: Array, batch: int) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -45,6 +45,8 @@ class Run:
         Which samples of the whole batch these are.
     of : int
         Samples of the whole batch.
+    batch : int
+        Samples of this micro-batch.
     """
 
     plan: Plan
@@ -52,15 +54,10 @@ class Run:
     values: Mapping[str, Any]
     samples: slice
     of: int
-
-    @property
-    def batch(self) -> int:
-        """Samples of this micro-batch."""
-        return int(self.samples.stop - self.samples.start)
+    batch: int
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """A plan for a batch.
 
     Attributes
@@ -75,11 +72,6 @@ class Choice:
     plan: Plan
     cuts: list[MicroBatch]
     values: Mapping[str, Any]
-
-    @property
-    def total(self) -> int:
-        """Samples of the batch."""
-        return int(self.cuts[-1][0].stop)
 
 
 class Plans:
@@ -116,11 +108,9 @@ class Plans:
         OnnxplainError
             The model cannot be explained, or not on this input.
         """
-        found = self.choose(feed) if chosen is None else chosen
-        plan, total, told = found.plan, found.total, perf_counter()
-        values: Mapping[str, Any] = found.values
-        cuts = found.cuts
-        del found, chosen
+        plan, cuts, values = self.choose(feed) if chosen is None else chosen
+        total, told = cuts[-1][0].stop, perf_counter()
+        del chosen
         for at, piece in cuts:
             if at.start:
                 if perf_counter() - told > _TELL:
@@ -131,7 +121,7 @@ class Plans:
                     yield from self._others(piece, at.start, total)
                     continue
                 values = again
-            run = Run(plan, piece, values, at, total)
+            run = Run(plan, piece, values, at, total, at.stop - at.start)
             del values
             yield run
             run.values = {}
@@ -145,8 +135,8 @@ class Plans:
     def choose(self, feed: Feed) -> Choice:
         """The plan for a batch, the batch cut for it, and the values of the first micro-batch."""
         inputs = self.request.inputs
-        signatures = [inputs.signature(feed, rows=rows) for rows in (False, True)]
-        for plan in (p for signature in signatures for p in self._known.get(signature, ())):
+        some, own = inputs.signatures(feed)
+        for plan in (*self._known.get(some, ()), *self._known.get(own, ())):
             cuts = inputs.micro_batches(plan.facts, feed)
             values = _forward(plan, cuts[0][1])
             if values is not None:
@@ -156,7 +146,7 @@ class Plans:
         step("checking the instrumented model")
         values = plan.runner.forward(cuts[0][1])
         self._check(plan, cuts[0][1], values)
-        self._known.setdefault(signatures[plan.facts.by_rows], []).append(plan)
+        self._known.setdefault(own if plan.facts.by_rows else some, []).append(plan)
         return Choice(plan, cuts, values)
 
     def _made(self, feed: Feed) -> Plan:

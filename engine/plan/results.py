@@ -12,9 +12,8 @@ from ..analysis.shapes import sample_sums
 from ..attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece
 from ..errors import ModelError
 from .facts import Facts
-from .inputs import Inputs
 from .runner import Result
-from .targets import joined_targets
+from .targets import Asked
 
 Array = np.ndarray[Any, Any]
 
@@ -29,25 +28,21 @@ class Part:
         Of the way that this batch took through the model's branches.
     feed, outputs : dict of str to ndarray
         What went in, and the model's own outputs.
+    y : ndarray
+        The explained tensor.
+    asked : Asked
     result : Result
-    explained : ndarray, shape (K, batch)
-    target : object
-    several : bool
-        Whether the axis K is kept.
+    batch : int
+        Number of samples.
     """
 
     facts: Facts
     feed: Mapping[str, Array]
     outputs: Mapping[str, Any]
+    y: Array
+    asked: Asked
     result: Result
-    explained: Array
-    target: Any
-    several: bool
-
-    @property
-    def batch(self) -> int:
-        """Number of samples."""
-        return int(self.explained.shape[-1])
+    batch: int
 
     def relevance(self, name: str) -> Array:
         """``x m + r`` of an input, [K, *its shape].
@@ -67,37 +62,59 @@ class Part:
 
     def zeros(self, name: str) -> Array:
         """What an input has that no relevance reaches."""
-        return np.zeros((len(self.explained), *self.feed[name].shape), self.facts.dtype)
+        return np.zeros((len(self.asked.seed), *self.feed[name].shape), self.facts.dtype)
 
 
-def explained(facts: Facts, y: Array, seed: Array, batch: int, where: str) -> Array:
-    """What a seed picks out of the explained tensor, [K, batch].
+def picked(y: Array, seed: Array) -> Array:
+    """What a seed picks out of the explained tensor, element by element, [K, *its shape]."""
+    # A masked class is -inf: what is not explained is not touched.
+    return np.where(seed == 0, 0, seed * np.where(seed == 0, 0, y))
+
+
+def explained(parts: Sequence[tuple[Facts, Array, int]], where: str) -> Array:
+    """The numbers that are explained, [K, batch].
+
+    Parameters
+    ----------
+    parts : sequence of (Facts, ndarray, int)
+        Of each micro-batch: what is known of the model, what `picked` gave, and how many samples it has.
+    where : str
+        The file, for messages.
 
     Raises
     ------
     ModelError
-        It is not finite.
+        One of them is not finite.
     """
-    # A masked class is -inf: what is not explained is not touched.
-    amounts = np.where(seed == 0, 0, seed * np.where(seed == 0, 0, y))
-    made = sample_sums(amounts, batch, facts.layouts.get(facts.target))
+    sums = [sample_sums(amounts, batch, f.layouts.get(f.target)) for f, amounts, batch in parts]
+    made = np.concatenate(sums, axis=1)
     if not np.isfinite(made).all():
-        raise ModelError(f"{where}: output {facts.target!r} is not finite; nothing to explain")
+        raise ModelError(f"{where}: output {parts[0][0].target!r} is not finite; nothing to explain")
     return made
 
 
-def attribution(parts: Sequence[Part], inputs: Inputs, composite: str) -> Attribution:
+def attribution(
+    parts: Sequence[Part], axes: Mapping[str, int | None], composite: str, where: str
+) -> Attribution:
     """Join micro-batches along their rows.
 
     Parameters
     ----------
     parts : sequence of Part
-    inputs : Inputs
+    axes : dict of str to (int or None)
+        The axis of each input along which its rows lie.
     composite : str
         Its name.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        What is explained, or relevance, is not finite.
     """
-    first, axes = parts[0], inputs.axes(parts[0].feed)
-    several, facts = first.several, first.facts
+    first = parts[0]
+    several, facts = first.asked.several, first.facts
 
     def whole(arrays: Sequence[Array], axis: int | None = 0) -> Array:
         """All micro-batches of something shaped [K, ...], joined along an axis (without K)."""
@@ -109,28 +126,31 @@ def attribution(parts: Sequence[Part], inputs: Inputs, composite: str) -> Attrib
             joined = np.concatenate(arrays, axis=1 + axis)
         return joined if several else joined[0]
 
-    relevance = {n: [p.relevance(n) for p in parts] for n in inputs}
-    samples = {n: _samples(parts, n, axes[n]) for n in inputs}
-    reached = {
-        n: whole([sample_sums(r, p.batch, p.facts.layouts.get(n)) for p, r in zip(parts, each, strict=True)])
-        for n, each in relevance.items()
+    amounts = [(p.facts, picked(p.y, p.asked.seed), p.batch) for p in parts]
+    each = {n: [p.relevance(n) for p in parts] for n in axes}
+    relevance = {n: whole(made, axes[n]) for n, made in each.items()}
+    total = explained(amounts, where)
+    sums = {
+        n: [sample_sums(r, p.batch, p.facts.layouts.get(n)) for p, r in zip(parts, made, strict=True)]
+        for n, made in each.items()
     }
-    unassigned = {n: [p.result.remainders[n] for p in parts] for n in inputs if n in first.result.remainders}
-    total = whole([p.explained for p in parts])
+    if not all(np.isfinite(r).all() for r in relevance.values()):
+        raise ModelError(f"{where}: relevance is not finite under composite {composite!r}")
+    left = [n for n in axes if n in first.result.remainders]
     return Attribution(
-        relevance={n: whole(each, axes[n]) for n, each in relevance.items()},
-        multiplier={n: whole([p.multiplier(n) for p in parts], axes[n]) for n in inputs},
+        relevance=relevance,
+        multiplier={n: whole([p.multiplier(n) for p in parts], axes[n]) for n in axes},
         outputs={n: _joined([p.outputs[n] for p in parts]) for n in first.outputs},
-        explained=total,
-        target=joined_targets([p.target for p in parts], several),
+        explained=total if several else total[0],
+        target=_targets([p.asked.target for p in parts], several),
         output=facts.target,
-        ledger=Ledger(_ledger(parts, several), total.shape),
-        reached=reached,
-        unassigned={n: whole(each, axes[n]) for n, each in unassigned.items()},
+        ledger=Ledger(_ledger(parts, several), total.shape if several else total[0].shape),
+        reached={n: whole(made) for n, made in sums.items()},
+        unassigned={n: whole([p.result.remainders[n] for p in parts], axes[n]) for n in left},
         at={n: _inner(facts, n, [p.result.at[n] for p in parts], several) for n in facts.at},
         composite=composite,
         notes=tuple(facts.notes),
-        samples=samples,
+        samples={n: _samples(parts, n, axes[n]) for n in axes},
     )
 
 
@@ -148,7 +168,9 @@ def _ledger(parts: Sequence[Part], several: bool) -> tuple[LedgerEntry, ...]:
     kept = [_entries(p) for p in parts]
     found = []
     for key in dict.fromkeys(k for each in kept for k in each):
-        amounts = [each.get(key, np.zeros(p.explained.shape)) for each, p in zip(kept, parts, strict=True)]
+        amounts = [
+            each.get(key, np.zeros((len(p.asked.seed), p.batch))) for each, p in zip(kept, parts, strict=True)
+        ]
         joined = np.concatenate(amounts, axis=1)
         found.append(LedgerEntry(*key, joined if several else joined[0]))
     return tuple(found)
@@ -182,3 +204,10 @@ def _inner(facts: Facts, name: str, parts: list[Array], several: bool) -> Array:
     else:
         joined = np.concatenate(parts, axis=layout.axis) if len(parts) > 1 else parts[0]
     return joined if several else joined[0]
+
+
+def _targets(targets: Sequence[Any], several: bool) -> Any:
+    """The targets of several micro-batches as one."""
+    if len(targets) == 1 or several or not isinstance(targets[0], np.ndarray):
+        return targets[0]
+    return np.concatenate(targets)

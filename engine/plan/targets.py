@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,50 @@ def default_output(
         if name in maps:
             return name
     raise ModelError(f"{where}: none of the outputs ({', '.join(outputs)}) is a floating tensor")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is explained of one micro-batch.
+
+    Attributes
+    ----------
+    seed : ndarray, shape (K, *shape of the explained tensor)
+    target : object
+        Class indices where there are any, else what was given.
+    several : bool
+        Whether the axis K is kept in results.
+    """
+
+    seed: Array
+    target: Any
+    several: bool
+
+
+def ask(
+    y: Array, target: Any, contrast: str | None, classes: Sequence[str], samples: slice, of: int
+) -> Asked:
+    """What a user's target is for one micro-batch.
+
+    Parameters
+    ----------
+    y : ndarray
+        The explained tensor of the micro-batch.
+    target, contrast, classes
+        As for `seed_for`.
+    samples : slice
+        Which samples of the whole batch these are.
+    of : int
+        Samples of the whole batch.
+
+    Raises
+    ------
+    InputError
+        The target does not fit.
+    """
+    batch = samples.stop - samples.start
+    own = target if batch == of else _of_samples(target, samples, of)
+    return Asked(*seed_for(y, own, contrast, classes, batch))
 
 
 def seed_for(
@@ -194,7 +239,7 @@ def _dense(target: tuple[Any, ...], y: Array) -> int:
     return int(np.ravel_multi_index(tuple(int(t) for t in target), shape)) if shape else 0
 
 
-def of_samples(target: Any, at: slice, samples: int) -> Any:
+def _of_samples(target: Any, at: slice, samples: int) -> Any:
     """The part of a target that belongs to some of the samples, where it has one for each.
 
     Raises
@@ -213,10 +258,3 @@ def of_samples(target: Any, at: slice, samples: int) -> Any:
     if given != samples:
         raise InputError(f"{given} targets for {samples} samples; give one target, or one a sample")
     return target[at]
-
-
-def joined_targets(targets: Sequence[Any], several: bool) -> Any:
-    """The targets of several micro-batches as one."""
-    if len(targets) == 1 or several or not isinstance(targets[0], np.ndarray):
-        return targets[0]
-    return np.concatenate(targets)
