@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,8 +130,21 @@ def test_what_the_guard_takes_of_the_engine_is_light(name: str) -> None:
         assert module.partition(".")[0] in sys.stdlib_module_names
 
 
-def test_every_package_is_linked() -> None:
-    links = {
-        path.name: path.resolve() for path in (ROOT / "src" / "onnxplain").iterdir() if path.is_symlink()
-    }
-    assert links == {name: ROOT / name for name in MAY_IMPORT if (ROOT / name).is_dir()}
+def test_every_package_is_installed() -> None:
+    """`package-dir` maps the folders at the top; what is in each is found by setup.py (see test_wheel.py)."""
+    mapped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    expected = {"": "src", "onnxplain": "src/onnxplain", **{f"onnxplain.{name}": name for name in MAY_IMPORT}}
+    assert mapped["package-dir"] == expected
+    # Who writes a package at the top says here what it may import, or that it is not shipped.
+    at_top = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert at_top - {"benchmarks"} == set(MAY_IMPORT)
+
+
+def test_the_tree_for_types_is_what_is_installed(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / ".ci" / "link_types.py", tmp_path], check=True)
+    types = tmp_path / "onnxplain"
+    assert {path.name for path in types.iterdir() if path.is_dir()} == set(MAY_IMPORT)
+    for name in MAY_IMPORT:
+        assert (types / name / "__init__.py").samefile(ROOT / name / "__init__.py")
+    own = {path.name for path in (ROOT / "src" / "onnxplain").iterdir() if path.is_file()}
+    assert {path.name for path in types.iterdir() if path.is_file()} == own
