@@ -29,7 +29,10 @@ ONLY_IN = {
     "onnxscript": {"exporters"},
     # In exporters for where electrodes are, which braindecode asks for and takes from MNE itself.
     "mne": {"eeg", "exporters", "validation"},
-    "mne_icalabel": {"eeg", "validation"},
+    "mne_icalabel": {"eeg"},
+    "sklearn": {"eeg", "validation"},
+    "threadpoolctl": {"eeg"},
+    "jinja2": {"eeg"},
     "click": {"cli"},
     "rich": {"cli"},
 }
@@ -45,7 +48,15 @@ HEAVY = {
     "mne",
     "xarray",
     "matplotlib",
+    "scipy",
+    "sklearn",
+    "mne_icalabel",
+    "picard",
+    "threadpoolctl",
+    "jinja2",
 }
+# What no file may import at its top: each takes a second or so, and few uses need it.
+LATE = {"sklearn", "mne_icalabel", "picard", "torch", "braindecode"}
 CHILD_ONLY = {"arrays.py", "array_report.py"}
 
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
@@ -128,6 +139,13 @@ def test_the_guard_stays_light(path: Path) -> None:
 def test_what_the_guard_takes_of_the_engine_is_light(name: str) -> None:
     for module, _ in imports(ROOT / "engine" / f"{name}.py", top=True):
         assert module.partition(".")[0] in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_slow_packages_wait_until_they_are_needed(path: Path) -> None:
+    for name, line in imports(path, top=True):
+        first = name.partition(".")[0]
+        assert first not in LATE, f"{path}:{line}: import {first} inside the function that needs it"
 
 
 def test_every_package_is_installed() -> None:
