@@ -28,6 +28,7 @@ test: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/link_types.py
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
@@ -43,12 +44,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What users need: no PyTorch.
-$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.base: pyproject.toml setup.py constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
 # PyTorch first and alone: asked for by a range, pip may take several gigabytes of another release.
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml setup.py constraints.txt | $(BIN)/python
 	$(PIP) install "$(TORCH)"
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.base

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..engine.errors import InputError, OnnxplainError
+from ..engine.errors import InputError
 from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.explainer import Explainer
 from . import shares
@@ -105,15 +105,11 @@ def csp_lda(
     ------
     InputError
         One class only; too few windows, or groups, for the folds; lengths that differ.
-    OnnxplainError
-        scikit-learn is missing.
     """
-    try:
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-    except ImportError:
-        raise OnnxplainError('CSP and LDA need scikit-learn: pip install "onnxplain[eeg]"') from None
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+
     y = np.asarray(labels)
     if len(y) != len(signal) or (groups is not None and len(groups) != len(y)):
         raise InputError(f"CSP: {len(y)} labels for {counted(len(signal), 'window')}, or other groups")
@@ -319,7 +315,7 @@ def beside(explained: Explained, model: Path, *, copies: int = 3, seed: int = 0)
         csp = csp_lda(
             explained.windows.signal, truth(explained.windows.labels, explained.contract.classes), seed=seed
         )
-    except OnnxplainError as e:  # no labels, too few windows, no scikit-learn
+    except InputError as e:  # no labels, too few windows
         notes = (f"No CSP + LDA beside: {e}.",)
     else:
         share["CSP + LDA"] = csp.share

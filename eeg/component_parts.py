@@ -53,8 +53,6 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
     ------
     InputError
         Too few electrodes have a position, or too little signal.
-    OnnxplainError
-        mne-icalabel is missing.
     """
     with measured(windows.places):
         return _parts(windows, groups, seed)

@@ -181,8 +181,6 @@ def components(
     InputError
         There is no multiplier; too few electrodes have a position; the decomposition is of others or was
         not fitted; `n_components` is none that can be fitted; too little signal to label.
-    OnnxplainError
-        A package of the `eeg` extra is missing.
     """
     if "multiplier" not in explained.dataset:
         raise InputError("components: this explanation has no multiplier, so its relevance has no components")

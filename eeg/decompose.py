@@ -7,17 +7,16 @@ Sejnowski 1999), in seconds where infomax takes minutes; in common average refer
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import mne
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from ..engine.errors import InputError, OnnxplainError
+from ..engine.errors import InputError
 from .channels import positions
 from .text import plain
 
@@ -62,8 +61,6 @@ def fitted(raw: Any, n: float, seed: int) -> Any:
     whole = isinstance(n, int | np.integer)
     if not (2 <= n <= most if whole else 0 < n < 1):
         raise InputError(f"components: n_components is {n}; give 2 to {most}, or a part of the variance")
-    if importlib.util.find_spec("picard") is None:
-        raise OnnxplainError('components: python-picard is missing: pip install "onnxplain[eeg]"')
     with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore")
         try:
@@ -86,19 +83,13 @@ def one_thread() -> Any:
 
     The matrices are small: more threads gain nothing, and wait for each other where cores are taken.
     """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
     return threadpool_limits(1, "blas")
 
 
 def labels(raw: Any, ica: Any) -> Floats:
     """Probability of each class, [component, class]."""
-    try:
-        from mne_icalabel.iclabel import iclabel_label_components
-    except ImportError:
-        raise OnnxplainError('components: mne-icalabel is missing: pip install "onnxplain[eeg]"') from None
+    from mne_icalabel.iclabel import iclabel_label_components
+
     # Its autocorrelation reaches one second, and fails on less.
     if raw.times[-1] < 1.0:
         raise InputError(

@@ -59,13 +59,11 @@ def pulse(fast: Floats, sfreq: float) -> Beats | None:
     Returns
     -------
     list of (int, int) or None
-        Window and sample of each; None where nothing is regular enough, or without scikit-learn.
+        Window and sample of each; None where nothing is regular enough.
     """
     n, channels, samples = fast.shape
     flat = fast.swapaxes(0, 1).reshape(channels, -1)
     sources = _sources(flat)
-    if sources is None:
-        return None
     spread = np.atleast_2d(np.cov(flat))
     spread += np.trace(spread) / channels * 1e-2 * np.eye(channels)
     best: tuple[float, Beats] | None = None
@@ -77,14 +75,12 @@ def pulse(fast: Floats, sfreq: float) -> Beats | None:
     return None if best is None else best[1]
 
 
-def _sources(flat: Floats) -> Floats | None:
-    """Candidates, shape (source, sample); None without scikit-learn."""
+def _sources(flat: Floats) -> Floats:
+    """Candidates, shape (source, sample)."""
     if len(flat) < 3:
         return flat
-    try:
-        from sklearn.decomposition import FastICA
-    except ImportError:  # without the extra "eeg", only an ECG channel tells of the heart
-        return None
+    from sklearn.decomposition import FastICA
+
     k = min(len(flat) - 1, 12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from scipy import stats
 
-from ..engine.errors import InputError, OnnxplainError
+from ..engine.errors import InputError
 from .review_page import JUDGEMENTS
 from .text import counted, plain
 
@@ -153,8 +153,6 @@ def score(key_path: Path, answers_paths: Sequence[Path]) -> Score:
     ------
     InputError
         A file that cannot be read, is malformed, answers another review or other maps, or an expert twice.
-    OnnxplainError
-        scikit-learn is missing.
     """
     key = _read(Path(key_path), _Key, "key of a review")
     if not answers_paths:
@@ -219,10 +217,8 @@ def fleiss_kappa(counts: NDArray[Any]) -> float | None:
 
 
 def _expert(answers: _Answers, judged: NDArray[Any], truth: NDArray[np.bool_], ids: list[str]) -> Expert:
-    try:
-        from sklearn.metrics import cohen_kappa_score
-    except ImportError:
-        raise OnnxplainError('the score needs scikit-learn: pip install "onnxplain[eeg]"') from None
+    from sklearn.metrics import cohen_kappa_score
+
     sure = judged != JUDGEMENTS.index("unsure")
     said, real = judged[sure] == JUDGEMENTS.index("plausible"), truth[sure]
     right, decided = int((said == real).sum()), int(sure.sum())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.sparse.csgraph import laplacian
 
-from ..engine.errors import InputError, OnnxplainError
+from ..engine.errors import InputError
 from .explained import Explained
 from .regions import members
 from .text import counted
@@ -129,14 +129,10 @@ def spray(
     ------
     InputError
         Fewer than 20 windows, or lengths that differ.
-    OnnxplainError
-        scikit-learn is missing.
     """
-    try:
-        from sklearn.cluster import SpectralClustering
-        from sklearn.neighbors import kneighbors_graph
-    except ImportError:
-        raise OnnxplainError('SpRAy needs scikit-learn: pip install "onnxplain[eeg]"') from None
+    from sklearn.cluster import SpectralClustering
+    from sklearn.neighbors import kneighbors_graph
+
     x = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
     n = len(x)
     if n < FEWEST or not np.isfinite(x).all():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +29,10 @@ ONLY_IN = {
     "onnxscript": {"exporters"},
     # In exporters for where electrodes are, which braindecode asks for and takes from MNE itself.
     "mne": {"eeg", "exporters", "validation"},
-    "mne_icalabel": {"eeg", "validation"},
+    "mne_icalabel": {"eeg"},
+    "sklearn": {"eeg", "validation"},
+    "threadpoolctl": {"eeg"},
+    "jinja2": {"eeg"},
     "click": {"cli"},
     "rich": {"cli"},
 }
@@ -43,7 +48,15 @@ HEAVY = {
     "mne",
     "xarray",
     "matplotlib",
+    "scipy",
+    "sklearn",
+    "mne_icalabel",
+    "picard",
+    "threadpoolctl",
+    "jinja2",
 }
+# What no file may import at its top: each takes a second or so, and few uses need it.
+LATE = {"sklearn", "mne_icalabel", "picard", "torch", "braindecode"}
 CHILD_ONLY = {"arrays.py", "array_report.py"}
 
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
@@ -128,8 +141,28 @@ def test_what_the_guard_takes_of_the_engine_is_light(name: str) -> None:
         assert module.partition(".")[0] in sys.stdlib_module_names
 
 
-def test_every_package_is_linked() -> None:
-    links = {
-        path.name: path.resolve() for path in (ROOT / "src" / "onnxplain").iterdir() if path.is_symlink()
-    }
-    assert links == {name: ROOT / name for name in MAY_IMPORT if (ROOT / name).is_dir()}
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_slow_packages_wait_until_they_are_needed(path: Path) -> None:
+    for name, line in imports(path, top=True):
+        first = name.partition(".")[0]
+        assert first not in LATE, f"{path}:{line}: import {first} inside the function that needs it"
+
+
+def test_every_package_is_installed() -> None:
+    """`package-dir` maps the folders at the top; what is in each is found by setup.py (see test_wheel.py)."""
+    mapped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    expected = {"": "src", "onnxplain": "src/onnxplain", **{f"onnxplain.{name}": name for name in MAY_IMPORT}}
+    assert mapped["package-dir"] == expected
+    # Who writes a package at the top says here what it may import, or that it is not shipped.
+    at_top = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert at_top - {"benchmarks"} == set(MAY_IMPORT)
+
+
+def test_the_tree_for_types_is_what_is_installed(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / ".ci" / "link_types.py", tmp_path], check=True)
+    types = tmp_path / "onnxplain"
+    assert {path.name for path in types.iterdir() if path.is_dir()} == set(MAY_IMPORT)
+    for name in MAY_IMPORT:
+        assert (types / name / "__init__.py").samefile(ROOT / name / "__init__.py")
+    own = {path.name for path in (ROOT / "src" / "onnxplain").iterdir() if path.is_file()}
+    assert {path.name for path in types.iterdir() if path.is_file()} == own

@@ -335,6 +335,7 @@ main.main()
         "mne",
         "pydantic",
         "scipy",
+        "sklearn",
         "matplotlib",
         "xarray",
         "yaml",

@@ -13,14 +13,10 @@ from ..result import PARTS, Result, not_evaluable
 
 def check(case: Case) -> list[Result]:
     """A cross-validated decoder of labels for each artefact."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError:
-        why = 'Decoding needs scikit-learn: pip install "onnxplain[eeg]".'
-        return [not_evaluable("baseline", "data", why)]
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     folds = case.policy.checks.baseline.folds
     known = case.labels >= 0

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from ...eeg.spray import FEWEST, maps_of, spray
-from ...engine.errors import OnnxplainError
+from ...engine.errors import InputError
 from ..case import Case
 from ..result import Result, not_evaluable
 from .share import of_part
@@ -26,7 +26,7 @@ def check(case: Case) -> list[Result]:
             artefacts=scores,
             seed=case.policy.seed,
         )
-    except OnnxplainError as e:
+    except InputError as e:
         return [not_evaluable("clusters", "sign", str(e))]
     if len(found.strategies) < 2:
         return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]

@@ -7,7 +7,7 @@ no further kinds of evidence: an exchange is an exchange, relevance is relevance
 from __future__ import annotations
 
 from ...eeg.component_parts import KINDS
-from ...engine.errors import OnnxplainError
+from ...engine.errors import InputError
 from ...engine.steps import step
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
@@ -20,7 +20,7 @@ def check(case: Case) -> list[Result]:
     asked = case.policy.checks.components
     try:
         parts = case.component_parts
-    except OnnxplainError as e:
+    except InputError as e:
         why = str(e).removeprefix("components: ")
         return [not_evaluable("components", "sign", f"No independent components: {why}.")]
     results = []

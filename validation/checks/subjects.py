@@ -66,13 +66,11 @@ def _identity(
 
     It supports and never counts: heads differ, so an honest model's features and maps do.
     """
-    try:
-        from sklearn.linear_model import RidgeClassifier
-        from sklearn.model_selection import StratifiedKFold, permutation_test_score
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError:
-        return {}
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.model_selection import StratifiedKFold, permutation_test_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     if np.bincount(who).min() < FOLDS:
         return {}
     maps = case.explained.relevance.sum(-1, dtype=np.float64)
