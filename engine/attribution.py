@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .analysis.shapes import Layout, sample_sums
+from .contract import InputContract
+
+if TYPE_CHECKING:
+    import xarray
 
 Array = NDArray[Any]
 
@@ -149,10 +153,15 @@ class Attribution:
         the logit before it.
     ledger : Ledger
     at : dict of str to ndarray
-        Relevance of inner tensors that were asked for.
+        Relevance of inner tensors that were asked for, batch first; a constant has one value a sample.
+    at_multiplier : dict of str to ndarray
+        Their multipliers, in the same shape: relevance per unit of the inner tensor. Only those at which one
+        arrived.
     composite : str
     samples : dict of str to InputSamples
         Per graph input, where each sample of the batch is in it.
+    contract : InputContract or None
+        The model's, which names the axes of `to_xarray`.
     """
 
     relevance: Mapping[str, Array]
@@ -165,9 +174,11 @@ class Attribution:
     reached: Mapping[str, Array] = field(default_factory=dict)
     unassigned: Mapping[str, Array] = field(default_factory=dict)
     at: Mapping[str, Array] = field(default_factory=dict)
+    at_multiplier: Mapping[str, Array] = field(default_factory=dict)
     composite: str = ""
     notes: Sequence[str] = ()
     samples: Mapping[str, InputSamples] = field(default_factory=dict)
+    contract: InputContract | None = None
 
     @property
     def rows_are_samples(self) -> bool:
@@ -208,3 +219,58 @@ class Attribution:
             largest = np.maximum(largest, np.abs(r).max(initial=0.0))
         out: Array = np.abs(total - self.explained) / np.maximum(largest, np.finfo(np.float32).tiny)
         return out
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The explanation with its axes named.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``relevance`` and ``multiplier`` where the model has one input, else ``relevance_<input>`` and so
+            on, with the axes of the input contract (channel names and seconds as coordinates) or else
+            ``<input>_1``, ``<input>_2``, ...; ``explained`` (sample); ``ledger`` (kind, sample);
+            ``output_<name>`` for the model's own outputs. The first axis of what has one for each sample is
+            ``sample``; where the target asks for several there is ``target`` before it.
+        """
+        import xarray
+
+        front = ("target", "sample") if self.explained.ndim == 2 else ("sample",)
+        batch = self.explained.shape[-1]
+        data: dict[str, Any] = {"explained": (front, self.explained)}
+        for name in self.relevance:
+            suffix = "" if len(self.relevance) == 1 else f"_{name}"
+            shape = self.relevance[name].shape[len(front) - 1 :]
+            dims = (*front[:-1], *self._axes(name, shape))
+            data[f"relevance{suffix}"] = (dims, self.relevance[name])
+            data[f"multiplier{suffix}"] = (dims, self.multiplier[name])
+        kinds = self.ledger.by_kind()
+        if kinds:
+            data["ledger"] = (("kind", *front), np.stack(list(kinds.values())))
+        for name, y in self.outputs.items():
+            if isinstance(y, np.ndarray):
+                first = "sample" if y.ndim and len(y) == batch else f"output_{name}_0"
+                dims = (first, *(f"output_{name}_{i}" for i in range(1, y.ndim)))[: y.ndim]
+                data[f"output_{name}"] = (dims, y)
+        coords: dict[str, Any] = {"sample": np.arange(batch), "kind": list(kinds)}
+        if self.explained.ndim == 2:
+            coords["target"] = np.arange(len(self.explained))
+        contract = self.contract
+        if contract is not None and contract.input in self.relevance:
+            coords["channel"] = list(contract.channels)
+            if "time" in contract.axes:
+                coords["time"] = np.arange(contract.window) / contract.sfreq
+            if contract.classes and self.explained.ndim == 2 and len(contract.classes) == len(self.explained):
+                coords["target"] = list(contract.classes)
+        known = {dim for dims, _ in data.values() for dim in dims}
+        attrs = {"composite": self.composite, "output": self.output, "notes": list(self.notes)}
+        return xarray.Dataset(data, {n: c for n, c in coords.items() if n in known}, attrs)
+
+    def _axes(self, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+        """Names of the axes of an input."""
+        contract = self.contract
+        if contract is not None and contract.input == name and len(shape) == len(contract.axes):
+            # The contract calls the axis within a patch "sample", which here is a window.
+            return ("sample", *("patch_time" if a == "sample" else a for a in contract.axes[1:]))
+        own = self.samples.get(name)
+        has_batch = own is not None and own.axis == 0 and sum(p.samples for p in own.pieces) == shape[0]
+        return tuple("sample" if i == 0 and has_batch else f"{name}_{i}" for i in range(len(shape)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,8 @@ class Explainer:
             own = dict(zip(outputs, map(values.__getitem__, outputs), strict=True))
             parts.append(Part(facts, run.feed, own, y, asked, result, run.batch))
             del values  # all else that was computed can go
-        return attribution(parts, axes, self.composite.name, str(self.path))
+        made = attribution(parts, axes, self.composite.name, str(self.path))
+        return replace(made, contract=self.contract)
 
     def value(
         self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None

@@ -39,8 +39,8 @@ class Facts:
         Inputs that relevance reaches: whether a multiplier, whether a message r.
     entries : tuple of (node, kind, tensor)
         The ledger's.
-    at : tuple of str
-        Inner tensors that were asked for.
+    at, at_multipliers : tuple of str
+        Inner tensors that were asked for, and those of them that have a multiplier.
     constants : frozenset of str
         Those of them that no input can change.
     decisions : tuple of (str, ndarray)
@@ -61,6 +61,7 @@ class Facts:
     messages: Mapping[str, tuple[bool, bool]]
     entries: tuple[tuple[str, str, str], ...]
     at: tuple[str, ...]
+    at_multipliers: tuple[str, ...]
     constants: frozenset[str]
     decisions: tuple[tuple[str, Array], ...]
     approximate: bool
@@ -99,6 +100,7 @@ class Facts:
                 "messages": {n: (bool(m), bool(r)) for n, (m, r) in data["messages"].items()},
                 "entries": tuple((a, b, c) for a, b, c in data["entries"]),
                 "at": tuple(data["at"]),
+                "at_multipliers": tuple(data["at_multipliers"]),
                 "constants": frozenset(data["constants"]),
                 "notes": tuple(data["notes"]),
             }
@@ -129,6 +131,7 @@ class Facts:
             messages={n: (m.m is not None, m.r is not None) for n, m in recording.messages.items()},
             entries=tuple((e.node, e.kind, e.tensor) for e in recording.entries),
             at=tuple(recording.at),
+            at_multipliers=tuple(recording.at_multipliers),
             constants=frozenset(n for n in recording.at if n in probe.constants),
             decisions=decisions,
             approximate=approximate,

@@ -101,6 +101,7 @@ def results(recording: Recording) -> Iterable[Expr]:
     for entry in recording.entries:
         yield entry.relevance
     yield from recording.at.values()
+    yield from recording.at_multipliers.values()
 
 
 def needed(recording: Recording) -> list[Expr]:

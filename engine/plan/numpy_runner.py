@@ -97,6 +97,7 @@ class NumpyRunner:
             {n: kept[m.r.index] for n, m in messages if m.r is not None},
             [kept[e.relevance.index] for e in recording.entries],
             {n: kept[e.index] for n, e in recording.at.items()},
+            {n: kept[e.index] for n, e in recording.at_multipliers.items()},
         )
 
     def shapes(self, feed: Mapping[str, Array]) -> dict[int, Shape]:

@@ -103,4 +103,5 @@ class OnnxRunner:
             {n: arrays[f"r.{n}"] for n, (_, r) in facts.messages.items() if r},
             [arrays[f"entry.{i}"] for i in range(len(facts.entries))],
             {n: arrays[f"at.{n}"] for n in facts.at},
+            {n: arrays[f"at_m.{n}"] for n in facts.at_multipliers},
         )

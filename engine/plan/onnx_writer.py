@@ -111,4 +111,5 @@ def _outputs(recording: Recording) -> dict[str, Expr]:
     found = {f"m.{n}": m.m for n, m in messages if m.m is not None}
     found |= {f"r.{n}": m.r for n, m in messages if m.r is not None}
     found |= {f"entry.{i}": e.relevance for i, e in enumerate(recording.entries)}
-    return found | {f"at.{n}": e for n, e in recording.at.items()}
+    found |= {f"at.{n}": e for n, e in recording.at.items()}
+    return found | {f"at_m.{n}": e for n, e in recording.at_multipliers.items()}

@@ -148,6 +148,10 @@ def attribution(
         reached={n: whole(made) for n, made in sums.items()},
         unassigned={n: whole([p.result.remainders[n] for p in parts], axes[n]) for n in left},
         at={n: _inner(facts, n, [p.result.at[n] for p in parts], several) for n in facts.at},
+        at_multiplier={
+            n: _inner(facts, n, [p.result.at_multipliers[n] for p in parts], several)
+            for n in facts.at_multipliers
+        },
         composite=composite,
         notes=tuple(facts.notes),
         samples={n: _samples(parts, n, axes[n]) for n in axes},
@@ -194,7 +198,7 @@ def _joined(values: list[Any]) -> Any:
 
 
 def _inner(facts: Facts, name: str, parts: list[Array], several: bool) -> Array:
-    """Relevance of an inner tensor, its micro-batches joined.
+    """What an inner tensor has, its micro-batches joined.
 
     What has no batch of its own (a constant, explained one sample at a time) gets one in front.
     """

@@ -26,14 +26,15 @@ class Result:
         m and r of every input that relevance reached.
     entries : list of ndarray, [K, batch]
         The ledger, in the order of the recording's entries.
-    at : dict of str to ndarray, [K, *shape]
-        Relevance of inner tensors.
+    at, at_multipliers : dict of str to ndarray, [K, *shape]
+        Relevance of inner tensors, and their multipliers where there are some.
     """
 
     multipliers: Mapping[str, Array]
     remainders: Mapping[str, Array]
     entries: Sequence[Array]
     at: Mapping[str, Array]
+    at_multipliers: Mapping[str, Array]
 
 
 class Runner(Protocol):

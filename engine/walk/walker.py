@@ -7,7 +7,7 @@ relevance back to it, and how a message r gets past operators whose rule speaks 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class Recording:
     entries : tuple of Entry
     at : dict of str to Expr
         Relevance of the inner tensors that were asked for, [K, *shape].
+    at_multipliers : dict of str to Expr
+        Their multipliers, where one arrived.
     nodes : tuple of Node
         Nodes on the active path.
     """
@@ -65,6 +67,7 @@ class Recording:
     entries: tuple[Entry, ...]
     at: Mapping[str, Expr]
     nodes: tuple[Node, ...]
+    at_multipliers: Mapping[str, Expr] = field(default_factory=dict)
 
 
 def record_walk(
@@ -149,9 +152,12 @@ class _Walker:
             self.visit(node, values)
         messages = {s: self.arrived[s] for s in sources if s in self.arrived}
         found = {name: self.relevance_of(name) for name in self.at}
+        multipliers = {name: m for name in self.at if (m := self.arrived[name].m) is not None}
         for name in self.leaves:
             self.absorb(name, "constant", name, found[name], None)
-        return Recording(self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes))
+        return Recording(
+            self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes), multipliers
+        )
 
     def relevance_of(self, name: str) -> Expr:
         """All relevance that arrived at a tensor."""

@@ -80,12 +80,13 @@ class Rewriter:
             messages={n: Message(self._of(m.m), self._of(m.r)) for n, m in t.messages.items()},
             entries=tuple(Entry(x.node, x.kind, x.tensor, self.made[x.relevance.index]) for x in t.entries),
             at={n: self.made[x.index] for n, x in t.at.items()},
+            at_multipliers={n: self.made[x.index] for n, x in t.at_multipliers.items()},
         )
 
     def _roots(self) -> list[Expr]:
         t = self.trace
         found = [x for m in t.messages.values() for x in (m.m, m.r) if x is not None]
-        return [*found, *(x.relevance for x in t.entries), *t.at.values()]
+        return [*found, *(x.relevance for x in t.entries), *t.at.values(), *t.at_multipliers.values()]
 
     def _of(self, e: Expr | None) -> Expr | None:
         return None if e is None else self.made[e.index]
