@@ -24,10 +24,12 @@ PUBLIC = [
     "PolicyError",
     "UnsupportedOperator",
     "__version__",
+    "add_operators",
     "compile",
     "composites",
     "inspect",
     "methods",
+    "rule",
 ]
 
 

@@ -20,6 +20,7 @@ import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
+from .. import extensions
 from ..contract import InputContract
 from ..errors import LimitError, ModelError, UnsupportedOperator
 from ..steps import step
@@ -183,7 +184,8 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
     if unknown:
         names = ", ".join(sorted({f"{n.domain}.{n.op_type}" for n in unknown})[:5])
         raise UnsupportedOperator(
-            f"{path}: {names}: operators of a domain that neither onnx nor onnxruntime defines; refused"
+            f"{path}: {names}: operators of a domain that neither onnx nor onnxruntime defines; refused (a "
+            "package with their library and rules can be installed beside onnxplain: docs/extending.md)"
         )
     if not proto.graph.output:
         raise ModelError(f"{path}: the model has no output")
@@ -212,6 +214,8 @@ def _is_known(node: onnx.NodeProto, proto: onnx.ModelProto) -> bool:
     """Whether somebody defines the operator: a function of the model, onnx or onnxruntime."""
     domain = node.domain
     if not domain or domain in _DOMAINS or domain.startswith("com.microsoft."):
+        return True
+    if domain in extensions.domains():
         return True
     return any((f.domain, f.name) == (domain, node.op_type) for f in proto.functions)
 

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+from .. import extensions
 from ..errors import ModelError, RunError
 
 Array = np.ndarray[Any, Any]
@@ -129,6 +130,8 @@ def session(
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     )
     try:
+        for library in extensions.libraries():
+            options.register_custom_ops_library(library)
         if isinstance(model, Path):
             return ort.InferenceSession(str(model), options, providers=providers(asked))
         if size(model) <= LARGEST:

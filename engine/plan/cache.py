@@ -21,6 +21,7 @@ from typing import Any
 import onnxruntime as ort
 import platformdirs
 
+from ..rules import registry
 from ..steps import step
 from .facts import Facts
 from .onnx_runner import OnnxRunner
@@ -66,9 +67,16 @@ def keys(request: Request, feed: Mapping[str, Any]) -> tuple[str, str] | None:
     """
     if not request.identity or request.backend == "numpy":
         return None
+    foreign = registry.foreign()
+    if foreign is None:
+        return None
     c, runtime = request.composite, request.runtime
     what = (c.variants, c.layers, c.parameters, request.output, request.ledger, request.at, runtime.providers)
-    plain = [request.identity, *(repr(sorted(x.items()) if isinstance(x, Mapping) else x) for x in what)]
+    plain = [
+        request.identity,
+        foreign,
+        *(repr(sorted(x.items()) if isinstance(x, Mapping) else x) for x in what),
+    ]
     some, own = request.inputs.signatures(feed)
     return key(*plain, some, False), key(*plain, own, True)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .. import extensions
 from ..errors import UnsupportedOperator
 from ..file.graph import Node
 
@@ -118,10 +122,40 @@ def rule(
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Register a rule for one or more operators; the newest eligible `since` wins.
 
+    Parameters
+    ----------
+    *op_types : str
+        The operators.
+    kind : str
+        What a composite chooses by: "linear", "conv", "product", "softmax", "norm", "activation", "pool",
+        "reduce", "add", "scale", "move" or "division".
+    since : int
+        The first version of the domain's opset that the rule is right for.
+    carry : {"move", "gate", "softmax", "own", "convert"}
+        How relevance that is no multiple of the activation (a message r) gets past the operator: as elements
+        do, unchanged, by the softmax rule, by the rule itself, or as a multiplier, which is always right.
+    domain : str
+        The operators' domain; "" is onnx's own.
+
+    Returns
+    -------
+    callable
+        Decorates ``function(op, node, *m)``, which gets the primitives `Ops`, the `NodeContext`, and one
+        multiplier for every output that has one, and gives one multiplier (or None) for every input.
+
     Raises
     ------
     ValueError
         One of them has a rule for that version already.
+
+    Examples
+    --------
+    The identity rule for an operator of one's own, y = x tanh(x):
+
+    >>> import onnxplain as ox
+    >>> @ox.rule("TanhGate", kind="activation", domain="com.lab")  # doctest: +SKIP
+    ... def tanh_gate(op, node, m):
+    ...     return [op.mul(m, op.tanh(node.input(0)))]
     """
 
     def register(function: RuleFunction) -> RuleFunction:
@@ -142,6 +176,7 @@ def _load() -> None:
         for name in _MODULES:
             import_module(f".{name}", __package__)
         _loaded = True
+        extensions.load(extensions.RULES)
 
 
 def find(node: Node) -> Rule | None:
@@ -172,3 +207,21 @@ def unsupported(nodes: Iterable[Node], where: str) -> UnsupportedOperator:
         + "; ".join(parts[:8])
         + more
     )
+
+
+def foreign() -> str | None:
+    """A hash of the rules that come from outside this package; "" where there are none.
+
+    None where one of them cannot be read again (it was typed into a console): a plan made with it is not
+    the same tomorrow.
+    """
+    own = __name__.partition(".")[0] + "."
+    others = [r for r in rules() if not r.function.__module__.startswith(own)]
+    found = hashlib.sha256()
+    for each in others:
+        try:
+            source = Path(inspect.getsourcefile(each.function) or "").read_bytes()
+        except (OSError, TypeError):
+            return None
+        found.update(f"{each.domain}.{each.op_type}.{each.since}".encode() + source)
+    return found.hexdigest() if others else ""

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from .engine.errors import PolicyError as PolicyError
     from .engine.errors import UnsupportedOperator as UnsupportedOperator
     from .engine.explainer import Explainer as Explainer
+    from .engine.extensions import add_operators as add_operators
     from .engine.inspection import Inspection as Inspection
     from .engine.inspection import inspect as inspect
+    from .engine.rules.registry import rule as rule
 
 __version__ = "0.1.0"
 
@@ -45,6 +47,8 @@ _HOME = {
     "Explainer": "engine.explainer",
     "Inspection": "engine.inspection",
     "inspect": "engine.inspection",
+    "add_operators": "engine.extensions",
+    "rule": "engine.rules.registry",
 }
 
 # Modules that are public under a name of their own.
