@@ -22,6 +22,26 @@ MAY_IMPORT = {
     "validation": {"engine", "models", "eeg"},
     "cli": {"engine", "models", "exporters", "eeg", "validation"},
 }
+# The rooms of a package, floor by floor: each imports only those that stand before it in this list. A room is
+# a folder or a loose file; types alone count too, so circles cannot come back by that way.
+ROOMS = {
+    "engine": (
+        ("errors", "steps"),
+        ("contract", "extensions"),
+        ("file",),
+        ("analysis", "composite"),
+        ("attribution", "canonical", "ops"),
+        ("rules",),
+        ("lowering", "walk"),
+        ("plan",),
+        ("compile", "explainer", "inspection"),
+        ("methods",),
+        ("evaluation",),
+    ),
+}
+# How many loose files a package may have, its __init__.py among them.
+LOOSE = {"engine": 10}
+
 # Where third-party packages may be imported at all; others only in tests, studies and benchmarks.
 ONLY_IN = {
     "torch": {"exporters"},
@@ -108,6 +128,33 @@ def test_layers(path: Path) -> None:
             assert rest[0] in allowed, f"{path}:{line}: {package} may not import {rest[0]}"
         if first in ONLY_IN and package not in ONLY_IN[first]:
             raise AssertionError(f"{path}:{line}: {first} belongs into {' or '.join(ONLY_IN[first])}")
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms(package: str) -> None:
+    """Imports inside a package go one way, from room to room."""
+    floor = {room: i for i, rooms in enumerate(ROOMS[package]) for room in rooms}
+    upwards = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        own = path.relative_to(ROOT / package).with_suffix("").parts[0]
+        if own == "__init__":
+            continue
+        assert own in floor, f"{package}/{own} has no floor in ROOMS"
+        for name, line in imports(path):
+            parts = name.split(".")
+            if parts[:2] != ["onnxplain", package] or len(parts) < 3 or parts[2] == own:
+                continue
+            if parts[2] in floor and floor[parts[2]] >= floor[own]:
+                upwards.append(f"{path}:{line}: {own} may not import {parts[2]}")
+    assert not upwards, "\n".join(upwards)
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_every_room_is_there(package: str) -> None:
+    there = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    there |= {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert there == {room for rooms in ROOMS[package] for room in rooms}
+    assert len(list((ROOT / package).glob("*.py"))) <= LOOSE[package]
 
 
 @pytest.mark.parametrize(
