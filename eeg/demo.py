@@ -23,11 +23,11 @@ from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from . import shares, views
-from .drawings import draw
 from .explained import Explained, predictions, truth, versions
-from .page import Drawing, bullets, page, safe, table
 from .recording import read
-from .report import LIMITS
+from .reports.html import Drawing, bullets, page, safe, table
+from .reports.recording import LIMITS
+from .reports.recording_figures import draw
 from .run import explain_windows, finite
 from .slicing import tagged
 from .windows import cut

@@ -27,8 +27,8 @@ from ..engine.model import load
 from ..engine.steps import step
 from . import views
 from .explained import Explained, restored, said, said_target, versions
-from .figures import head_maps
 from .measured import Places, measured
+from .reports.figures import head_maps
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
 from .text import counted, listed, plain

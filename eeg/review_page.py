@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .page import safe
+from .reports.html import safe
 
 JUDGEMENTS = ("plausible", "not plausible", "unsure")
 

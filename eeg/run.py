@@ -307,8 +307,8 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
     (out / "summary.json").write_text(text, encoding="utf-8")
     files += [out / "summary.json", _shares_csv(explained, summary, out / "shares.csv")]
     if report:
-        from .drawings import draw
-        from .report import write_report
+        from .reports.recording import write_report
+        from .reports.recording_figures import draw
 
         step("drawing the figures")
         drawn = draw(explained, out)

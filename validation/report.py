@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..eeg.page import bullets, page, safe, table
+from ..eeg.reports.html import bullets, page, safe, table
 from .gate import Verdict
 from .result import Result
 

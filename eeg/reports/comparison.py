@@ -6,10 +6,10 @@ import csv
 import json
 from pathlib import Path
 
+from ..compare import Comparison
+from ..measured import measured
 from . import figures
-from .compare import Comparison
-from .measured import measured
-from .page import Drawing, bullets, page, safe, table
+from .html import Drawing, bullets, page, safe, table
 
 LIMITS = (
     "A share says where a side's relevance lies, not how well it works: look at the accuracies beside.",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .page import safe, table
-from .text import counted
+from ..text import counted
+from .html import safe, table
 
 
 def locked_section(found: Mapping[str, Mapping[str, Any]]) -> str:

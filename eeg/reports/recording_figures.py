@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from . import figures, panels, shares, spectral
-from .explained import Explained, said_target
-from .measured import placed
-from .page import Drawing, Slides
-from .text import counted, plain
+from .. import shares, spectral
+from ..explained import Explained, said_target
+from ..measured import placed
+from ..text import counted, plain
+from . import figures, figures_views
+from .html import Drawing, Slides
 
 RHYTHMS, RHYTHMS_IN_TIME = "Which rhythms", "Rhythms over time"
 EVENTS, HEADS, EMBEDDING, STRATEGIES = "Around events", "Attention heads", "Position embedding", "Strategies"
@@ -137,7 +138,7 @@ def draw(
 def _over_time(explained: Explained, groups: dict[str, Any]) -> Slides | None:
     """Head maps of each explained class, a frame for each stretch of the window, on one scale."""
     times, relevance = explained.windows.times, explained.relevance
-    bins = panels.bins_of(times, FRAMES)
+    bins = figures_views.bins_of(times, FRAMES)
     means = {name: relevance[i].mean(0, dtype=np.float64) for name, i in list(groups.items())[:3]}
     frames = [{name: m[:, b].mean(-1) for name, m in means.items()} for b in bins]
     top = figures.limit(np.array([list(f.values()) for f in frames]))
@@ -164,7 +165,7 @@ def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
         if seconds * explained.windows.sfreq >= 8:
             found = spectral.time_frequency(explained, seconds=seconds, mean=True).sum("channel")
             frequencies = found["frequency"].values
-            figure = panels.time_frequency_map(
+            figure = figures_views.time_frequency_map(
                 found.transpose("frame", "frequency").values,
                 found["frame"].values,
                 frequencies,
@@ -182,7 +183,7 @@ def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
             )
     if explained.locked:
         path = figures.save(
-            panels.locked_curves(explained.locked, unit=explained.unit), out / f"{prefix}locked.png"
+            figures_views.locked_curves(explained.locked, unit=explained.unit), out / f"{prefix}locked.png"
         )
         drawn.append(
             Drawing(path, EVENTS, "Size of the relevance around events, summed over electrodes. Grey: where "
@@ -190,7 +191,7 @@ def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
         )  # fmt: skip
     inside = explained.inside
     if inside is not None and inside.heads is not None:
-        path = figures.save(panels.head_matrix(inside.head_shares()), out / f"{prefix}heads.png")
+        path = figures.save(figures_views.head_matrix(inside.head_shares()), out / f"{prefix}heads.png")
         drawn.append(
             Drawing(path, HEADS, "Share of each attention head in the relevance of all heads: that of the "
                     "values it has read.")

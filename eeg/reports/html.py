@@ -11,7 +11,7 @@ from pathlib import Path
 import mne
 from matplotlib.figure import Figure
 
-from .text import plain
+from ..text import plain
 
 _CSS = """
 body { font-size: 15px; line-height: 1.5; color: #222; }

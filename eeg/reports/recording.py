@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .drawings import EMBEDDING, EVENTS, HEADS, RHYTHMS, RHYTHMS_IN_TIME, STRATEGIES, Drawn
-from .explained import Explained, predictions, truth
-from .page import Drawing, Slides, bullets, page, safe, table
-from .report_beside import clusters_section, layers_section, limits, locked_section, positions_section
-from .text import counted, plain
+from ..explained import Explained, predictions, truth
+from ..text import counted, plain
+from .html import Drawing, Slides, bullets, page, safe, table
+from .recording_figures import EMBEDDING, EVENTS, HEADS, RHYTHMS, RHYTHMS_IN_TIME, STRATEGIES, Drawn
+from .recording_sections import clusters_section, layers_section, limits, locked_section, positions_section
 
 LIMITS = (
     "Relevance tells how this model's output came about from this input. It does not tell how the brain "

@@ -12,14 +12,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..engine.evaluation.curves import RANDOM_NAME, Curves
-from ..engine.evaluation.intervals import Estimate, estimate
-from ..engine.evaluation.run import POWER_NAME
-from ..engine.steps import step
+from ...engine.evaluation.curves import RANDOM_NAME, Curves
+from ...engine.evaluation.intervals import Estimate, estimate
+from ...engine.evaluation.run import POWER_NAME
+from ...engine.steps import step
+from ..evaluate import Evaluation
+from ..text import plain
 from . import figures
-from .evaluate import Evaluation
-from .page import Drawing, bullets, page, safe, table
-from .text import plain
+from .html import Drawing, bullets, page, safe, table
 
 # Okabe & Ito's: told apart by colour-blind readers, and by their lines in grey.
 MOST, LEAST, CHANCE = "#D55E00", "#0072B2", "#777777"
