@@ -8,7 +8,6 @@ seed give it away. `review_score` reads the answers.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
@@ -251,8 +250,8 @@ def _maps(source: _Source) -> NDArray[np.float64]:
     return np.asarray(source.relevance.sum(-1, dtype=np.float64))
 
 
-def _picture(source: _Source, window: int) -> str:
-    """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
+def _picture(source: _Source, window: int) -> bytes:
+    """The head map as PNG, at its own scale: the size of relevance would tell a network apart."""
     values = _maps(source)[window]
     with measured(source.places):
         figure, why = head_maps({"": values / np.abs(values).max()}, source.channels, unit="1 = the largest")
@@ -260,7 +259,7 @@ def _picture(source: _Source, window: int) -> str:
         raise InputError(f"review: {why} {listed(source.channels, 4)}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
 
 
 def _secret(sources: list[_Source], seed: int) -> str:

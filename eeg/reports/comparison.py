@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 
 from ..compare import Comparison
 from ..measured import measured
+from ..provenance import write_json
 from . import figures
-from .html import Drawing, bullets, page, safe, table
-
-LIMITS = (
-    "A share says where a side's relevance lies, not how well it works: look at the accuracies beside.",
-    "Two networks can agree on a map and disagree on every window, and the other way round: both are given.",
-    "A difference between two recordings is one of two people. Give a folder with one explanation a subject "
-    "for each side to compare cohorts.",
-    "With several subjects a side, effects are in standard deviations over subjects (Cohen's d_z where both "
-    "sides have the same ones, Hedges' g elsewhere), with bootstrap intervals.",
-)
+from .html import Drawing, Table
+from .html import write as write_page
+from .write import write_csv
 
 
 def write(found: Comparison, out: Path) -> list[Path]:
@@ -34,58 +26,32 @@ def write(found: Comparison, out: Path) -> list[Path]:
     -------
     list of Path
     """
-    files = [out / "comparison.json", out / "electrodes.csv", out / "shares.csv"]
-    files[0].write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    with files[1].open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["electrode", *found.labels])
-        rows.writerows(
-            [name, *map(float, column)]
-            for name, column in zip(found.channels, found.electrodes.T, strict=True)
-        )
-    with files[2].open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["kind", "name", *found.labels, "of_electrodes", "effect"])
-        rows.writerows(
-            [r.kind, r.name, *r.share, r.of_electrodes, r.effect and r.effect.value] for r in found.rows
-        )
-    sections: list[tuple[str, str | Drawing]] = [("The answer", answer(found))]
-    drawn = _maps(found, out)
-    if drawn is not None:
-        files.append(drawn.path)
-        sections.append((drawn.title, drawn))
-    sections += [
-        ("Where the relevance lies", _shares(found)),
-        ("How alike they are", _agreements(found)),
-        ("What to beware of", bullets([*found.notes, *LIMITS])),
-    ]
-    return [*files, page("Explanations compared", sections, out / "report.html")]
-
-
-def answer(found: Comparison) -> str:
-    """The first section: the set on which the first two sides differ most, and how alike they are."""
-    sets = [r for r in found.rows if r.kind == "set"] or list(found.rows)
-    most = max(sets, key=lambda r: abs(r.share[0] - r.share[1]))
-    each = "; ".join(
-        f"<b>{share:.0%}</b> in {safe(label)}" for label, share in zip(found.labels, most.share, strict=True)
+    electrodes = (
+        [name, *map(float, column)] for name, column in zip(found.channels, found.electrodes.T, strict=True)
     )
-    one = found.agreements[0]
-    said = [
-        f"They differ most on {safe(most.name)} electrodes ({most.of_electrodes:.0%} of all): {each}.",
-        f"Their electrodes' shares correlate by {one.rank:.2f} (Spearman; {safe(one.first)} and "
-        f"{safe(one.second)}).",
+    rows = ([r.kind, r.name, *r.share, r.of_electrodes, r.effect and r.effect.value] for r in found.rows)
+    files = [
+        write_json(found.to_dict(), out / "comparison.json"),
+        write_csv(["electrode", *found.labels], electrodes, out / "electrodes.csv"),
+        write_csv(["kind", "name", *found.labels, "of_electrodes", "effect"], rows, out / "shares.csv"),
     ]
-    if one.per_window is not None:
-        said.append(
-            f"On {one.windows} windows that both explained, the maps correlate by {one.per_window:.2f} "
-            "on average."
-        )
-    if most.effect is not None:
-        said.append(
-            f"Over subjects the first two differ there by {most.effect.value:+.2f} standard deviations."
-        )
-    test = "" if found.test is None else f"<p>{safe(found.test)}</p>"
-    return f"<p class='answer'>{' '.join(said)}</p>{test}"
+    maps = _maps(found, out)
+    if maps is not None:
+        files.append(maps.path)
+    sets = [r for r in found.rows if r.kind == "set"] or list(found.rows)
+    page = write_page(
+        "comparison.html",
+        out / "report.html",
+        most=max(sets, key=lambda r: abs(r.share[0] - r.share[1])),
+        labels=found.labels,
+        first=found.agreements[0],
+        test=found.test,
+        maps=maps,
+        shares=_shares(found),
+        agreements=_agreements(found),
+        notes=found.notes,
+    )
+    return [*files, page]
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
@@ -104,7 +70,8 @@ def _maps(found: Comparison, out: Path) -> Drawing | None:
     )
 
 
-def _shares(found: Comparison) -> str:
+def _shares(found: Comparison) -> Table:
+    """Shares of sets, regions and bands on each side, and how far the sides are apart."""
     head = ("", *found.labels, "share of electrodes", "effect")
     rows = [
         (
@@ -117,10 +84,11 @@ def _shares(found: Comparison) -> str:
         )
         for r in found.rows
     ]
-    return table(head, rows, numbers=range(1, len(head)))
+    return Table(head, rows, range(1, len(head)))
 
 
-def _agreements(found: Comparison) -> str:
+def _agreements(found: Comparison) -> Table:
+    """How alike each pair of sides is."""
     rows = [
         (
             f"{a.first}, {a.second}",
@@ -132,4 +100,4 @@ def _agreements(found: Comparison) -> str:
         for a in found.agreements
     ]
     head = ("", "rank correlation of electrodes", "cosine", "window by window", "same class explained")
-    return table(head, rows, numbers=(1, 2, 3, 4))
+    return Table(head, rows, (1, 2, 3, 4))

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ...engine.evaluation.curves import RANDOM_NAME, Curves
-from ...engine.evaluation.intervals import Estimate, estimate
-from ...engine.evaluation.run import POWER_NAME
+from ...engine.evaluation.intervals import estimate
 from ...engine.steps import step
 from ..evaluate import Evaluation
-from ..text import plain
-from . import figures
-from .html import Drawing, bullets, page, safe, table
-
-# Okabe & Ito's: told apart by colour-blind readers, and by their lines in grey.
-MOST, LEAST, CHANCE = "#D55E00", "#0072B2", "#777777"
-MARKS = ("o", "s", "^", "D")
-
-LIMITS = (
-    "A model is asked about windows that nobody recorded: an electrode of one window in another, or made "
-    "from its neighbours. What the number does then is the model's answer to such windows, too.",
-    "Orders are judged by removal, and occlusion is removal: that it does well here is in part the same "
-    "measurement made twice.",
-    "An order by power that does as well or better says that the model goes by what is strong, or that large "
-    "signals are what changes most when they are replaced. It is no explanation of the model.",
-    "What stands in the place of what is gone decides a part of the answer: where transplants and "
-    "interpolation disagree, no method is the most faithful without saying to what.",
-    "Windows of one recording are not independent. Intervals tell how much a mean hangs on the windows that "
-    "were drawn, not what another recording, or another person, would give.",
-    "A faithful map is one that says what the model uses. It does not say that the model is right, nor how "
-    "the brain works.",
-    "Sanity under random weights is necessary and no ranking: noise passes it best (Binder et al. 2023).",
-)
+from ..provenance import write_json
+from .evaluation_figures import draw
+from .html import Drawing, Table, provenance
+from .html import write as write_page
+from .write import write_csv
 
 
 def write(found: Evaluation, out: Path, *, report: bool = True) -> list[Path]:
@@ -58,233 +31,60 @@ def write(found: Evaluation, out: Path, *, report: bool = True) -> list[Path]:
         The files written.
     """
     step("writing the results")
-    files = [out / "evaluation.json", _csv(found, out / "curves.csv")]
-    text = json.dumps(found.summary(), indent=2, ensure_ascii=False) + "\n"
-    files[0].write_text(text, encoding="utf-8")
+    head = ["replacement", "method", "first", "gone", "value", "low", "high"]
+    files = [
+        write_json(found.summary(), out / "evaluation.json"),
+        write_csv(head, _curves(found), out / "curves.csv"),
+    ]
     if not report:
         return files
     step("drawing the figures")
-    drawn = _draw(found, out)
+    curves, others = draw(found, out)
+    files += [path for d in (*curves, *others) for path in d.files]
     step("writing the report")
-    return [*files, *(path for d in drawn for path in d.files), _page(found, drawn, out / "report.html")]
+    return [*files, _page(found, curves, others, out / "report.html")]
 
 
-def _csv(found: Evaluation, path: Path) -> Path:
+def _curves(found: Evaluation) -> Iterator[tuple[object, ...]]:
     """A row for each replacement, method, direction and step."""
     seed = found.sample.setting.seed
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["replacement", "method", "first", "gone", "value", "low", "high"])
-        for replacement, each in found.measured.curves.items():
-            for method, curves in each.items():
-                for first, values in (("most", curves.most), ("least", curves.least)):
-                    for part, column in zip(curves.gone, values.T, strict=True):
-                        e = estimate(column, seed=seed)
-                        rows.writerow([replacement, method, first, float(part), e.value, e.low, e.high])
-    return path
+    for replacement, each in found.measured.curves.items():
+        for method, curves in each.items():
+            for first, values in (("most", curves.most), ("least", curves.least)):
+                for part, column in zip(curves.gone, values.T, strict=True):
+                    e = estimate(column, seed=seed)
+                    yield replacement, method, first, float(part), e.value, e.low, e.high
 
 
-def _draw(found: Evaluation, out: Path) -> list[Drawing]:
-    made = []
-    unit = found.sample.unit
-    for replacement, curves in found.measured.curves.items():
-        path = figures.save(
-            curves_figure(curves, found.measured.methods, unit=unit, what=found.sample.kind),
-            out / f"curves_{replacement}.png",
-        )
-        made.append(
-            Drawing(
-                path,
-                f"Curves by {replacement}",
-                f"What is explained while {found.sample.kind} are replaced by {replacement}, mean over "
-                "windows: the most relevant first (orange), the least relevant first (blue, broken), random "
-                "orders (dotted). The area between orange and blue is ABPC.",
-            )
-        )
-    scores = {r: {m: f.abpc for m, f in each.items()} for r, each in found.measured.faithfulness.items()}
-    made.append(
-        Drawing(
-            figures.save(scores_figure(scores, unit=unit), out / "abpc.png"),
-            "Area between the curves",
-            "ABPC of each method with its interval (95 %, bootstrap over windows). Random orders have 0.",
-        )
-    )
-    pairs = found.measured.agreement
-    made.append(
-        Drawing(
-            figures.save(matrix_figure(pairs.matrix(), pairs.methods), out / "agreement.png"),
-            "Agreement between methods",
-            f"Spearman's correlation of |relevance| over {found.sample.kind}, mean over windows.",
-        )
-    )
-    sane = found.measured.sanity
-    if sane.stages:
-        made.append(
-            Drawing(
-                figures.save(
-                    cascade_figure(
-                        {s.random: s.similarity.rank for s in sane.stages},
-                        {name: s.rank for name, s in sane.references.items()},
-                    ),
-                    out / "cascade.png",
-                ),
-                "With ever more layers random",
-                f"Rank correlation of {plain(sane.method)}'s map with the trained model's, as layers are "
-                "made random from the output on; lines: where random relevance and the signal's power are.",
-            )
-        )
-    return made
-
-
-def curves_figure(curves: Mapping[str, Curves], methods: tuple[str, ...], *, unit: str, what: str) -> Figure:
-    """Curves of each method and of power in a panel each, with those of random orders.
-
-    Parameters
-    ----------
-    curves : dict of str to Curves
-    methods : tuple of str
-    unit, what : str
-        Of what is explained; the features' kind.
-    """
-    names = [*methods, POWER_NAME]
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(3.3 * columns + 0.4, 2.7 * lines + 0.5), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(lines, columns, sharex=True, sharey=True)).ravel()
-    chance = curves[RANDOM_NAME]
-    for axis, name in zip(axes, names, strict=False):
-        c = curves[name]
-        most, least = c.most.mean(0), c.least.mean(0)
-        between = (chance.most.mean(0) + chance.least.mean(0)) / 2
-        axis.fill_between(c.gone, most, least, color="#dddddd", lw=0)
-        axis.plot(c.gone, between, ":", color=CHANCE, lw=1.2, label="random")
-        axis.plot(c.gone, most, "-o", color=MOST, ms=3, lw=1.5, label="most relevant first")
-        axis.plot(c.gone, least, "--s", color=LEAST, ms=3, lw=1.5, label="least relevant first")
-        title = "power (no map of the model)" if name == POWER_NAME else plain(name, 40)
-        axis.set_title(f"{title}\nABPC {c.abpc.mean():.3g}", fontsize=9, color=figures.INK, parse_math=False)
-        _tidy(axis)
-    for axis in axes[len(names) :]:
-        axis.set_visible(False)
-    axes[0].legend(fontsize=7, frameon=False)
-    figure.supxlabel(f"part of the {plain(what, 20)} that is gone", fontsize=9)
-    figure.supylabel(f"explained ({plain(unit, 20)})", fontsize=9)
-    return figure
-
-
-def scores_figure(scores: Mapping[str, Mapping[str, Estimate]], *, unit: str) -> Figure:
-    """An estimate and its interval for each method, and replacement.
-
-    Parameters
-    ----------
-    scores : dict of str to dict of str to Estimate
-        By replacement, then by method.
-    unit : str
-    """
-    names = list(next(iter(scores.values())))
-    figure = Figure(figsize=(7, 1.1 + 0.4 * len(names)), layout="constrained")
-    axis = figure.subplots()
-    axis.axvline(0, color="0.4", lw=0.8, ls=":")
-    for i, (replacement, each) in enumerate(scores.items()):
-        at = np.arange(len(names)) + 0.22 * (i - (len(scores) - 1) / 2)
-        colour = (MOST, LEAST)[i % 2]
-        for y, name in zip(at, names, strict=True):
-            axis.plot([each[name].low, each[name].high], [y, y], "-", color=colour, lw=1.6)
-        axis.plot(
-            [each[n].value for n in names], at, MARKS[i % len(MARKS)], color=colour, ms=5, label=replacement
-        )
-    axis.set_yticks(range(len(names)), [plain(n, 30) for n in names], fontsize=8, parse_math=False)
-    axis.invert_yaxis()
-    axis.set_xlabel(f"area between the curves, ABPC ({plain(unit, 20)})", fontsize=9)
-    axis.legend(fontsize=7, frameon=False)
-    _tidy(axis)
-    return figure
-
-
-def matrix_figure(matrix: Any, names: tuple[str, ...]) -> Figure:
-    """A matrix of correlations, with the numbers in it.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (method, method)
-    names : tuple of str
-    """
-    n = len(names)
-    figure = Figure(figsize=(2.4 + 0.62 * n, 1.7 + 0.5 * n), layout="constrained")
-    axis = figure.subplots()
-    image = axis.imshow(matrix, cmap=figures.SIGNED, vmin=-1, vmax=1)
-    for i in range(n):
-        for j in range(n):
-            ink = "white" if abs(matrix[i, j]) > 0.7 else figures.INK
-            axis.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=7, color=ink)
-    labels = [plain(name, 24) for name in names]
-    axis.set_xticks(range(n), labels, rotation=40, ha="right", fontsize=8, parse_math=False)
-    axis.set_yticks(range(n), labels, fontsize=8, parse_math=False)
-    bar = figure.colorbar(image, ax=axis, fraction=0.05, pad=0.03)
-    bar.set_label("rank correlation", fontsize=8)
-    figures.tidy(bar)
-    return figure
-
-
-def cascade_figure(stages: Mapping[float, Estimate], references: Mapping[str, Estimate]) -> Figure:
-    """Similarity against the part of the layers that is random.
-
-    Parameters
-    ----------
-    stages : dict of float to Estimate
-        0 to 1 to rank correlation.
-    references : dict of str to Estimate
-        Drawn as lines across.
-    """
-    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
-    axis = figure.subplots()
-    x = [0.0, *stages]
-    axis.plot(x, [1.0, *(e.value for e in stages.values())], "-o", color=MOST, ms=5, lw=1.5)
-    for part, e in stages.items():
-        axis.plot([part, part], [e.low, e.high], "-", color=MOST, lw=1.2)
-    for (name, e), style in zip(references.items(), (":", "--", "-."), strict=False):
-        axis.axhline(e.value, color=CHANCE, lw=1.1, ls=style)
-        axis.annotate(
-            plain(name, 20), (0.01, e.value), xycoords=("axes fraction", "data"), fontsize=7, color="0.35",
-            ha="left", va="bottom",
-        )  # fmt: skip
-    axis.set_xlabel("part of the layers that is random, from the output on", fontsize=9)
-    axis.set_ylabel("rank correlation", fontsize=9)
-    axis.set_ylim(min(-0.25, *(e.value for e in (*stages.values(), *references.values()))) - 0.05, 1.05)
-    _tidy(axis)
-    return figure
-
-
-def _tidy(axis: Axes) -> None:
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)
-
-
-def _page(found: Evaluation, drawn: list[Drawing], path: Path) -> Path:
-    sentences, unit = found.sentences(), found.sample.unit
+def _page(found: Evaluation, curves: list[Drawing], others: list[Drawing], path: Path) -> Path:
     about = found.sample.provenance
-    sections: list[tuple[str, str | Drawing]] = [
-        (
-            "The answer",
-            f"<p class='answer'><b>{safe(about['model']['name'] or about['model']['file'])}</b> on "
-            f"<b>{safe(about['data']['file'])}</b>, {len(found.sample.setting)} of {found.sample.of} "
-            f"windows, {len(found.measured.features)} {safe(found.sample.kind)}.</p>" + bullets(sentences),
-        )
-    ]
-    curves = [d for d in drawn if d.title.startswith(("Curves", "Area"))]
-    sections += [(d.title, d) for d in curves]
-    sections.append(("Every number", metrics_table(found, unit)))
-    sections += [(d.title, d) for d in drawn if d not in curves]
-    sections += [
-        ("When the input changes", _stability(found)),
-        ("Decisions made on the recording", bullets(found.sample.decisions)),
-        ("What to beware of", bullets([*found.notes, *found.measured.sanity.notes, *LIMITS])),
-        ("Provenance", _provenance(about)),
-    ]
-    return page("How good the maps are", sections, path)
+    return write_page(
+        "evaluation.html",
+        path,
+        about=about,
+        sample=found.sample,
+        features=len(found.measured.features),
+        sentences=found.sentences(),
+        curves=curves,
+        others=others,
+        metrics=metrics_table(found),
+        stability=_stability(found),
+        notes=[*found.notes, *found.measured.sanity.notes],
+        provenance=provenance(about, "data", target=True),
+    )
 
 
-def metrics_table(found: Evaluation, unit: str) -> str:
-    """The table of metrics as HTML."""
+def metrics_table(found: Evaluation) -> Table:
+    """Every metric of every method, beside random orders and power.
+
+    Parameters
+    ----------
+    found : Evaluation
+
+    Returns
+    -------
+    Table
+    """
     head = (
         "metric",
         "in Quantus",
@@ -310,33 +110,14 @@ def metrics_table(found: Evaluation, unit: str) -> str:
         )
         for r in found.table()
     ]
-    return table(head, rows, numbers=(6, 7)) + (
-        f"<p>Curves are in {safe(unit)}. In brackets 95 % intervals (bootstrap over windows). "
-        "<i>random</i>: random orders, or random relevance; <i>power</i>: the features' power in the place "
-        "of relevance. Quantus' names say which metric is meant; its numbers differ, since features and "
-        "replacement do.</p>"
-    )
+    return Table(head, rows, (6, 7))
 
 
-def _stability(found: Evaluation) -> str:
+def _stability(found: Evaluation) -> Table:
+    """What changes of the input do to the map and to what is explained."""
     head = ("change", "rank correlation", "of power", "of random maps", "explained number moves by")
     rows = [
         (what, c.similarity.rank, c.power.rank, c.random.rank, f"{c.output} {found.sample.unit}")
         for what, c in found.measured.stability.items()
     ]
-    return table(head, rows) + (
-        "<p>Noise: white, 20 dB below the signal of each channel. Shift: two samples to either side. "
-        "Dropout: a quarter of the features from another window; the map of the others is compared.</p>"
-    )
-
-
-def _provenance(about: Mapping[str, Any]) -> str:
-    rows = [
-        ("model", f"{about['model']['file']} (sha256 {about['model']['sha256']})"),
-        ("data", f"{about['data']['file']} (sha256 {about['data']['sha256']})"),
-        ("target", about["target"]),
-        ("contrast", about["contrast"] or "none"),
-        *((k, "" if v in (None, {}) else v) for k, v in about["options"].items()),
-        ("versions", ", ".join(f"{k} {v}" for k, v in about["versions"].items())),
-    ]
-    return table((), [(str(k).replace("_", " "), v) for k, v in rows])
+    return Table(head, rows)

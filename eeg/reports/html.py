@@ -1,47 +1,37 @@
-"""An HTML page through mne.Report that loads nothing from anywhere, every word of a file escaped."""
+"""Pages from jinja2 templates; they load nothing from anywhere, and every word of a file is escaped.
+
+What a template prints is made one printable line (`text.plain`) and escaped, unless it is markup that a
+template or `data_uri` made. So no report has to think of it, and none can forget it.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import mne
-from matplotlib.figure import Figure
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from ..text import plain
+from ..text import counted, plain
 
-_CSS = """
-body { font-size: 15px; line-height: 1.5; color: #222; }
-#top-bar .navbar-brand img, #filter-by-tags-dropdown-menu, .badge[data-mne-tag] { display: none !important; }
-#top-bar .navbar-brand { min-width: 0; white-space: normal; }
-.onnxplain table { border-collapse: collapse; margin: .4em 0 1em; }
-.onnxplain th, .onnxplain td { padding: .18em 1.1em .18em 0; text-align: left; vertical-align: top; }
-.onnxplain td.n, .onnxplain th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.onnxplain td.t { overflow-wrap: anywhere; min-width: 6em; }
-.onnxplain thead th { border-bottom: 1px solid #bbb; font-weight: 600; }
-.onnxplain .wide { overflow-x: auto; }
-.onnxplain .answer { font-size: 1.12em; max-width: 46em; }
-.onnxplain p, .onnxplain li, .onnxplain figcaption { max-width: 52em; }
-.onnxplain .bar { display: inline-block; height: .7em; background: #6a51a3; }
-.onnxplain figure { margin: 0; }
-.onnxplain img { width: 100%; height: auto; }
-.accordion-button { font-size: 1.05em; }
-@media (max-width: 900px) {
-  #toc { display: none; }
-  #toc + div { width: 100% !important; margin-left: 0 !important; flex: 0 0 100%; max-width: 100%; }
-}
-@media (max-width: 600px) {
-  body { font-size: 14px; }
-  .onnxplain th, .onnxplain td { padding-right: .7em; }
-  .onnxplain .wide-figure { overflow-x: auto; }
-  .onnxplain .wide-figure img { width: 640px; }
-  .accordion-body { padding: .7em .5em; }
-  .fs-3 { font-size: 1.1rem !important; }
-}
-"""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LONGEST = 400  # characters of one printed value
+_ON_PAPER = 0.62  # pixels on the page for one of a figure's file, which is drawn finer than a page shows
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its headings (none: no line of them), its rows, and which columns are set flush right."""
+
+    head: Sequence[object]
+    rows: Sequence[Sequence[object]]
+    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -66,64 +56,154 @@ class Drawing:
         """PNG and SVG."""
         return self.path, self.path.with_suffix(".svg")
 
+    @property
+    def image(self) -> bytes:
+        """The PNG."""
+        return self.path.read_bytes()
 
-def safe(text: object) -> str:
-    """Text for HTML: one printable line, escaped."""
-    return html.escape(plain(text, 400))
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[int] = ()) -> str:
-    """An HTML table; every cell is escaped, columns in `numbers` are set flush right."""
-    right = set(numbers)
-
-    def cells(row: Sequence[object], tag: str) -> str:
-        return "".join(
-            f"<{tag} class='{'n' if i in right else 't'}'>{safe(c)}</{tag}>" for i, c in enumerate(row)
-        )
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    top = f"<thead><tr>{cells(head, 'th')}</tr></thead>" if head else ""
-    return f"<div class='wide'><table>{top}<tbody>{body}</tbody></table></div>"
+    @property
+    def width(self) -> int:
+        """Pixels it has on a page that is wide enough."""
+        with self.path.open("rb") as file:
+            return round(int.from_bytes(file.read(20)[16:], "big") * _ON_PAPER)
 
 
-def bullets(sentences: Iterable[object]) -> str:
-    """An HTML list; every sentence is escaped."""
-    return "<ul>" + "".join(f"<li>{safe(s)}</li>" for s in sentences) + "</ul>"
+def _printed(value: object) -> object:
+    """What a template prints for a value: markup as it is, anything else as one line, not yet escaped."""
+    return value if hasattr(value, "__html__") else plain(value, LONGEST)
 
 
-def page(title: str, sections: Sequence[tuple[str, str | Drawing | Slides]], path: Path) -> Path:
-    """Write a page through mne.Report.
+def data_uri(png: bytes) -> Markup:
+    """A picture as a data URI.
 
     Parameters
     ----------
-    title : str
-    sections : sequence of (str, str, Drawing or Slides)
-        Heading and HTML, or heading and figure or figures. Headings are our own words, never a file's:
+    png : bytes
+
+    Returns
+    -------
+    Markup
+        Longer than other values may be, and of letters that need no escaping.
+    """
+    return Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii")
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(fmt=format, data_uri=data_uri, plain=plain)
+    made.tests["finite"] = math.isfinite
+    made.globals["counted"] = counted
+    return made
+
+
+_ENVIRONMENT = _environment()
+
+
+def render(template: str, **context: Any) -> str:
+    """A page that is whole by itself.
+
+    Parameters
+    ----------
+    template : str
+        A file of the folder ``templates``.
+    **context
+        What it prints.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return _ENVIRONMENT.get_template(template).render(context) + "\n"
+
+
+def write(template: str, path: Path, **context: Any) -> Path:
+    """Write a report of sections, which mne.Report lists and folds.
+
+    Parameters
+    ----------
+    template : str
+        A file of the folder ``templates``. It sets ``title`` and makes each section by
+        ``{% call section(heading) %}``, or by ``slides(...)``. Headings are our own words, never a file's:
         mne.Report also makes identifiers of them.
     path : Path
+    **context
+        What the template prints.
+
+    Returns
+    -------
+    Path
     """
+    import mne
+
+    title, sections = _sections(template, context)
     report = mne.Report(title=title, verbose="error")
-    report.add_custom_css(_CSS)
+    report.add_custom_css(_ENVIRONMENT.get_template("report.css.html").render())
     for heading, content in sections:
         if isinstance(content, Slides):
             report.add_figure(
-                list(content.figures), heading, caption=[safe(c) for c in content.captions],
+                list(content.figures), heading, caption=[escape(_printed(c)) for c in content.captions],
                 image_format="png", tags=("onnxplain",),
             )  # fmt: skip
-            continue
-        if isinstance(content, Drawing):
-            png = content.path.read_bytes()
-            width = round(int.from_bytes(png[16:20], "big") * 0.62)
-            image = (
-                f"<img alt='{safe(content.title)}' style='max-width: {width}px' "
-                f"src='data:image/png;base64,{base64.b64encode(png).decode('ascii')}'>"
-            )
-            body = (
-                f"<figure><div class='wide-figure'>{image}</div>"
-                f"<figcaption>{safe(content.caption)}</figcaption></figure>"
-            )
         else:
-            body = content
-        report.add_html(f"<div class='onnxplain'>{body}</div>", title=heading, tags=("onnxplain",))
+            html = str(Markup("<div class='onnxplain'>{}</div>").format(content))
+            report.add_html(html, title=heading, tags=("onnxplain",))
     report.save(path, overwrite=True, open_browser=False, verbose="error")
     return path
+
+
+def _sections(template: str, context: Mapping[str, Any]) -> tuple[str, Sequence[tuple[str, Markup | Slides]]]:
+    """The title that a template sets, and its sections in order: a heading, and markup or figures."""
+    found: list[tuple[str, Markup | Slides]] = []
+
+    def section(heading: str, caller: Callable[[], Markup]) -> str:
+        found.append((heading, caller()))
+        return ""
+
+    def slides(shown: Slides) -> str:
+        found.append((shown.title, shown))
+        return ""
+
+    module: Any = _ENVIRONMENT.get_template(template).make_module(
+        {**context, "section": section, "slides": slides}
+    )
+    return str(module.title), found
+
+
+def provenance(about: Mapping[str, Any], data: str, *, target: bool = False) -> Table:
+    """Files with their hashes, options and versions.
+
+    Parameters
+    ----------
+    about : mapping
+        "model" and "data" with "file" and "sha256", "options", "versions"; with `target`, "target" and
+        "contrast".
+    data : str
+        What the data are called.
+    target : bool
+        Whether to say what was explained.
+
+    Returns
+    -------
+    Table
+    """
+    rows: list[tuple[str, object]] = [
+        (what, f"{about[key]['file']} (sha256 {about[key]['sha256']})")
+        for what, key in (("model", "model"), (data, "data"))
+    ]
+    if target:
+        rows += [("target", about["target"]), ("contrast", about["contrast"] or "none")]
+    rows += [(str(k).replace("_", " "), "" if v in (None, {}) else v) for k, v in about["options"].items()]
+    return Table((), [*rows, ("versions", said_versions(about["versions"]))])
+
+
+def said_versions(versions: Mapping[str, str]) -> str:
+    """Names and versions in one line."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from .. import shares, spectral
 from ..explained import Explained, said_target
@@ -15,10 +18,22 @@ from ..text import counted, plain
 from . import figures, figures_views
 from .html import Drawing, Slides
 
-RHYTHMS, RHYTHMS_IN_TIME = "Which rhythms", "Rhythms over time"
-EVENTS, HEADS, EMBEDDING, STRATEGIES = "Around events", "Attention heads", "Position embedding", "Strategies"
-OVER_TIME = "Over the window"
+# What figures are called, and what the section of a report is called that has them.
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "head": "Where on the head",
+        "over_time": "Over the window",
+        "rhythms": "Which rhythms",
+        "rhythms_in_time": "Rhythms over time",
+        "events": "Around events",
+        "heads": "Attention heads",
+        "embedding": "Position embedding",
+        "strategies": "Strategies",
+    }
+)
 FRAMES = 10
+
+Groups = Mapping[str, NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,25 @@ class Drawn:
     figures: tuple[Drawing, ...]
     said: tuple[str, ...] = ()
     slides: Slides | None = None
+
+    def titled(self, title: str) -> list[Drawing]:
+        """The figures of that title."""
+        return [d for d in self.figures if d.title == title]
+
+    def maps(self) -> list[Drawing]:
+        """The figures whose title is no section's: over electrodes and time, and typical windows."""
+        return [d for d in self.figures if d.title not in TITLES.values()]
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Where figures are written, and what their files' names begin with."""
+
+    out: Path
+    prefix: str
+
+    def drawing(self, figure: Figure, name: str, title: str, caption: str) -> Drawing:
+        return Drawing(figures.save(figure, self.out / f"{self.prefix}{name}.png"), title, caption)
 
 
 @placed
@@ -51,91 +85,105 @@ def draw(
         extreme one would flatter.
     share_limit : float, optional
         Where the colours of the electrodes' shares end; by default at the largest.
-    """
-    data, channels, unit = explained.dataset, explained.windows.channels, explained.unit
-    relevance = explained.relevance
-    total = relevance.sum(-1, dtype=np.float64)
-    groups = _groups(explained)
-    share = shares.by_electrode(relevance)
-    drawn: list[Drawing] = []
-    said: list[str] = []
 
+    Returns
+    -------
+    Drawn
+    """
+    sheet, groups = _Sheet(out, prefix), _groups(explained)
+    heads, lost = _heads(explained, groups, sheet, share_limit)
+    drawn = [*heads, _mean(explained, sheet)]
+    if "bands" in explained.dataset:
+        drawn.append(_bands(explained, sheet))
+    drawn += _typical(explained, groups, sheet, windows)
+    for beside in (_rhythms_in_time, _events, _attention, _embedding, _strategies):
+        drawn += beside(explained, sheet)
+    return Drawn(tuple(drawn), (lost,) if lost else (), _over_time(explained, groups))
+
+
+def _heads(
+    explained: Explained, groups: Groups, sheet: _Sheet, share_limit: float | None
+) -> tuple[list[Drawing], str]:
+    """Head maps of each explained class, and who is not on them."""
+    total = explained.relevance.sum(-1, dtype=np.float64)
     maps = {f"{name} ({counted(len(i), 'window')})": total[i].mean(0) for name, i in list(groups.items())[:4]}
     figure, lost = figures.head_maps(
-        maps, channels, unit=f"{unit} per window", size=share, size_limit=share_limit
+        maps,
+        explained.windows.channels,
+        unit=f"{explained.unit} per window",
+        size=shares.by_electrode(explained.relevance),
+        size_limit=share_limit,
     )
-    said += [lost] if lost else []
-    if figure is not None:
-        path = figures.save(figure, out / f"{prefix}head_maps.png")
-        drawn.append(
-            Drawing(
-                path,
-                "Where on the head",
-                "Relevance summed over each window, mean over the windows in which the class was explained, "
-                "on one scale; at the right the relevance share of each electrode over all windows.",
-            )
-        )
+    if figure is None:
+        return [], lost
+    caption = (
+        "Relevance summed over each window, mean over the windows in which the class was explained, "
+        "on one scale; at the right the relevance share of each electrode over all windows."
+    )
+    return [sheet.drawing(figure, "head_maps", TITLES["head"], caption)], lost
+
+
+def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
+    """The mean size of relevance, electrode by time."""
+    relevance = explained.relevance
     size = np.zeros(relevance.shape[1:])
-    for one in relevance:
+    for one in relevance:  # one at a time: a copy of all would take as much memory again
         size += np.abs(one)
     figure = figures.mean_map(
         size / max(len(relevance), 1),
-        share,
-        channels,
+        shares.by_electrode(relevance),
+        explained.windows.channels,
         explained.windows.times,
-        unit=unit,
+        unit=explained.unit,
         title=f"mean of {counted(len(relevance), 'window')}",
     )
-    drawn.append(
-        Drawing(
-            figures.save(figure, out / f"{prefix}mean_map.png"),
-            "When, and on which electrode",
-            "Size of the relevance without its sign, mean over windows. Bars: relevance share of each "
-            "electrode; the dotted line is where all would end if relevance were spread evenly.",
-        )
+    caption = (
+        "Size of the relevance without its sign, mean over windows. Bars: relevance share of each "
+        "electrode; the dotted line is where all would end if relevance were spread evenly."
     )
-    if "bands" in data:
-        view = np.abs(data["bands"].values)
-        whole = view.sum((1, 2), keepdims=True)
-        kept = whole[:, 0, 0] > 0
-        by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
-        figure = figures.band_map(by_band, channels, [plain(b, 12) for b in data["band"].values.tolist()])
-        path = figures.save(figure, out / f"{prefix}bands.png")
-        drawn.append(
-            Drawing(
-                path,
-                RHYTHMS,
-                "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
-                "the bands over all electrodes.",
-            )
-        )
-    value = data["explained"].values
-    for number, (name, inside) in enumerate(list(groups.items())[:windows], start=1):
+    return sheet.drawing(figure, "mean_map", "When, and on which electrode", caption)
+
+
+def _bands(explained: Explained, sheet: _Sheet) -> Drawing:
+    """Relevance shares, electrode by band."""
+    data = explained.dataset
+    view = np.abs(data["bands"].values)
+    whole = view.sum((1, 2), keepdims=True)
+    kept = whole[:, 0, 0] > 0
+    by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
+    names = [plain(b, 12) for b in data["band"].values.tolist()]
+    figure = figures.band_map(by_band, explained.windows.channels, names)
+    caption = (
+        "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
+        "the bands over all electrodes."
+    )
+    return sheet.drawing(figure, "bands", TITLES["rhythms"], caption)
+
+
+def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> Iterator[Drawing]:
+    """Of each explained class the window with the median explained value."""
+    value, windows, unit = explained.dataset["explained"].values, explained.windows, explained.unit
+    for number, (name, inside) in enumerate(list(groups.items())[:most], start=1):
         typical = int(inside[np.argsort(value[inside])[len(inside) // 2]])
-        title = f"{name}: window {typical} at {explained.windows.onsets[typical]:.2f} s"
-        label = explained.windows.labels[typical]
+        title = f"{name}: window {typical} at {windows.onsets[typical]:.2f} s"
+        label = windows.labels[typical]
         title += f", labelled {plain(label)}" if label else ""
         figure = figures.window_map(
-            relevance[typical],
-            explained.windows.signal[typical],
-            channels,
-            explained.windows.times,
+            explained.relevance[typical],
+            windows.signal[typical],
+            explained.windows.channels,
+            windows.times,
             unit=unit,
             title=f"{title}, {value[typical]:.3g} {unit}",
         )
-        drawn.append(
-            Drawing(
-                figures.save(figure, out / f"{prefix}window_{typical}.png"),
-                f"Typical window {number}",
-                f"{name}: relevance of each sample under the signal as the model saw it (window {typical}, "
-                f"with the median explained value of {counted(len(inside), 'window')}).",
-            )
+        caption = (
+            f"{name}: relevance of each sample under the signal as the model saw it (window {typical}, "
+            f"with the median explained value of {counted(len(inside), 'window')})."
         )
-    drawn += _beside(explained, out, prefix)
-    return Drawn(tuple(drawn), tuple(said), _over_time(explained, groups))
+        yield sheet.drawing(figure, f"window_{typical}", f"Typical window {number}", caption)
 
 
-def _over_time(explained: Explained, groups: dict[str, Any]) -> Slides | None:
+def _over_time(explained: Explained, groups: Groups) -> Slides | None:
     """Head maps of each explained class, a frame for each stretch of the window, on one scale."""
     times, relevance = explained.windows.times, explained.relevance
     bins = figures_views.bins_of(times, FRAMES)
@@ -154,71 +202,84 @@ def _over_time(explained: Explained, groups: dict[str, Any]) -> Slides | None:
             f"{times[b][0]:.2f} to {times[b][-1] + 1 / explained.windows.sfreq:.2f} s from the start: "
             "mean relevance per sample over the windows of each explained class; one scale for all frames."
         )
-    return Slides(tuple(drawn), OVER_TIME, tuple(captions))
+    return Slides(tuple(drawn), TITLES["over_time"], tuple(captions))
 
 
-def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
-    """Figures of what was asked for beside the map."""
-    drawn = []
-    if "multiplier" in explained.dataset:
-        seconds = min(0.5, explained.contract.seconds / 2)
-        if seconds * explained.windows.sfreq >= 8:
-            found = spectral.time_frequency(explained, seconds=seconds, mean=True).sum("channel")
-            frequencies = found["frequency"].values
-            figure = figures_views.time_frequency_map(
-                found.transpose("frame", "frequency").values,
-                found["frame"].values,
-                frequencies,
-                unit=explained.unit,
-                highest=min(explained.contract.lowpass or 60.0, 60.0),
-            )
-            drawn.append(
-                Drawing(
-                    figures.save(figure, out / f"{prefix}time_frequency.png"),
-                    RHYTHMS_IN_TIME,
-                    f"Relevance by time and frequency (windows of {seconds:g} s, so frequencies "
-                    f"{1 / seconds:g} Hz apart), summed over electrodes, mean over windows; exact through "
-                    "the multiplier.",
-                )
-            )
-    if explained.locked:
-        path = figures.save(
-            figures_views.locked_curves(explained.locked, unit=explained.unit), out / f"{prefix}locked.png"
-        )
-        drawn.append(
-            Drawing(path, EVENTS, "Size of the relevance around events, summed over electrodes. Grey: where "
-                    "means lie when each event is moved at random by up to a window's length.")
-        )  # fmt: skip
+def _rhythms_in_time(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
+    """Relevance by time and frequency, where the multiplier is known and the rate allows it."""
+    seconds = min(0.5, explained.contract.seconds / 2)
+    if "multiplier" not in explained.dataset or seconds * explained.windows.sfreq < 8:
+        return
+    found = spectral.time_frequency(explained, seconds=seconds, mean=True).sum("channel")
+    figure = figures_views.time_frequency_map(
+        found.transpose("frame", "frequency").values,
+        found["frame"].values,
+        found["frequency"].values,
+        unit=explained.unit,
+        highest=min(explained.contract.lowpass or 60.0, 60.0),
+    )
+    caption = (
+        f"Relevance by time and frequency (windows of {seconds:g} s, so frequencies "
+        f"{1 / seconds:g} Hz apart), summed over electrodes, mean over windows; exact through "
+        "the multiplier."
+    )
+    yield sheet.drawing(figure, "time_frequency", TITLES["rhythms_in_time"], caption)
+
+
+def _events(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
+    """Relevance around events."""
+    if not explained.locked:
+        return
+    caption = (
+        "Size of the relevance around events, summed over electrodes. Grey: where "
+        "means lie when each event is moved at random by up to a window's length."
+    )
+    figure = figures_views.locked_curves(explained.locked, unit=explained.unit)
+    yield sheet.drawing(figure, "locked", TITLES["events"], caption)
+
+
+def _attention(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
+    """Shares of attention heads."""
     inside = explained.inside
-    if inside is not None and inside.heads is not None:
-        path = figures.save(figures_views.head_matrix(inside.head_shares()), out / f"{prefix}heads.png")
-        drawn.append(
-            Drawing(path, HEADS, "Share of each attention head in the relevance of all heads: that of the "
-                    "values it has read.")
-        )  # fmt: skip
-    if inside is not None and inside.positions is not None:
-        both = {
-            "signal": shares.by_electrode(explained.relevance),
-            "position embedding": shares.by_electrode(inside.positions.values[..., None]),
-        }
-        heads = figures.share_maps(both, explained.windows.channels)
-        if heads is not None:
-            path = figures.save(heads, out / f"{prefix}embedding.png")
-            drawn.append(Drawing(path, EMBEDDING, "Relevance share of each electrode: in the signal, and in "
-                                 "the constants by which the network tells electrodes apart."))  # fmt: skip
-    if explained.clusters is not None and len(explained.clusters.strategies) > 1:
-        maps = {
-            f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
-            for i, s in enumerate(explained.clusters.strategies[:5], start=1)
-        }
-        heads = figures.share_maps(maps, explained.windows.channels)
-        if heads is not None:
-            path = figures.save(heads, out / f"{prefix}strategies.png")
-            drawn.append(Drawing(path, STRATEGIES, "Where each cluster of windows has its relevance."))
-    return drawn
+    if inside is None or inside.heads is None:
+        return
+    caption = "Share of each attention head in the relevance of all heads: that of the values it has read."
+    yield sheet.drawing(figures_views.head_matrix(inside.head_shares()), "heads", TITLES["heads"], caption)
 
 
-def _groups(explained: Explained) -> dict[str, Any]:
+def _embedding(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
+    """Electrodes' shares in the signal and in the position embedding."""
+    inside = explained.inside
+    if inside is None or inside.positions is None:
+        return
+    both = {
+        "signal": shares.by_electrode(explained.relevance),
+        "position embedding": shares.by_electrode(inside.positions.values[..., None]),
+    }
+    figure = figures.share_maps(both, explained.windows.channels)
+    if figure is not None:
+        caption = (
+            "Relevance share of each electrode: in the signal, and in the constants by which the network "
+            "tells electrodes apart."
+        )
+        yield sheet.drawing(figure, "embedding", TITLES["embedding"], caption)
+
+
+def _strategies(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
+    """Where each cluster of windows has its relevance, where there are several."""
+    if explained.clusters is None or len(explained.clusters.strategies) < 2:
+        return
+    maps = {
+        f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
+        for i, s in enumerate(explained.clusters.strategies[:5], start=1)
+    }
+    figure = figures.share_maps(maps, explained.windows.channels)
+    if figure is not None:
+        caption = "Where each cluster of windows has its relevance."
+        yield sheet.drawing(figure, "strategies", TITLES["strategies"], caption)
+
+
+def _groups(explained: Explained) -> Groups:
     """Window indices by explained class; "all windows" where no class is."""
     data = explained.dataset
     if "target" not in data or explained.unit != "logit":
