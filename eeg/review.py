@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from ..engine.steps import step
 from . import views
 from .explained import Explained, restored, said, said_target, versions
 from .measured import Places, measured
+from .provenance import write_json
 from .reports.figures import head_maps
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
@@ -154,7 +154,7 @@ def make(
     }
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / KEY).write_text(json.dumps(key, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(key, out_dir / KEY)
     page = out_dir / PAGE
     page.write_text(render(review, shown), encoding="utf-8")
     return page
