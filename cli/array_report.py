@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,19 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..eeg.reports.html import render
 from ..engine.attribution import Array, Attribution
 from ..engine.contract import InputContract
 from . import console
 
 SHOWN = 4  # samples drawn of each input
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left;vertical-align:top}
-img{max-width:100%}code{background:#f3f3f3;padding:0 .2em}"""
-
-CAVEAT = """Relevance says how this model's output came about from its input, not how the brain works, and not
-that the model is right. A map is a hint to be checked: against a model with random weights, by taking the
-feature away, and with the artefacts of eye, muscle and heart in mind."""
 
 
 def write_report(
@@ -84,7 +75,7 @@ def _draw(maps: Array, name: str, labels: tuple[str, ...], path: Path) -> None:
             every = max(1, len(labels) // 16)
             axis.set_yticks(range(0, len(labels), every), labels[::every], fontsize=7, parse_math=False)
         figure.colorbar(image, ax=axis)
-    figure.suptitle(f"relevance of {console.plain(name)}", fontsize=10, parse_math=False)
+    figure.suptitle(f"relevance of {console.escaped(name)}", fontsize=10, parse_math=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
@@ -98,18 +89,4 @@ def _page(summary: Mapping[str, Any], pictures: list[tuple[str, Path]]) -> str:
         "ledger": ", ".join(f"{kind} {value:.3g}" for kind, value in summary["ledger"].items()) or "empty",
         **{f"note {n}": note for n, note in enumerate(summary["notes"], 1)},
     }
-    rows = "".join(f"<tr><th>{_safe(key)}</th><td>{_safe(value)}</td></tr>" for key, value in facts.items())
-    images = "".join(
-        f"<h2>{_safe(name)}</h2><img alt='relevance of {_safe(name)}' src='data:image/png;base64,"
-        f"{base64.b64encode(path.read_bytes()).decode('ascii')}'>"
-        for name, path in pictures
-    )
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>onnxplain</title>"
-        f"<style>{STYLE}</style></head><body><h1>What the model used</h1><table>{rows}</table>"
-        f"<p>{CAVEAT}</p>{images}</body></html>\n"
-    )
-
-
-def _safe(value: object) -> str:
-    return html.escape(console.plain(value))
+    return render("arrays.html", facts=facts, pictures=[(name, path.read_bytes()) for name, path in pictures])

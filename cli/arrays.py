@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import re
 import zipfile
@@ -15,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..eeg.provenance import jsonable, sha256, write_json
 from ..engine.attribution import Array, Attribution
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
-from . import console
 
 VERSIONED = ("numpy", "onnx", "onnxruntime-gpu", "onnxruntime")
 
@@ -62,7 +60,7 @@ def explain(
     summary = {
         "onnxplain": __version__,
         "model": {"file": model.name, "sha256": explainer.sha256},
-        "data": {"file": data.name, "sha256": _sha256(data), "samples": int(found.explained.shape[-1])},
+        "data": {"file": data.name, "sha256": sha256(data), "samples": int(found.explained.shape[-1])},
         "output": found.output,
         "target": target,
         "contrast": contrast,
@@ -79,8 +77,8 @@ def explain(
         },
         "versions": {"python": platform.python_version(), **_versions()},
     }
-    summary = console.jsonable(summary)
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    summary = jsonable(summary)
+    write_json(summary, out / "summary.json")
     if report:
         from .array_report import write_report
 
@@ -170,8 +168,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -46,7 +46,7 @@ def command(
 
     step("loading MNE")
     from ..eeg.compare import compare, read_side
-    from ..eeg.compare_report import write
+    from ..eeg.reports.comparison import write
 
     if labels is not None and len(labels) != len(explanations):
         raise InputError(f"--labels: {len(labels)} names for {len(explanations)} explanations")

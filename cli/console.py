@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import os
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 DEBUG = "ONNXPLAIN_DEBUG"
@@ -91,15 +90,15 @@ def close(code: int, broken: int) -> int:
     return code
 
 
-def plain(text: object) -> str:
-    """`text` on one line, control, bidirectional and invisible characters written as escapes."""
-    return "".join(_escaped(c) if unicodedata.category(c) in _ODD else c for c in str(text))
+def escaped(text: object) -> str:
+    """All of `text` on one line, control, bidirectional and invisible characters written as escapes."""
+    return "".join(_escape(c) if unicodedata.category(c) in _ODD else c for c in str(text))
 
 
 _ODD = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
@@ -109,7 +108,7 @@ def fail(message: str) -> None:
     # On a terminal, also what another process has drawn and was ended too fast to take off.
     start = "\r\x1b[K" if err().isatty() else ""
     with contextlib.suppress(OSError):  # nobody is listening; the exit code still tells
-        print(f"{start}onnxplain: {plain(message)}", file=err(), flush=True)
+        print(f"{start}onnxplain: {escaped(message)}", file=err(), flush=True)
 
 
 def quiet() -> None:
@@ -122,26 +121,15 @@ def say(text: str = "") -> None:
     """Print a line on standard output."""
     if not _quiet:
         clear()
-        print(plain(text), file=out())
+        print(escaped(text), file=out())
 
 
 def say_json(data: Any) -> None:
     """Print JSON on standard output, also where `quiet` was asked for."""
+    from ..eeg.provenance import jsonable
+
     clear()
     print(json.dumps(jsonable(data), indent=2), file=out())
-
-
-def jsonable(value: Any) -> Any:
-    """`value` as JSON knows it: arrays as lists, what is not a finite number as null."""
-    if hasattr(value, "tolist"):  # numpy, without importing it
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def table(
@@ -177,12 +165,12 @@ def table(
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     numbers = set(right)
     for name in columns:
-        grid.add_column(Text(plain(name)), justify="right" if name in numbers else "left", overflow="fold")
+        grid.add_column(Text(escaped(name)), justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
+        grid.add_row(*(Text("" if cell is None else escaped(cell)) for cell in row))
     console = Console(file=target, markup=False, highlight=False, emoji=False, width=width)
     if title:
-        console.print(Text(plain(title), "bold"), soft_wrap=True)  # a path is never folded
+        console.print(Text(escaped(title), "bold"), soft_wrap=True)  # a path is never folded
     console.print(grid)
 
 
@@ -191,7 +179,7 @@ def _columns(stream: TextIO) -> int:
 
 
 def _widest(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-    cells = [[len(plain(cell)) for cell in row] for row in rows]
+    cells = [[len(escaped(cell)) for cell in row] for row in rows]
     widths = [max([len(name), *(row[i] for row in cells)]) for i, name in enumerate(columns)]
     return sum(widths) + 3 * len(columns)
 
@@ -207,7 +195,7 @@ def progress(what: str, fraction: float | None) -> None:
     _last = (what, now)
     done = "" if fraction is None else f" {100 * fraction:3.0f} %"
     _drawn = True
-    err().write("\r\x1b[K" + f"{plain(what)}{done}"[: _columns(err()) - 1])
+    err().write("\r\x1b[K" + f"{escaped(what)}{done}"[: _columns(err()) - 1])
     err().flush()
 
 

@@ -56,7 +56,7 @@ def command(
     with output.folder(out, overwrite=overwrite) as temporary:
         step("loading MNE")
         from ..eeg.evaluate import evaluated, methods_of
-        from ..eeg.evaluate_report import write
+        from ..eeg.reports.evaluation import write
 
         wanted = METHODS if methods is None else methods
         methods_of(rules(given["composite"], given["params"]), wanted)  # a wrong name before any work

@@ -103,7 +103,8 @@ def _recording(
 
     step("loading MNE")
     from ..eeg.regionfile import Regions
-    from ..eeg.run import explain_recording, write
+    from ..eeg.reports.write import write
+    from ..eeg.run import explain_recording
 
     given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
     given["locked"] = given["locked"] or ()

@@ -100,7 +100,7 @@ def begun(path: Path) -> None:
 
 
 def _on_step(what: str, fraction: float | None) -> None:
-    _tell(step=console.plain(what)[:200], fraction=fraction)
+    _tell(step=console.escaped(what)[:200], fraction=fraction)
     console.progress(what, fraction)
 
 

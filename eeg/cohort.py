@@ -26,6 +26,7 @@ from ..engine.steps import step
 from . import regions, shares, statistics
 from .dataset import Item
 from .explained import versions
+from .provenance import sha256
 from .text import counted, plain
 
 NEEDS = 'a cohort needs Zarr and dask.distributed: pip install "onnxplain[cohort]"'
@@ -287,10 +288,8 @@ def _client(distributed: Any, scheduler: str | None, workers: int | None, tasks:
 
 def _question(model: Path, options: Mapping[str, Any]) -> str:
     """What is asked of every recording: the model, the options, and onnxplain's version."""
-    with model.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     plainly = {k: str(v) if isinstance(v, Path) else v for k, v in sorted(options.items())}
-    text = json.dumps([digest, plainly, versions()["onnxplain"]], sort_keys=True, default=str)
+    text = json.dumps([sha256(model), plainly, versions()["onnxplain"]], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,7 +7,6 @@ saccades agree with the label and half contradict it.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,12 +22,12 @@ from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from . import shares, views
-from .drawings import draw
 from .explained import Explained, predictions, truth, versions
-from .page import Drawing, bullets, page, safe, table
+from .provenance import write_json
 from .recording import read
-from .report import LIMITS
-from .run import explain_windows, finite
+from .reports import html
+from .reports.recording_figures import TITLES, draw
+from .run import explain_windows
 from .slicing import tagged
 from .windows import cut
 
@@ -201,7 +200,7 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         The files written.
     """
     files = []
-    maps: list[tuple[str, str | Drawing]] = []
+    maps: list[tuple[str, html.Drawing]] = []
     # One scale for the shares of both models, since they are there to be compared.
     top = max(float(np.nanmax(shares.by_electrode(m.explained.relevance))) for m in result.models)
     for m in result.models:
@@ -210,59 +209,22 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1, share_limit=top)
         maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.figures]
         files += [path for d in drawn.figures for path in d.files]
-    maps.sort(key=lambda pair: pair[0].split(": ", 1)[1] != "where on the head")
-    summary = json.dumps(finite(result.summary()), indent=2, ensure_ascii=False) + "\n"
-    (out / "summary.json").write_text(summary, encoding="utf-8")
+    maps.sort(key=lambda pair: pair[1].title != TITLES["head"])
+    summary = write_json(result.summary(), out / "summary.json")
     step("writing the report")
-    first = result.models[0].explained
-    beware = (
-        "The recording is simulated: it has known truth, and it is easier than a real one.",
-        "That a model takes a shortcut follows from the map together with what it does where the shortcut "
-        "fails, not from the map alone.",
-        *LIMITS,
+    page = html.write(
+        "demo.html",
+        out / "report.html",
+        result=result,
+        numbers=html.Table(result.head(), result.rows(), range(1, len(result.head()))),
+        maps=maps,
+        decisions=result.models[0].explained.windows.decisions,
+        provenance=_provenance(result),
     )
-    sections: list[tuple[str, str | Drawing]] = [
-        ("The answer", _answer(result)),
-        *maps,
-        ("Decisions made on the recording", bullets(first.windows.decisions)),
-        ("What to beware of", bullets(beware)),
-        ("Provenance", _provenance(result)),
-    ]
-    return [
-        *files,
-        out / "summary.json",
-        page("Which model takes the shortcut", sections, out / "report.html"),
-    ]
+    return [*files, summary, page]
 
 
-def _answer(result: DemoResult) -> str:
-    said = [
-        "Two models tell imagined movement of the left hand from the right. One was trained where eye "
-        "movements give the answer away, one where they do not. In this recording half of the saccades agree "
-        "with the answer and half contradict it."
-    ]
-    for m in result.models:
-        share, electrodes = m.share["frontal-ocular"], m.share_of_electrodes["frontal-ocular"]
-        said.append(
-            f"<b>{safe(m.name)}</b> is right in {m.accuracy['agree']:.0%} of the windows where they agree, "
-            f"and in {m.accuracy['contradict']:.0%} where they contradict; {share:.0%} of its relevance lies "
-            f"on frontal-ocular electrodes, which are {electrodes:.0%} of all "
-            f"({m.share_random['frontal-ocular']:.0%} with random weights)."
-        )
-    counts = result.models[0].windows
-    return (
-        f"<p class='answer'>{' '.join(said)}</p>"
-        + table(result.head(), result.rows(), numbers=range(1, len(result.head())))
-        + f"<p>Over {counts['agree']} windows that agree and {counts['contradict']} that contradict. "
-        "Explained is the predicted class against the mean of the others, by AttnLRP. Share: an electrode "
-        "set's part of the relevance, beside its part of the electrodes, and its part of the relevance in "
-        f"copies of the model with permuted weights (mean of {result.copies}). Closure: how far relevance "
-        "and ledger are from what was explained, relative, largest over windows.</p>"
-    )
-
-
-def _provenance(result: DemoResult) -> str:
+def _provenance(result: DemoResult) -> html.Table:
     rows = [(m.name, f"sha256 {m.explained.provenance['model']['sha256']}") for m in result.models]
     rows += [("seed", str(result.seed)), ("seconds", f"{result.seconds:.1f}")]
-    rows += [(k, v) for k, v in versions().items()]
-    return table((), rows)
+    return html.Table((), [*rows, *versions().items()])

@@ -15,7 +15,7 @@ from ..engine.evaluation.measure import POWER_NAME, Measured, measure
 from ..engine.evaluation.metrics import Row
 from ..engine.evaluation.replacement import Replacement, Transplant
 from ..engine.evaluation.setting import INTEGRATED, METHODS, OCCLUSION, Method, named
-from .run import finite
+from .provenance import jsonable
 from .sample import Sample, sample
 from .text import counted
 
@@ -64,7 +64,7 @@ class Evaluation:
             }
             for p in found.agreement.pairs
         ]
-        summary: dict[str, Any] = finite(
+        summary: dict[str, Any] = jsonable(
             {
                 **self.sample.provenance,
                 "unit": self.sample.unit,

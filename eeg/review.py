@@ -8,10 +8,8 @@ seed give it away. `review_score` reads the answers.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +25,9 @@ from ..engine.file.load import load
 from ..engine.steps import step
 from . import views
 from .explained import Explained, restored, said, said_target, versions
-from .figures import head_maps
 from .measured import Places, measured
+from .provenance import write_json
+from .reports.figures import head_maps
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
 from .text import counted, listed, plain
@@ -155,7 +154,7 @@ def make(
     }
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / KEY).write_text(json.dumps(key, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(key, out_dir / KEY)
     page = out_dir / PAGE
     page.write_text(render(review, shown), encoding="utf-8")
     return page
@@ -251,8 +250,8 @@ def _maps(source: _Source) -> NDArray[np.float64]:
     return np.asarray(source.relevance.sum(-1, dtype=np.float64))
 
 
-def _picture(source: _Source, window: int) -> str:
-    """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
+def _picture(source: _Source, window: int) -> bytes:
+    """The head map as PNG, at its own scale: the size of relevance would tell a network apart."""
     values = _maps(source)[window]
     with measured(source.places):
         figure, why = head_maps({"": values / np.abs(values).max()}, source.channels, unit="1 = the largest")
@@ -260,7 +259,7 @@ def _picture(source: _Source, window: int) -> str:
         raise InputError(f"review: {why} {listed(source.channels, 4)}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
 
 
 def _secret(sources: list[_Source], seed: int) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,11 +16,11 @@ from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.plan.targets import class_index
 from ..engine.steps import step
-from . import shares, spectral, views
+from . import spectral, views
 from .explained import Explained, versions
 from .extras import Extras, with_extras
 from .labels import read_labels
-from .measured import placed
+from .provenance import jsonable, sha256
 from .recording import read
 from .regionfile import Regions
 from .regions import SETS
@@ -282,93 +279,3 @@ def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
         for kind in kinds
     }
     return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
-
-
-@placed
-def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
-    """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
-
-    Parameters
-    ----------
-    explained : Explained
-    out : Path
-        A folder that exists.
-    report : bool
-
-    Returns
-    -------
-    list of Path
-        The files written.
-    """
-    step("writing the results")
-    files = [views.save(explained.dataset, out / "relevance.nc")]
-    summary = finite(explained.summary())
-    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-    (out / "summary.json").write_text(text, encoding="utf-8")
-    files += [out / "summary.json", _shares_csv(explained, summary, out / "shares.csv")]
-    if report:
-        from .drawings import draw
-        from .report import write_report
-
-        step("drawing the figures")
-        drawn = draw(explained, out)
-        step("writing the report")
-        files += [
-            *(p for f in drawn.figures for p in f.files),
-            write_report(explained, drawn, out / "report.html"),
-        ]
-    return files
-
-
-def _shares_csv(explained: Explained, summary: Mapping[str, Any], path: Path) -> Path:
-    """Shares of sets, regions, bands and electrodes, a row each."""
-    electrodes = zip(explained.windows.channels, shares.by_electrode(explained.relevance), strict=True)
-    total = explained.relevance.sum(-1, dtype=np.float64).mean(0)
-    rows = [
-        ("set", s["name"], s["share"], s["signed"], s["of_electrodes"])
-        for s in summary["shares"]
-        if s["electrodes"]
-    ]
-    rows += [("region", s["name"], s["share"], s["signed"], s["of_electrodes"]) for s in summary["regions"]]
-    rows += [("band", s["name"], s["share"], s["signed"], s["of_frequencies"]) for s in summary["bands"]]
-    rows += [
-        ("component", c["name"], c["share"], c["signed"], c["of_variance"]) for c in summary["components"]
-    ]
-    n = len(explained.windows.channels)
-    rows += [
-        ("electrode", plain(name), float(share), float(signed), 1 / n)
-        for (name, share), signed in zip(electrodes, total, strict=True)
-    ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["kind", "name", "share", "signed", "even"])
-        writer.writerows(rows)
-    return path
-
-
-def finite(value: Any) -> Any:
-    """The same value with None for what is not a finite number: JSON has no NaN."""
-    if isinstance(value, Mapping):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(v) for v in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def jsonable(target: Any) -> Any:
-    """A target as JSON knows it."""
-    if isinstance(target, np.ndarray):
-        return target.tolist()
-    if isinstance(target, Mapping):
-        return {str(k): float(v) for k, v in target.items()}
-    return int(target) if isinstance(target, np.integer) else target
-
-
-def sha256(path: Path) -> str | None:
-    """Of a file; None for a folder."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -20,8 +20,9 @@ from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .explained import versions
 from .measured import measured
+from .provenance import jsonable, sha256
 from .recording import read
-from .run import indices, jsonable, sha256, with_window
+from .run import indices, with_window
 from .splits import features, splined
 from .text import counted, plain
 from .windows import Windows, cut

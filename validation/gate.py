@@ -8,13 +8,13 @@ counts.
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..eeg.explained import versions
+from ..eeg.provenance import sha256_of_all
 from ..eeg.text import listed, plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError
@@ -246,7 +246,7 @@ def _strength(each: Sequence[Result]) -> float:
 def _audit(case: Case, data: Path, policy: Policy, threads: int | None) -> dict[str, Any]:
     return {
         "model": {"file": plain(case.model.name), "sha256": case.explainer.sha256},
-        "data": {"file": plain(data.name), "sha256": _hash(data)},
+        "data": {"file": plain(data.name), "sha256": sha256_of_all(data)},
         "policy": {"sha256": policy.digest(), "text": policy.model_dump(mode="json")},
         "windows": len(case.windows),
         "subjects": len(set(case.groups)),
@@ -256,16 +256,3 @@ def _audit(case: Case, data: Path, policy: Policy, threads: int | None) -> dict[
         "made": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
         "decisions": list(case.windows.decisions),
     }
-
-
-def _hash(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their names."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    whole = hashlib.sha256()
-    for one in sorted(p for p in path.rglob("*") if p.is_file()):
-        with one.open("rb") as file:
-            whole.update(f"{one.relative_to(path).as_posix()}\0".encode())
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()

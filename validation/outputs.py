@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..eeg.run import finite
+from ..eeg.provenance import jsonable, write_json
 from ..eeg.text import plain
 from ..engine.errors import InputError
 from .gate import Verdict
@@ -40,10 +40,10 @@ def write(
     key : bytes, optional
         Signs the audit record (HMAC-SHA256).
     """
-    data = finite(verdict.to_dict())
+    data = verdict.to_dict()
     if drift is not None:
         data["drift"] = drift
-    (out / JSON).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(data, out / JSON)
     (out / JUNIT).write_bytes(junit(verdict))
     (out / CARD).write_text(card(verdict), encoding="utf-8")
     record = link(
@@ -151,7 +151,7 @@ def link(verdict: Verdict, log: Path, key: bytes | None = None) -> Path:
         "waived": dict(verdict.waived),
         **{k: v for k, v in verdict.audit.items() if k != "decisions"},
     }
-    text = json.dumps(finite(record), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(jsonable(record), sort_keys=True, ensure_ascii=False)
     line: dict[str, Any] = {"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     if key is not None:
         line["hmac"] = hmac.new(key, text.encode(), "sha256").hexdigest()

@@ -17,9 +17,9 @@ from typing import Any
 
 import onnxplain as ox
 from onnxplain.eeg.demo import NAMES
-from onnxplain.eeg.figures import order
 from onnxplain.eeg.recording import read
 from onnxplain.eeg.regions import region
+from onnxplain.eeg.reports.figures import order
 from onnxplain.eeg.windows import cut
 from onnxplain.models import demo_file
 

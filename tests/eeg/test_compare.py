@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from onnxplain.eeg import compare_report, views
+from onnxplain.eeg import views
 from onnxplain.eeg.compare import compare, read_side
+from onnxplain.eeg.reports import comparison
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 
@@ -117,7 +118,7 @@ def test_the_files(tmp_path: Path) -> None:
     explanation(tmp_path / "<b>odd", "Fp1")
     explanation(tmp_path / "motor", "C3", seed=1)
     found = compare([read_side(tmp_path / n) for n in ("<b>odd", "motor")])
-    files = compare_report.write(found, tmp_path)
+    files = comparison.write(found, tmp_path)
     assert {f.name for f in files} == {
         "comparison.json", "electrodes.csv", "shares.csv", "head_maps.png", "report.html"
     }  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 import onnxplain as ox
 from onnxplain.eeg.channels import positions
 from onnxplain.eeg.evaluate import Evaluation, evaluate, methods_of
-from onnxplain.eeg.evaluate_report import write
+from onnxplain.eeg.reports.evaluation import write
 from onnxplain.eeg.sample import chosen, of_array, sample
 from onnxplain.eeg.splits import Bands, Spline, features, splined
 from onnxplain.eeg.windows import from_model_layout

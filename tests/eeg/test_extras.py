@@ -14,7 +14,8 @@ import pytest
 from onnxplain.eeg import views
 from onnxplain.eeg.locked import saccades
 from onnxplain.eeg.recording import read
-from onnxplain.eeg.run import explain_recording, write
+from onnxplain.eeg.reports.write import write
+from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
 
 MODELS = Path(__file__).parents[2] / "models" / "demo"

@@ -15,7 +15,8 @@ from onnxplain.eeg.channels import fiducials, nearest, positions
 from onnxplain.eeg.convert import to_epochs
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.measured import measured, places_now
-from onnxplain.eeg.run import explain_recording, write
+from onnxplain.eeg.reports.write import write
+from onnxplain.eeg.run import explain_recording
 
 TEN_TWENTY = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
 OWN = tuple(f"E{i}" for i in range(1, 13))

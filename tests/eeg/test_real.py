@@ -20,7 +20,8 @@ import pytest
 from onnxplain.eeg.channels import normalise
 from onnxplain.eeg.locked import blinks
 from onnxplain.eeg.recording import read
-from onnxplain.eeg.run import explain_recording, write
+from onnxplain.eeg.reports.write import write
+from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.contract import InputContract
 
 ALICE, EEGLABIO = "alice-ml==0.3.9", "eeglabio==0.1.4"

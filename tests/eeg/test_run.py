@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg import views
-from onnxplain.eeg.run import explain_recording, write
+from onnxplain.eeg.reports.write import write
+from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.explainer import Explainer

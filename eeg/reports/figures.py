@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from .channels import head_positions, positions
-from .regions import PARTITION, region
-from .text import plain
+from ..channels import head_positions, positions
+from ..regions import PARTITION, region
+from ..text import plain
 
 SIGNED = "RdBu_r"
 SIZE = "Purples"

@@ -1,4 +1,4 @@
-"""Sections of the report for what was asked for beside the map."""
+"""Tables of the report for what was asked for beside the map, and the limits that come with it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from .page import safe, table
-from .text import counted
+from ..text import counted
+from .html import Table
 
 
-def locked_section(found: Mapping[str, Mapping[str, Any]]) -> str:
+def locked_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     """Relevance around events: a row each."""
     rows = [
         (name, each["events"], each["dropped"], f"{each['peak']:+.2f}", f"{each['p']:.2g}", _verdict(each))
         for name, each in found.items()
     ]
-    head = ("events", "counted", "outside the windows", "furthest at (s)", "p", "")
-    return table(head, rows, numbers=(1, 2, 3, 4)) + (
-        "<p>The p-value compares the mean around the events with means around the same events moved in time, "
-        "at its largest deviation over all lags, so no correction is due. Verify a map on signals that are "
-        "known first: relevance of a model that reads the heart is locked to R peaks.</p>"
-    )
+    return Table(("events", "counted", "outside the windows", "furthest at (s)", "p", ""), rows, (1, 2, 3, 4))
 
 
 def _verdict(each: Mapping[str, Any]) -> str:
     return "relevance is locked to them" if each["p"] <= 0.05 else "no more than at other times"
 
 
-def layers_section(found: Mapping[str, Any]) -> str:
+def layers_table(found: Mapping[str, Any]) -> Table:
     """Attention layers: what their heads carry."""
     rows = []
     for layer in found["layers"]:
@@ -38,27 +33,20 @@ def layers_section(found: Mapping[str, Any]) -> str:
         most = ", ".join(f"{i} ({heads[i]['share']:.0%})" for i in order)
         rows.append((layer["layer"], len(heads), f"{layer['share']:.1%}", f"{layer['signed']:+.3g}", most))
     head = ("layer", "heads", "share of all heads", "signed sum", "heads with most")
-    return table(head, rows, numbers=(0, 1, 2, 3)) + (
-        "<p>A head's relevance is that of the values it has read, summed over tokens. What goes past a layer "
-        "on its skip connection is in no head, so layers do not add up to what was explained.</p>"
-    )
+    return Table(head, rows, (0, 1, 2, 3))
 
 
-def positions_section(found: Mapping[str, Any], unit: str) -> str:
-    """The position embedding beside the signal."""
+def positions_table(found: Mapping[str, Any]) -> Table:
+    """The electrodes whose position embedding has most, beside their signal."""
     most = sorted(found["electrodes"], key=lambda e: -e["embedding"])[:8]
     rows = [(e["name"], f"{e['embedding']:.1%}", f"{e['signal']:.1%}") for e in most]
-    text = (
-        f"<p>The constants by which the network tells electrodes apart get <b>{found['part']:.0%}</b> of the "
-        f"size of the relevance that they and the signal get together (signed, mean over windows: embedding "
-        f"{found['signed']:+.3g}, signal {found['signal_signed']:+.3g} {safe(unit)}). They are the same in "
-        "every window: what they get is relevance of where, not of what was recorded.</p>"
-    )
-    return text + table(("electrode", "share in the embedding", "in the signal"), rows, numbers=(1, 2))
+    return Table(("electrode", "share in the embedding", "in the signal"), rows, (1, 2))
 
 
-def clusters_section(found: Mapping[str, Any], onsets: Sequence[float]) -> str:
-    """Strategies: how large, how pure, which artefact goes with them, examples."""
+def clusters_table(found: Mapping[str, Any], onsets: Sequence[float]) -> Table | None:
+    """Strategies: how large, how pure, which artefact goes with them, examples; None where there is one."""
+    if len(found["strategies"]) < 2:
+        return None
     names = list(dict.fromkeys(a for s in found["strategies"] for a in s["artefacts"]))
     rows = []
     for i, s in enumerate(found["strategies"], start=1):
@@ -67,14 +55,7 @@ def clusters_section(found: Mapping[str, Any], onsets: Sequence[float]) -> str:
         examples = ", ".join(f"{onsets[w]:.1f}" for w in s["examples"])
         rows.append((i, f"{s['share']:.0%}", purity, *each, examples))
     head = ("strategy", "of windows", "of one class", *(f"r with {a}" for a in names), "windows at (s)")
-    several = len(found["strategies"]) > 1
-    return f"<p>{safe(found['said'])}</p>" + (
-        table(head, rows, numbers=range(1, 3 + len(names))) if several else ""
-    ) + (
-        "<p>Windows whose maps are alike, found by spectral clustering (Lapuschkin et al. 2019); their "
-        "number is the eigenvalues' gap. A small cluster with an artefact in common is where to look for a "
-        "shortcut.</p>"
-    )  # fmt: skip
+    return Table(head, rows, range(1, 3 + len(names)))
 
 
 def limits(summary: Mapping[str, Any], sfreq: float) -> list[str]:

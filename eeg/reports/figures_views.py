@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from ..locked import Locked
+from ..text import counted, plain
 from .figures import INK, SIGNED, SIZE, Floats, limit, tidy
-from .locked import Locked
-from .text import counted, plain
 
 _COLOUR = "#6a51a3"
 

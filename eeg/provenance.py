@@ -1,0 +1,92 @@
+"""What is kept with a result so that it can be made again: hashes, and values as JSON knows them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def jsonable(value: Any) -> Any:
+    """`value` as JSON knows it: arrays as lists, what is not a finite number as null.
+
+    Parameters
+    ----------
+    value : object
+        Mappings get keys of text, sets become lists, and what JSON has no form for is written as text.
+
+    Returns
+    -------
+    object
+        Dicts, lists, text, numbers, booleans and None alone.
+    """
+    if hasattr(value, "tolist"):  # numpy, without importing it
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def write_json(value: Any, path: Path) -> Path:
+    """Write `value`, made `jsonable`, as JSON for people to read.
+
+    Parameters
+    ----------
+    value : object
+    path : Path
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    text = json.dumps(jsonable(value), indent=2, ensure_ascii=False) + "\n"
+    # Half of a character pair, as names of files may hold, is written as JSON's own escape.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def sha256(path: Path) -> str | None:
+    """SHA-256 of a file in hexadecimal digits; None for a folder.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str or None
+    """
+    return _digest(path) if path.is_file() else None
+
+
+def sha256_of_all(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their names.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+    """
+    if path.is_file():
+        return _digest(path)
+    whole = hashlib.sha256()
+    for one in sorted(p for p in path.rglob("*") if p.is_file()):
+        whole.update(f"{one.relative_to(path).as_posix()}\0".encode())
+        whole.update(bytes.fromhex(_digest(one)))
+    return whole.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

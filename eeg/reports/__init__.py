@@ -1,0 +1,1 @@
+"""What is written for people: reports as HTML pages, and their figures."""

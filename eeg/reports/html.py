@@ -1,0 +1,209 @@
+"""Pages from jinja2 templates; they load nothing from anywhere, and every word of a file is escaped.
+
+What a template prints is made one printable line (`text.plain`) and escaped, unless it is markup that a
+template or `data_uri` made. So no report has to think of it, and none can forget it.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from ..text import counted, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LONGEST = 400  # characters of one printed value
+_ON_PAPER = 0.62  # pixels on the page for one of a figure's file, which is drawn finer than a page shows
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its headings (none: no line of them), its rows, and which columns are set flush right."""
+
+    head: Sequence[object]
+    rows: Sequence[Sequence[object]]
+    numbers: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Slides:
+    """Figures in a row, with a slider; a caption each."""
+
+    figures: tuple[Figure, ...]
+    title: str
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that was written: where, and what stands above and below it."""
+
+    path: Path
+    title: str
+    caption: str
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """PNG and SVG."""
+        return self.path, self.path.with_suffix(".svg")
+
+    @property
+    def image(self) -> bytes:
+        """The PNG."""
+        return self.path.read_bytes()
+
+    @property
+    def width(self) -> int:
+        """Pixels it has on a page that is wide enough."""
+        with self.path.open("rb") as file:
+            return round(int.from_bytes(file.read(20)[16:], "big") * _ON_PAPER)
+
+
+def _printed(value: object) -> object:
+    """What a template prints for a value: markup as it is, anything else as one line, not yet escaped."""
+    return value if hasattr(value, "__html__") else plain(value, LONGEST)
+
+
+def data_uri(png: bytes) -> Markup:
+    """A picture as a data URI.
+
+    Parameters
+    ----------
+    png : bytes
+
+    Returns
+    -------
+    Markup
+        Longer than other values may be, and of letters that need no escaping.
+    """
+    return Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii")
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(fmt=format, data_uri=data_uri, plain=plain)
+    made.tests["finite"] = math.isfinite
+    made.globals["counted"] = counted
+    return made
+
+
+_ENVIRONMENT = _environment()
+
+
+def render(template: str, **context: Any) -> str:
+    """A page that is whole by itself.
+
+    Parameters
+    ----------
+    template : str
+        A file of the folder ``templates``.
+    **context
+        What it prints.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return _ENVIRONMENT.get_template(template).render(context) + "\n"
+
+
+def write(template: str, path: Path, **context: Any) -> Path:
+    """Write a report of sections, which mne.Report lists and folds.
+
+    Parameters
+    ----------
+    template : str
+        A file of the folder ``templates``. It sets ``title`` and makes each section by
+        ``{% call section(heading) %}``, or by ``slides(...)``. Headings are our own words, never a file's:
+        mne.Report also makes identifiers of them.
+    path : Path
+    **context
+        What the template prints.
+
+    Returns
+    -------
+    Path
+    """
+    import mne
+
+    title, sections = _sections(template, context)
+    report = mne.Report(title=title, verbose="error")
+    report.add_custom_css(_ENVIRONMENT.get_template("report.css.html").render())
+    for heading, content in sections:
+        if isinstance(content, Slides):
+            report.add_figure(
+                list(content.figures), heading, caption=[escape(_printed(c)) for c in content.captions],
+                image_format="png", tags=("onnxplain",),
+            )  # fmt: skip
+        else:
+            html = str(Markup("<div class='onnxplain'>{}</div>").format(content))
+            report.add_html(html, title=heading, tags=("onnxplain",))
+    report.save(path, overwrite=True, open_browser=False, verbose="error")
+    return path
+
+
+def _sections(template: str, context: Mapping[str, Any]) -> tuple[str, Sequence[tuple[str, Markup | Slides]]]:
+    """The title that a template sets, and its sections in order: a heading, and markup or figures."""
+    found: list[tuple[str, Markup | Slides]] = []
+
+    def section(heading: str, caller: Callable[[], Markup]) -> str:
+        found.append((heading, caller()))
+        return ""
+
+    def slides(shown: Slides) -> str:
+        found.append((shown.title, shown))
+        return ""
+
+    module: Any = _ENVIRONMENT.get_template(template).make_module(
+        {**context, "section": section, "slides": slides}
+    )
+    return str(module.title), found
+
+
+def provenance(about: Mapping[str, Any], data: str, *, target: bool = False) -> Table:
+    """Files with their hashes, options and versions.
+
+    Parameters
+    ----------
+    about : mapping
+        "model" and "data" with "file" and "sha256", "options", "versions"; with `target`, "target" and
+        "contrast".
+    data : str
+        What the data are called.
+    target : bool
+        Whether to say what was explained.
+
+    Returns
+    -------
+    Table
+    """
+    rows: list[tuple[str, object]] = [
+        (what, f"{about[key]['file']} (sha256 {about[key]['sha256']})")
+        for what, key in (("model", "model"), (data, "data"))
+    ]
+    if target:
+        rows += [("target", about["target"]), ("contrast", about["contrast"] or "none")]
+    rows += [(str(k).replace("_", " "), "" if v in (None, {}) else v) for k, v in about["options"].items()]
+    return Table((), [*rows, ("versions", said_versions(about["versions"]))])
+
+
+def said_versions(versions: Mapping[str, str]) -> str:
+    """Names and versions in one line."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

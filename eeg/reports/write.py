@@ -1,0 +1,95 @@
+"""What is written of an explanation: the dataset, the numbers as tables, figures and a report."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...engine.steps import step
+from .. import shares, views
+from ..explained import Explained
+from ..measured import placed
+from ..provenance import jsonable, write_json
+from ..text import plain
+
+
+@placed
+def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
+    """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
+
+    Parameters
+    ----------
+    explained : Explained
+    out : Path
+        A folder that exists.
+    report : bool
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    step("writing the results")
+    summary = jsonable(explained.summary())
+    files = [
+        views.save(explained.dataset, out / "relevance.nc"),
+        write_json(summary, out / "summary.json"),
+        write_csv(
+            ("kind", "name", "share", "signed", "even"), _shares(explained, summary), out / "shares.csv"
+        ),
+    ]
+    if report:
+        from .recording import write_report
+        from .recording_figures import draw
+
+        step("drawing the figures")
+        drawn = draw(explained, out)
+        step("writing the report")
+        files += [
+            *(p for f in drawn.figures for p in f.files),
+            write_report(explained, drawn, out / "report.html"),
+        ]
+    return files
+
+
+def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> Path:
+    """Write a table as CSV in UTF-8.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Names of the columns.
+    rows : iterable of sequences
+    path : Path
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(head)
+        lines.writerows(rows)
+    return path
+
+
+def _shares(explained: Explained, summary: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """Shares of sets, regions, bands, components and electrodes, a row each."""
+    for s in summary["shares"]:
+        if s["electrodes"]:
+            yield "set", s["name"], s["share"], s["signed"], s["of_electrodes"]
+    for s in summary["regions"]:
+        yield "region", s["name"], s["share"], s["signed"], s["of_electrodes"]
+    for s in summary["bands"]:
+        yield "band", s["name"], s["share"], s["signed"], s["of_frequencies"]
+    for c in summary["components"]:
+        yield "component", c["name"], c["share"], c["signed"], c["of_variance"]
+    total = explained.relevance.sum(-1, dtype=np.float64).mean(0)
+    each = shares.by_electrode(explained.relevance)
+    for name, share, signed in zip(explained.windows.channels, each, total, strict=True):
+        yield "electrode", plain(name), float(share), float(signed), 1 / len(explained.windows.channels)

@@ -1,0 +1,318 @@
+"""Pages are markup of ours alone, whatever files, electrodes, classes and annotations are called."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jinja2 import UndefinedError
+from matplotlib.figure import Figure
+
+from onnxplain.cli import array_report
+from onnxplain.eeg import demo, review_page
+from onnxplain.eeg.compare import Agreement, Comparison, Row
+from onnxplain.eeg.evaluate import Evaluation, evaluate
+from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.regionfile import Regions
+from onnxplain.eeg.reports import comparison, evaluation, figures, html
+from onnxplain.eeg.reports import recording as recording_report
+from onnxplain.eeg.reports.html import Drawing, Slides
+from onnxplain.eeg.reports.recording_figures import TITLES, Drawn
+from onnxplain.eeg.statistics import Interval
+from onnxplain.validation.gate import Verdict
+from onnxplain.validation.report import write_report
+from onnxplain.validation.result import Result
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from explanations import made
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&lt;b&amp; {{ 7 * 7 }} {% raw %}\u202e"
+SEEN = HOSTILE.replace("\u202e", "?")
+TEMPLATES = Path(html.__file__).parent / "templates"
+Name = Callable[[str], str]  # what a thing is called: harmlessly, or not
+
+
+def harmless(name: str) -> str:
+    return f"{name} of no harm"
+
+
+def hostile(name: str) -> str:
+    return f"{name}{HOSTILE}"
+
+
+class Page(HTMLParser):
+    """The tags of a page with the names of their attributes, its text, and what is in its attributes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, ...]] = []
+        self.text = ""
+        self.values: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, *sorted(name for name, _ in attrs)))
+        self.values += [value or "" for _, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append((f"/{tag}",))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+# -- one report of each kind, every name in it given by a function -------------------------------------
+
+
+class Told(Explained):
+    """An explanation whose summary has everything that can be asked for beside the map."""
+
+    name: Name = staticmethod(harmless)
+
+    def summary(self) -> dict[str, Any]:
+        name = type(self).name
+        heads = [{"share": 0.4, "signed": 0.1}, {"share": 0.6, "signed": 0.2}]
+        strategy = {"share": 0.5, "class_purity": 0.9, "artefacts": {name("blink"): 0.3}, "examples": [0, 1]}
+        csp = {"accuracy": 0.9, "windows": 4, "folds": 2, "low": 0.8, "high": 1.0, "chance": 0.5}
+        part = {"name": name("part"), "share": 0.4, "signed": 0.2}
+        return {
+            **super().summary(),
+            "what": name("what"),
+            "notes": [name("note")],
+            "decisions": [name("decision")],
+            "unassigned": 0.25,
+            "accuracy": {"correct": 3, "of": 4, "accuracy": 0.75},
+            "ledger": {name("kind"): 0.5},
+            "bands": [{**part, "lower": 1.0, "upper": 4.0, "of_frequencies": 0.2}],
+            "components": [{**part, "of_classes": 0.3, "of_variance": 0.1, "components": 2}],
+            "baselines": {
+                "electrodes": {"this model": [], name("side"): []},
+                "sets": {name("set"): {"this model": 0.5, name("side"): 0.2}},
+                "agreement": {"this model": {}, name("side"): {"cosine": 0.3, "rank": 0.2}},
+                "csp": csp,
+            },
+            "inside": {
+                "layers": [{"layer": 0, "share": 1.0, "signed": 0.3, "heads": heads}],
+                "positions": {
+                    "part": 0.3,
+                    "signed": 0.1,
+                    "signal_signed": 0.4,
+                    "electrodes": [{"name": name("Cz"), "embedding": 0.4, "signal": 0.2}],
+                },
+            },
+            "clusters": {"said": name("said"), "strategies": [strategy, strategy]},
+            "locked": {name("event"): {"events": 9, "dropped": 1, "peak": 0.2, "p": 0.03}},
+        }
+
+
+def explained(name: Name) -> Explained:
+    rng = np.random.default_rng(0)
+    channels = tuple(name(f"E{i}") for i in range(3))
+    shape = (4, 3, 50)
+    e = made(
+        channels, signal=rng.normal(size=shape), multiplier=rng.normal(size=shape),
+        target=np.array([0, 1, 0, 1]),
+    )  # fmt: skip
+    about = {"file": name("file"), "name": name("model"), "sha256": "0" * 64}
+    kept = {
+        "model": about,
+        "data": about,
+        "target": "predicted",
+        "contrast": "rest",
+        "options": {"composite": name("composite"), "an_option": None},
+        "versions": {"onnxplain": name("1")},
+    }
+    contract = e.contract.model_copy(update={"classes": (name("left"), name("right"))})
+    labels = tuple(name(each) for each in ("left", "right", "left", "right"))
+    windows = replace(e.windows, labels=labels, decisions=(name("decision"),))
+    regions = Regions(sets={name("set"): channels[:1]}, parts={name("region"): channels[1:]})
+    made_by = type("Named", (Told,), {"name": staticmethod(name)})
+    return made_by(  # type: ignore[no-any-return]
+        e.dataset, windows, contract, kept, (name("note"),), unit=name("unit"), regions=regions
+    )
+
+
+def pictured(name: Name, out: Path) -> Drawn:
+    """A figure for every section that has one, and slides."""
+    figure = Figure(figsize=(1, 1))
+    path = figures.save(figure, out / "figure.png")
+    titles = (*TITLES.values(), "Typical window 1")
+    slides = Slides((figure, figure), TITLES["over_time"], (name("first"), name("second")))
+    return Drawn(tuple(Drawing(path, t, name("caption")) for t in titles), (name("lost"),), slides)
+
+
+def recording(name: Name, out: Path) -> Path:
+    return recording_report.write_report(explained(name), pictured(name, out), out / "report.html")
+
+
+def compared(name: Name, out: Path) -> Path:
+    row = Row(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
+    alike = Agreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
+    found = Comparison(
+        (name("a"), name("b")), (1, 1), tuple(name(f"E{i}") for i in range(3)), np.ones((2, 3)) / 3,
+        (row,), (alike,), name("test"), (name("note"),),
+    )  # fmt: skip
+    return comparison.write(found, out)[-1]
+
+
+def demonstrated(name: Name, out: Path) -> Path:
+    shares = dict.fromkeys(demo.SETS, 0.5)
+    each = [
+        demo.DemoModel(
+            m, {"agree": 0.9, "contradict": 0.4}, {"agree": 4, "contradict": 4}, shares, shares, shares,
+            1e-7, explained(name),
+        )
+        for m in demo.NAMES
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "draw", lambda *_, **__: pictured(name, out))
+        return demo.write_demo(demo.DemoResult(tuple(each), 0, 1, 1.0), out)[-1]
+
+
+def reviewed(name: Name, out: Path) -> Path:
+    path = out / "review.html"
+    text = review_page.render(name("review"), [(name("id"), name("class"), b"PNG")])
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def validated(name: Name, out: Path) -> Path:
+    def result(role: Any, status: Any) -> Result:
+        return Result(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
+
+    roles = ("sign", "task", "technical", "method", "data")
+    results = [result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE")]
+    about = {"file": name("file"), "sha256": "0" * 64}
+    audit = {
+        **dict.fromkeys(("model", "data", "policy"), about),
+        "windows": 4, "subjects": 1, "seed": 0, "threads": None, "made": "today",
+        "versions": {"onnxplain": name("1")}, "decisions": [name("decision")],
+    }  # fmt: skip
+    verdict = Verdict(
+        "FAIL", name("said"), (name("reason"),), tuple(results), {name("task"): name("why")},
+        {name("eyes"): (name("sign"),)}, (name("note"),), audit,
+    )  # fmt: skip
+    return write_report(verdict, out / "report.html", [name("drift")])
+
+
+def arrays(name: Name, out: Path) -> Path:
+    about = {"file": name("file"), "sha256": "0" * 64, "samples": 3}
+    summary: Mapping[str, Any] = {
+        "model": about, "data": about, "target": name("class"), "output": name("output"), "contrast": "none",
+        "options": {"composite": name("composite"), "parameters": {name("p"): 1}}, "closure": 1e-7,
+        "ledger": {name("kind"): 0.5}, "notes": [name("note")],
+    }  # fmt: skip
+    picture = out / "x.png"
+    picture.write_bytes(b"PNG")
+    path = out / "report.html"
+    path.write_text(array_report._page(summary, [(name("input"), picture)]), encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """An evaluation of a small model."""
+
+    found: Evaluation
+
+    def __call__(self, name: Name, out: Path) -> Path:
+        sample = replace(
+            self.found.sample,
+            unit=name("unit"),
+            decisions=(name("decision"),),
+            provenance={
+                "model": {"file": name("file"), "name": name("model"), "sha256": "0" * 64},
+                "data": {"file": name("file"), "sha256": "0" * 64},
+                "target": name("class"),
+                "contrast": None,
+                "options": {"methods": name("method")},
+                "versions": {"onnxplain": name("1")},
+            },
+        )
+        drawn = pictured(name, out).figures
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(evaluation, "draw", lambda *_: (drawn[:1], drawn[1:2]))
+            return evaluation.write(Evaluation(sample, self.found.measured, (name("note"),)), out)[-1]
+
+
+@pytest.fixture
+def evaluated(
+    make_contract: Callable[..., Any], make_model: Callable[..., Path], recorded: Callable[..., Path]
+) -> Evaluations:
+    model = make_model(make_contract())
+    return Evaluations(evaluate(model, recorded(), windows=4, methods=("attnlrp",), donors=1))
+
+
+def _differ(of: Callable[[Name, Path], Path], folder: Path, least: int) -> None:
+    pages = []
+    for name in (harmless, hostile):
+        out = folder / name.__name__
+        out.mkdir()
+        pages.append(Page(of(name, out)))
+    good, bad = pages
+    assert ("table",) in good.tags or ("fieldset", "data-id") in good.tags
+    assert bad.tags == good.tags  # names make no tag and no attribute
+    assert bad.text.count(SEEN) >= least  # and are there to be read, as text
+    assert "\u202e" not in bad.source
+    assert not re.findall(r"(?:@import|url\()\s*['\"]?\s*(?:https?:)?//", bad.source)
+
+
+@pytest.mark.parametrize(
+    ("of", "least"),
+    [(recording, 30), (compared, 12), (demonstrated, 1), (reviewed, 1), (validated, 40), (arrays, 8)],
+)
+def test_names_are_text(of: Callable[[Name, Path], Path], least: int, tmp_path: Path) -> None:
+    _differ(of, tmp_path, least)
+
+
+def test_names_in_an_evaluation_are_text(evaluated: Evaluations, tmp_path: Path) -> None:
+    _differ(evaluated, tmp_path, 8)
+
+
+def test_names_in_attributes_are_text(tmp_path: Path) -> None:
+    page = Page(reviewed(hostile, tmp_path))
+    assert f"review{SEEN}" in page.values
+    assert f"id{SEEN}" in page.values
+    assert f"relevance of input{SEEN}" in Page(arrays(hostile, tmp_path)).values
+
+
+# -- templates -----------------------------------------------------------------------------------------
+
+
+def _templates() -> Iterator[Path]:
+    yield from sorted(TEMPLATES.glob("*.html"))
+
+
+def test_no_template_turns_escaping_off() -> None:
+    assert len(list(_templates())) >= 10
+    for path in _templates():
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\|\s*safe\b|autoescape|Markup", text), path
+        # Escaping holds for text and for attributes in quotes, not for scripts, styles and bare attributes.
+        assert not re.search(r"<(script|style)>(?:(?!</\1>).)*\{\{", text, re.DOTALL), path
+        assert not re.search(r"=\s*\{\{", re.sub(r"\{%.*?%\}", "", text, flags=re.DOTALL)), path
+
+
+def test_only_one_module_makes_markup() -> None:
+    root = Path(html.__file__).parents[2]
+    makers = {
+        path.name
+        for folder in ("eeg", "validation", "cli")
+        for path in (root / folder).rglob("*.py")
+        if re.search(r"\bMarkup\b|html\.escape|</\w+>", path.read_text(encoding="utf-8"))
+    }
+    assert makers == {"html.py"}
+
+
+def test_a_name_that_nobody_gave_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="shown"):
+        html.render("review.html", review="r", judgements=())
