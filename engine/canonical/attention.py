@@ -36,7 +36,7 @@ def _weighs(graph: Graph, probe: Probe, value: str) -> bool:
         if at in seen:
             continue
         seen.add(at)
-        for node in graph.consumers(at):
+        for node in graph.readers(at):
             # What a Where chooses by is no signal: exporters write `where(isnan(weights), 0, weights)`.
             operands = node.inputs[1:] if node.op_type == "Where" else node.inputs
             others = [v for v in operands if v != at and v in probe.varying]

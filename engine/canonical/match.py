@@ -52,7 +52,7 @@ def pairs(node: Node) -> Iterator[tuple[str, str]]:
 
 def reader(graph: Graph, value: str) -> Node | None:
     """The only node that reads a value, where nothing else is asked of the value than its shape or type."""
-    readers = [n for n in graph.consumers(value) if not _looks(n, value)]
+    readers = [n for n in graph.readers(value) if not _looks(n, value)]
     return readers[0] if len(readers) == 1 and not graph.keeps(value) else None
 
 

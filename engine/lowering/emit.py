@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from .graphs import Array, rename_free, subgraphs
+from ..file.protobuf import Array, subgraphs
+from .graphs import rename_free
 from .workspace import Workspace
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from ..file.protobuf import Array, domain_of
 from .emit import Emit
-from .graphs import Array, domain_of
 
 _SCALES = {1: (8, 9), 2: (10, 11)}
 

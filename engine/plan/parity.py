@@ -11,7 +11,8 @@ import onnxruntime as ort
 
 from ..errors import ModelError, RunError
 from ..file import runtime
-from ..lowering.graphs import every_node, is_random
+from ..file.protobuf import every_node
+from ..lowering.graphs import is_random
 
 Array = np.ndarray[Any, Any]
 

@@ -83,7 +83,7 @@ def token_values(graph: Graph, probe: Probe) -> set[str]:
         value = stack.pop()
         if value not in found and _kind(probe, value) == "b":
             found.add(value)
-            stack.extend(o for node in graph.consumers(value) for o in node.outputs if o)
+            stack.extend(o for node in graph.readers(value) for o in node.outputs if o)
     return found
 
 

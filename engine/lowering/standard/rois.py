@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..graphs import Array
+from ...file.protobuf import Array
 from .table import Fused, writes
 
 
