@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .analysis.analysis import Analysis
 from .analysis.shapes import text
 from .canonical import canonical
 from .composite import Composite
@@ -151,13 +152,12 @@ def inspect(
     asked = output or (loaded.contract.output if loaded.contract else None)
     chosen = default_output(outputs, asked, where, zip_maps(loaded.proto))
     seen, _ = example_for(Task(loaded.proto, where, inputs, chosen, rules), example, loaded.contract)
-    graph, found = seen.graph, seen.probe
-    graph = canonical(graph, found)
-    target, note = explained_tensor(graph, chosen)
-    path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
+    analysis = canonical(Analysis(seen.graph, seen.probe))
+    target, note = explained_tensor(analysis.graph, chosen)
+    path_nodes, _ = active_nodes(analysis, rules, target)
     on_path = set(path_nodes)
     nodes = []
-    for node in graph.nodes:
+    for node in analysis.nodes:
         rule = registry.find(node) if node in on_path else None
         nodes.append(
             NodeInfo(
@@ -177,11 +177,11 @@ def inspect(
         producer=f"{loaded.proto.producer_name} {loaded.proto.producer_version}".strip(),
         opsets=opsets,
         inputs=tuple(
-            TensorInfo(i.name, str(i.dtype or "?"), text(found.shapes[i.name]))
+            TensorInfo(i.name, str(i.dtype or "?"), text(analysis.shape(i.name)))
             for i in inputs.by_name.values()
         ),
         outputs=tuple(
-            TensorInfo(n, str(d or "?"), text(found.shapes[n]) if n in found.shapes else "?")
+            TensorInfo(n, str(d or "?"), text(analysis.shape(n)) if n in analysis.probe.shapes else "?")
             for n, d in outputs.items()
         ),
         nodes=tuple(nodes),

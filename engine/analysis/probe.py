@@ -68,10 +68,6 @@ class Probe:
     mode: Mode
     batch: int
 
-    def add_constant(self, name: str, array: Array) -> None:
-        """A constant that a canonical pass has worked out."""
-        self.constants[name], self.shapes[name], self.dtypes[name] = array, array.shape, array.dtype
-
 
 class SamplesMix(Exception):  # noqa: N818 (not an error: an answer)
     """What the model says of one row depends on the others."""

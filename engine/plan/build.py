@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..analysis.analysis import Analysis
 from ..analysis.probe import Mode, Probe, SamplesMix, probe
 from ..canonical import canonical
 from ..errors import InputError, ModelError
@@ -96,14 +97,14 @@ def prepare(task: Task, feed: Mapping[str, Array], seen: Seen | None = None) -> 
     """
     seen = look(task, feed) if seen is None else seen
     step("preparing the relevance rules")
-    graph, found = seen.graph, seen.probe
-    at = tensor_names(graph, task.at, task.where)
-    graph.pinned = frozenset(at)
-    graph = canonical(graph, found)
-    target, note = explained_tensor(graph, task.output)
+    at = tensor_names(seen.graph, task.at, task.where)
+    seen.graph.pinned = frozenset(at)
+    analysis = canonical(Analysis(seen.graph, seen.probe))
+    found = analysis.probe
+    target, note = explained_tensor(analysis.graph, task.output)
     if any(name.startswith("re:") for name in task.at):
-        at = _on_path(graph, found, task, target, at)
-    walked = trace(graph, found, task.composite, target, where=task.where, ledger=task.ledger, at=at)
+        at = _on_path(analysis, task, target, at)
+    walked = trace(analysis, task.composite, target, where=task.where, ledger=task.ledger, at=at)
     recorded = simplified(walked, found.shapes)
     lowered, notes = seen.lowered, [*seen.notes, *([note] if note else [])]
     if lowered.approximate:
@@ -300,8 +301,8 @@ def tensor_names(graph: Graph, asked: Sequence[str], where: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _on_path(graph: Graph, found: Probe, task: Task, target: str, names: Sequence[str]) -> list[str]:
+def _on_path(analysis: Analysis, task: Task, target: str, names: Sequence[str]) -> list[str]:
     """Of tensors that an expression fitted, those that relevance reaches; all that were named outright."""
-    leaves = [n for n in names if n in found.constants]
-    _, values = active_nodes(graph, found, task.composite, target, graph.inputs, leaves)
+    leaves = [n for n in names if analysis.is_constant(n)]
+    _, values = active_nodes(analysis, task.composite, target, leaves)
     return [n for n in names if n in task.at or n in values]

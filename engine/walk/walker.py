@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..analysis.shapes import Layout, Shape
+from ..analysis.analysis import Analysis
+from ..analysis.shapes import Layout
 from ..composite import Composite
 from ..errors import InputError, ModelError
-from ..file.graph import Graph, Node
+from ..file.graph import Node
 from ..ops.base import Expr, Ops
 from ..ops.numpy import run as fold
 from ..rules import registry
@@ -68,8 +68,7 @@ class Trace:
 
 
 def trace(
-    graph: Graph,
-    probe: Probe,
+    analysis: Analysis,
     composite: Composite,
     target: str,
     *,
@@ -81,8 +80,8 @@ def trace(
 
     Parameters
     ----------
-    graph : Graph
-    probe : Probe
+    analysis : Analysis
+        Of the canonical graph.
     composite : Composite
     target : str
         The explained tensor.
@@ -100,41 +99,38 @@ def trace(
     ModelError
         The target does not depend on any input.
     """
-    return _Walker(graph, probe, composite, target, where, ledger, at).walk()
+    return _Walker(analysis, composite, target, where, ledger, at).walk()
 
 
 class _Walker:
     def __init__(
         self,
-        graph: Graph,
-        probe: Probe,
+        analysis: Analysis,
         composite: Composite,
         target: str,
         where: str,
         ledger: bool,
         at: Sequence[str] = (),
     ) -> None:
-        self.graph, self.probe, self.composite = graph, probe, composite
+        self.analysis, self.composite = analysis, composite
         self.target, self.where, self.ledger = target, where, ledger
-        double = probe.dtypes[target] == np.float64
+        double = analysis.dtype(target) == np.float64
         self.ops = Ops(lambda op, args, attrs: fold(op, args, attrs), np.float64 if double else np.float32)
         self.entries: list[Entry] = []
         self.arrived: dict[str, Message] = {}
         self.at = at
-        self.leaves = [name for name in at if name in probe.constants]
-        self.blocked = blocked(graph, probe, composite) | weights_of(graph, probe, self.leaves)
+        self.leaves = [name for name in at if analysis.is_constant(name)]
+        self.blocked = blocked(analysis, composite) | weights_of(analysis, self.leaves)
         self.held: dict[Node, set[int]] = {}
         for node, i in self.blocked:
             self.held.setdefault(node, set()).add(i)
-        self.quantised, self.embedded = quantised_values(graph, probe), embedded_values(graph, probe)
-        self.zero_points = zero_points(graph, probe)
-        self.elements = elements(graph, probe) if composite.is_gradient else set()
+        self.quantised, self.embedded = quantised_values(analysis), embedded_values(analysis)
+        self.zero_points = zero_points(analysis)
+        self.elements = elements(analysis) if composite.is_gradient else set()
 
     def walk(self) -> Trace:
-        sources = self.graph.inputs
-        nodes, values = active_nodes(
-            self.graph, self.probe, self.composite, self.target, sources, self.leaves, self.blocked
-        )
+        sources = self.analysis.graph.inputs
+        nodes, values = active_nodes(self.analysis, self.composite, self.target, self.leaves, self.blocked)
         if not any(s in values for s in sources):
             raise ModelError(
                 f"{self.where}: output {self.target!r} depends on no input that has relevance; "
@@ -143,7 +139,7 @@ class _Walker:
         missing = [n for n in nodes if registry.find(n) is None]
         if missing:
             raise registry.unsupported(missing, self.where)
-        self.first = first_layers(self.graph, nodes, values)
+        self.first = first_layers(nodes, values)
         self.arrived[self.target] = Message(m=self.ops.seed())
         for node in reversed(nodes):
             self.visit(node, values)
@@ -172,7 +168,7 @@ class _Walker:
         return parts[0] if len(parts) == 1 else self.ops.add(*parts)
 
     def tensor(self, name: str) -> Expr:
-        constant = self.probe.constants.get(name)
+        constant = self.analysis.constant(name)
         return self.ops.value(name) if constant is None else self.ops.const(constant, name)
 
     # -- one node -------------------------------------------------------------------------------
@@ -208,7 +204,7 @@ class _Walker:
 
     def is_tokens(self, node: Node) -> bool:
         """Whether what comes out is integers: relevance on them is a message r."""
-        return self.probe.dtypes[node.outputs[0]].kind in "iub" and node.outputs[0] not in self.quantised
+        return self.analysis.dtype(node.outputs[0]).kind in "iub" and node.outputs[0] not in self.quantised
 
     def is_step(self, node: Node, values: set[str], out: Sequence[Message]) -> bool:
         """Whether a derivative is asked for of integers or bits that are found from numbers: it is 0.
@@ -219,7 +215,7 @@ class _Walker:
             return False
         counts = any(message.m is not None for message in out)
         return any(
-            v in values and self.probe.dtypes[v].kind == "f" and (counts or v not in self.elements)
+            v in values and self.analysis.dtype(v).kind == "f" and (counts or v not in self.elements)
             for v in node.inputs
         )
 
@@ -283,7 +279,7 @@ class _Walker:
         if message.r is None:
             return message
         op, name = self.ops, node.outputs[i]
-        y = op.as_float(op.value(name)) if self.probe.dtypes[name].kind in "iu" else op.value(name)
+        y = op.as_float(op.value(name)) if self.analysis.dtype(name).kind in "iu" else op.value(name)
         delta = max(DELTA, self.composite.parameters.get("stabilizer", 0.0))
         signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
         extra = op.div(message.r, signed)
@@ -318,7 +314,7 @@ class _Walker:
         return Site(
             node,
             self.ops,
-            self.probe,
+            self.analysis.probe,
             self.composite,
             values,
             held,
@@ -345,12 +341,12 @@ class _Walker:
         if by is not None and kind in ("constant", "softmax"):
             # Masks are -inf, where no relevance goes: 0 * inf is not to be formed.
             amount = op.where(op.equal(m, 0.0), 0.0, amount)
-        where = self.layout(node) if layout_of is None else self.probe.layouts.get(layout_of)
+        where = self.layout(node) if layout_of is None else self.analysis.layout(layout_of)
         self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, where)))
 
     def layout(self, node_name: str) -> Layout | None:
         if not hasattr(self, "_layouts"):
-            self._layouts = {n.name: self.probe.layouts.get(n.outputs[0]) for n in self.graph.nodes}
+            self._layouts = {n.name: self.analysis.layout(n.outputs[0]) for n in self.analysis.nodes}
         return self._layouts.get(node_name)
 
 
@@ -358,8 +354,3 @@ def _trimmed(messages: list[Expr | None]) -> list[Expr | None]:
     """Without the trailing outputs that have no message; at least one stays."""
     last = max((i for i, m in enumerate(messages) if m is not None), default=0)
     return messages[: last + 1]
-
-
-def shape_of(probe: Probe, name: str) -> Shape:
-    """Shape of a value."""
-    return probe.shapes[name]
