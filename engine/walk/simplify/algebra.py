@@ -17,8 +17,9 @@ import numpy as np
 from ...analysis.shapes import Dim, Shape
 from ...ops.base import Expr, Ops
 from ...ops.shape_inference import shape_of
+from ...rules.ledger import Entry
 from ...rules.node import Message
-from ..walker import Entry, Trace
+from ..walker import Trace
 from . import moves as simplify_moves
 from . import rows as simplify_rows
 
