@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 
 from ..analysis.analysis import Analysis
-from ..analysis.probe import Mode, Probe, SamplesMix, probe
+from ..analysis.probe import Probe, probe
+from ..analysis.runs import Mode, SamplesMix
 from ..canonical import canonical
 from ..errors import InputError, ModelError
 from ..file import runtime

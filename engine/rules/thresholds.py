@@ -14,7 +14,6 @@ register(
     "ThresholdedRelu",
     Function(
         lambda op, n, x: op.where(op.greater(x, alpha(1.0)(n)), 1.0, 0.0),
-        lambda op, n, x: op.where(op.greater(x, alpha(1.0)(n)), 1.0, 0.0),
     ),
     since=10,
 )
@@ -91,9 +90,7 @@ def clip(op: Ops, node: NodeContext, m: Expr) -> Result:
         return _clip_by_signals(op, node, m)
     inside = op.where(op.equal(x, y), 1.0, 0.0)
     if node.variant("activation") == "pass":
-        return [*apply(op, node, m, Function(lambda op, n, x: x, lambda op, n, x: x)), None, None][
-            : node.count
-        ]
+        return [Message(r=op.mul(m, y)), None, None][: node.count]
     if low <= 0 <= high and not node.gradient:
         # Outside, x is at least as far from 0 as the bound that is not 0.
         gate = op.where(op.equal(x, y), 1.0, op.div(y, nonzero(op, x)))
