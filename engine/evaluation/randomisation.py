@@ -35,7 +35,7 @@ def randomised_copy(model: str | os.PathLike[str], out: str | os.PathLike[str], 
     """Write a copy of a model in which every weight tensor is permuted.
 
     Floating initialisers and floating Constant nodes of more than one element are shuffled, also those
-    inside subgraphs and model-local functions. Integers (quantized weights too), scalars, scales
+    inside subgraphs and model-local functions. Integers (quantised weights too), scalars, scales
     of a Resize and additive masks (values beyond 1e30 or infinite) stay; so do metadata and names.
 
     Parameters

@@ -34,12 +34,6 @@ class Integers:
     scale: Array
     zero: Array | None
 
-    def dequantised(self) -> Array:
-        """As floats."""
-        shifted = self.values.astype(np.int32) - (0 if self.zero is None else self.zero.astype(np.int32))
-        made: Array = shifted.astype(self.scale.dtype) * self.scale
-        return made
-
 
 def is_lstm(node: onnx.NodeProto) -> bool:
     """Whether a node is a DynamicQuantizeLSTM."""

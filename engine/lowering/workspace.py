@@ -224,11 +224,6 @@ class Workspace:
         graph.sparse_initializer.extend(sparse)
         self._settle()
 
-    def need_opset(self, domain: str, version: int) -> None:
-        """Import a domain, where the model does not yet."""
-        if not any(e.domain == domain for e in self.proto.opset_import):
-            self.proto.opset_import.append(onnx.helper.make_opsetid(domain, version))
-
     def refuse(self, node: onnx.NodeProto, why: str) -> ModelError:
         """The error that says what of a node cannot be rewritten."""
         return ModelError(f"{self.at(node)}: {why}")

@@ -44,7 +44,7 @@ _MODULES = (
     "elementwise",
     "indexing",
     "linear",
-    "normalization",
+    "normalisation",
     "pooling",
     "powers",
     "products",
