@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..file.graph import Array, Graph, Node
+from ..file.graph import Graph, Node
+from ..file.protobuf import Array
 from .probe import Probe
 from .shapes import Layout, Shape
 

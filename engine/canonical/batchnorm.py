@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..analysis.analysis import Analysis
-from ..file.graph import Array, Node
+from ..file.graph import Node
+from ..file.protobuf import Array
 from . import match
 from .rewrite import Rewrite
 

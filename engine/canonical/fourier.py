@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..analysis.analysis import Analysis
-from ..file.graph import TRANSFORM, Array
+from ..file.graph import TRANSFORM
+from ..file.protobuf import Array
 
 _LEAST, _TOLERANCE = 8, 1e-5
 

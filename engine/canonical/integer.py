@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..analysis.analysis import Analysis
-from ..file.graph import ROUNDED, Array, Node
+from ..file.graph import ROUNDED, Node
+from ..file.protobuf import Array
 from . import match
 from .rewrite import Rewrite
 

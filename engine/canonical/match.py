@@ -8,7 +8,8 @@ import numpy as np
 
 from ..analysis.analysis import Analysis
 from ..analysis.shapes import Shape
-from ..file.graph import SHAPE_ONLY, TYPE_ONLY, Array, Node
+from ..file.graph import SHAPE_ONLY, TYPE_ONLY, Node
+from ..file.protobuf import Array
 
 
 def root(analysis: Analysis, value: str) -> str:

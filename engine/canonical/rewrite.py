@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..analysis.analysis import Analysis
-from ..file.graph import Array, Node
+from ..file.graph import Node
+from ..file.protobuf import Array
 
 
 class Rewrite:

@@ -90,7 +90,8 @@ def clip(op: Ops, node: NodeContext, m: Expr) -> Result:
         return _clip_by_signals(op, node, m)
     inside = op.where(op.equal(x, y), 1.0, 0.0)
     if node.variant("activation") == "pass":
-        return [Message(r=op.mul(m, y)), None, None][: node.count]
+        result: Result = [Message(r=op.mul(m, y)), None, None]
+        return result[: node.count]
     if low <= 0 <= high and not node.gradient:
         # Outside, x is at least as far from 0 as the bound that is not 0.
         gate = op.where(op.equal(x, y), 1.0, op.div(y, nonzero(op, x)))
