@@ -146,12 +146,11 @@ def inspect(
     asked = output or (loaded.contract.output if loaded.contract else None)
     request = Request.of(loaded.proto, session, runtime, rules, asked)
     recipe = example_for(request, example, loaded.contract)
-    graph, found = recipe.canonical, recipe.probe
-    target, note = recipe.target
-    path_nodes, _ = active_nodes(graph, found, rules, target, graph.inputs)
+    analysis, (target, note) = recipe.canonical, recipe.target
+    path_nodes, _ = active_nodes(analysis, rules, target)
     on_path = set(path_nodes)
     nodes = []
-    for node in graph.nodes:
+    for node in analysis.nodes:
         rule = registry.find(node) if node in on_path else None
         nodes.append(
             NodeInfo(
@@ -171,14 +170,14 @@ def inspect(
         producer=f"{loaded.proto.producer_name} {loaded.proto.producer_version}".strip(),
         opsets=opsets,
         inputs=tuple(
-            TensorInfo(i.name, str(i.dtype or "?"), text(found.shapes[i.name]))
+            TensorInfo(i.name, str(i.dtype or "?"), text(analysis.shape(i.name)))
             for i in request.inputs.by_name.values()
         ),
         outputs=tuple(
             TensorInfo(
                 o.name,
                 str(numpy_dtype(o.type) or "?"),
-                text(found.shapes[o.name]) if o.name in found.shapes else "?",
+                text(analysis.shape(o.name)) if o.name in analysis.probe.shapes else "?",
             )
             for o in session.get_outputs()
         ),

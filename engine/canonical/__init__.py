@@ -6,8 +6,7 @@ graph that relevance walks is changed: the model that runs is the file as it is.
 
 from __future__ import annotations
 
-from ..analysis.probe import Probe
-from ..file.graph import Graph
+from ..analysis.analysis import Analysis
 from . import (
     activations,
     batchnorm,
@@ -37,8 +36,8 @@ PASSES = (
 )
 
 
-def canonical(graph: Graph, probe: Probe) -> Graph:
+def canonical(analysis: Analysis) -> Analysis:
     """Run every pass, in order."""
     for run in PASSES:
-        graph = run(graph, probe)
-    return graph
+        analysis = run(analysis)
+    return analysis

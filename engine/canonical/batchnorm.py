@@ -9,58 +9,60 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..file.graph import Array, Graph, Node
+from ..analysis.analysis import Analysis
+from ..file.graph import Node
+from ..file.protobuf import Array
 from . import match
+from .rewrite import Rewrite
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "Linear", "MatMul"})
 
 
-def run(graph: Graph, probe: Probe) -> Graph:
+def run(analysis: Analysis) -> Analysis:
     """Put one layer in the place of every layer whose only reader scales and shifts its channels."""
-    merged: dict[Node, Node] = {}
-    gone: set[Node] = set()
-    for node in graph.nodes:
+    rewrite = Rewrite(analysis)
+    for node in analysis.nodes:
         for value in node.inputs if node.domain == "" else ():
-            layer = graph.producer.get(value)
-            if layer is None or layer.op_type not in _LAYERS or match.reader(graph, value) is not node:
+            layer = analysis.producer(value)
+            if layer is None or layer.op_type not in _LAYERS or match.reader(analysis, value) is not node:
                 continue
-            new = _merge(layer, node, value, probe)
-            if layer not in merged and new is not None:
-                merged[node] = new
-                gone.add(layer)
+            if rewrite.replaces(layer):
+                continue
+            new = _merge(analysis, layer, node, value, rewrite)
+            if new is not None:
+                rewrite.put(new, node, without=[layer])
                 break
-    if not merged:
-        return graph
+    made = rewrite.done()
     # What is merged may be scaled and shifted again.
-    return run(match.replace(graph, merged, gone), probe)
+    return analysis if made is analysis else run(made)
 
 
-def _merge(layer: Node, norm: Node, value: str, probe: Probe) -> Node | None:
-    if not all(v in probe.constants for v in layer.inputs[1:] if v) or layer.inputs[0] not in probe.varying:
+def _merge(analysis: Analysis, layer: Node, norm: Node, value: str, rewrite: Rewrite) -> Node | None:
+    x, *weights = layer.inputs
+    if not analysis.varies(x) or not all(analysis.is_constant(v) for v in weights if v):
         return None
     if norm.op_type == "BatchNormalization":
-        found = _normalisation(norm, value, probe)
+        found = _normalisation(analysis, norm, value)
     else:
-        found = _affine(layer, norm, value, probe)
+        found = _affine(analysis, layer, norm, value)
     if found is None:
         return None
     scale, shift = found
-    weight = probe.constants[layer.inputs[1]].astype(np.float64)
+    weight = analysis.constants[layer.inputs[1]].astype(np.float64)
     attributes = dict(layer.attributes)
-    per_output = _per_output(layer, weight, scale, len(probe.shapes[value]))
+    per_output = _per_output(layer, weight, scale, analysis.rank(value))
     if per_output is None:
         return None
     bias: Array = np.zeros(len(scale))
     if len(layer.inputs) > 2 and layer.inputs[2]:
         factor = float(attributes.get("beta", 1.0)) if layer.op_type == "Gemm" else 1.0
-        bias = factor * probe.constants[layer.inputs[2]].astype(np.float64)
+        bias = factor * analysis.constants[layer.inputs[2]].astype(np.float64)
     if layer.op_type == "Gemm":
         attributes["beta"] = 1.0
     names = [f"{norm.name}/merged_weight", f"{norm.name}/merged_bias"]
-    dtype = probe.constants[layer.inputs[1]].dtype
+    dtype = analysis.constants[layer.inputs[1]].dtype
     for name, array in zip(names, (per_output, bias * scale + shift), strict=True):
-        probe.add_constant(name, array.astype(dtype))
+        rewrite.constant(name, array.astype(dtype))
     plain = layer.op_type == "MatMul"
     return Node(
         layer.name,
@@ -73,27 +75,27 @@ def _merge(layer: Node, norm: Node, value: str, probe: Probe) -> Node | None:
     )
 
 
-def _normalisation(norm: Node, value: str, probe: Probe) -> tuple[Array, Array] | None:
+def _normalisation(analysis: Analysis, norm: Node, value: str) -> tuple[Array, Array] | None:
     """Scale and shift of each channel, of a BatchNormalization."""
     if norm.inputs[0] != value or norm.attributes.get("training_mode"):
         return None
-    if not all(v in probe.constants for v in norm.inputs[1:]):
+    if not all(analysis.is_constant(v) for v in norm.inputs[1:]):
         return None
-    gamma, beta, mean, variance = (probe.constants[v].astype(np.float64) for v in norm.inputs[1:5])
+    gamma, beta, mean, variance = (analysis.constants[v].astype(np.float64) for v in norm.inputs[1:5])
     scale = gamma / np.sqrt(variance + float(norm.attributes.get("epsilon", 1e-5)))
     return scale, beta - mean * scale
 
 
-def _affine(layer: Node, node: Node, value: str, probe: Probe) -> tuple[Array, Array] | None:
+def _affine(analysis: Analysis, layer: Node, node: Node, value: str) -> tuple[Array, Array] | None:
     """Scale and shift of each channel, of an operator with a constant after a convolution."""
     if layer.op_type not in ("Conv", "ConvTranspose") or len(node.inputs) != 2:
         return None
     if node.inputs.count(value) != 1:
         return None
-    shape, at = probe.shapes[value], node.inputs.index(value)
-    constant = probe.constants.get(node.inputs[1 - at])
+    shape, at = analysis.shape(value), node.inputs.index(value)
+    constant = analysis.constant(node.inputs[1 - at])
     channels = shape[1]
-    if constant is None or not isinstance(channels, int) or probe.shapes[node.outputs[0]] != shape:
+    if constant is None or not isinstance(channels, int) or analysis.shape(node.outputs[0]) != shape:
         return None
     if node.op_type in ("Mul", "Div") and (constant.ndim == 0 or constant.size == 1 < channels):
         return None  # part of what comes next, an activation's scale: no normalisation has one number

@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..file.graph import TRANSFORM, Array, Graph
+from ..analysis.analysis import Analysis
+from ..file.graph import TRANSFORM
+from ..file.protobuf import Array
 
 _LEAST, _TOLERANCE = 8, 1e-5
 
 
-def run(graph: Graph, probe: Probe) -> Graph:
+def run(analysis: Analysis) -> Analysis:
     """Mark such products."""
-    for node in graph.nodes:
+    for node in analysis.nodes:
         if node.domain not in ("", "onnxplain") or node.op_type not in ("MatMul", "Gemm", "Linear", "Conv"):
             continue
-        tables = [probe.constants[v] for v in node.inputs[:2] if v in probe.constants]
+        tables = [analysis.constants[v] for v in node.inputs[:2] if analysis.is_constant(v)]
         if len(tables) != 1 or tables[0].dtype.kind != "f":
             continue
         found = windowed_waves if node.op_type == "Conv" else waves
         if found(tables[0]):
             node.attributes[TRANSFORM] = 1
-    return graph
+    return analysis
 
 
 def waves(table: Array) -> bool:

@@ -11,49 +11,49 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.probe import Probe
+from ..analysis.analysis import Analysis
 from ..analysis.shapes import Shape
-from ..file.graph import Graph, Node
+from ..file.graph import Node
 from . import match
+from .rewrite import Rewrite
 
 
-def run(graph: Graph, probe: Probe) -> Graph:
+def run(analysis: Analysis) -> Analysis:
     """Put a GroupNormalization (one channel a group: InstanceNormalization) in the place of the parts."""
-    made: dict[Node, Node] = {}
-    gone: set[Node] = set()
-    for node in graph.nodes:
-        if not _is_plain(node, probe):
+    rewrite = Rewrite(analysis)
+    for node in analysis.nodes:
+        if not _is_plain(analysis, node):
             continue
-        x, y, nodes, groups = node.inputs[0], node.outputs[0], [node], probe.shapes[node.inputs[0]][1]
-        before, after = match.made_by(graph, probe, x, "Reshape"), match.reader(graph, y)
+        x, y, nodes, groups = node.inputs[0], node.outputs[0], [node], analysis.shape(node.inputs[0])[1]
+        before, after = match.made_by(analysis, x, "Reshape"), match.reader(analysis, y)
         if before is not None and after is not None and after.op_type == "Reshape" and after.inputs[0] == y:
             outer = before.inputs[0]
-            if _regrouped(probe.shapes[outer], probe.shapes[x], probe.shapes[after.outputs[0]]):
+            if _regrouped(analysis.shape(outer), analysis.shape(x), analysis.shape(after.outputs[0])):
                 x, y, nodes = outer, after.outputs[0], [node, after]
-        shape = probe.shapes[x]
+        shape = analysis.shape(x)
         channels = shape[1]
-        y, scale, shift, factors = match.affine(graph, probe, y, (channels, *(1 for _ in shape[2:])))
+        y, scale, shift, factors = match.affine(analysis, y, (channels, *(1 for _ in shape[2:])))
         if not factors or not isinstance(channels, int):
             continue
-        dtype = probe.dtypes[x]
+        dtype = analysis.dtype(x)
         names = (f"{node.name}/scale", f"{node.name}/shift")
         for name, value, default in ((names[0], scale, 1), (names[1], shift, 0)):
             vector = np.full(channels, default, dtype) if value is None else value.reshape(channels)
-            probe.add_constant(name, vector)
+            rewrite.constant(name, vector)
         attributes: dict[str, Any] = {"epsilon": float(node.attributes.get("epsilon", 1e-5))}
         kind = "InstanceNormalization"
         if groups != channels:
             kind, attributes["num_groups"] = "GroupNormalization", groups
-        made[factors[-1]] = Node(node.name, "", kind, 21, (x, *names), (y,), attributes)
-        gone |= {*nodes, *factors}
-    return match.replace(graph, made, gone)
+        whole = Node(node.name, "", kind, 21, (x, *names), (y,), attributes)
+        rewrite.put(whole, factors[-1], without=[*nodes, *factors])
+    return rewrite.done()
 
 
-def _is_plain(node: Node, probe: Probe) -> bool:
+def _is_plain(analysis: Analysis, node: Node) -> bool:
     """Whether a node normalises each channel of each sample, without gamma and beta."""
-    if node.domain != "" or node.inputs[0] not in probe.varying:
+    if node.domain != "" or not analysis.varies(node.inputs[0]):
         return False
-    rank = len(probe.shapes[node.inputs[0]])
+    rank = analysis.rank(node.inputs[0])
     if rank < 3 or node.op_type not in ("InstanceNormalization", "LayerNormalization"):
         return False
     axis = int(node.attributes.get("axis", -1))
@@ -61,7 +61,7 @@ def _is_plain(node: Node, probe: Probe) -> bool:
         return False
     if any(node.outputs[1:]):
         return False
-    given = [probe.constants.get(v) for v in node.inputs[1:] if v]
+    given = [analysis.constant(v) for v in node.inputs[1:] if v]
     values = (c is not None and bool((c == k).all()) for c, k in zip(given, (1, 0), strict=False))
     return all(values)
 

@@ -6,41 +6,43 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..analysis.probe import Probe
+from ..analysis.analysis import Analysis
 from ..analysis.shapes import Shape
-from ..file.graph import SHAPE_ONLY, TYPE_ONLY, Array, Graph, Node
+from ..file.graph import SHAPE_ONLY, TYPE_ONLY, Node
+from ..file.protobuf import Array
 
 
-def root(graph: Graph, probe: Probe, value: str) -> str:
+def root(analysis: Analysis, value: str) -> str:
     """A value before what only passes it on: Identity, and casts to the type that it has already."""
+    types = analysis.probe.dtypes
     while True:
-        node = graph.producer.get(value)
+        node = analysis.producer(value)
         if node is None or node.domain != "" or node.op_type not in ("Identity", "Cast"):
             return value
-        if probe.dtypes.get(node.inputs[0]) != probe.dtypes.get(value):
+        if types.get(node.inputs[0]) != types.get(value):
             return value
         value = node.inputs[0]
 
 
-def made_by(graph: Graph, probe: Probe, value: str, *op_types: str) -> Node | None:
+def made_by(analysis: Analysis, value: str, *op_types: str) -> Node | None:
     """The node that makes a value, if it is one of the standard's operators named here."""
-    node = graph.producer.get(root(graph, probe, value))
+    node = analysis.producer(root(analysis, value))
     return node if node is not None and node.domain == "" and node.op_type in op_types else None
 
 
-def same(graph: Graph, probe: Probe, a: str, b: str) -> bool:
+def same(analysis: Analysis, a: str, b: str) -> bool:
     """Whether two names are one value: passed on, or a centring that is computed twice."""
-    a, b = root(graph, probe, a), root(graph, probe, b)
+    a, b = root(analysis, a), root(analysis, b)
     if a == b:
         return True
-    first, second = graph.producer.get(a), graph.producer.get(b)
+    first, second = analysis.producer(a), analysis.producer(b)
     if first is None or second is None or len(first.inputs) != len(second.inputs):
         return False
     if (first.domain, first.op_type) != (second.domain, second.op_type) or len(first.outputs) > 1:
         return False
     # The legacy exporter writes the centring of a LayerNorm twice.
     alike = repr(first.attributes) == repr(second.attributes) and first.op_type in ("Sub", "ReduceMean")
-    return alike and all(same(graph, probe, v, w) for v, w in zip(first.inputs, second.inputs, strict=True))
+    return alike and all(same(analysis, v, w) for v, w in zip(first.inputs, second.inputs, strict=True))
 
 
 def pairs(node: Node) -> Iterator[tuple[str, str]]:
@@ -50,10 +52,10 @@ def pairs(node: Node) -> Iterator[tuple[str, str]]:
         yield node.inputs[1], node.inputs[0]
 
 
-def reader(graph: Graph, value: str) -> Node | None:
+def reader(analysis: Analysis, value: str) -> Node | None:
     """The only node that reads a value, where nothing else is asked of the value than its shape or type."""
-    readers = [n for n in graph.consumers(value) if not _looks(n, value)]
-    return readers[0] if len(readers) == 1 and not graph.keeps(value) else None
+    readers = [n for n in analysis.readers(value) if not _looks(n, value)]
+    return readers[0] if len(readers) == 1 and not analysis.keeps(value) else None
 
 
 def _looks(node: Node, value: str) -> bool:
@@ -66,32 +68,30 @@ def _looks(node: Node, value: str) -> bool:
     return all(i in TYPE_ONLY.get(node.op_type, ()) for i in used)
 
 
-def number(probe: Probe, value: str) -> float | None:
+def number(analysis: Analysis, value: str) -> float | None:
     """A constant of one element."""
-    constant = probe.constants.get(value)
+    constant = analysis.constant(value)
     if constant is None or constant.size != 1 or constant.dtype.kind not in "fiu":
         return None
     return float(constant.reshape(()))
 
 
-def reduced(node: Node, probe: Probe) -> tuple[int, ...] | None:
+def reduced(analysis: Analysis, node: Node) -> tuple[int, ...] | None:
     """Axes that a Reduce node reduces and keeps with size 1, counted from the end; None for others."""
-    return axes_of(node, probe) if node.attributes.get("keepdims", 1) else None
+    return axes_of(analysis, node) if node.attributes.get("keepdims", 1) else None
 
 
-def axes_of(node: Node, probe: Probe) -> tuple[int, ...] | None:
+def axes_of(analysis: Analysis, node: Node) -> tuple[int, ...] | None:
     """Axes that a Reduce node reduces, counted from the end; None where it does not say which."""
-    rank = len(probe.shapes[node.inputs[0]])
+    rank = analysis.rank(node.inputs[0])
     axes = node.attributes.get("axes")
     if axes is None and len(node.inputs) > 1 and node.inputs[1]:
-        constant = probe.constants.get(node.inputs[1])
+        constant = analysis.constant(node.inputs[1])
         axes = None if constant is None else constant.reshape(-1).tolist()
     return tuple(sorted(int(a) - rank if a >= 0 else int(a) for a in axes)) if axes else None
 
 
-def affine(
-    graph: Graph, probe: Probe, value: str, over: Shape
-) -> tuple[str, Array | None, Array | None, list[Node]]:
+def affine(analysis: Analysis, value: str, over: Shape) -> tuple[str, Array | None, Array | None, list[Node]]:
     """A constant factor and a constant summand that a value alone goes through.
 
     Parameters
@@ -110,15 +110,15 @@ def affine(
     """
     if not all(isinstance(d, int) for d in over):
         return value, None, None, []
-    shape = probe.shapes[value]
+    shape = analysis.shape(value)
     found: dict[str, Array] = {}
     nodes: list[Node] = []
     for kind in ("Mul", "Add"):
-        node = reader(graph, value)
+        node = reader(analysis, value)
         if node is None or node.domain != "" or node.op_type != kind or node.inputs.count(value) != 1:
             continue
-        constant = probe.constants.get(node.inputs[1 - node.inputs.index(value)])
-        if constant is None or probe.shapes[node.outputs[0]] != shape:
+        constant = analysis.constant(node.inputs[1 - node.inputs.index(value)])
+        if constant is None or analysis.shape(node.outputs[0]) != shape:
             continue
         array = spread(constant, over)
         if array is None:
@@ -141,10 +141,3 @@ def spread(constant: Array, over: Shape) -> Array | None:
     except ValueError:
         return None
     return np.ascontiguousarray(wide)
-
-
-def replace(graph: Graph, by_node: dict[Node, Node], gone: set[Node]) -> Graph:
-    """The graph with nodes in the place of others, and without some."""
-    if not by_node:
-        return graph
-    return graph.with_nodes([by_node.get(n, n) for n in graph.nodes if n not in gone or n in by_node])

@@ -6,43 +6,42 @@ The same for ``a * (1 / b)`` and ``a * b^-p``, where b is made of a's own statis
 
 from __future__ import annotations
 
-from ..analysis.probe import Probe
-from ..file.graph import Graph
+from ..analysis.analysis import Analysis
 
 _INVERSES = frozenset({"Reciprocal"})
 _PASSING = frozenset({"Cast", "DequantizeLinear", "Expand", "Identity", "QuantizeLinear"})
 
 
-def run(graph: Graph, probe: Probe) -> Graph:
+def run(analysis: Analysis) -> Analysis:
     """Hold the denominators."""
-    for node in graph.nodes:
+    for node in analysis.nodes:
         if node.domain != "":
             continue
-        if node.op_type == "Div" and node.inputs[0] in probe.varying and node.inputs[1] in probe.varying:
+        if node.op_type == "Div" and analysis.varies(node.inputs[0]) and analysis.varies(node.inputs[1]):
             node.held.add(1)
         if node.op_type == "Mul":
             for i, j in ((0, 1), (1, 0)):
-                if node.inputs[j] in probe.varying and _is_inverse(graph, probe, node.inputs[i]):
+                if analysis.varies(node.inputs[j]) and _is_inverse(analysis, node.inputs[i]):
                     node.held.add(i)
                     break
-    return graph
+    return analysis
 
 
-def _is_inverse(graph: Graph, probe: Probe, value: str) -> bool:
+def _is_inverse(analysis: Analysis, value: str) -> bool:
     """Whether a value is one over something that varies."""
-    node = graph.producer.get(value)
-    if node is None or node.domain != "" or value not in probe.varying:
+    node = analysis.producer(value)
+    if node is None or node.domain != "" or not analysis.varies(value):
         return False
     if node.op_type in _INVERSES:
         return True
     if node.op_type in _PASSING:
-        return _is_inverse(graph, probe, node.inputs[0])
+        return _is_inverse(analysis, node.inputs[0])
     if node.op_type == "Mul":  # gamma, taken in before the signal is
-        varying = [v for v in node.inputs if v in probe.varying]
-        return len(varying) == 1 and _is_inverse(graph, probe, varying[0])
+        varying = analysis.varying_inputs(node)
+        return len(varying) == 1 and _is_inverse(analysis, varying[0])
     if node.op_type == "Div":
-        return node.inputs[0] not in probe.varying
+        return not analysis.varies(node.inputs[0])
     if node.op_type == "Pow":
-        exponent = probe.constants.get(node.inputs[1])
+        exponent = analysis.constant(node.inputs[1])
         return exponent is not None and bool((exponent < 0).all())
     return False

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..file.graph import Graph, Node
+from ..analysis.analysis import Analysis
+from ..file.graph import Node
 from . import match
+from .rewrite import Rewrite
 
 
-def run(graph: Graph, probe: Probe) -> Graph:
+def run(analysis: Analysis) -> Analysis:
     """Put one convolution in the place of every Pad whose only reader is one."""
-    made: dict[Node, Node] = {}
-    gone: set[Node] = set()
-    for node in graph.nodes:
-        pad = graph.producer.get(node.inputs[0]) if node.op_type == "Conv" and node.domain == "" else None
-        if pad is None or pad.domain != "" or match.reader(graph, node.inputs[0]) is not node:
+    rewrite = Rewrite(analysis)
+    for node in analysis.nodes:
+        pad = analysis.producer(node.inputs[0]) if node.op_type == "Conv" and node.domain == "" else None
+        if pad is None or pad.domain != "" or match.reader(analysis, node.inputs[0]) is not node:
             continue
         if node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
             continue
-        added = _zeros(pad, probe)
+        added = _zeros(analysis, pad)
         if added is None:
             continue
         n = len(added) // 2
@@ -37,21 +37,21 @@ def run(graph: Graph, probe: Probe) -> Graph:
         pads = tuple(int(a) + b for a, b in zip(own, spatial, strict=True))
         attributes = {**node.attributes, "pads": pads, "auto_pad": "NOTSET"}
         inputs = (pad.inputs[0], *node.inputs[1:])
-        made[node] = Node(node.name, "", "Conv", node.version, inputs, node.outputs, attributes)
-        gone.add(pad)
-    return match.replace(graph, made, gone)
+        layer = Node(node.name, "", "Conv", node.version, inputs, node.outputs, attributes)
+        rewrite.put(layer, node, without=[pad])
+    return rewrite.done()
 
 
-def _zeros(pad: Node, probe: Probe) -> list[int] | None:
+def _zeros(analysis: Analysis, pad: Node) -> list[int] | None:
     """How many zeros a Pad puts before and after each axis; None where it does anything else."""
     if pad.op_type != "Pad" or pad.attributes.get("mode", "constant") != "constant":
         return None
-    rank = len(probe.shapes[pad.inputs[0]])
+    rank = analysis.rank(pad.inputs[0])
     if pad.version < 11:  # attributes, before they were operands
         pads, value = pad.attributes.get("pads"), pad.attributes.get("value", 0.0)
         axes = list(range(rank))
     else:
-        given = [probe.constants.get(v) if v else None for v in (*pad.inputs, "", "", "")][1:4]
+        given = [analysis.constant(v) if v else None for v in (*pad.inputs, "", "", "")][1:4]
         if any(v and g is None for v, g in zip(pad.inputs[1:4], given, strict=False)):
             return None
         pads = None if given[0] is None else given[0].reshape(-1).tolist()

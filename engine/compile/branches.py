@@ -17,7 +17,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ..errors import ModelError, OnnxplainError, RunError
-from ..lowering.graphs import ancestors, defined, reads, rename_free, subgraphs
+from ..file.protobuf import subgraphs
+from ..lowering.graphs import ancestors, defined, reads, rename_free
 from ..ops.onnx import cast_float
 from ..plan.look import look_again
 from ..plan.recipe import Recipe

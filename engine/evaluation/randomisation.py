@@ -8,14 +8,15 @@ redrawing would not.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, numpy_helper
 
 from ..errors import InputError
+from ..file.protobuf import every_graph, subgraphs
 
 # Inputs that are sizes and scales of a shape although they are floating.
 _SHAPES = {"Resize": (1, 2), "Upsample": (1,), "Range": (0, 1, 2)}
@@ -34,7 +35,7 @@ def randomised_copy(model: str | os.PathLike[str], out: str | os.PathLike[str], 
     """Write a copy of a model in which every weight tensor is permuted.
 
     Floating initialisers and floating Constant nodes of more than one element are shuffled, also those
-    inside subgraphs and model-local functions. Integers (quantized weights too), scalars, scales
+    inside subgraphs and model-local functions. Integers (quantised weights too), scalars, scales
     of a Resize and additive masks (values beyond 1e30 or infinite) stay; so do metadata and names.
 
     Parameters
@@ -127,13 +128,13 @@ def _shapes(nodes: Iterable[NodeProto]) -> set[str]:
 
 def _shuffle(proto: onnx.ModelProto, rng: np.random.Generator, only: set[str] | None) -> None:
     """Permute weights in place: all, or those of the main graph with these names."""
-    graphs = list(_graphs(proto.graph)) if only is None else [proto.graph]
+    graphs = list(every_graph(proto.graph)) if only is None else [proto.graph]
     nodes = [node for graph in graphs for node in graph.node]
     for function in proto.functions if only is None else ():
         for node in function.node:
             nodes.append(node)
-            for inner in _subgraphs(node):
-                found = list(_graphs(inner))
+            for inner in subgraphs(node):
+                found = list(every_graph(inner))
                 graphs += found
                 nodes += [n for graph in found for n in graph.node]
     kept = _shapes(nodes)
@@ -166,22 +167,6 @@ def _save(proto: onnx.ModelProto, out: Path) -> Path:
         # One protobuf holds 2 GiB at most.
         onnx.save(proto, out, save_as_external_data=True, location=out.name + ".data")
     return out
-
-
-def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.GRAPH:
-            yield attribute.g
-        elif attribute.type == AttributeProto.GRAPHS:
-            yield from attribute.graphs
-
-
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """The graph and every graph inside it."""
-    yield graph
-    for node in graph.node:
-        for inner in _subgraphs(node):
-            yield from _graphs(inner)
 
 
 def _permute(tensor: TensorProto, rng: np.random.Generator) -> None:

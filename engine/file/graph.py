@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import networkx as nx
-import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
 from ..errors import ModelError
-
-Array = np.ndarray[Any, Any]
+from .protobuf import Array, constant_value, free, subgraphs
 
 # What these give depends on the shape of their input only: no relevance, and no value either.
 SHAPE_ONLY = frozenset({"Shape", "Size"})
 # Operands of which only the type or the shape is used.
 TYPE_ONLY = {"CastLike": (1,), "EyeLike": (0,), "RandomNormalLike": (0,), "RandomUniformLike": (0,)}
-CONSTANTS = frozenset({"Constant"})
 # Attribute of a product that a canonical pass found to be an activation: x f(x).
 SELF_GATED = "onnxplain.self_gated"
 # Attribute of a layer whose output has rounding in it, which its weights do not say.
@@ -59,13 +57,18 @@ class Node:
     captures: tuple[str, ...] = ()
     held: set[int] = field(default_factory=set)
 
+    @property
+    def reads(self) -> list[str]:
+        """Values that it or its subgraphs read, each once."""
+        return [v for v in dict.fromkeys((*self.inputs, *self.captures)) if v]
+
     def __str__(self) -> str:
         domain = f"{self.domain}." if self.domain else ""
         return f"{self.name!r} ({domain}{self.op_type}, opset {self.version})"
 
 
 class Graph:
-    """Nodes in the order they run, and which value comes from where.
+    """Nodes in the order they run, and which value comes from where and goes where.
 
     Attributes
     ----------
@@ -88,17 +91,34 @@ class Graph:
     ) -> None:
         self.inputs, self.outputs, self.constants = inputs, outputs, constants
         self.pinned = frozenset(pinned)
-        self._net: nx.DiGraph[Any] = nx.DiGraph()
+        self.producer = {v: n for n in nodes for v in n.outputs if v}
+        self.nodes = nodes if self._is_order(nodes) else self._ordered(nodes)
+        self._readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.reads:
+                self._readers.setdefault(value, []).append(node)
+
+    def _is_order(self, nodes: list[Node]) -> bool:
+        """Whether every value is made before it is read."""
+        made: set[str] = set()
         for node in nodes:
-            self._net.add_node(node)
-            self._net.add_edges_from((v, node) for v in (*node.inputs, *node.captures) if v)
-            self._net.add_edges_from((node, v) for v in node.outputs if v)
+            if any(v in self.producer and v not in made for v in node.reads):
+                return False
+            made.update(node.outputs)
+        return True
+
+    def _ordered(self, nodes: list[Node]) -> list[Node]:
+        """Nodes in an order they can run in, as near to the one given as can be."""
         try:
-            order = list(nx.lexicographical_topological_sort(self._net, key=_Position(nodes)))
+            order = list(nx.lexicographical_topological_sort(_net(nodes), key=_Position(nodes)))
         except nx.NetworkXUnfeasible:
             raise ModelError("the graph has a cycle") from None
-        self.nodes: list[Node] = [n for n in order if isinstance(n, Node)]
-        self.producer = {v: n for n in self.nodes for v in n.outputs if v}
+        return [n for n in order if isinstance(n, Node)]
+
+    @cached_property
+    def _net(self) -> nx.DiGraph[Any]:
+        """Values and the nodes that read and make them, for what is asked of paths."""
+        return _net(self.nodes)
 
     def with_nodes(self, nodes: list[Node]) -> Graph:
         """The same graph made of other nodes."""
@@ -108,12 +128,9 @@ class Graph:
         """Whether a value must stay when nodes are put together."""
         return value in self.outputs or value in self.pinned
 
-    def consumers(self, value: str) -> list[Node]:
-        """Nodes that read a value, in the order they run."""
-        if value not in self._net:
-            return []
-        users = set(self._net.successors(value))
-        return [n for n in self.nodes if n in users]
+    def readers(self, value: str) -> Sequence[Node]:
+        """Nodes that read a value, as an operand or in a subgraph, in the order they run."""
+        return self._readers.get(value, ())
 
     def made_of(self, values: Iterable[str]) -> set[str]:
         """These values and all that descend from them."""
@@ -164,6 +181,15 @@ class Graph:
         return {v for v in down & up if isinstance(v, str)}
 
 
+def _net(nodes: Iterable[Node]) -> nx.DiGraph[Any]:
+    net: nx.DiGraph[Any] = nx.DiGraph()
+    for node in nodes:
+        net.add_node(node)
+        net.add_edges_from((v, node) for v in node.reads)
+        net.add_edges_from((node, v) for v in node.outputs if v)
+    return net
+
+
 class _Position:
     """Sort key that keeps the file's own order wherever it is a legal one."""
 
@@ -203,9 +229,9 @@ def from_model(proto: onnx.ModelProto) -> Graph:
             tuple(v.name or "" if v is not None else "" for v in n.inputs),
             tuple(v.name or "" for v in n.outputs),
             attributes,
-            tuple(sorted({v for a in attributes.values() if isinstance(a, ir.Graph) for v in _free(a)})),
+            tuple(sorted({v for inner in subgraphs(proto.graph.node[i]) for v in free(inner)})),
         )
-        value = _constant(node)
+        value = constant_value(node.op_type, domain, attributes)
         if value is not None:
             constants[node.outputs[0]] = value
         else:
@@ -245,32 +271,3 @@ def _attribute(a: ir.Attr) -> Any:
     if a.type in (ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS):
         return list(a.value)
     return a.value
-
-
-def _free(graph: ir.Graph) -> set[str]:
-    """Values that a subgraph, and those inside it, read from outside."""
-    own = {v.name for v in (*graph.inputs, *graph.initializers.values())}
-    own |= {v.name for n in graph for v in n.outputs}
-    read = {v.name for n in graph for v in n.inputs if v is not None}
-    read |= {v.name for v in graph.outputs}
-    for n in graph:
-        for a in n.attributes.values():
-            if isinstance(a, ir.Attr) and a.type == ir.AttributeType.GRAPH:
-                read |= _free(a.value)
-    return {v for v in read - own if v}
-
-
-def _constant(node: Node) -> Array | None:
-    """The value of a Constant node that holds numbers."""
-    if node.op_type not in CONSTANTS or node.domain != "":
-        return None
-    for key, dtype in (
-        ("value", None),
-        ("value_float", np.float32),
-        ("value_floats", np.float32),
-        ("value_int", np.int64),
-        ("value_ints", np.int64),
-    ):
-        if key in node.attributes:
-            return np.asarray(node.attributes[key], dtype=dtype)
-    return None

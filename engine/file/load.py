@@ -24,6 +24,7 @@ from .. import extensions
 from ..contract import InputContract
 from ..errors import LimitError, ModelError, UnsupportedOperator
 from ..steps import step
+from .protobuf import every_node, subgraphs
 
 _OPSET_OF_OWN = 17
 
@@ -158,7 +159,7 @@ def _parse(path: Path, data: bytes) -> onnx.ModelProto:
     try:
         proto.ParseFromString(data)
         # Strings are decoded on access; do it here, where it can be told apart.
-        broken = any(not n.op_type for n in _nodes(proto.graph))
+        broken = any(not n.op_type for n in every_node(proto.graph))
     except (DecodeError, UnicodeDecodeError, RuntimeError):
         raise ModelError(f"{path}: not an ONNX model (looks like {_looks_like(data)})") from None
     if not proto.ir_version or not proto.HasField("graph") or not proto.opset_import:
@@ -180,7 +181,7 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
                 f"{path}: opset {entry.version} is newer than this onnx knows "
                 f"({onnx.defs.onnx_opset_version()}); update onnx or export with a lower opset"
             )
-    unknown = [n for n in _nodes(proto.graph) if not _is_known(n, proto)]
+    unknown = [n for n in every_node(proto.graph) if not _is_known(n, proto)]
     if unknown:
         names = ", ".join(sorted({f"{n.domain}.{n.op_type}" for n in unknown})[:5])
         raise UnsupportedOperator(
@@ -192,7 +193,7 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
     depth = _depth(proto.graph)
     if depth > MAX_DEPTH:
         raise LimitError(f"{path}: subgraphs are nested more than {MAX_DEPTH} deep")
-    count = sum(1 for _ in _nodes(proto.graph))
+    count = sum(1 for _ in every_node(proto.graph))
     if count > MAX_NODES:
         raise LimitError(f"{path}: {count:,} nodes; the limit is {MAX_NODES:,}")
 
@@ -224,24 +225,9 @@ def _depth(graph: onnx.GraphProto) -> int:
     """How deep subgraphs are nested, counted no further than the limit needs."""
     level, depth = [graph], 0
     while level and depth <= MAX_DEPTH:
-        level = [g for parent in level for node in parent.node for g in _subgraphs(node)]
+        level = [g for parent in level for node in parent.node for g in subgraphs(node)]
         depth += 1
     return depth
-
-
-def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    stack = [graph]
-    while stack:
-        for node in stack.pop().node:
-            yield node
-            stack.extend(_subgraphs(node))
 
 
 def _check_functions(path: Path, proto: onnx.ModelProto) -> None:
@@ -261,7 +247,7 @@ def _check_functions(path: Path, proto: onnx.ModelProto) -> None:
                 total += sizes[key]
             else:
                 total += 1
-            for graph in _subgraphs(node):
+            for graph in subgraphs(node):
                 total += count(list(graph.node), trail)
         return total
 
@@ -282,7 +268,7 @@ def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
                 sparse = [*a.sparse_tensors, *([a.sparse_tensor] if a.HasField("sparse_tensor") else [])]
                 for s in sparse:
                     yield from (s.values, s.indices)
-                for graph in _subgraphs(node):
+                for graph in subgraphs(node):
                     yield from of_graph(graph)
 
     def of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:

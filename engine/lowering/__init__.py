@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import onnx
 
+from ..file.protobuf import Array
 from . import controlflow, functions, grids, microsoft, ml, recurrent, sequences, standard
-from .graphs import Array
 from .workspace import Workspace
 
 # In this order, until none finds anything: a function's body can hold an If, an If a recurrent layer.

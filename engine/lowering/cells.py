@@ -206,5 +206,4 @@ class Lstm:
         return [emit.op("Mul", o, squashed, what=f"{at}h"), cell]
 
 
-Cell = Rnn | Gru | Lstm
 CELLS: dict[str, type[Rnn] | type[Gru] | type[Lstm]] = {"RNN": Rnn, "GRU": Gru, "LSTM": Lstm}

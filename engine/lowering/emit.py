@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from .graphs import Array, rename_free, subgraphs
+from ..file.opset_forms import axes_are_operand
+from ..file.protobuf import Array, subgraphs
+from .graphs import rename_free
 from .workspace import Workspace
 
 
@@ -120,15 +122,11 @@ class Emit:
 
     def squeeze(self, x: str, *axes: int, what: str = "") -> str:
         """Take away axes of size one."""
-        if self.opset < 13:
-            return self.op("Squeeze", x, what=what, axes=list(axes))
-        return self.op("Squeeze", x, self.ints(*axes), what=what)
+        return self._along("Squeeze", x, axes, what=what)
 
     def unsqueeze(self, x: str, *axes: int, what: str = "") -> str:
         """Put in axes of size one."""
-        if self.opset < 13:
-            return self.op("Unsqueeze", x, what=what, axes=list(axes))
-        return self.op("Unsqueeze", x, self.ints(*axes), what=what)
+        return self._along("Unsqueeze", x, axes, what=what)
 
     def split(self, x: str, sizes: Sequence[int], axis: int, what: str = "") -> list[str]:
         """Cut along an axis; sizes are always told, so that another size of input is an error."""
@@ -150,10 +148,13 @@ class Emit:
         return given[0] if len(given) == 1 else self.op("Concat", *given, what=what, axis=axis)
 
     def reduce(self, kind: str, x: str, *axes: int, keepdims: int = 1, what: str = "") -> str:
-        """ReduceSum or ReduceMean."""
-        if self.opset < (13 if kind == "ReduceSum" else 18):
-            return self.op(kind, x, what=what, axes=list(axes), keepdims=keepdims)
-        return self.op(kind, x, self.ints(*axes), what=what, keepdims=keepdims)
+        """ReduceSum, ReduceMean and kin."""
+        return self._along(kind, x, axes, what=what, keepdims=keepdims)
+
+    def _along(self, kind: str, x: str, axes: Sequence[int], *, what: str, **attributes: Any) -> str:
+        if axes_are_operand(kind, self.opset):
+            return self.op(kind, x, self.ints(*axes), what=what, **attributes)
+        return self.op(kind, x, what=what, axes=list(axes), **attributes)
 
     def clip(self, x: str, low: float, high: float, dtype: Any, what: str = "") -> str:
         """Keep values between two bounds."""

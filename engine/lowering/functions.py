@@ -9,9 +9,9 @@ import onnx
 from onnx import defs, helper
 
 from ..file.graph import Node
+from ..file.protobuf import Array, domain_of, subgraphs
 from ..rules import registry
 from .emit import Emit, apply
-from .graphs import Array, domain_of, subgraphs
 from .inline import inline
 from .workspace import Workspace
 

@@ -1,25 +1,16 @@
-"""Walks over the protobuf graph: its subgraphs, the names in it, what a value is made of."""
+"""Names in a protobuf graph: who gives them, who reads them, and what a value is made of."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from ..file.graph import SHAPE_ONLY, TYPE_ONLY
-
-Array = np.ndarray[Any, Any]
+from ..file.protobuf import domain_of, every_graph, free, own_names, subgraphs
 
 _RANDOM = ("Random", "Bernoulli", "Multinomial")
-
-
-def domain_of(node: onnx.NodeProto) -> str:
-    """The node's domain, "" for ai.onnx."""
-    return "" if node.domain == "ai.onnx" else str(node.domain)
 
 
 def is_random(node: onnx.NodeProto) -> bool:
@@ -27,51 +18,15 @@ def is_random(node: onnx.NodeProto) -> bool:
     return node.op_type.startswith(_RANDOM)
 
 
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Graphs among a node's attributes."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of subgraphs included."""
-    stack = [graph]
-    while stack:
-        for node in stack.pop().node:
-            yield node
-            stack.extend(subgraphs(node))
-
-
 def defined(graph: onnx.GraphProto) -> Counter[str]:
     """How often each value name is given to something, subgraphs included."""
     found: Counter[str] = Counter()
-    stack = [graph]
-    while stack:
-        at = stack.pop()
+    for at in every_graph(graph):
         found.update({i.name for i in at.input} | {t.name for t in at.initializer})
         found.update(s.values.name for s in at.sparse_initializer)
         for node in at.node:
             found.update(o for o in node.output if o)
-            stack.extend(subgraphs(node))
     return found
-
-
-def own_names(graph: onnx.GraphProto) -> set[str]:
-    """Names that a graph gives itself, those of its subgraphs not included."""
-    names = {i.name for i in graph.input} | {t.name for t in graph.initializer}
-    names |= {s.values.name for s in graph.sparse_initializer}
-    return names | {o for node in graph.node for o in node.output if o}
-
-
-def free(graph: onnx.GraphProto) -> set[str]:
-    """Names that a graph, and those inside it, read from outside."""
-    read = {i for node in graph.node for i in node.input if i} | {o.name for o in graph.output}
-    for node in graph.node:
-        for inner in subgraphs(node):
-            read |= free(inner)
-    return read - own_names(graph)
 
 
 def rename_free(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
@@ -144,37 +99,3 @@ def varying(graph: onnx.GraphProto, *, with_shapes: bool = True) -> set[str]:
             found |= new
             stack.extend(new)
     return found
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """A node's attributes as Python values; text as str, tensors as arrays."""
-    found: dict[str, Any] = {}
-    for a in node.attribute:
-        value = onnx.helper.get_attribute_value(a)
-        if isinstance(value, bytes):
-            value = value.decode()
-        elif isinstance(value, onnx.TensorProto):
-            value = numpy_helper.to_array(value)
-        elif a.type == onnx.AttributeProto.STRINGS:
-            value = [v.decode() for v in value]
-        elif a.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
-            value = list(value)
-        found[a.name] = value
-    return found
-
-
-def constant_of(node: onnx.NodeProto) -> Array | None:
-    """The value of a Constant node that holds numbers."""
-    if node.op_type != "Constant" or domain_of(node):
-        return None
-    given = attributes(node)
-    for key, dtype in (
-        ("value", None),
-        ("value_float", np.float32),
-        ("value_floats", np.float32),
-        ("value_int", np.int64),
-        ("value_ints", np.int64),
-    ):
-        if key in given:
-            return np.asarray(given[key], dtype=dtype)
-    return None

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
+from ..file.protobuf import Array, attributes, domain_of
 from .emit import Emit, apply
-from .graphs import Array, attributes, domain_of
 from .workspace import Workspace
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import onnx
 
+from ..file.protobuf import subgraphs
 from .emit import Emit
-from .graphs import rename_free, subgraphs
+from .graphs import rename_free
 
 
 def inline(

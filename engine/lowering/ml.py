@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from ..file.protobuf import domain_of
 from .emit import Emit, apply
-from .graphs import domain_of
 from .workspace import Workspace
 
 DOMAIN = "ai.onnx.ml"

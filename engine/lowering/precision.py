@@ -7,11 +7,11 @@ its inputs and outputs keep their types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from ..file.protobuf import every_graph
 
 _HALF = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 
@@ -28,7 +28,7 @@ def widen(proto: onnx.ModelProto) -> onnx.ModelProto:
         return proto
     wide = onnx.ModelProto()
     wide.CopyFrom(proto)
-    for graph in _graphs(wide.graph):
+    for graph in every_graph(wide.graph):
         _widen_graph(graph)
     _keep_types(wide.graph, proto.graph)
     return wide
@@ -36,15 +36,7 @@ def widen(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def any_half(proto: onnx.ModelProto) -> bool:
     """Whether anything in the model is in half precision."""
-    return any(_has_half(g) for g in _graphs(proto.graph))
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from _graphs(inner)
+    return any(_has_half(g) for g in every_graph(proto.graph))
 
 
 def _has_half(graph: onnx.GraphProto) -> bool:
@@ -104,7 +96,7 @@ def _keep_types(graph: onnx.GraphProto, source: onnx.GraphProto) -> None:
             after.append(
                 helper.make_node("Cast", [renamed[value.name]], [value.name], f"{value.name}/half", to=kind)
             )
-    for inner in _graphs(graph):
+    for inner in every_graph(graph):
         for node in inner.node:
             for names in (node.input, node.output):
                 for i, name in enumerate(names):

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from ..file.protobuf import Array, domain_of
 from .emit import Emit
-from .graphs import Array, domain_of
 
 _SCALES = {1: (8, 9), 2: (10, 11)}
 
@@ -33,12 +33,6 @@ class Integers:
     values: Array
     scale: Array
     zero: Array | None
-
-    def dequantised(self) -> Array:
-        """As floats."""
-        shifted = self.values.astype(np.int32) - (0 if self.zero is None else self.zero.astype(np.int32))
-        made: Array = shifted.astype(self.scale.dtype) * self.scale
-        return made
 
 
 def is_lstm(node: onnx.NodeProto) -> bool:

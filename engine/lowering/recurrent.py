@@ -14,10 +14,10 @@ import onnx
 
 from ..errors import LimitError
 from ..file.load import MAX_NODES
+from ..file.protobuf import attributes, domain_of
 from . import activations, quantised
 from .cells import CELLS, Direction
 from .emit import Emit, apply
-from .graphs import attributes, domain_of
 from .weights import Weight, cut, named, of_direction, turned
 from .workspace import Workspace
 

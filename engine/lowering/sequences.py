@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 import onnx
 
+from ..file.protobuf import attributes, domain_of, every_node
 from .emit import Emit, apply
-from .graphs import attributes, domain_of, every_node
 from .workspace import Workspace
 
 _MAKERS = frozenset(

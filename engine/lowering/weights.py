@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..file.protobuf import Array
 from .emit import Emit
-from .graphs import Array
 
 # A constant, or the name of a value.
 Weight = Array | str

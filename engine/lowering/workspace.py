@@ -11,7 +11,8 @@ from onnx import numpy_helper
 from ..errors import LimitError, ModelError
 from ..file import runtime
 from ..file.load import MAX_NODES
-from .graphs import Array, ancestors, constant_of, defined, domain_of, free, varying
+from ..file.protobuf import Array, attributes, constant_value, domain_of, free
+from .graphs import ancestors, defined, varying
 
 
 class Workspace:
@@ -109,7 +110,8 @@ class Workspace:
         if name in self._tensors:
             self._known[name] = numpy_helper.to_array(self._tensors[name])
         elif name in self._constants:
-            value = constant_of(self._constants[name])
+            node = self._constants[name]
+            value = constant_value(node.op_type, domain_of(node), attributes(node))
             if value is None:
                 return None
             self._known[name] = value
@@ -221,11 +223,6 @@ class Workspace:
         graph.initializer.extend(initialisers)
         graph.sparse_initializer.extend(sparse)
         self._settle()
-
-    def need_opset(self, domain: str, version: int) -> None:
-        """Import a domain, where the model does not yet."""
-        if not any(e.domain == domain for e in self.proto.opset_import):
-            self.proto.opset_import.append(onnx.helper.make_opsetid(domain, version))
 
     def refuse(self, node: onnx.NodeProto, why: str) -> ModelError:
         """The error that says what of a node cannot be rewritten."""

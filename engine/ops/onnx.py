@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..analysis.shapes import Dim, Shape
+from ..file.opset_forms import axes_are_operand
 from .base import Array, Expr
 
 PREFIX = "onnxplain/"
@@ -331,16 +332,18 @@ def _sum(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) 
     if e.here is not None and e.here.kind == "backward" and 0 in e.shape_of(0):
         # onnxruntime (1.31) leaves what is empty as it is, whatever is summed.
         return e.node("Expand", [e.constant(np.asarray(0, e.dtype)), e.shape([*e.front(), *e.own()])])
-    if e.opset < 13:
-        return e.node("ReduceSum", args, axes=list(axes), keepdims=int(keepdims))
-    return e.node("ReduceSum", [*args, e.ints(axes)], keepdims=int(keepdims))
+    return _reduce(e, "ReduceSum", args, axes, keepdims)
 
 
 @emitter
 def _mean(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
-    if e.opset < 18:
-        return e.node("ReduceMean", args, axes=list(axes), keepdims=int(keepdims))
-    return e.node("ReduceMean", [*args, e.ints(axes)], keepdims=int(keepdims))
+    return _reduce(e, "ReduceMean", args, axes, keepdims)
+
+
+def _reduce(e: Emitter, kind: str, args: list[str], axes: tuple[int, ...], keepdims: bool) -> str:
+    if axes_are_operand(kind, e.opset):
+        return e.node(kind, [*args, e.ints(axes)], keepdims=int(keepdims))
+    return e.node(kind, args, axes=list(axes), keepdims=int(keepdims))
 
 
 @emitter

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.probe import Mode, SamplesMix, probe
+from ..analysis.analysis import Analysis
+from ..analysis.probe import probe
+from ..analysis.runs import Mode, SamplesMix
 from ..errors import ModelError
 from ..file.graph import from_model
 from ..lowering import Lowered, lower
@@ -104,7 +106,7 @@ def _probed(
             "another number once inner values are read; another input may do, or the model before it was "
             "quantised"
         ) from None
-    return Recipe(request, lowered, graph, found, notes, (lower_with, example))
+    return Recipe(request, lowered, Analysis(graph, found), notes, (lower_with, example))
 
 
 def _rewritten_mode(

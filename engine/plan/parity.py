@@ -10,8 +10,9 @@ import onnx
 import onnxruntime as ort
 
 from ..errors import ModelError, RunError
+from ..file.protobuf import every_node
 from ..file.runtime import Runtime
-from ..lowering.graphs import every_node, is_random
+from ..lowering.graphs import is_random
 
 Array = np.ndarray[Any, Any]
 

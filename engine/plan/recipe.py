@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..analysis.analysis import Analysis
 from ..analysis.probe import Probe
 from ..canonical import canonical
 from ..errors import InputError
@@ -39,8 +40,8 @@ class Recipe:
     request : Request
     lowered : Lowered
         The model in elementary operators.
-    graph : Graph
-    probe : Probe
+    analysis : Analysis
+        Of that, as it is.
     notes : tuple of str
     feeds : pair of dict of str to ndarray
         The inputs that it was lowered and probed with.
@@ -48,8 +49,7 @@ class Recipe:
 
     request: Request
     lowered: Lowered
-    graph: Graph
-    probe: Probe
+    analysis: Analysis
     notes: tuple[str, ...]
     feeds: tuple[Mapping[str, Array], Mapping[str, Array]]
 
@@ -59,6 +59,11 @@ class Recipe:
         return self.lowered.proto
 
     @property
+    def probe(self) -> Probe:
+        """What was found out about the values, those of the canonical form included."""
+        return self.canonical.probe
+
+    @property
     def axes(self) -> dict[str, int | None]:
         """The axis of each input along which its rows lie."""
         return self.request.inputs.axes(self.feeds[1])
@@ -66,18 +71,18 @@ class Recipe:
     @cached_property
     def target(self) -> tuple[str, str | None]:
         """The tensor that is explained, and a note where it is not the output itself."""
-        return explained_tensor(self.canonical, self.request.output)
+        return explained_tensor(self.canonical.graph, self.request.output)
 
     @cached_property
     def _asked(self) -> list[str]:
-        return tensor_names(self.graph, self.request.at, self.request.where)
+        return tensor_names(self.analysis.graph, self.request.at, self.request.where)
 
     @cached_property
-    def canonical(self) -> Graph:
-        """The graph in its canonical form."""
+    def canonical(self) -> Analysis:
+        """The analysis of the graph in its canonical form."""
         step("preparing the relevance rules")
-        self.graph.pinned = frozenset(self._asked)
-        return canonical(self.graph, self.probe)
+        self.analysis.graph.pinned = frozenset(self._asked)
+        return canonical(self.analysis)
 
     @cached_property
     def recording(self) -> Recording:
@@ -96,7 +101,6 @@ class Recipe:
             at = self._on_path(target, at)
         walked = record_walk(
             self.canonical,
-            self.probe,
             request.composite,
             target,
             where=request.where,
@@ -141,9 +145,8 @@ class Recipe:
 
     def _on_path(self, target: str, names: Sequence[str]) -> list[str]:
         """Of tensors that an expression fitted, those that relevance reaches; all that were named."""
-        leaves = [n for n in names if n in self.probe.constants]
-        composite, graph = self.request.composite, self.canonical
-        _, values = active_nodes(graph, self.probe, composite, target, graph.inputs, leaves)
+        leaves = [n for n in names if self.canonical.is_constant(n)]
+        _, values = active_nodes(self.canonical, self.request.composite, target, leaves)
         return [n for n in names if n in self.request.at or n in values]
 
 

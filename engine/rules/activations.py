@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..ops.base import Expr, Ops
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 Result = list[Expr | Message | None]
@@ -27,22 +27,22 @@ class Function:
     ----------
     gate : callable
         ``(f(x) - f(0)) / x``, with its limit at 0.
-    slope : callable
-        The derivative.
+    slope : callable, optional
+        The derivative; that of a function with one slope on each side of 0 is the gate.
     origin : float
         f(0).
     """
 
-    gate: Callable[[Ops, Site, Expr], Expr]
-    slope: Callable[[Ops, Site, Expr], Expr]
+    gate: Callable[[Ops, NodeContext, Expr], Expr]
+    slope: Callable[[Ops, NodeContext, Expr], Expr] | None = None
     origin: float = 0.0
 
 
-def apply(op: Ops, node: Site, m: Expr, f: Function) -> Result:
+def apply(op: Ops, node: NodeContext, m: Expr, f: Function) -> Result:
     """The identity rule, or the derivative, for one function."""
     x = node.input(0)
     if node.variant("activation") == "gradient":
-        slope = f.slope(op, node, x)
+        slope = (f.slope or f.gate)(op, node, x)
         node.absorb("nonlinear", m, op.sub(node.output(), op.mul(x, slope)))
         return [op.mul(m, slope)]
     if node.variant("activation") == "pass":
@@ -53,14 +53,14 @@ def apply(op: Ops, node: Site, m: Expr, f: Function) -> Result:
     return [op.mul(m, f.gate(op, node, x))]
 
 
-def pole(op: Ops, node: Site, m: Expr, slope: Callable[[Ops, Site, Expr], Expr]) -> Result:
+def pole(op: Ops, node: NodeContext, m: Expr, slope: Callable[[Ops, NodeContext, Expr], Expr]) -> Result:
     """Relevance passes 1:1 as r; or the derivative."""
     if node.variant("activation") == "gradient":
-        return apply(op, node, m, Function(slope, slope))
+        return apply(op, node, m, Function(slope))
     return [Message(r=op.mul(m, node.output()))]
 
 
-def first(node: Site, m: Expr) -> Result:
+def first(node: NodeContext, m: Expr) -> Result:
     """Everything to the first operand."""
     return [m, *[None] * (node.count - 1)]
 
@@ -78,7 +78,7 @@ def positive(op: Ops, x: Expr, yes: float | Expr = 1.0, no: float | Expr = 0.0) 
 def register(name: str, f: Function, *, since: int = 1) -> None:
     """The rule of an operator that is a function of one number."""
 
-    def function(op: Ops, node: Site, m: Expr) -> Result:
+    def function(op: Ops, node: NodeContext, m: Expr) -> Result:
         return apply(op, node, m, f)
 
     function.__name__ = name.lower()
@@ -97,7 +97,7 @@ def _tanh_gate(op: Ops, x: Expr) -> Expr:
     return op.mul(op.add(op.tanh(op.mul(cubic, math.sqrt(2 / math.pi))), 1.0), 0.5)
 
 
-def _gelu_slope(op: Ops, node: Site, x: Expr) -> Expr:
+def _gelu_slope(op: Ops, node: NodeContext, x: Expr) -> Expr:
     if node.attr("approximate", "none") == "tanh":
         g = _tanh_gate(op, x)
         inner = op.mul(op.add(op.mul(op.mul(x, x), 3 * 0.044715), 1.0), math.sqrt(2 / math.pi))
@@ -107,7 +107,7 @@ def _gelu_slope(op: Ops, node: Site, x: Expr) -> Expr:
     return op.add(_phi(op, x), op.mul(x, density))
 
 
-def _gelu_gate(op: Ops, node: Site, x: Expr) -> Expr:
+def _gelu_gate(op: Ops, node: NodeContext, x: Expr) -> Expr:
     return _tanh_gate(op, x) if node.attr("approximate", "none") == "tanh" else _phi(op, x)
 
 
@@ -120,7 +120,7 @@ def _negative(op: Ops, x: Expr) -> Expr:
     return op.minimum(x, 0.0)
 
 
-def alpha(default: float) -> Callable[[Site], float]:
+def alpha(default: float) -> Callable[[NodeContext], float]:
     """The attribute alpha of a node."""
     return lambda node: float(node.attr("alpha", default))
 
@@ -140,14 +140,8 @@ def _one_minus_square(op: Ops, y: Expr) -> Expr:
     return op.sub(1.0, op.mul(y, y))
 
 
-register("Relu", Function(lambda op, n, x: positive(op, x), lambda op, n, x: positive(op, x)))
-register(
-    "LeakyRelu",
-    Function(
-        lambda op, n, x: positive(op, x, 1.0, alpha(0.01)(n)),
-        lambda op, n, x: positive(op, x, 1.0, alpha(0.01)(n)),
-    ),
-)
+register("Relu", Function(lambda op, n, x: positive(op, x)))
+register("LeakyRelu", Function(lambda op, n, x: positive(op, x, 1.0, alpha(0.01)(n))))
 register(
     "Elu",
     Function(
@@ -193,17 +187,11 @@ register(
         lambda op, n, x: op.div(1.0, op.pow(op.add(op.abs(x), 1.0), 2.0)),
     ),
 )
-register(
-    "Abs",
-    Function(
-        lambda op, n, x: positive(op, x, 1.0, op.where(op.less(x, 0.0), -1.0, 0.0)),
-        lambda op, n, x: positive(op, x, 1.0, op.where(op.less(x, 0.0), -1.0, 0.0)),
-    ),
-)
+register("Abs", Function(lambda op, n, x: positive(op, x, 1.0, op.where(op.less(x, 0.0), -1.0, 0.0))))
 
 
 def _step(name: str) -> None:
-    def function(op: Ops, node: Site, m: Expr) -> Result:
+    def function(op: Ops, node: NodeContext, m: Expr) -> Result:
         return pole(op, node, m, lambda op, n, x: op.mul(op.minimum(op.abs(x), 0.0), 1.0))
 
     function.__name__ = name.lower()
@@ -263,7 +251,7 @@ register(
 
 
 @rule("Identity", "Dropout", kind="move", carry="move")
-def identity(op: Ops, node: Site, m: Expr) -> Result:
+def identity(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Unchanged."""
     if node.node.op_type == "Dropout" and node.has(2) and bool(node.needs_const(2, "training mode").any()):
         raise node.refuse("it is in training mode")
@@ -271,7 +259,7 @@ def identity(op: Ops, node: Site, m: Expr) -> Result:
 
 
 @rule("Cast", "CastLike", kind="move", carry="move")
-def cast(op: Ops, node: Site, m: Expr) -> Result:
+def cast(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Unchanged between numbers; a bit has no size, and gets the relevance of what it became.
 
     What is cut off to an integer has no slope: relevance passes 1:1 (identity rule).

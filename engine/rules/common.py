@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..analysis.shapes import Shape, broadcast_axes
 from ..ops.base import Expr, Ops
-from .node import Site
+from .node import NodeContext
 
 _HUGE = 1e30
 
@@ -15,7 +15,7 @@ def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
     return m if len(shape) == len(to) else op.reshape(m, to)
 
 
-def relevance(op: Ops, node: Site, m: Expr | None) -> Expr:
+def relevance(op: Ops, node: NodeContext, m: Expr | None) -> Expr:
     """All relevance of the output, ``y m + r``."""
     r = node.take_remainder()
     if m is None:
@@ -25,7 +25,7 @@ def relevance(op: Ops, node: Site, m: Expr | None) -> Expr:
     return product if r is None else op.add(product, r)
 
 
-def stabilised(op: Ops, node: Site, m: Expr | None, parameter: str) -> Expr:
+def stabilised(op: Ops, node: NodeContext, m: Expr | None, parameter: str) -> Expr:
     """``R / (y + eps sign(y))``, in the multiplier form ``m |y| / (|y| + eps)`` where R is ``y m``.
 
     With eps 0 nothing is recorded. What the stabiliser keeps, ``R eps sign(y) / (y + eps sign(y))``, goes
@@ -49,7 +49,7 @@ def stabilised(op: Ops, node: Site, m: Expr | None, parameter: str) -> Expr:
     return op.mul(m, op.div(size, below))
 
 
-def shares(node: Site, *operands: int) -> dict[int, float]:
+def shares(node: NodeContext, *operands: int) -> dict[int, float]:
     """How much of its adjoint each active factor of a product gets.
 
     AttnLRP's uniform rule (Achtibat et al. 2024, Prop. 3.3): k active factors get 1/k each, so
@@ -60,7 +60,7 @@ def shares(node: Site, *operands: int) -> dict[int, float]:
     return {i: 1.0 if whole else 1.0 / len(active) for i in active}
 
 
-def absorb_product(op: Ops, node: Site, m: Expr, active: int) -> None:
+def absorb_product(op: Ops, node: NodeContext, m: Expr, active: int) -> None:
     """The ledger of a derivative through k active factors: the output's relevance counted k times."""
     if active > 1 and node.variant("product") == "gradient":
         node.absorb("product", m, op.mul(node.output(), 1.0 - active))

@@ -9,12 +9,12 @@ from ..file.graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops, Window
 from .common import shares
 from .layers import Layer, propagate
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 from .unfolding import unfold
 
 
-def window(node: Site, kernel: tuple[int, ...], group: int = 1) -> Window:
+def window(node: NodeContext, kernel: tuple[int, ...], group: int = 1) -> Window:
     """The sliding window of a Conv or pool node, with `auto_pad` worked out from the shapes."""
     n = len(kernel)
     strides = tuple(node.attr("strides") or [1] * n)
@@ -35,14 +35,14 @@ def window(node: Site, kernel: tuple[int, ...], group: int = 1) -> Window:
     return Window(tuple(kernel), strides, dilations, pads, spatial, group)
 
 
-def _static(node: Site, dim: Dim) -> int:
+def _static(node: NodeContext, dim: Dim) -> int:
     if not isinstance(dim, int):
         raise node.refuse("it slides along the batch")
     return dim
 
 
 @rule("Conv", kind="conv", carry="own")
-def conv(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def conv(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule; its adjoint is the transposed convolution."""
     shape = node.shape(1)
     kernel = tuple(_static(node, k) for k in shape[2:])
@@ -65,7 +65,7 @@ def conv(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
 
 
 @rule("ConvTranspose", kind="conv", carry="own")
-def conv_transpose(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def conv_transpose(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule; its adjoint is a convolution."""
     shape = node.shape(1)
     kernel = tuple(_static(node, k) for k in shape[2:])
@@ -87,7 +87,7 @@ def conv_transpose(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr |
     return found[: node.count]
 
 
-def _transposed_window(node: Site, kernel: tuple[int, ...]) -> Window:
+def _transposed_window(node: NodeContext, kernel: tuple[int, ...]) -> Window:
     """The window of the convolution that a ConvTranspose is the adjoint of."""
     n = len(kernel)
     strides = tuple(node.attr("strides") or [1] * n)
@@ -109,7 +109,7 @@ def _transposed_window(node: Site, kernel: tuple[int, ...]) -> Window:
 
 
 def _by_signals(
-    op: Ops, node: Site, m: Expr | None, view: Window, *, turned: bool
+    op: Ops, node: NodeContext, m: Expr | None, view: Window, *, turned: bool
 ) -> list[Message | Expr | None]:
     """A convolution whose kernel or bias depends on the input: a product (AttnLRP, Prop. 3.3)."""
     q = node.as_multiplier(m)
@@ -136,7 +136,7 @@ def _by_signals(
     return result
 
 
-def _into_kernel(op: Ops, node: Site, q: Expr, view: Window, turned: bool) -> Expr:
+def _into_kernel(op: Ops, node: NodeContext, q: Expr, view: Window, turned: bool) -> Expr:
     """The adjoint in the kernel: windows of the larger side times the smaller side."""
     n, g = len(view.kernel), view.group
     large, small = (node.out_shape(), node.shape(0)) if turned else (node.shape(0), node.out_shape())

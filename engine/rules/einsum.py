@@ -8,12 +8,12 @@ from ..analysis.shapes import Dim, Shape
 from ..ops.base import Array, Expr, Ops
 from .common import shares
 from .layers import Layer, propagate
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
 @rule("Einsum", kind="linear", since=12, carry="own")
-def einsum(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def einsum(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule; a product with several active operands (AttnLRP, Prop. 3.3)."""
     terms, out, shapes = _equation(node)
     active = [i for i in range(node.count) if node.active(i)]
@@ -85,13 +85,13 @@ def einsum(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
     return found
 
 
-def _diagonal(node: Site, size: Dim, a: int, b: int, rank: int) -> Array:
+def _diagonal(node: NodeContext, size: Dim, a: int, b: int, rank: int) -> Array:
     if not isinstance(size, int):
         raise node.refuse("it takes a diagonal of the batch")
     return np.eye(size, dtype=np.float32).reshape([size if p in (a, b) else 1 for p in range(rank)])
 
 
-def _equation(node: Site) -> tuple[list[str], str, list[Shape]]:
+def _equation(node: NodeContext) -> tuple[list[str], str, list[Shape]]:
     """The equation's terms with the ellipsis spelt out, and the shapes that they are for.
 
     An axis of length 1 that is broadcast has no letter: it is taken away.

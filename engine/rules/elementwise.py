@@ -5,12 +5,12 @@ from __future__ import annotations
 from ..file.graph import SELF_GATED
 from ..ops.base import Expr, Ops
 from .common import absorb_product, shares, stabilised, unbroadcast
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
 @rule("Add", "Sum", kind="add", carry="own")
-def add(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def add(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m`` to every operand: relevance splits as the activations do; a constant absorbs its share."""
     m = stabilised(op, node, m, "stabilizer")
     result: list[Expr | None] = []
@@ -24,7 +24,7 @@ def add(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
 
 
 @rule("Sub", kind="add", carry="own")
-def sub(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def sub(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m`` to the first operand, ``-m`` to what is subtracted."""
     m = stabilised(op, node, m, "stabilizer")
     result: list[Expr | None] = []
@@ -38,13 +38,13 @@ def sub(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
 
 
 @rule("Neg", kind="scale", carry="gate")
-def neg(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def neg(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``-m``."""
     return [op.neg(m)]
 
 
 @rule("Mul", kind="product", carry="gate")
-def mul(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
+def mul(op: Ops, node: NodeContext, m: Expr) -> list[Expr | Message | None]:
     """Two active factors get half of their adjoint each (AttnLRP, Prop. 3.3); else a scale."""
     part = shares(node, 0, 1)
     absorb_product(op, node, m, len(part))
@@ -61,7 +61,7 @@ def mul(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
 
 
 @rule("Div", kind="division", carry="gate")
-def div(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
+def div(op: Ops, node: NodeContext, m: Expr) -> list[Expr | Message | None]:
     """``m / d`` to the numerator; the denominator is a normaliser, held constant (the LN rule).
 
     Where only the denominator depends on the input it has a pole at 0, and relevance passes 1:1
@@ -84,7 +84,7 @@ def div(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
 
 
 @rule("Where", kind="move", carry="convert")
-def where(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
+def where(op: Ops, node: NodeContext, m: Expr) -> list[Expr | Message | None]:
     """The operand that was chosen gets everything (winner takes all); else what it was chosen by."""
     chosen = node.input(0)
     if node.active(0) and not node.active(1) and not node.active(2):
@@ -106,7 +106,7 @@ def where(op: Ops, node: Site, m: Expr) -> list[Expr | Message | None]:
     "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not",
     kind="move", carry="gate",
 )  # fmt: skip
-def compared(op: Ops, node: Site, m: Expr) -> list[Message | None]:
+def compared(op: Ops, node: NodeContext, m: Expr) -> list[Message | None]:
     """A bit's relevance passes to what was compared, 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
     active = [i for i in range(node.count) if node.active(i)]
     share = op.mul(node.carried(m), 1.0 / len(active))

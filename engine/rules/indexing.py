@@ -7,12 +7,12 @@ from math import prod
 import numpy as np
 
 from ..ops.base import Expr, Ops
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
 @rule("Gather", kind="move", carry="move")
-def gather(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def gather(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """Summed back into the slices that were picked; a token gets what its embedding has."""
     axis = node.negative(int(node.attr("axis", 0)))
     if node.active(1) and not node.active(0):
@@ -26,7 +26,7 @@ def gather(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
 
 
 @rule("OneHot", kind="move", carry="move")
-def one_hot(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def one_hot(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """A token gets what its unit vector has; the two values what was written of each."""
     axis = int(node.attr("axis", -1))
     axis = axis - len(node.out_shape()) if axis >= 0 else axis
@@ -48,7 +48,7 @@ def one_hot(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
 
 
 @rule("GatherND", kind="move", carry="move")
-def gather_nd(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def gather_nd(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """Summed back into the elements that were picked; a token gets what its embedding has."""
     if node.active(1) and not node.active(0):
         index = node.shape(1)
@@ -63,7 +63,7 @@ def gather_nd(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
 
 
 @rule("ScatterND", kind="move", carry="move")
-def scatter_nd(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def scatter_nd(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The updates get what was written, the data what was left (or, for `add`, everything)."""
     reduction = node.attr("reduction", "none")
     if reduction not in ("none", "add"):
@@ -73,7 +73,9 @@ def scatter_nd(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return _scattered(op, node, m, rest, written, adds=reduction == "add")
 
 
-def _scattered(op: Ops, node: Site, m: Expr, rest: Expr, written: Expr, *, adds: bool) -> list[Expr | None]:
+def _scattered(
+    op: Ops, node: NodeContext, m: Expr, rest: Expr, written: Expr, *, adds: bool
+) -> list[Expr | None]:
     result: list[Expr | None] = [None, None, None]
     if node.active(0):
         result[0] = rest
@@ -90,7 +92,7 @@ def _scattered(op: Ops, node: Site, m: Expr, rest: Expr, written: Expr, *, adds:
 
 
 @rule("GatherElements", kind="move", carry="move")
-def gather_elements(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def gather_elements(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """Summed back into the elements that were picked; a token gets what it picked."""
     if node.active(1) and not node.active(0):
         return [None, Message(r=node.carried(m))]
@@ -99,7 +101,7 @@ def gather_elements(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]
 
 
 @rule("ScatterElements", "Scatter", kind="move", carry="move")
-def scatter_elements(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def scatter_elements(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The updates get what was written, the data what was left (or, for `add`, everything)."""
     axis = node.negative(int(node.attr("axis", 0)))
     reduction = node.attr("reduction", "none")
@@ -112,7 +114,7 @@ def scatter_elements(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Compress", kind="move", carry="move")
-def compress(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def compress(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Back to the slices that were kept."""
     kept = np.flatnonzero(node.needs_const(1, "conditions"))
     axis = node.attr("axis")
@@ -126,7 +128,7 @@ def compress(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("ReverseSequence", kind="move", carry="move")
-def reverse_sequence(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reverse_sequence(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Reversed once more."""
     time, batch = (node.negative(int(node.attr(k, d))) for k, d in (("time_axis", 0), ("batch_axis", 1)))
     return [op.reverse_sequence(m, node.input(1), time, batch), None]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..ops.base import Expr, Ops
 from .common import relevance, stabilised
-from .node import Message, Site
+from .node import Message, NodeContext
 
 # Keeps a unit to which nothing contributes from dividing 0 by 0.
 _TINY = 1e-37
@@ -60,7 +60,7 @@ class Layer:
     rounded: bool = False
 
 
-def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
+def propagate(op: Ops, node: NodeContext, m: Expr | None, layer: Layer) -> Message:
     """What arrives at the layer's signal, by the composite's rule for this layer.
 
     Parameters
@@ -76,7 +76,7 @@ def propagate(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
     return _RULES[variant](op, node, relevance(op, node, m), layer)
 
 
-def share_out(op: Ops, node: Site, r: Expr, denominator: Expr) -> Expr:
+def share_out(op: Ops, node: NodeContext, r: Expr, denominator: Expr) -> Expr:
     """``q = R / (d + eps sign(d))``, 0 where there is nothing to divide by; what is lost to the ledger."""
     eps = node.parameter("stabilizer")
     empty = op.equal(denominator, 0.0)
@@ -114,12 +114,12 @@ def _clipped(op: Ops, layer: Layer, sign: int) -> tuple[Expr, Callable[[Expr], E
     return op.add(plus, minus), back
 
 
-def _bias(node: Site, layer: Layer, q: Expr, part: Expr | None) -> None:
+def _bias(node: NodeContext, layer: Layer, q: Expr, part: Expr | None) -> None:
     if part is not None:
         node.absorb(layer.bias_kind, q, part)
 
 
-def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
+def _epsilon(op: Ops, node: NodeContext, m: Expr | None, layer: Layer) -> Expr:
     """LRP-epsilon (Bach et al. 2015, eq. 58): ``m |y| / (|y| + eps)``, carried back by the adjoint."""
     q = stabilised(op, node, m, "epsilon") if layer.constant else node.as_multiplier(m)
     _bias(node, layer, q, layer.bias)
@@ -130,7 +130,7 @@ def _epsilon(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Expr:
     return layer.adjoint(q, layer.weight)
 
 
-def _zplus(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _zplus(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """Z-plus (Montavon et al. 2017, sec. 4.1), for signed inputs: positive contributions only."""
     p, back = _clipped(op, layer, 1)
     b = None if layer.bias is None else op.maximum(layer.bias, 0.0)
@@ -139,7 +139,7 @@ def _zplus(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     return Message(m=back(q))
 
 
-def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _alpha_beta(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """Alpha-beta (Bach et al. 2015, eq. 60): alpha times the positive, beta times the negative part."""
     alpha, beta = node.parameter("alpha"), node.parameter("beta")
     (p, back), (n, back_negative) = _clipped(op, layer, 1), _clipped(op, layer, -1)
@@ -152,7 +152,7 @@ def _alpha_beta(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     return Message(m=op.add(back(up), back_negative(down)))
 
 
-def _gamma(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
+def _gamma(op: Ops, node: NodeContext, m: Expr | None, layer: Layer) -> Message:
     """LRP-gamma (Montavon et al. 2019, sec. 10.2.1), generalised to signed inputs and outputs.
 
     Where the output is positive, positive contributions count ``1 + gamma``-fold; where it is negative,
@@ -189,7 +189,7 @@ def _gamma(op: Ops, node: Site, m: Expr | None, layer: Layer) -> Message:
     return Message(m=op.add(layer.adjoint(kept, layer.weight), signed))
 
 
-def _gamma_positive(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _gamma_positive(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """LRP-gamma with ``w + gamma w+`` (Montavon et al. 2019, sec. 10.2.1; Captum's), blind to signs of x."""
     weight = op.add(layer.weight, op.mul(op.maximum(layer.weight, 0.0), node.parameter("gamma")))
     z = layer.apply(layer.x, weight)
@@ -198,7 +198,7 @@ def _gamma_positive(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     return Message(m=layer.adjoint(q, weight))
 
 
-def _wsquare(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _wsquare(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """W^2 (Montavon et al. 2017, eq. 12): by squared weights, whatever the input."""
     squared = op.mul(layer.weight, layer.weight)
     b = None if layer.bias is None else op.mul(layer.bias, layer.bias)
@@ -208,14 +208,14 @@ def _wsquare(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
     return Message(r=layer.adjoint(q, squared))
 
 
-def _flat(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _flat(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """Flat (Lapuschkin et al. 2019): the same share to every input of a unit; the bias gets none."""
     ones = _ones(op, layer.weight)
     q = share_out(op, node, r, layer.apply(_ones(op, layer.x), ones))
     return Message(r=layer.adjoint(q, ones))
 
 
-def _zbox(op: Ops, node: Site, r: Expr, layer: Layer) -> Message:
+def _zbox(op: Ops, node: NodeContext, r: Expr, layer: Layer) -> Message:
     """Z-box (Montavon et al. 2017, eq. 14), for inputs between `low` and `high`; the bias cancels."""
     low, high = node.parameter("low"), node.parameter("high")
     positive, negative = op.maximum(layer.weight, 0.0), op.minimum(layer.weight, 0.0)
@@ -230,7 +230,7 @@ def _ones(op: Ops, x: Expr) -> Expr:
     return op.where(op.equal(x, x), 1.0, 1.0)
 
 
-_RULES: dict[str, Callable[[Ops, Site, Expr, Layer], Message]] = {
+_RULES: dict[str, Callable[[Ops, NodeContext, Expr, Layer], Message]] = {
     "zplus": _zplus,
     "alpha_beta": _alpha_beta,
     "gamma_positive": _gamma_positive,

@@ -13,7 +13,7 @@ from ..file.graph import ROUNDED, TRANSFORM
 from ..ops.base import Expr, Ops
 from .common import absorb_product, shares, unbroadcast
 from .layers import Layer, propagate
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
@@ -53,7 +53,7 @@ def _back(op: Ops, got: Expr, shape: Shape, full: Shape, to: Shape) -> Expr:
     return got if full == to else op.reshape(got, to)
 
 
-def _dense(op: Ops, node: Site, signal: int, bias: Expr | None) -> Layer:
+def _dense(op: Ops, node: NodeContext, signal: int, bias: Expr | None) -> Layer:
     """MatMul with one active operand, as a layer."""
     x_shape, w_shape, out = node.shape(signal), node.shape(1 - signal), node.out_shape()
 
@@ -71,7 +71,7 @@ def _dense(op: Ops, node: Site, signal: int, bias: Expr | None) -> Layer:
 
 
 @rule("MatMul", kind="linear", carry="own")
-def matmul(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def matmul(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule; for a product, half of each adjoint (AttnLRP, Prop. 3.3)."""
     active = [i for i in (0, 1) if node.active(i)]
     if len(active) == 1:
@@ -85,7 +85,7 @@ def matmul(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
 
 
 @rule("Linear", kind="linear", domain="onnxplain", carry="own")
-def linear(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+def linear(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | None]:
     """MatMul and the Add of its bias: a layer by the composite's rule; the bias absorbs its share."""
     signal = 0 if node.active(0) else 1
     got = propagate(op, node, m, _dense(op, node, signal, node.input(2)))
@@ -93,7 +93,7 @@ def linear(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
 
 
 @rule("Gemm", kind="linear", carry="own")
-def gemm(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def gemm(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule, or a product; the bias absorbs its share, or gets it when active."""
     alpha, beta = float(node.attr("alpha", 1.0)), float(node.attr("beta", 1.0))
     turned = [bool(node.attr("transA", 0)), bool(node.attr("transB", 0))]

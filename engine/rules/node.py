@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..analysis.probe import Probe
+from ..analysis.analysis import Analysis
 from ..analysis.shapes import Shape
 from ..composite import Composite
 from ..errors import UnsupportedOperator
 from ..file.graph import Node
 from ..ops.base import Expr, Ops
+from .ledger import RecordedLedger
 
 Array = np.ndarray[Any, Any]
+
+# In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
+# keeps a zero activation from dividing.
+DELTA = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,36 +40,66 @@ class Message:
     r: Expr | None = None
 
 
-Absorb = Callable[[str, str, Expr, "Expr | None", "str | None"], None]
-Convert = Callable[["Expr | None", Expr], Expr]
+@dataclass(frozen=True)
+class Walk:
+    """What all nodes of one walk share.
+
+    Attributes
+    ----------
+    ops : Ops
+        The record that rules write into.
+    analysis : Analysis
+    composite : Composite
+    active : set of str
+        Values that relevance is on.
+    held : mapping of Node to set of int
+        Operands that count as constants.
+    positions : mapping of Node to str
+        Of the layers with no other before them; see `Composite`.
+    embedded : set of str
+        Quantised numbers that were read from a table.
+    ledger : RecordedLedger
+    """
+
+    ops: Ops
+    analysis: Analysis
+    composite: Composite
+    active: AbstractSet[str]
+    held: Mapping[Node, AbstractSet[int]]
+    positions: Mapping[Node, str]
+    embedded: AbstractSet[str]
+    ledger: RecordedLedger
+
+    def tensor(self, name: str) -> Expr:
+        """The activation of a value, or the constant that it is."""
+        constant = self.analysis.constant(name)
+        return self.ops.value(name) if constant is None else self.ops.const(constant, name)
 
 
-class Site:
+class NodeContext:
     """A node, with the shapes, activations and composite that its rule needs.
 
     Shapes, ranks and attributes are known and may be branched on. Activations are handles: what a
     rule reads of them is what onnxruntime is asked for.
+
+    Parameters
+    ----------
+    node : Node
+    walk : Walk
+    moves_relevance : bool
+        Whether what the rule is given is a message r, and no multiplier.
+
+    Attributes
+    ----------
+    remainder : Expr or None
+        The message r of the output, for rules that deal with it themselves.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        op: Ops,
-        probe: Probe,
-        composite: Composite,
-        active: set[str],
-        blocked: set[int],
-        absorb: Absorb,
-        converted: Convert,
-        position: str = "",
-        as_relevance: bool = False,
-        embedded: AbstractSet[str] = frozenset(),
-    ) -> None:
-        self.node, self._op, self._probe, self.composite = node, op, probe, composite
-        self._active, self._blocked, self._absorb = active, blocked, absorb
+    def __init__(self, node: Node, walk: Walk, *, moves_relevance: bool = False) -> None:
+        self.node, self.moves_relevance = node, moves_relevance
         self.remainder: Expr | None = None
-        self._converted, self._position = converted, position
-        self._as_relevance, self._embedded = as_relevance, embedded
+        self._walk, self._op, self._analysis = walk, walk.ops, walk.analysis
+        self._held, self._position = walk.held.get(node, frozenset()), walk.positions.get(node, "")
 
     # -- operands -------------------------------------------------------------------------------
 
@@ -74,7 +109,7 @@ class Site:
 
     def active(self, i: int) -> bool:
         """Whether relevance can go to operand i."""
-        return self.has(i) and self.node.inputs[i] in self._active and i not in self._blocked
+        return self.has(i) and self.node.inputs[i] in self._walk.active and i not in self._held
 
     @property
     def count(self) -> int:
@@ -83,24 +118,20 @@ class Site:
 
     def input(self, i: int) -> Expr:
         """The activation (or constant) of operand i."""
-        return self._tensor(self.node.inputs[i])
+        return self._walk.tensor(self.node.inputs[i])
 
     def output(self, i: int = 0) -> Expr:
         """The activation of output i."""
-        return self._tensor(self.node.outputs[i])
+        return self._walk.tensor(self.node.outputs[i])
 
     def activation(self) -> Expr:
         """The first output as a number, where it is an integer that stands for one."""
         y = self.output()
-        return self._op.as_float(y) if self._probe.dtypes[self.node.outputs[0]].kind in "iu" else y
-
-    def _tensor(self, name: str) -> Expr:
-        constant = self._probe.constants.get(name)
-        return self._op.value(name) if constant is None else self._op.const(constant, name)
+        return self._op.as_float(y) if self._analysis.kind(self.node.outputs[0]) in "iu" else y
 
     def const(self, i: int) -> Array | None:
         """The value of operand i where no input can change it; None where it is absent or varies."""
-        return self._probe.constants.get(self.node.inputs[i]) if self.has(i) else None
+        return self._analysis.constant(self.node.inputs[i]) if self.has(i) else None
 
     def needs_const(self, i: int, what: str) -> Array:
         """The value of an operand that must not vary.
@@ -123,19 +154,19 @@ class Site:
 
     def shape(self, i: int) -> Shape:
         """Shape of operand i."""
-        return self._probe.shapes[self.node.inputs[i]]
+        return self._analysis.shape(self.node.inputs[i])
 
     def out_shape(self, i: int = 0) -> Shape:
         """Shape of output i."""
-        return self._probe.shapes[self.node.outputs[i]]
+        return self._analysis.shape(self.node.outputs[i])
 
     def kind(self, i: int = 0) -> str:
         """Kind of operand i's type: f, i, u or b."""
-        return self._probe.dtypes[self.node.inputs[i]].kind
+        return self._analysis.dtype(self.node.inputs[i]).kind
 
     def out_dtype(self, i: int = 0) -> np.dtype[Any]:
         """Type of an output."""
-        return self._probe.dtypes[self.node.outputs[i]]
+        return self._analysis.dtype(self.node.outputs[i])
 
     def rank(self, i: int = 0) -> int:
         """Number of axes of operand i."""
@@ -153,12 +184,12 @@ class Site:
 
     def variant(self, kind: str) -> str:
         """Which rule the composite chose for this node, as a layer of some kind."""
-        return self.composite.choose(kind, self.node, self._position).variant
+        return self._walk.composite.choose(kind, self.node, self._position).variant
 
     def parameter(self, name: str) -> float:
         """A parameter of the rule that the composite chose."""
         kind = "conv" if "Conv" in self.node.op_type else "linear"
-        return self.composite.choose(kind, self.node, self._position).parameter(name)
+        return self._walk.composite.choose(kind, self.node, self._position).parameter(name)
 
     # -- relevance that is no multiple of the activation -------------------------------------------
 
@@ -169,29 +200,38 @@ class Site:
 
     def as_multiplier(self, m: Expr | None) -> Expr:
         """The output's multiplier with the message r turned into one."""
-        r = self.take_remainder()
-        if r is not None:
-            return self._converted(m, r)
-        assert m is not None
-        return m
+        made = self.converted(Message(m, self.take_remainder())).m
+        assert made is not None
+        return made
+
+    def converted(self, message: Message, i: int = 0) -> Message:
+        """What arrived at output i, r as a multiplier: ``m + r / (y + delta sign(y))``.
+
+        What the stabiliser delta keeps goes to the ledger.
+        """
+        if message.r is None:
+            return message
+        op, name = self._op, self.node.outputs[i]
+        y = op.value(name)
+        y = op.as_float(y) if self._analysis.kind(name) in "iu" else y
+        delta = max(DELTA, self._walk.composite.parameters.get("stabilizer", 0.0))
+        signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
+        extra = op.div(message.r, signed)
+        self.absorb("stabilizer", op.sub(message.r, op.mul(extra, y)), tensor=name)
+        return Message(m=extra if message.m is None else op.add(message.m, extra))
 
     @property
     def gradient(self) -> bool:
         """Whether the true derivative is asked for."""
-        return self.composite.is_gradient
+        return self._walk.composite.is_gradient
 
     def embedded(self, i: int) -> bool:
         """Whether operand i holds quantised numbers that were read from a table."""
-        return self.node.inputs[i] in self._embedded
-
-    @property
-    def moves_relevance(self) -> bool:
-        """Whether what is being moved is a message r, and no multiplier."""
-        return self._as_relevance
+        return self.node.inputs[i] in self._walk.embedded
 
     def carried(self, m: Expr) -> Expr:
         """The relevance of output 0: ``m y``, or m itself where a message r is being moved."""
-        return m if self._as_relevance else self._op.mul(m, self.activation())
+        return m if self.moves_relevance else self._op.mul(m, self.activation())
 
     # -- the ledger -------------------------------------------------------------------------------
 
@@ -219,5 +259,8 @@ class Site:
         operand : int, optional
             m is laid out like this operand instead.
         """
-        layout_of = None if operand is None else self.node.inputs[operand]
-        self._absorb(kind, tensor or self.node.outputs[0], m, by, layout_of)
+        like = self.node.outputs[0] if operand is None else self.node.inputs[operand]
+        # Where a rule carries relevance itself, there is nothing to multiply it with.
+        by = None if self.moves_relevance else by
+        layout = self._analysis.layout(like)
+        self._walk.ledger.add(self.node.name, kind, tensor or self.node.outputs[0], m, by, layout)

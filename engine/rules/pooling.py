@@ -10,12 +10,12 @@ from ..analysis.shapes import Batch, Shape, resolve
 from ..ops.base import Expr, Ops
 from .common import stabilised
 from .conv import window
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
 @rule("AveragePool", kind="pool", carry="own")
-def average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def average_pool(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m / n`` over each window, n without the padding unless `count_include_pad`."""
     m = stabilised(op, node, m, "stabilizer")
     view = window(node, tuple(node.attr("kernel_shape")))
@@ -37,7 +37,7 @@ def average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
 
 
 @rule("GlobalAveragePool", kind="pool", carry="own")
-def global_average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def global_average_pool(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m / n`` over all spatial positions."""
     m = stabilised(op, node, m, "stabilizer")
     shape = node.shape(0)
@@ -46,7 +46,7 @@ def global_average_pool(op: Ops, node: Site, m: Expr | None) -> list[Expr | None
 
 
 @rule("MaxPool", kind="pool", carry="move")
-def max_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def max_pool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The largest element of each window gets everything (winner takes all)."""
     view = window(node, tuple(node.attr("kernel_shape")))
     # Rows first, whatever order the model's own indices have.
@@ -55,7 +55,7 @@ def max_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [op.unflatten_at(m, index, node.shape(0))]
 
 
-def _power_gate(op: Ops, node: Site, p: int) -> tuple[Expr, Expr]:
+def _power_gate(op: Ops, node: NodeContext, p: int) -> tuple[Expr, Expr]:
     """Of ``y = (sum |x|^p)^(1/p)``: ``y^(1-p)``, 0 where y is, and ``sign(x) |x|^(p-1)``."""
     x, y = node.input(0), node.output()
     signs = op.where(op.greater(x, 0.0), 1.0, op.where(op.less(x, 0.0), -1.0, 0.0))
@@ -65,7 +65,7 @@ def _power_gate(op: Ops, node: Site, p: int) -> tuple[Expr, Expr]:
 
 
 @rule("LpPool", kind="pool", since=2)
-def lp_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def lp_pool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m sign(x) |x|^(p-1) y^(1-p)``: in proportion to ``|x|^p``, which is also the derivative."""
     share, own = _power_gate(op, node, int(node.attr("p", 2)))
     view = window(node, tuple(node.attr("kernel_shape")))
@@ -73,14 +73,14 @@ def lp_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("GlobalLpPool", kind="pool", since=2)
-def global_lp_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def global_lp_pool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m sign(x) |x|^(p-1) y^(1-p)``: in proportion to ``|x|^p``, which is also the derivative."""
     share, own = _power_gate(op, node, int(node.attr("p", 2)))
     return [op.mul(op.mul(m, share), own)]
 
 
 @rule("MaxUnpool", kind="pool", since=9, carry="move")
-def max_unpool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def max_unpool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Back from where each element was put."""
     sizes = prod(d for d in node.out_shape() if isinstance(d, int))
     grows = [d for d in node.out_shape() if isinstance(d, Batch)]

@@ -5,30 +5,30 @@ from __future__ import annotations
 from ..ops.base import Expr, Ops
 from .activations import Function, Result, apply, expm1_over, nonzero, pole
 from .common import unbroadcast
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
 @rule("Log", kind="activation", carry="gate")
-def log(op: Ops, node: Site, m: Expr) -> Result:
+def log(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
     return pole(op, node, m, lambda op, n, x: op.div(1.0, x))
 
 
 @rule("Sqrt", kind="activation", carry="gate")
-def sqrt(op: Ops, node: Site, m: Expr) -> Result:
+def sqrt(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Its gate has a pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
     return pole(op, node, m, lambda op, n, x: op.div(0.5, n.output()))
 
 
 @rule("Reciprocal", kind="activation", carry="gate")
-def reciprocal(op: Ops, node: Site, m: Expr) -> Result:
+def reciprocal(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Pole at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
     return pole(op, node, m, lambda op, n, x: op.neg(op.mul(n.output(), n.output())))
 
 
 @rule("Pow", kind="activation", carry="gate")
-def power(op: Ops, node: Site, m: Expr) -> Result:
+def power(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m x^(p-1)`` for exponents of at least 1; below, a pole: relevance passes 1:1 (identity rule).
 
     An exponent that depends on the input is a gate, held constant, unless it alone does: then it is
@@ -47,8 +47,8 @@ def power(op: Ops, node: Site, m: Expr) -> Result:
     return [Message(unbroadcast(op, op.mul(m, gate), *shape), unbroadcast(op, r, *shape)), None]
 
 
-def _constant_power(op: Ops, node: Site, m: Expr, p: float) -> Result:
-    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+def _constant_power(op: Ops, node: NodeContext, m: Expr, p: float) -> Result:
+    def gate(op: Ops, n: NodeContext, x: Expr) -> Expr:
         return op.const(1.0) if p == 1 else x if p == 2 else op.pow(x, p - 1)
 
     if p < 1 and not node.gradient:
@@ -56,7 +56,7 @@ def _constant_power(op: Ops, node: Site, m: Expr, p: float) -> Result:
     return [*apply(op, node, m, Function(gate, lambda op, n, x: op.mul(gate(op, n, x), p))), None]
 
 
-def _powers(op: Ops, node: Site, m: Expr) -> Result:
+def _powers(op: Ops, node: NodeContext, m: Expr) -> Result:
     """The derivative by base and exponent; and, outside `gradient`, an exponent that alone is active."""
     x, p, y = op.as_float(node.input(0)), op.as_float(node.input(1)), node.output()
     log = op.log(op.where(op.greater(x, 0.0), x, 1.0))
@@ -82,7 +82,7 @@ def _powers(op: Ops, node: Site, m: Expr) -> Result:
 
 
 @rule("Mod", kind="activation", carry="gate", since=10)
-def remainder(op: Ops, node: Site, m: Expr) -> Result:
+def remainder(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Relevance passes 1:1 to the dividend (identity rule); the divisor says how, and is held constant."""
     y = node.output()
     if not node.gradient:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..ops.base import Expr, Ops
-from .node import Message, Site
+from .node import Message, NodeContext
 from .reduction import reduced_axes, spread
 from .registry import rule
 
 
 @rule("ReduceProd", kind="reduce")
-def reduce_product(op: Ops, node: Site, m: Expr) -> Sequence[Message | Expr | None]:
+def reduce_product(op: Ops, node: NodeContext, m: Expr) -> Sequence[Message | Expr | None]:
     """The relevance of the product, divided by the number of factors (uniform rule, AttnLRP, Prop. 3.3).
 
     As relevance and not as a multiplier: a factor can be 0. The derivative is the product of the others.
@@ -45,7 +45,7 @@ def reduce_product(op: Ops, node: Site, m: Expr) -> Sequence[Message | Expr | No
 
 
 @rule("CumProd", kind="reduce", since=26)
-def cumulative_product(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def cumulative_product(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """Of every product, the same part to each of its factors (uniform rule, AttnLRP, Prop. 3.3)."""
     axis = node.negative(int(node.needs_const(1, "axis").reshape(())))
     exclusive, reverse = bool(node.attr("exclusive", 0)), bool(node.attr("reverse", 0))
@@ -69,7 +69,9 @@ def _column(values: list[float], axis: int) -> np.ndarray[Any, Any]:
     return np.asarray(values, np.float32).reshape(-1, *[1] * (-axis - 1))
 
 
-def _derivative(op: Ops, node: Site, m: Expr, axis: int, length: int, exclusive: bool, reverse: bool) -> Expr:
+def _derivative(
+    op: Ops, node: NodeContext, m: Expr, axis: int, length: int, exclusive: bool, reverse: bool
+) -> Expr:
     """``P_(j-1) S_j`` with ``S_j = m_j + x_(j+1) S_(j+1)``: no division, so factors may be 0."""
     x = node.input(0)
     order = list(range(length))[:: -1 if reverse else 1]

@@ -13,7 +13,7 @@ from ..ops.base import Expr, Ops
 from .conv import window
 from .layers import Layer, propagate
 from .linear import adjoints
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 # Of the integers that signals are quantised to.
@@ -23,7 +23,7 @@ _RANGES = {
 }
 
 
-def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
+def _along(op: Ops, node: NodeContext, value: Expr, shape: Shape) -> Expr:
     """A scale or zero point, one number or one a channel, ready to broadcast with the operand."""
     if len(shape) == 0:
         return value
@@ -41,7 +41,7 @@ def _along(op: Ops, node: Site, value: Expr, shape: Shape) -> Expr:
 
 
 @rule("QuantizeLinear", kind="scale", since=10, carry="gate")
-def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def quantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m / scale``; rounding and the zero point go to the ledger.
 
     Beyond the range of the integers it is a Clip: ``m / x`` times what came out, and no slope.
@@ -68,7 +68,7 @@ def quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("DynamicQuantizeLinear", kind="scale", since=11, carry="gate")
-def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def dynamic_quantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m / scale``, the scale held constant; rounding and the zero point go to the ledger."""
     scale = node.output(1)
     node.absorb("rounding", m, op.sub(op.as_float(node.output()), op.div(node.input(0), scale)))
@@ -76,7 +76,7 @@ def dynamic_quantize_linear(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("DequantizeLinear", kind="scale", since=10, carry="gate")
-def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def dequantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """``m scale``; the zero point goes to the ledger, or on to a token as r."""
     scale = _along(op, node, node.input(1), node.shape(1))
     got = op.mul(m, scale)
@@ -88,13 +88,13 @@ def dequantize_linear(op: Ops, node: Site, m: Expr) -> list[Message | Expr | Non
     return [got, *[None] * (node.count - 1)]
 
 
-def _centred(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
+def _centred(op: Ops, node: NodeContext, i: int, zero: int, column: bool) -> Expr:
     """Operand i as numbers, less its zero point."""
     value = op.as_float(node.input(i))
     return op.sub(value, _point(op, node, i, zero, column)) if node.has(zero) else value
 
 
-def _point(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
+def _point(op: Ops, node: NodeContext, i: int, zero: int, column: bool) -> Expr:
     """The zero point of operand i, ready to broadcast with it."""
     point = op.as_float(node.input(zero))
     if len(node.shape(zero)) == 1 and node.shape(zero)[0] != 1 and column:
@@ -102,13 +102,13 @@ def _point(op: Ops, node: Site, i: int, zero: int, column: bool) -> Expr:
     return point
 
 
-def _saturated(op: Ops, node: Site, exact: Expr) -> Expr:
+def _saturated(op: Ops, node: NodeContext, exact: Expr) -> Expr:
     """What the machine's integer product adds: some processors saturate sums of pairs at 16 bits."""
     return op.sub(op.as_float(node.output()), exact)
 
 
 @rule("MatMulInteger", kind="linear", since=10, carry="own")
-def matmul_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+def matmul_integer(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | None]:
     """As MatMul of what the integers stand for."""
     if node.active(1):
         raise node.refuse("both operands depend on the input")
@@ -128,7 +128,7 @@ def matmul_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
 
 
 @rule("ConvInteger", kind="conv", since=10, carry="own")
-def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
+def conv_integer(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | None]:
     """As Conv of what the integers stand for."""
     if node.active(1):
         raise node.refuse("its kernel depends on the input")
@@ -148,7 +148,7 @@ def conv_integer(op: Ops, node: Site, m: Expr | None) -> list[Message | None]:
     return _integer(op, node, propagate(op, node, m, layer))
 
 
-def _integer(op: Ops, node: Site, got: Message) -> list[Message | None]:
+def _integer(op: Ops, node: NodeContext, got: Message) -> list[Message | None]:
     """An integer times m counts its zero point too: it goes the way that DequantizeLinear's does."""
     if got.m is not None and node.has(2):
         m, less = got.m, op.neg(_point(op, node, 0, 2, column=True))

@@ -7,11 +7,11 @@ from math import prod
 from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
 from .common import stabilised, unbroadcast
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
-def reduced_axes(node: Site) -> tuple[int, ...]:
+def reduced_axes(node: NodeContext) -> tuple[int, ...]:
     """Negative axes that a Reduce node reduces: an attribute or, newer, an operand."""
     axes = node.attr("axes")
     if axes is None and node.has(1):
@@ -22,20 +22,20 @@ def reduced_axes(node: Site) -> tuple[int, ...]:
     return tuple(node.negative(int(a)) for a in axes)
 
 
-def spread(op: Ops, node: Site, m: Expr, axes: tuple[int, ...]) -> Expr:
+def spread(op: Ops, node: NodeContext, m: Expr, axes: tuple[int, ...]) -> Expr:
     """The same to everything that was reduced."""
     return op.expand(op.reshape(m, kept(node, axes)), node.shape(0))
 
 
 @rule("ReduceSum", kind="reduce", carry="own")
-def reduce_sum(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def reduce_sum(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m`` to every summand: each gets relevance in proportion to its activation."""
     m = stabilised(op, node, m, "stabilizer")
     return [spread(op, node, m, reduced_axes(node)), None][: node.count]
 
 
 @rule("ReduceMean", kind="reduce", carry="own")
-def reduce_mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def reduce_mean(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m / n`` to every summand."""
     axes = reduced_axes(node)
     sizes = [node.shape(0)[a] for a in axes]
@@ -48,7 +48,7 @@ def reduce_mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
 
 
 @rule("CumSum", kind="reduce")
-def cumulative_sum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def cumulative_sum(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The running sum from the other end: every element is in all later sums."""
     axis = node.negative(int(node.needs_const(1, "axis").reshape(())))
     exclusive, reverse = bool(node.attr("exclusive", 0)), bool(node.attr("reverse", 0))
@@ -56,7 +56,7 @@ def cumulative_sum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Mean", kind="reduce", carry="own")
-def mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
+def mean(op: Ops, node: NodeContext, m: Expr | None) -> list[Expr | None]:
     """``m / n`` to each of n operands; a constant one absorbs its share."""
     q = op.mul(stabilised(op, node, m, "stabilizer"), 1.0 / node.count)
     result: list[Expr | None] = []
@@ -70,7 +70,7 @@ def mean(op: Ops, node: Site, m: Expr | None) -> list[Expr | None]:
 
 
 def _nonlinear(
-    op: Ops, node: Site, m: Expr, axes: tuple[int, ...], gate: Expr, slope: Expr, gates: bool = True
+    op: Ops, node: NodeContext, m: Expr, axes: tuple[int, ...], gate: Expr, slope: Expr, gates: bool = True
 ) -> list[Expr | None]:
     """A reduction of degree one by its gate ``y_i / x_i``, or by its derivative."""
     wide = spread(op, node, m, axes)
@@ -81,25 +81,25 @@ def _nonlinear(
     return [op.mul(wide, gate), None][: node.count]
 
 
-def _gathered(op: Ops, node: Site, a: Expr, axes: tuple[int, ...]) -> Expr:
+def _gathered(op: Ops, node: NodeContext, a: Expr, axes: tuple[int, ...]) -> Expr:
     total = op.sum(a, axes)
     return op.reshape(total, node.out_shape())
 
 
-def kept(node: Site, axes: tuple[int, ...]) -> Shape:
+def kept(node: NodeContext, axes: tuple[int, ...]) -> Shape:
     """Operand 0's shape with length 1 along what is reduced."""
     return tuple(1 if i - node.rank() in axes else d for i, d in enumerate(node.shape(0)))
 
 
 @rule("ReduceSumSquare", kind="reduce")
-def reduce_sum_square(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reduce_sum_square(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m x``: each square passes its own relevance (identity rule)."""
     x = node.input(0)
     return _nonlinear(op, node, m, reduced_axes(node), x, op.mul(x, 2.0))
 
 
 @rule("ReduceL1", kind="reduce")
-def reduce_l1(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reduce_l1(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m sign(x)``."""
     x = node.input(0)
     sign = op.where(op.greater(x, 0.0), 1.0, op.where(op.less(x, 0.0), -1.0, 0.0))
@@ -107,7 +107,7 @@ def reduce_l1(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("ReduceL2", kind="reduce")
-def reduce_l2(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reduce_l2(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m x / |x|``: in proportion to the squares, which is also the derivative."""
     axes = reduced_axes(node)
     y = op.reshape(node.output(), kept(node, axes))
@@ -116,7 +116,7 @@ def reduce_l2(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("ReduceLogSumExp", kind="reduce")
-def reduce_log_sum_exp(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reduce_log_sum_exp(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``m softmax(x)``: a Taylor step at x, as for softmax."""
     axes = reduced_axes(node)
     weight = op.exp(op.sub(node.input(0), op.reshape(node.output(), kept(node, axes))))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RuleFunction = Callable[..., "Sequence[Expr | Message | None]"]
 
 # How a message r (relevance that is no multiple of the activation) gets past an operator.
-Carry = Literal["move", "gate", "softmax", "own", "convert"]
+Carry = Literal["move", "gate", "own", "convert"]
 
 # What a composite can choose a rule for.
 Kind = Literal[
@@ -48,7 +48,7 @@ _MODULES = (
     "elementwise",
     "indexing",
     "linear",
-    "normalization",
+    "normalisation",
     "pooling",
     "powers",
     "products",
@@ -74,9 +74,9 @@ class Rule:
         The operator, and the first opset version that the rule is right for.
     kind : str
         What a composite chooses by.
-    carry : {"move", "gate", "softmax", "own", "convert"}
-        How a message r gets past it: as elements do, unchanged, by the softmax rule, by its own rule
-        (which finds it at ``node.remainder``), or as a multiplier.
+    carry : {"move", "gate", "own", "convert"}
+        How a message r gets past it: as elements do, unchanged, by its own rule (which finds it at
+        ``node.remainder``), or as a multiplier.
     function : callable
         ``function(op, node, *m)`` with one multiplier for every output that has one; gives one
         multiplier (or None) for every input.

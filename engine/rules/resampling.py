@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from ..file import runtime
 from ..ops.base import Array, Expr, Ops
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 # Attributes that say which axes and how far, not how to interpolate.
@@ -20,7 +20,7 @@ _NOT_HOW = frozenset({"axes", "scales", "keep_aspect_ratio_policy", "extrapolati
 
 
 @rule("Resize", "Upsample", kind="reduce", carry="move")
-def resize(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def resize(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The transpose of the resampling matrix of each axis, as onnxruntime itself resamples."""
     rank = node.rank()
     how = {k: v for k, v in node.node.attributes.items() if k not in _NOT_HOW}
@@ -49,12 +49,12 @@ def resize(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return [m, *[None] * (node.count - 1)]
 
 
-def _axes(node: Site) -> list[int]:
+def _axes(node: NodeContext) -> list[int]:
     rank = node.rank()
     return [int(a) % rank for a in node.attr("axes") or range(rank)]
 
 
-def _scales(node: Site) -> dict[int, float]:
+def _scales(node: NodeContext) -> dict[int, float]:
     """The scale of each axis where it is told."""
     newer = node.node.version >= 11 and node.node.op_type == "Resize"
     value = node.const(2 if newer else 1) if node.has(2 if newer else 1) else None
@@ -81,7 +81,7 @@ class Proportions:
     policy: str
 
 
-def _proportions(node: Site) -> Proportions | None:
+def _proportions(node: NodeContext) -> Proportions | None:
     policy = node.attr("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch" or not node.has(3):
         return None
@@ -92,7 +92,7 @@ def _proportions(node: Site) -> Proportions | None:
     return Proportions(size, wide, str(policy))
 
 
-def _roi(node: Site) -> dict[int, tuple[float, float]]:
+def _roi(node: NodeContext) -> dict[int, tuple[float, float]]:
     """Start and end of what is cropped along each axis, in parts of it."""
     axes, value = _axes(node), node.needs_const(1, "region").reshape(-1)
     return {a: (float(value[i]), float(value[len(axes) + i])) for i, a in enumerate(axes)}

@@ -12,13 +12,13 @@ import numpy as np
 from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
 from .common import unbroadcast
-from .node import Message, Site
+from .node import Message, NodeContext
 from .reduction import reduced_axes
 from .registry import rule
 
 
 @rule("Max", "Min", kind="move", carry="move")
-def extremum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def extremum(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The operand that is the largest (smallest) gets m; the first one where several are."""
     y = node.output()
     result: list[Expr | None] = []
@@ -37,7 +37,7 @@ def extremum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
     return result
 
 
-def winner(op: Ops, node: Site, x: Expr, axes: tuple[int, ...]) -> Expr:
+def winner(op: Ops, node: NodeContext, x: Expr, axes: tuple[int, ...]) -> Expr:
     """One at the first largest element over `axes`, zero elsewhere; shaped like operand 0."""
     shape = node.shape(0)
     rank = len(shape)
@@ -54,7 +54,7 @@ def winner(op: Ops, node: Site, x: Expr, axes: tuple[int, ...]) -> Expr:
 
 
 @rule("ReduceMax", "ReduceMin", kind="reduce", carry="move")
-def reduce_extremum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reduce_extremum(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The largest (smallest) element gets m; the first one where several are."""
     axes = reduced_axes(node)
     if not axes:
@@ -65,13 +65,13 @@ def reduce_extremum(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("GlobalMaxPool", kind="pool", carry="move")
-def global_max_pool(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def global_max_pool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The largest element of each channel gets m."""
     return [op.mul(m, winner(op, node, node.input(0), tuple(range(2 - node.rank(), 0))))]
 
 
 @rule("ArgMax", "ArgMin", kind="move", carry="move")
-def winning_index(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def winning_index(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """The relevance of an index is the winner's (identity rule, AttnLRP, Prop. 3.2)."""
     axis = node.negative(int(node.attr("axis", 0)))
     kept: Shape = tuple(1 if i - node.rank() == axis else d for i, d in enumerate(node.shape(0)))
@@ -80,14 +80,16 @@ def winning_index(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
 
 
 @rule("NonZero", kind="move", carry="move")
-def where_not_zero(op: Ops, node: Site, m: Expr) -> list[Message | Expr | None]:
+def where_not_zero(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """The relevance of an index, all its numbers together, is the element's that is not zero."""
     index = op.transpose(node.output(), (1, 0))
     return [Message(r=op.ungather_nd(op.sum(node.carried(m), [-2], keepdims=False), index, 0, node.shape(0)))]
 
 
 @rule("TopK", kind="move", carry="move")
-def top_k(op: Ops, node: Site, m: Expr | None, m_index: Expr | None = None) -> list[Message | Expr | None]:
+def top_k(
+    op: Ops, node: NodeContext, m: Expr | None, m_index: Expr | None = None
+) -> list[Message | Expr | None]:
     """Back to where the largest elements were; relevance of their indices too (identity rule)."""
     axis = node.negative(int(node.attr("axis", -1)))
 

@@ -10,18 +10,18 @@ import numpy as np
 from ..analysis.shapes import Batch, Dim, Shape
 from ..ops.base import Expr, Ops
 from .common import unbroadcast
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
 @rule("Reshape", "Flatten", "Squeeze", "Unsqueeze", kind="move", carry="move")
-def reshape(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def reshape(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Back to the input's shape."""
     return [op.reshape(m, node.shape(0)), None][: node.count]
 
 
 @rule("Transpose", kind="move", carry="move")
-def transpose(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def transpose(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The inverse permutation."""
     rank = node.rank()
     perm = node.attr("perm") or list(range(rank))[::-1]
@@ -29,12 +29,12 @@ def transpose(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Expand", kind="move", carry="move")
-def expand(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def expand(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The sum over the copies."""
     return [unbroadcast(op, m, node.out_shape(), node.shape(0)), None]
 
 
-def _length(node: Site, dim: Dim) -> int:
+def _length(node: NodeContext, dim: Dim) -> int:
     if not isinstance(dim, int):
         raise node.refuse("it joins or splits along the batch")
     return dim
@@ -45,7 +45,7 @@ def _part(op: Ops, m: Expr, axis: int, start: int, length: int) -> Expr:
 
 
 @rule("Concat", kind="move", carry="move")
-def concat(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def concat(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Every operand gets its part; a constant one (a class token) absorbs its own."""
     axis = node.negative(int(node.attr("axis", 1)))
     start = 0
@@ -65,7 +65,7 @@ def concat(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Split", kind="move", carry="move")
-def split(op: Ops, node: Site, *m: Expr | None) -> list[Expr | None]:
+def split(op: Ops, node: NodeContext, *m: Expr | None) -> list[Expr | None]:
     """The parts, joined; parts that nobody explained are zero."""
     axis = node.negative(int(node.attr("axis", 0)))
     lengths = [_length(node, node.out_shape(i)[axis]) for i in range(len(node.node.outputs))]
@@ -85,14 +85,14 @@ def split(op: Ops, node: Site, *m: Expr | None) -> list[Expr | None]:
 
 
 @rule("Slice", kind="move", carry="move")
-def slice_before_10(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def slice_before_10(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Put back where it was cut out, zeros elsewhere."""
     starts = node.attr("starts")
     return _unslice(op, node, m, starts, node.attr("axes") or range(len(starts)), [1] * len(starts))
 
 
 @rule("Slice", kind="move", since=10, carry="move")
-def slice_(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def slice_(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Put back where it was cut out, zeros elsewhere."""
     starts = node.needs_const(1, "starts").reshape(-1).tolist()
     axes = node.needs_const(3, "axes").reshape(-1).tolist() if node.has(3) else range(len(starts))
@@ -101,7 +101,7 @@ def slice_(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 def _unslice(
-    op: Ops, node: Site, m: Expr, starts: Sequence[int], axes: Sequence[int], steps: Sequence[int]
+    op: Ops, node: NodeContext, m: Expr, starts: Sequence[int], axes: Sequence[int], steps: Sequence[int]
 ) -> list[Expr | None]:
     negative = [node.negative(int(a)) for a in axes]
     # A slice that takes everything is none.
@@ -111,14 +111,14 @@ def _unslice(
 
 
 @rule("Pad", kind="move", carry="move")
-def pad_before_11(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def pad_before_11(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """What was padded is cut off again; constants absorb, mirrored elements get theirs back."""
     pads = node.attr("pads") or node.attr("paddings")
     return _unpad(op, node, m, list(pads), list(range(node.rank())), node.attr("value", 0.0))
 
 
 @rule("Pad", kind="move", since=11, carry="move")
-def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def pad(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """What was padded is cut off again; constants absorb, mirrored elements get theirs back."""
     pads = node.needs_const(1, "pads").reshape(-1).tolist()
     axes = node.needs_const(3, "axes").reshape(-1).tolist() if node.has(3) else range(node.rank())
@@ -135,7 +135,7 @@ def pad(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 def _unpad(
-    op: Ops, node: Site, m: Expr, pads: list[int], axes: Sequence[int], value: float | None
+    op: Ops, node: NodeContext, m: Expr, pads: list[int], axes: Sequence[int], value: float | None
 ) -> list[Expr | None]:
     mode = node.attr("mode", "constant")
     n = len(axes)
@@ -166,7 +166,7 @@ def _unpad(
     return [m, *[None] * (node.count - 1)]
 
 
-def _outside(op: Ops, node: Site, axes: Sequence[int], pads: list[int]) -> Expr:
+def _outside(op: Ops, node: NodeContext, axes: Sequence[int], pads: list[int]) -> Expr:
     """One at padded positions, zero at the input's own."""
     n, inside = len(axes), op.const(1.0)
     for axis, begin, end in zip(axes, pads[:n], pads[n:], strict=True):
@@ -181,7 +181,7 @@ def _outside(op: Ops, node: Site, axes: Sequence[int], pads: list[int]) -> Expr:
 
 
 @rule("Tile", kind="move", carry="move")
-def tile(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def tile(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The sum over the copies."""
     shape = node.shape(0)
     split: list[Dim] = []
@@ -198,7 +198,7 @@ def tile(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("DepthToSpace", kind="move", carry="move")
-def depth_to_space(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def depth_to_space(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Back from blocks of space to channels."""
     n, c, h, w = node.shape(0)
     b = int(node.attr("blocksize"))
@@ -214,7 +214,7 @@ def depth_to_space(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("SpaceToDepth", kind="move", carry="move")
-def space_to_depth(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def space_to_depth(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """Back from channels to blocks of space."""
     n, c, h, w = node.shape(0)
     b = int(node.attr("blocksize"))
@@ -225,7 +225,7 @@ def space_to_depth(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("Trilu", kind="move", carry="move")
-def trilu(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def trilu(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The part that was kept."""
     k = int(node.needs_const(1, "diagonal").reshape(())) if node.has(1) else 0
     rows, columns = (_length(node, d) for d in node.shape(0)[-2:])

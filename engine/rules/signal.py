@@ -8,28 +8,28 @@ import numpy as np
 
 from ..analysis.shapes import Shape
 from ..ops.base import Expr, Ops
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
-def _number(node: Site, i: int, what: str) -> int | None:
+def _number(node: NodeContext, i: int, what: str) -> int | None:
     return int(node.needs_const(i, what).reshape(())) if node.has(i) else None
 
 
 @rule("DFT", kind="reduce", since=17)
-def dft(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def dft(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The adjoint transform: linear, so relevance is in proportion to what each sample puts in."""
     return _dft(op, node, m, int(node.attr("axis", 1)))
 
 
 @rule("DFT", kind="reduce", since=20)
-def dft_20(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def dft_20(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The adjoint transform: linear, so relevance is in proportion to what each sample puts in."""
     axis = _number(node, 2, "axis")
     return _dft(op, node, m, -2 if axis is None else axis)
 
 
-def _dft(op: Ops, node: Site, m: Expr, axis: int) -> list[Expr | None]:
+def _dft(op: Ops, node: NodeContext, m: Expr, axis: int) -> list[Expr | None]:
     at = node.negative(axis)
     shape = node.shape(0)
     size, parts = shape[at], shape[-1]
@@ -57,7 +57,7 @@ def _dft(op: Ops, node: Site, m: Expr, axis: int) -> list[Expr | None]:
     return [back, *[None] * (node.count - 1)]
 
 
-def _one_sided_inverse(op: Ops, node: Site, m: Expr, at: int) -> Expr:
+def _one_sided_inverse(op: Ops, node: NodeContext, m: Expr, at: int) -> Expr:
     """A real signal from half of its spectrum: every bin but the outermost stands for two."""
     length, bins = node.out_shape()[at], node.shape(0)[at]
     if not isinstance(length, int) or not isinstance(bins, int):
@@ -74,7 +74,7 @@ def _one_sided_inverse(op: Ops, node: Site, m: Expr, at: int) -> Expr:
 
 
 @rule("STFT", kind="reduce", since=17)
-def stft(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def stft(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The adjoint: inverse transforms of the frames, windowed, added where they overlap."""
     hop = int(node.needs_const(1, "frame step").reshape(()))
     window = node.needs_const(2, "window").reshape(-1) if node.has(2) else None

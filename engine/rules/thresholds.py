@@ -7,20 +7,19 @@ import math
 from ..ops.base import Expr, Ops
 from .activations import Function, Result, alpha, apply, first, nonzero, positive, register
 from .common import absorb_product, shares, unbroadcast
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 register(
     "ThresholdedRelu",
     Function(
         lambda op, n, x: op.where(op.greater(x, alpha(1.0)(n)), 1.0, 0.0),
-        lambda op, n, x: op.where(op.greater(x, alpha(1.0)(n)), 1.0, 0.0),
     ),
     since=10,
 )
 
 
-def _hard(op: Ops, n: Site, x: Expr) -> tuple[float, float, Expr]:
+def _hard(op: Ops, n: NodeContext, x: Expr) -> tuple[float, float, Expr]:
     """Slope, value at 0 and the unclipped line of HardSigmoid."""
     alpha, beta = float(n.attr("alpha", 0.2)), float(n.attr("beta", 0.5))
     return alpha, beta, op.add(op.mul(x, alpha), beta)
@@ -31,32 +30,32 @@ def _inside(op: Ops, line: Expr, low: float, high: float) -> Expr:
 
 
 @rule("HardSigmoid", kind="activation", carry="gate")
-def hard_sigmoid(op: Ops, node: Site, m: Expr) -> Result:
+def hard_sigmoid(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m (f(x) - f(0)) / x``, f(0) to the ledger (identity rule around the origin's value)."""
     alpha, beta, line = _hard(op, node, node.input(0))
     start = min(max(beta, 0.0), 1.0)
 
-    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+    def gate(op: Ops, n: NodeContext, x: Expr) -> Expr:
         if not 0 < beta < 1:  # 0 lies where the function is flat
             return op.div(op.sub(n.output(), start), nonzero(op, x))
         # Inside, the quotient is the slope; outside, x is away from 0.
         outside = op.div(op.sub(n.output(), start), nonzero(op, x))
         return op.where(op.greater(_inside(op, line, 0.0, 1.0), 0.5), alpha, outside)
 
-    def slope(op: Ops, n: Site, x: Expr) -> Expr:
+    def slope(op: Ops, n: NodeContext, x: Expr) -> Expr:
         return op.mul(_inside(op, line, 0.0, 1.0), alpha)
 
     return apply(op, node, m, Function(gate, slope, start))
 
 
 @rule("HardSwish", kind="activation", carry="gate", since=14)
-def hard_swish(op: Ops, node: Site, m: Expr) -> Result:
+def hard_swish(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m`` times its gate, the hard sigmoid of x (identity rule, AttnLRP, Prop. 3.2)."""
 
-    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+    def gate(op: Ops, n: NodeContext, x: Expr) -> Expr:
         return op.minimum(op.maximum(op.add(op.mul(x, 1 / 6), 0.5), 0.0), 1.0)
 
-    def slope(op: Ops, n: Site, x: Expr) -> Expr:
+    def slope(op: Ops, n: NodeContext, x: Expr) -> Expr:
         line = op.add(op.mul(x, 1 / 6), 0.5)
         return op.add(gate(op, n, x), op.mul(op.mul(x, _inside(op, line, 0.0, 1.0)), 1 / 6))
 
@@ -64,7 +63,7 @@ def hard_swish(op: Ops, node: Site, m: Expr) -> Result:
 
 
 @rule("PRelu", kind="activation", carry="gate")
-def parametric_relu(op: Ops, node: Site, m: Expr) -> Result:
+def parametric_relu(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m`` where x is positive, else ``m`` times the slope."""
     x, slope = node.input(0), node.input(1)
     if not node.active(1):
@@ -83,7 +82,7 @@ def parametric_relu(op: Ops, node: Site, m: Expr) -> Result:
 
 
 @rule("Clip", kind="activation", carry="gate")
-def clip(op: Ops, node: Site, m: Expr) -> Result:
+def clip(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Around 0 the gate ``f(x)/x``; elsewhere the winner, x or the bound, gets everything."""
     x, y = node.input(0), node.output()
     low, high = _bound(node, "min", 1, -math.inf), _bound(node, "max", 2, math.inf)
@@ -91,9 +90,8 @@ def clip(op: Ops, node: Site, m: Expr) -> Result:
         return _clip_by_signals(op, node, m)
     inside = op.where(op.equal(x, y), 1.0, 0.0)
     if node.variant("activation") == "pass":
-        return [*apply(op, node, m, Function(lambda op, n, x: x, lambda op, n, x: x)), None, None][
-            : node.count
-        ]
+        result: Result = [Message(r=op.mul(m, y)), None, None]
+        return result[: node.count]
     if low <= 0 <= high and not node.gradient:
         # Outside, x is at least as far from 0 as the bound that is not 0.
         gate = op.where(op.equal(x, y), 1.0, op.div(y, nonzero(op, x)))
@@ -102,7 +100,7 @@ def clip(op: Ops, node: Site, m: Expr) -> Result:
     return first(node, op.mul(m, inside))
 
 
-def _bound(node: Site, name: str, operand: int, default: float) -> float | None:
+def _bound(node: NodeContext, name: str, operand: int, default: float) -> float | None:
     """A bound: an attribute before opset 11, an operand since; None where it depends on the input."""
     value = node.const(operand) if node.has(operand) else node.attr(name)
     if node.has(operand) and value is None:
@@ -110,7 +108,7 @@ def _bound(node: Site, name: str, operand: int, default: float) -> float | None:
     return default if value is None else float(value)
 
 
-def _clip_by_signals(op: Ops, node: Site, m: Expr) -> Result:
+def _clip_by_signals(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Of x, the upper and the lower bound the one that y is gets everything (winner takes all)."""
     y = node.output()
     result: Result = [None] * node.count
@@ -129,22 +127,22 @@ def _clip_by_signals(op: Ops, node: Site, m: Expr) -> Result:
 
 
 @rule("Shrink", kind="activation", carry="gate", since=9)
-def shrink(op: Ops, node: Site, m: Expr) -> Result:
+def shrink(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m`` times its gate: 0 inside the threshold, ``(x -+ bias) / x`` outside (identity rule)."""
     bias, threshold = float(node.attr("bias", 0.0)), float(node.attr("lambd", 0.5))
     origin = bias if threshold < 0 else 0.0
 
-    def gate(op: Ops, n: Site, x: Expr) -> Expr:
+    def gate(op: Ops, n: NodeContext, x: Expr) -> Expr:
         return op.where(op.equal(x, 0.0), 0.0, op.div(op.sub(n.output(), origin), nonzero(op, x)))
 
-    def slope(op: Ops, n: Site, x: Expr) -> Expr:
+    def slope(op: Ops, n: NodeContext, x: Expr) -> Expr:
         return op.where(op.less(x, -threshold), 1.0, op.where(op.greater(x, threshold), 1.0, 0.0))
 
     return apply(op, node, m, Function(gate, slope, origin))
 
 
 @rule("Hardmax", kind="activation", carry="gate")
-def hardmax(op: Ops, node: Site, m: Expr) -> Result:
+def hardmax(op: Ops, node: NodeContext, m: Expr) -> Result:
     """The winner is one: its relevance passes 1:1 (identity rule); the derivative is 0."""
     y = node.output()
     if node.gradient:

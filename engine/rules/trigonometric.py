@@ -9,7 +9,7 @@ import math
 
 from ..ops.base import Expr, Ops
 from .activations import Function, Result, nonzero, pole, register
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
@@ -120,6 +120,6 @@ register(
 
 
 @rule("Acosh", kind="activation", carry="gate", since=9)
-def acosh(op: Ops, node: Site, m: Expr) -> Result:
+def acosh(op: Ops, node: NodeContext, m: Expr) -> Result:
     """Not defined at 0: relevance passes 1:1 (identity rule, AttnLRP, Prop. 3.2)."""
     return pole(op, node, m, lambda op, n, x: op.div(1.0, op.sqrt(op.mul(op.sub(x, 1.0), op.add(x, 1.0)))))

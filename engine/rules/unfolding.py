@@ -9,7 +9,7 @@ import numpy as np
 
 from ..analysis.shapes import Dim, Shape
 from ..ops.base import Array, Expr, Ops, Window
-from .node import Site
+from .node import NodeContext
 from .registry import rule
 
 
@@ -39,7 +39,7 @@ def unfold(op: Ops, x: Expr, lead: tuple[Dim, ...], view: Window, out: tuple[int
 
 
 @rule("Col2Im", kind="reduce", since=18)
-def column_to_image(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def column_to_image(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The windows of m, side by side: the adjoint of adding them where they overlap."""
     block = tuple(int(v) for v in node.needs_const(2, "block shape").reshape(-1))
     n = len(block)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..file.graph import Graph, Node
+from ..analysis.analysis import Analysis
+from ..file.graph import Node
 from ..rules import registry
 from .integers import look_ups
 
@@ -29,11 +29,11 @@ _PRODUCTS = frozenset({"MatMulInteger", "ConvInteger"})
 _AFTER = frozenset({"Cast", "Add", "Sub", "Mul"})
 
 
-def quantised_values(graph: Graph, probe: Probe) -> set[str]:
+def quantised_values(analysis: Analysis) -> set[str]:
     """Integer values that stand for numbers."""
-    tables = {node for node, _ in look_ups(graph, probe)}
+    tables = {node for node, _ in look_ups(analysis)}
     found: set[str] = set()
-    for node in graph.nodes:
+    for node in analysis.nodes:
         if node.domain != "":
             continue
         of_numbers = any(v in found for v in node.inputs)
@@ -43,25 +43,25 @@ def quantised_values(graph: Graph, probe: Probe) -> set[str]:
             made = node.outputs
         else:
             continue
-        found.update(v for v in made if v in probe.varying and probe.dtypes[v].kind in "iu")
+        found.update(v for v in made if analysis.varies(v) and analysis.dtype(v).kind in "iu")
     return found
 
 
-def embedded_values(graph: Graph, probe: Probe) -> set[str]:
+def embedded_values(analysis: Analysis) -> set[str]:
     """Quantised values that were read from tables, and moved about since: no QuantizeLinear made any of them.
 
     Only moves of elements take a message r as it is; behind other operators the zero point is a constant.
     """
-    found = {node.outputs[0] for node, _ in look_ups(graph, probe)} & quantised_values(graph, probe)
-    for node in graph.nodes:
-        read = [v for v in node.inputs if _is_byte(probe, v)]
+    found = {node.outputs[0] for node, _ in look_ups(analysis)} & quantised_values(analysis)
+    for node in analysis.nodes:
+        read = [v for v in node.inputs if _is_byte(analysis, v)]
         if read and all(v in found for v in read) and _moves(node):
-            found.update(v for v in node.outputs if _is_byte(probe, v))
+            found.update(v for v in node.outputs if _is_byte(analysis, v))
     return found
 
 
-def _is_byte(probe: Probe, value: str) -> bool:
-    return value in probe.varying and probe.dtypes.get(value) in (np.int8, np.uint8)
+def _is_byte(analysis: Analysis, value: str) -> bool:
+    return analysis.varies(value) and analysis.probe.dtypes.get(value) in (np.int8, np.uint8)
 
 
 def _moves(node: Node) -> bool:
@@ -69,10 +69,10 @@ def _moves(node: Node) -> bool:
     return node.domain == "" and node.op_type in _MOVES and rule is not None and rule.carry == "move"
 
 
-def zero_points(graph: Graph, probe: Probe) -> dict[str, str]:
+def zero_points(analysis: Analysis) -> dict[str, str]:
     """The zero point of every signal that was quantised by one, also after it was moved about."""
     found: dict[str, str] = {}
-    for node in graph.nodes:
+    for node in analysis.nodes:
         if node.domain != "":
             continue
         if node.op_type == "QuantizeLinear" and len(node.inputs) > 2 and node.inputs[2]:
@@ -80,7 +80,7 @@ def zero_points(graph: Graph, probe: Probe) -> dict[str, str]:
         elif node.op_type == "DynamicQuantizeLinear":
             found[node.outputs[0]] = node.outputs[2]
         elif node.op_type in _MOVES:
-            known = {found.get(v, "") for v in node.inputs if _is_byte(probe, v)}
+            known = {found.get(v, "") for v in node.inputs if _is_byte(analysis, v)}
             if len(known) == 1:
                 found.update(dict.fromkeys(node.outputs, *known))
-    return {v: zero for v, zero in found.items() if probe.shapes.get(zero) in ((), (1,))}
+    return {v: zero for v, zero in found.items() if analysis.probe.shapes.get(zero) in ((), (1,))}

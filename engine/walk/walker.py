@@ -7,37 +7,23 @@ relevance back to it, and how a message r gets past operators whose rule speaks 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..analysis.probe import Probe
-from ..analysis.shapes import Layout, Shape
+from ..analysis.analysis import Analysis
 from ..composite import Composite
 from ..errors import InputError, ModelError
-from ..file.graph import Graph, Node
+from ..file.graph import Node
 from ..ops.base import Expr, Ops
 from ..ops.numpy import run as fold
 from ..rules import registry
 from ..rules.common import unbroadcast
-from ..rules.node import Message, Site
+from ..rules.ledger import Entry, RecordedLedger
+from ..rules.node import Message, NodeContext, Walk
 from .active_path import active_nodes, blocked, first_layers, weights_of
-from .integers import elements
-from .quantised_values import embedded_values, quantised_values, zero_points
-
-# In the multiplier form of a message r, m = r / (y + delta sign(y)): the smallest stabiliser that
-# keeps a zero activation from dividing.
-DELTA = 1e-6
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A ledger entry before it is computed."""
-
-    node: str
-    kind: str
-    tensor: str
-    relevance: Expr
+from .quantised_values import embedded_values, zero_points
+from .tokens import Tokens, keep_back, share_equally
 
 
 @dataclass(frozen=True)
@@ -66,13 +52,12 @@ class Recording:
     messages: Mapping[str, Message]
     entries: tuple[Entry, ...]
     at: Mapping[str, Expr]
+    at_multipliers: Mapping[str, Expr]
     nodes: tuple[Node, ...]
-    at_multipliers: Mapping[str, Expr] = field(default_factory=dict)
 
 
 def record_walk(
-    graph: Graph,
-    probe: Probe,
+    analysis: Analysis,
     composite: Composite,
     target: str,
     *,
@@ -84,8 +69,8 @@ def record_walk(
 
     Parameters
     ----------
-    graph : Graph
-    probe : Probe
+    analysis : Analysis
+        Of the canonical graph.
     composite : Composite
     target : str
         The explained tensor.
@@ -103,269 +88,131 @@ def record_walk(
     ModelError
         The target does not depend on any input.
     """
-    return _Walker(graph, probe, composite, target, where, ledger, at).walk()
+    leaves = [name for name in at if analysis.is_constant(name)]
+    held = blocked(analysis, composite) | weights_of(analysis, leaves)
+    nodes, active = active_nodes(analysis, composite, target, leaves, held)
+    if not any(name in active for name in analysis.graph.inputs):
+        raise ModelError(
+            f"{where}: output {target!r} depends on no input that has relevance; nothing to explain"
+        )
+    missing = [n for n in nodes if registry.find(n) is None]
+    if missing:
+        raise registry.unsupported(missing, where)
+    held_by_node: dict[Node, set[int]] = {}
+    for node, i in held:
+        held_by_node.setdefault(node, set()).add(i)
+    double = analysis.dtype(target) == np.float64
+    ops = Ops(lambda op, args, attrs: fold(op, args, attrs), np.float64 if double else np.float32)
+    walk = Walk(
+        ops,
+        analysis,
+        composite,
+        active,
+        held_by_node,
+        first_layers(nodes, active),
+        embedded_values(analysis),
+        RecordedLedger(ops, wanted=ledger),
+    )
+    walker = _Walker(walk, target)
+    for node in reversed(nodes):
+        walker.visit(node)
+    zeros = zero_points(analysis)
+    found = {name: walker.relevance_of(name, zeros.get(name), where) for name in at}
+    multipliers = {name: m for name in at if (m := walker.arrived[name].m) is not None}
+    for name in leaves:
+        walk.ledger.add(name, "constant", name, found[name], None, None)
+    messages = {s: walker.arrived[s] for s in analysis.graph.inputs if s in walker.arrived}
+    return Recording(ops, target, messages, tuple(walk.ledger.entries), found, multipliers, tuple(nodes))
 
 
 class _Walker:
-    def __init__(
-        self,
-        graph: Graph,
-        probe: Probe,
-        composite: Composite,
-        target: str,
-        where: str,
-        ledger: bool,
-        at: Sequence[str] = (),
-    ) -> None:
-        self.graph, self.probe, self.composite = graph, probe, composite
-        self.target, self.where, self.ledger = target, where, ledger
-        double = probe.dtypes[target] == np.float64
-        self.ops = Ops(lambda op, args, attrs: fold(op, args, attrs), np.float64 if double else np.float32)
-        self.entries: list[Entry] = []
-        self.arrived: dict[str, Message] = {}
-        self.at = at
-        self.leaves = [name for name in at if name in probe.constants]
-        self.blocked = blocked(graph, probe, composite) | weights_of(graph, probe, self.leaves)
-        self.held: dict[Node, set[int]] = {}
-        for node, i in self.blocked:
-            self.held.setdefault(node, set()).add(i)
-        self.quantised, self.embedded = quantised_values(graph, probe), embedded_values(graph, probe)
-        self.zero_points = zero_points(graph, probe)
-        self.elements = elements(graph, probe) if composite.is_gradient else set()
+    def __init__(self, walk: Walk, target: str) -> None:
+        self.walk, self.op = walk, walk.ops
+        self.tokens = Tokens(walk.analysis, walk.composite, walk.active)
+        self.arrived: dict[str, Message] = {target: Message(m=self.op.seed())}
 
-    def walk(self) -> Recording:
-        sources = self.graph.inputs
-        nodes, values = active_nodes(
-            self.graph, self.probe, self.composite, self.target, sources, self.leaves, self.blocked
-        )
-        if not any(s in values for s in sources):
-            raise ModelError(
-                f"{self.where}: output {self.target!r} depends on no input that has relevance; "
-                "nothing to explain"
-            )
-        missing = [n for n in nodes if registry.find(n) is None]
-        if missing:
-            raise registry.unsupported(missing, self.where)
-        self.first = first_layers(self.graph, nodes, values)
-        self.arrived[self.target] = Message(m=self.ops.seed())
-        for node in reversed(nodes):
-            self.visit(node, values)
-        messages = {s: self.arrived[s] for s in sources if s in self.arrived}
-        found = {name: self.relevance_of(name) for name in self.at}
-        multipliers = {name: m for name in self.at if (m := self.arrived[name].m) is not None}
-        for name in self.leaves:
-            self.absorb(name, "constant", name, found[name], None)
-        return Recording(
-            self.ops, self.target, messages, tuple(self.entries), found, tuple(nodes), multipliers
-        )
-
-    def relevance_of(self, name: str) -> Expr:
-        """All relevance that arrived at a tensor."""
-        message = self.arrived.get(name)
-        if message is None:
-            raise InputError(
-                f"{self.where}: no relevance reaches {name!r}: it is not between input and output"
-            )
-        value, zero = self.tensor(name), self.zero_points.get(name)
-        if zero is not None:  # the number that an integer stands for
-            value = self.ops.sub(self.ops.as_float(value), self.ops.as_float(self.tensor(zero)))
-        parts = []
-        if message.m is not None:
-            product = self.ops.mul(message.m, value)
-            parts.append(self.ops.where(self.ops.equal(message.m, 0.0), 0.0, product))
-        if message.r is not None:
-            parts.append(message.r)
-        return parts[0] if len(parts) == 1 else self.ops.add(*parts)
-
-    def tensor(self, name: str) -> Expr:
-        constant = self.probe.constants.get(name)
-        return self.ops.value(name) if constant is None else self.ops.const(constant, name)
-
-    # -- one node -------------------------------------------------------------------------------
-
-    def visit(self, node: Node, values: set[str]) -> None:
+    def visit(self, node: Node) -> None:
+        """Carry what arrived at a node's outputs to its operands."""
         out = [self.arrived.get(o, Message()) if o else Message() for o in node.outputs]
         if all(message.m is None and message.r is None for message in out):
             return
         found = registry.find(node)
         assert found is not None
-        if self.is_step(node, values, out):
-            for i, message in enumerate(out):
-                self.stop(node, i, message)
-            return
-        if all(message.m is None for message in out) and self.is_tokens(node):
-            self.pass_tokens(node, values, found, [message.r for message in out])
-            return
-        carry = found.carry
-        site = self.site(node, values, as_relevance=False)
-        if carry == "gate" and sum(site.active(i) for i in range(site.count)) != 1:
-            carry = "convert"
-        if carry == "convert":
-            out = [self.converted(node, i, message) for i, message in enumerate(out)]
-        if carry == "own":
-            site.remainder = out[0].r
-            self.send(site, found.function(self.ops, site, out[0].m))
-            return
-        if any(message.m is not None for message in out):
-            self.send(site, found.function(self.ops, site, *_trimmed([message.m for message in out])))
-        remaining = [message.r for message in out]
-        if any(r is not None for r in remaining):
-            self.pass_relevance(node, values, found, carry, remaining)
+        context, m, r = NodeContext(node, self.walk), [x.m for x in out], [x.r for x in out]
+        if self.tokens.end_at(node, out):
+            keep_back(self.op, context, out)
+        elif all(x is None for x in m) and self.tokens.are_made_by(node):
+            self.pass_tokens(node, found, r)
+        elif found.carry == "own":
+            context.remainder = r[0]
+            self.send(context, found.function(self.op, context, m[0]))
+        elif found.carry == "convert" or (found.carry == "gate" and not _has_one_signal(context)):
+            m = [context.converted(message, i).m for i, message in enumerate(out)]
+            self.send(context, found.function(self.op, context, *_trimmed(m)))
+        else:
+            if any(x is not None for x in m):
+                self.send(context, found.function(self.op, context, *_trimmed(m)))
+            if any(x is not None for x in r):
+                self.pass_relevance(node, found, r)
 
-    def is_tokens(self, node: Node) -> bool:
-        """Whether what comes out is integers: relevance on them is a message r."""
-        return self.probe.dtypes[node.outputs[0]].kind in "iub" and node.outputs[0] not in self.quantised
-
-    def is_step(self, node: Node, values: set[str], out: Sequence[Message]) -> bool:
-        """Whether a derivative is asked for of integers or bits that are found from numbers: it is 0.
-
-        An input's own elements that are used as an index pass their relevance on, whatever their type.
-        """
-        if not self.composite.is_gradient or not self.is_tokens(node):
-            return False
-        counts = any(message.m is not None for message in out)
-        return any(
-            v in values and self.probe.dtypes[v].kind == "f" and (counts or v not in self.elements)
-            for v in node.inputs
-        )
-
-    def stop(self, node: Node, i: int, message: Message) -> None:
-        """Put all relevance of an output into the ledger."""
-        if message.m is not None:
-            y = self.ops.as_float(self.ops.value(node.outputs[i]))
-            self.absorb(node.name, "nonlinear", node.outputs[i], message.m, y)
-        if message.r is not None:
-            self.absorb(node.name, "nonlinear", node.outputs[i], message.r, None)
-
-    def pass_tokens(self, node: Node, values: set[str], found: registry.Rule, r: list[Expr | None]) -> None:
+    def pass_tokens(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
         """Relevance of tokens past an operator on integers: it moves, or stays with its element."""
         if found.carry == "move":
-            self.pass_relevance(node, values, found, "move", r)
+            self.pass_relevance(node, found, r)
             return
-        site = self.site(node, values, as_relevance=True)
-        active = [i for i in range(site.count) if site.active(i)]
-        first = r[0]
-        assert first is not None
-        share = self.ops.mul(first, 1.0 / len(active))
-        sent: list[Message | None] = [None] * site.count
-        for i in active:
-            sent[i] = Message(r=unbroadcast(self.ops, share, site.out_shape(), site.shape(i)))
-        self.send(site, sent)
+        context = NodeContext(node, self.walk, moves_relevance=True)
+        assert r[0] is not None
+        self.send(context, share_equally(self.op, context, r[0]))
 
-    def pass_relevance(
-        self, node: Node, values: set[str], found: registry.Rule, carry: str, r: list[Expr | None]
-    ) -> None:
-        """A message r past an operator that moves, gates or normalises it."""
-        op = self.ops
-        site = self.site(node, values, as_relevance=True)
-        if carry == "move":
-            got = found.function(op, site, *_trimmed(r))
-            self.send(site, [Message(r=g) if isinstance(g, Expr) else g for g in got])
+    def pass_relevance(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
+        """A message r past an operator that moves it, or gates its one signal."""
+        context = NodeContext(node, self.walk, moves_relevance=True)
+        if found.carry == "move":
+            got = found.function(self.op, context, *_trimmed(r))
+            self.send(context, [Message(r=g) if isinstance(g, Expr) else g for g in got])
             return
-        first = r[0]
-        assert first is not None
-        if carry == "softmax":
-            s = site.output()
-            before13 = node.version < 13
-            axis = site.negative(int(site.attr("axis", 1 if before13 else -1)))
-            axes = tuple(range(axis, 0)) if before13 else (axis,)
-            # R_i - s_i sum(R): AttnLRP eq. 13 for relevance that is no multiple of s. It is then a
-            # multiplier: x times it is the relevance of x.
-            m = op.sub(first, op.mul(s, op.sum(first, axes)))
-            site.absorb("softmax", first)
-            # As a relevance, because at this site nothing is multiplied: x m, where a mask is not -inf.
-            x = site.input(0)
-            site.absorb("softmax", op.neg(op.where(op.equal(m, 0.0), 0.0, op.mul(m, x))))
-            self.send(site, [Message(m=m)])
-            return
-        i = next(i for i in range(site.count) if site.active(i))
-        got_r = first
-        if site.shape(i) != site.out_shape():
-            got_r = unbroadcast(op, first, site.out_shape(), site.shape(i))
-        self.send(site, [Message(r=got_r) if k == i else None for k in range(site.count)])
+        whole = r[0]
+        assert whole is not None
+        i = next(i for i in range(context.count) if context.active(i))
+        if context.shape(i) != context.out_shape():
+            whole = unbroadcast(self.op, whole, context.out_shape(), context.shape(i))
+        self.send(context, [Message(r=whole) if k == i else None for k in range(context.count)])
 
-    def converted(self, node: Node, i: int, message: Message) -> Message:
-        """r as a multiplier: ``m + r / (y + delta sign(y))``, the difference to the ledger."""
-        if message.r is None:
-            return message
-        op, name = self.ops, node.outputs[i]
-        y = op.as_float(op.value(name)) if self.probe.dtypes[name].kind in "iu" else op.value(name)
-        delta = max(DELTA, self.composite.parameters.get("stabilizer", 0.0))
-        signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
-        extra = op.div(message.r, signed)
-        self.absorb(node.name, "stabilizer", name, op.sub(message.r, op.mul(extra, y)), None)
-        return Message(m=extra if message.m is None else op.add(message.m, extra))
-
-    def send(self, site: Site, messages: Iterable[Message | Expr | None]) -> None:
+    def send(self, context: NodeContext, messages: Iterable[Message | Expr | None]) -> None:
         """Add what a rule gave to what has arrived at each operand."""
         for i, sent in enumerate(messages):
-            if sent is None or not site.active(i):
+            if sent is None or not context.active(i):
                 continue
             message = Message(m=sent) if isinstance(sent, Expr) else sent
-            name = site.node.inputs[i]
+            name = context.node.inputs[i]
             there = self.arrived.get(name, Message())
             self.arrived[name] = Message(self.plus(there.m, message.m), self.plus(there.r, message.r))
 
     def plus(self, a: Expr | None, b: Expr | None) -> Expr | None:
-        return b if a is None else a if b is None else self.ops.add(a, b)
+        """The sum of what is there."""
+        return b if a is None else a if b is None else self.op.add(a, b)
 
-    def site(self, node: Node, values: set[str], *, as_relevance: bool) -> Site:
-        def absorb(kind: str, tensor: str, m: Expr, by: Expr | None, layout_of: str | None) -> None:
-            # Where a rule carries relevance itself, there is nothing to multiply it with.
-            self.absorb(node.name, kind, tensor, m, None if as_relevance else by, layout_of)
+    def relevance_of(self, name: str, zero: str | None, where: str) -> Expr:
+        """All relevance that arrived at a tensor."""
+        message = self.arrived.get(name)
+        if message is None:
+            raise InputError(f"{where}: no relevance reaches {name!r}: it is not between input and output")
+        op, value = self.op, self.walk.tensor(name)
+        if zero is not None:  # the number that an integer stands for
+            value = op.sub(op.as_float(value), op.as_float(self.walk.tensor(zero)))
+        product = None
+        if message.m is not None:
+            product = op.where(op.equal(message.m, 0.0), 0.0, op.mul(message.m, value))
+        whole = self.plus(product, message.r)
+        assert whole is not None
+        return whole
 
-        held = self.held.get(node, set())
 
-        def converted(m: Expr | None, r: Expr) -> Expr:
-            made = self.converted(node, 0, Message(m, r)).m
-            assert made is not None
-            return made
-
-        return Site(
-            node,
-            self.ops,
-            self.probe,
-            self.composite,
-            values,
-            held,
-            absorb,
-            converted,
-            self.first.get(node, ""),
-            as_relevance,
-            self.embedded,
-        )
-
-    def absorb(
-        self,
-        node: str,
-        kind: str,
-        tensor: str,
-        m: Expr,
-        by: Expr | None,
-        layout_of: str | None = None,
-    ) -> None:
-        if not self.ledger:
-            return
-        op = self.ops
-        amount = m if by is None else op.mul(m, by)
-        if by is not None and kind in ("constant", "softmax"):
-            # Masks are -inf, where no relevance goes: 0 * inf is not to be formed.
-            amount = op.where(op.equal(m, 0.0), 0.0, amount)
-        where = self.layout(node) if layout_of is None else self.probe.layouts.get(layout_of)
-        self.entries.append(Entry(node, kind, tensor, self.ops.per_sample(amount, where)))
-
-    def layout(self, node_name: str) -> Layout | None:
-        if not hasattr(self, "_layouts"):
-            self._layouts = {n.name: self.probe.layouts.get(n.outputs[0]) for n in self.graph.nodes}
-        return self._layouts.get(node_name)
+def _has_one_signal(context: NodeContext) -> bool:
+    return sum(context.active(i) for i in range(context.count)) == 1
 
 
 def _trimmed(messages: list[Expr | None]) -> list[Expr | None]:
     """Without the trailing outputs that have no message; at least one stays."""
     last = max((i for i, m in enumerate(messages) if m is not None), default=0)
     return messages[: last + 1]
-
-
-def shape_of(probe: Probe, name: str) -> Shape:
-    """Shape of a value."""
-    return probe.shapes[name]

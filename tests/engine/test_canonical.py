@@ -7,7 +7,8 @@ import pytest
 from cases import BATCH, Case, ints, normal, positive
 
 from onnxplain.engine import canonical
-from onnxplain.engine.analysis.probe import Probe, probe
+from onnxplain.engine.analysis.analysis import Analysis
+from onnxplain.engine.analysis.probe import probe
 from onnxplain.engine.canonical import (
     activations,
     attention,
@@ -21,18 +22,19 @@ from onnxplain.engine.canonical import (
     padding,
     softmax,
 )
-from onnxplain.engine.file.graph import Graph, from_model
+from onnxplain.engine.file.graph import from_model
 
 
-def _graph(body: str, x: dict | np.ndarray, mode: str = "open", **weights) -> tuple[Graph, Probe]:
+def _analysis(body: str, x: dict | np.ndarray, mode: str = "open", **weights) -> Analysis:
     inputs = x if isinstance(x, dict) else {"x": x}
     proto = Case("pass", body, inputs, {k: np.asarray(v) for k, v in weights.items()}).model()
     graph = from_model(proto)
-    return graph, probe(proto, graph, inputs, dict.fromkeys(inputs, 0), where="pass", mode=mode)
+    found = probe(proto, graph, inputs, dict.fromkeys(inputs, 0), where="pass", mode=mode)
+    return Analysis(graph, found)
 
 
-def _held(graph: Graph) -> dict[str, set[int]]:
-    return {n.outputs[0]: n.held for n in graph.nodes if n.held}
+def _held(analysis: Analysis) -> dict[str, set[int]]:
+    return {n.outputs[0]: n.held for n in analysis.nodes if n.held}
 
 
 ONE, HALF = np.float32(1), np.float32(0.5)
@@ -51,8 +53,8 @@ ONE, HALF = np.float32(1), np.float32(0.5)
     ids=["gelu", "silu", "hardswish", "mish"],
 )  # fmt: skip
 def test_self_gates(body, weights, held):
-    graph, found = _graph(body, normal(BATCH, 4), **weights)
-    assert _held(gates.run(graph, found)) == held
+    analysis = _analysis(body, normal(BATCH, 4), **weights)
+    assert _held(gates.run(analysis)) == held
 
 
 @pytest.mark.parametrize(
@@ -66,8 +68,8 @@ def test_self_gates(body, weights, held):
     ids=["square", "two signals", "product", "mean"],
 )
 def test_what_is_no_gate(body, weights):
-    graph, found = _graph(body, normal(BATCH, 4), **weights)
-    assert _held(gates.run(graph, found)) == {}
+    analysis = _analysis(body, normal(BATCH, 4), **weights)
+    assert _held(gates.run(analysis)) == {}
 
 
 @pytest.mark.parametrize(
@@ -79,11 +81,11 @@ def test_what_is_no_gate(body, weights):
     ids=["ReGLU", "SwiGLU, scaled"],
 )
 def test_activations_that_weigh_another_signal(body, gate):
-    graph, found = _graph(body, normal(BATCH, 4), w=normal(4, 4), half=HALF)
-    graph = gates.run(graph, found)
-    product = graph.producer["y"]
+    analysis = _analysis(body, normal(BATCH, 4), w=normal(4, 4), half=HALF)
+    analysis = gates.run(analysis)
+    product = analysis.producer("y")
     assert product.held == set()
-    assert gates.activated(graph, found) == {(product, gate)}
+    assert gates.activated(analysis) == {(product, gate)}
 
 
 def test_gates_of_another_signal():
@@ -91,8 +93,8 @@ def test_gates_of_another_signal():
         "h = MatMul(x, w) a, b = Split<axis = 1>(h, s) g = Sigmoid(a) f = Sub(one, g) t = Tanh(b) "
         "p = Mul(t, g) q = Mul(f, b) y = Add(p, q)"
     )
-    graph, found = _graph(body, normal(BATCH, 4), w=normal(4, 6), s=ints(3, 3), one=ONE)
-    assert _held(gates.run(graph, found)) == {"p": {1}, "q": {0}}
+    analysis = _analysis(body, normal(BATCH, 4), w=normal(4, 6), s=ints(3, 3), one=ONE)
+    assert _held(gates.run(analysis)) == {"p": {1}, "q": {0}}
 
 
 @pytest.mark.parametrize(
@@ -108,18 +110,18 @@ def test_denominators(tail, held):
     weights = {"a": ints(-1), "h": np.float32(-0.5), "one": ONE}
     body = "m = ReduceMean(x, a) c = Sub(x, m) q = Mul(c, c) v = ReduceMean(q, a) " + tail
     used = {k: v for k, v in weights.items() if f" {k})" in body or f"({k}," in body}
-    graph, found = _graph(body, normal(BATCH, 4), **used)
-    assert _held(normalisers.run(graph, found)) == held
+    analysis = _analysis(body, normal(BATCH, 4), **used)
+    assert _held(normalisers.run(analysis)) == held
 
 
 def test_a_constant_denominator_is_left_alone():
-    graph, found = _graph("y = Div(x, c)", normal(BATCH, 4), c=positive(4))
-    assert _held(normalisers.run(graph, found)) == {}
+    analysis = _analysis("y = Div(x, c)", normal(BATCH, 4), c=positive(4))
+    assert _held(normalisers.run(analysis)) == {}
 
 
 def test_matmul_and_add_become_one_layer():
-    graph, found = _graph("z = MatMul(x, w) y = Add(b, z)", normal(BATCH, 5, 4), w=normal(4, 3), b=normal(3))
-    (layer,) = linear.run(graph, found).nodes
+    analysis = _analysis("z = MatMul(x, w) y = Add(b, z)", normal(BATCH, 5, 4), w=normal(4, 3), b=normal(3))
+    (layer,) = linear.run(analysis).nodes
     assert (layer.domain, layer.op_type, layer.inputs, layer.outputs) == (
         "onnxplain",
         "Linear",
@@ -139,14 +141,14 @@ def test_matmul_and_add_become_one_layer():
 )
 def test_what_is_no_layer(body, weights):
     x = normal(BATCH, 4)
-    graph, found = _graph(body, x, **weights)
-    assert [n.op_type for n in linear.run(graph, found).nodes] == [n.op_type for n in graph.nodes]
+    analysis = _analysis(body, x, **weights)
+    assert [n.op_type for n in linear.run(analysis).nodes] == [n.op_type for n in analysis.nodes]
 
 
 def test_a_pinned_value_stays():
-    graph, found = _graph("z = MatMul(x, w) y = Add(z, b)", normal(BATCH, 4), w=normal(4, 3), b=normal(3))
-    graph.pinned = frozenset({"z"})
-    assert [n.op_type for n in canonical.canonical(graph, found).nodes] == ["MatMul", "Add"]
+    analysis = _analysis("z = MatMul(x, w) y = Add(z, b)", normal(BATCH, 4), w=normal(4, 3), b=normal(3))
+    analysis.graph.pinned = frozenset({"z"})
+    assert [n.op_type for n in canonical.canonical(analysis).nodes] == ["MatMul", "Add"]
 
 
 def _conv(x, w, c):
@@ -193,10 +195,11 @@ def _conv_transpose(x, w, c):
 )
 def test_batchnorm_is_merged(body, x, weights, apply):
     norm = {"g": normal(4), "b": normal(4), "m": normal(4), "v": positive(4)}
-    graph, found = _graph(body, x, **weights, **norm)
-    (layer,) = batchnorm.run(graph, found).nodes
+    analysis = _analysis(body, x, **weights, **norm)
+    made = batchnorm.run(analysis)
+    (layer,) = made.nodes
     assert layer.outputs == ("y",)
-    w, c = (found.constants[v].astype(np.float64) for v in layer.inputs[1:])
+    w, c = (made.constants[v].astype(np.float64) for v in layer.inputs[1:])
     factor = 2 if layer.op_type == "Gemm" else 1
     z = apply(x.astype(np.float64), weights["w"].astype(np.float64), factor * weights["c"].astype(np.float64))
     shape = (1, -1, *(1 for _ in z.shape[2:]))
@@ -208,21 +211,21 @@ def test_batchnorm_is_merged(body, x, weights, apply):
 
 def test_attention_weights():
     body = "s = Softmax(q) t = Transpose<perm = [0, 1, 2]>(s) y = MatMul(t, v)"
-    graph, found = _graph(body, {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)})
-    assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
+    analysis = _analysis(body, {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)})
+    assert [n.outputs[0] for n in attention.attention_weights(analysis)] == ["s"]
 
 
 def test_attention_weights_past_a_guard_against_nan():
     """PyTorch writes one where rows of a mask can be empty."""
     body = "s = Softmax(q) n = IsNaN(s) w = Where(n, zero, s) y = MatMul(w, v)"
     x = {"q": normal(BATCH, 3, 3), "v": normal(BATCH, 3, 2)}
-    graph, found = _graph(body, x, zero=np.float32(0))
-    assert [n.outputs[0] for n in attention.attention_weights(graph, found)] == ["s"]
+    analysis = _analysis(body, x, zero=np.float32(0))
+    assert [n.outputs[0] for n in attention.attention_weights(analysis)] == ["s"]
 
 
 def test_a_classifier_is_no_attention():
-    graph, found = _graph("s = Softmax(x) m = MatMul(s, w) y = Neg(m)", normal(BATCH, 4), w=normal(4, 2))
-    assert attention.attention_weights(graph, found) == []
+    analysis = _analysis("s = Softmax(x) m = MatMul(s, w) y = Neg(m)", normal(BATCH, 4), w=normal(4, 2))
+    assert attention.attention_weights(analysis) == []
 
 
 LAYERNORM = (
@@ -232,19 +235,19 @@ LAYERNORM = (
 PARTS = {"a": ints(-1), "e": np.float32(1e-5), "g": normal(4), "b": normal(4)}
 
 
-def _last(graph: Graph) -> tuple:
-    node = graph.producer["y"]
+def _last(analysis: Analysis) -> tuple:
+    node = analysis.producer("y")
     return node.domain, node.op_type, node.inputs[0], node.attributes
 
 
 def test_layernorm_of_parts():
-    graph, found = _graph(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
-    made = layernorm.run(graph, found)
+    analysis = _analysis(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
+    made = layernorm.run(analysis)
     domain, kind, x, attributes = _last(made)
     assert (domain, kind, x, attributes["axis"]) == ("", "LayerNormalization", "x", -1)
     assert attributes["epsilon"] == pytest.approx(1e-5)
-    for name, want in zip(made.producer["y"].inputs[1:], (PARTS["g"], PARTS["b"]), strict=True):
-        np.testing.assert_array_equal(found.constants[name], want)
+    for name, want in zip(made.producer("y").inputs[1:], (PARTS["g"], PARTS["b"]), strict=True):
+        np.testing.assert_array_equal(made.constants[name], want)
 
 
 @pytest.mark.parametrize(
@@ -258,14 +261,14 @@ def test_layernorm_of_parts():
 )
 def test_what_is_no_layernorm(body):
     weights = PARTS | ({"other": ints(1)} if "other" in body else {})
-    graph, found = _graph(body, normal(BATCH, 5, 4), **weights)
-    assert "LayerNormalization" not in {n.op_type for n in layernorm.run(graph, found).nodes}
+    analysis = _analysis(body, normal(BATCH, 5, 4), **weights)
+    assert "LayerNormalization" not in {n.op_type for n in layernorm.run(analysis).nodes}
 
 
 def test_a_pinned_part_keeps_a_layernorm_in_parts():
-    graph, found = _graph(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
-    graph.pinned = frozenset({"c"})
-    assert layernorm.run(graph, found) is graph
+    analysis = _analysis(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
+    analysis.graph.pinned = frozenset({"c"})
+    assert layernorm.run(analysis) is analysis
 
 
 def test_groupnorm_around_another():
@@ -277,18 +280,18 @@ def test_groupnorm_around_another():
         "s": ints(0, 2, -1), "t": ints(0, 4, 6), "one": np.ones(2, np.float32), "g": normal(4, 1),
         "zero": np.zeros(2, np.float32), "b": normal(4, 1),
     }  # fmt: skip
-    graph, found = _graph(body, normal(BATCH, 4, 6), **weights)
-    made = groupnorm.run(graph, found)
+    analysis = _analysis(body, normal(BATCH, 4, 6), **weights)
+    made = groupnorm.run(analysis)
     domain, kind, x, attributes = _last(made)
     assert (domain, kind, x, attributes["num_groups"]) == ("", "GroupNormalization", "x", 2)
-    np.testing.assert_array_equal(found.constants[made.producer["y"].inputs[1]], weights["g"][:, 0])
+    np.testing.assert_array_equal(made.constants[made.producer("y").inputs[1]], weights["g"][:, 0])
 
 
 def test_a_norm_with_weights_of_its_own_is_no_groupnorm():
     body = "r = Reshape(x, s) i = InstanceNormalization(r, one, b) o = Reshape(i, t) y = Mul(o, g)"
     weights = {"s": ints(0, 2, -1), "t": ints(0, 4, 6), "one": np.ones(2, np.float32), "g": normal(4, 1)}
-    graph, found = _graph(body, normal(BATCH, 4, 6), b=normal(2), **weights)
-    assert groupnorm.run(graph, found) is graph
+    analysis = _analysis(body, normal(BATCH, 4, 6), b=normal(2), **weights)
+    assert groupnorm.run(analysis) is analysis
 
 
 @pytest.mark.parametrize(
@@ -301,8 +304,8 @@ def test_a_norm_with_weights_of_its_own_is_no_groupnorm():
     ids=["stable", "reciprocal", "logarithm"],
 )
 def test_softmax_of_parts(body, kind):
-    graph, found = _graph(body, normal(BATCH, 4), a=ints(-1))
-    assert _last(softmax.run(graph, found)) == ("", kind, "x", {"axis": -1})
+    analysis = _analysis(body, normal(BATCH, 4), a=ints(-1))
+    assert _last(softmax.run(analysis)) == ("", kind, "x", {"axis": -1})
 
 
 LOST = (
@@ -325,20 +328,20 @@ LOW = {"a": ints(-1), "low": np.float32(-np.inf)}
 )
 def test_softmax_whose_axis_went_and_came_back(body, x):
     weights = LOW | ({"b": ints(-2)} if ", b)" in body else {})
-    graph, found = _graph(body, normal(BATCH, 4, 4), **weights)
-    assert _last(softmax.run(graph, found)) == ("", "Softmax", x, {"axis": -1})
+    analysis = _analysis(body, normal(BATCH, 4, 4), **weights)
+    assert _last(softmax.run(analysis)) == ("", "Softmax", x, {"axis": -1})
 
 
 def test_a_sum_laid_along_another_axis_is_no_softmax():
-    graph, found = _graph(LOST.replace("(s0, a)", "(s0, b)"), normal(BATCH, 4, 4), **LOW, b=ints(-2))
-    assert softmax.run(graph, found) is graph
+    analysis = _analysis(LOST.replace("(s0, a)", "(s0, b)"), normal(BATCH, 4, 4), **LOW, b=ints(-2))
+    assert softmax.run(analysis) is analysis
 
 
 @pytest.mark.parametrize(("pinned", "x"), [("s0", None), ("t0", "d"), ("d", "d")])
 def test_a_pinned_part_of_a_softmax_stays(pinned, x):
-    graph, found = _graph(LOST, normal(BATCH, 4, 4), **LOW)
-    graph.pinned = frozenset({pinned})
-    _, kind, first, _ = _last(softmax.run(graph, found))
+    analysis = _analysis(LOST, normal(BATCH, 4, 4), **LOW)
+    analysis.graph.pinned = frozenset({pinned})
+    _, kind, first, _ = _last(softmax.run(analysis))
     assert (kind, first) == (("Softmax", x) if x else ("Div", "p"))
 
 
@@ -349,21 +352,21 @@ def test_a_pinned_part_of_a_softmax_stays(pinned, x):
 def test_a_softmax_between_flatten_and_reshape(flatten, softmax_axis, axis):
     """As a converter writes that of an opset before 13."""
     body = f"{flatten} p = Softmax<axis = {softmax_axis}>(f) s = Shape(x) y = Reshape(p, s)"
-    graph, found = _graph(body, normal(BATCH, 3, 4), t=ints(0, -1))
-    assert _last(softmax.run(graph, found)) == ("", "Softmax", "x", {"axis": axis})
-    assert softmax.run(graph, found).producer["y"].version == (13 if axis == -1 else 11)
+    analysis = _analysis(body, normal(BATCH, 3, 4), t=ints(0, -1))
+    assert _last(softmax.run(analysis)) == ("", "Softmax", "x", {"axis": axis})
+    assert softmax.run(analysis).producer("y").version == (13 if axis == -1 else 11)
 
 
 def test_a_softmax_that_is_shaped_otherwise_stays():
-    graph, found = _graph(
+    analysis = _analysis(
         "f = Flatten(x) p = Softmax(f) y = Reshape(p, s)", normal(BATCH, 3, 4), s=ints(0, 4, 3)
     )
-    assert softmax.run(graph, found) is graph
+    assert softmax.run(analysis) is analysis
 
 
 def test_another_sum_is_no_softmax():
-    graph, found = _graph("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
-    assert softmax.run(graph, found) is graph
+    analysis = _analysis("p = Exp(x) s = ReduceSum(x, a) y = Div(p, s)", normal(BATCH, 4), a=ints(-1))
+    assert softmax.run(analysis) is analysis
 
 
 @pytest.mark.parametrize(
@@ -376,23 +379,24 @@ def test_another_sum_is_no_softmax():
     ids=["sigmoid", "leaky", "relu"],
 )
 def test_activations_of_parts(body, weights, want):
-    graph, found = _graph(body, normal(BATCH, 4), **weights)
-    _, kind, x, attributes = _last(activations.run(graph, found))
+    analysis = _analysis(body, normal(BATCH, 4), **weights)
+    _, kind, x, attributes = _last(activations.run(analysis))
     assert (kind, attributes, x) == (*want, "x")
 
 
 @pytest.mark.parametrize("factor", [2.0, -0.5])
 def test_what_is_no_leaky_relu(factor):
-    graph, found = _graph("l = Mul(x, h) y = Max(l, x)", normal(BATCH, 4), h=np.float32(factor))
-    assert activations.run(graph, found) is graph
+    analysis = _analysis("l = Mul(x, h) y = Max(l, x)", normal(BATCH, 4), h=np.float32(factor))
+    assert activations.run(analysis) is analysis
 
 
 def test_scale_and_shift_after_a_convolution_are_merged():
     x, w = normal(BATCH, 2, 6), normal(4, 2, 3)
     weights = {"w": w, "g": normal(4, 1), "b": normal(4, 1)}
-    graph, found = _graph("z = Conv(x, w) p = Mul(z, g) y = Add(b, p)", x, **weights)
-    (layer,) = batchnorm.run(graph, found).nodes
-    merged, bias = (found.constants[v] for v in layer.inputs[1:])
+    analysis = _analysis("z = Conv(x, w) p = Mul(z, g) y = Add(b, p)", x, **weights)
+    made = batchnorm.run(analysis)
+    (layer,) = made.nodes
+    merged, bias = (made.constants[v] for v in layer.inputs[1:])
     np.testing.assert_allclose(merged, w * weights["g"][..., None], rtol=1e-6)
     np.testing.assert_allclose(bias, weights["b"][:, 0], rtol=1e-6)
 
@@ -405,8 +409,8 @@ def test_a_layer_whose_shape_is_read_is_merged():
         "p = Mul(n, t) y = Reshape(p, s)"
     )
     weights = {"w": normal(4, 2, 3), "one": ONE, **norm}
-    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
-    kinds = [n.op_type for n in batchnorm.run(graph, found).nodes]
+    analysis = _analysis(body, normal(BATCH, 2, 6), **weights)
+    kinds = [n.op_type for n in batchnorm.run(analysis).nodes]
     assert "BatchNormalization" not in kinds
 
 
@@ -414,8 +418,8 @@ def test_a_layer_whose_shape_is_read_is_merged():
 def test_one_number_after_a_convolution_is_no_normalisation(channels):
     """Softplus with a beta starts like this: LRP-epsilon divides by what the convolution gives."""
     weights = {"w": normal(channels, 2, 3), "h": np.float32(2)}
-    graph, found = _graph("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
-    assert batchnorm.run(graph, found) is graph
+    analysis = _analysis("z = Conv(x, w) y = Mul(z, h)", normal(BATCH, 2, 6), **weights)
+    assert batchnorm.run(analysis) is analysis
 
 
 @pytest.mark.parametrize(
@@ -429,8 +433,8 @@ def test_one_number_after_a_convolution_is_no_normalisation(channels):
 def test_zeros_around_a_convolution_are_its_padding(pad, pads):
     weights = {"p": ints(*pads), "w": normal(4, 2, 3), "zero": np.float32(0), "a": ints(-1)}
     body = f"{pad} y = Conv<pads = [1, 0]>(z, w)"
-    graph, found = _graph(body, normal(BATCH, 2, 6), **weights)
-    (layer,) = padding.run(graph, found).nodes
+    analysis = _analysis(body, normal(BATCH, 2, 6), **weights)
+    (layer,) = padding.run(analysis).nodes
     assert (layer.inputs, tuple(layer.attributes["pads"])) == (("x", "w"), (2, 2))
 
 
@@ -442,15 +446,15 @@ def test_zeros_around_a_convolution_are_its_padding(pad, pads):
 def test_what_is_no_padding_of_a_convolution(pad):
     weights = {"p": ints(0, 0, 1, 0, 0, 2), "n": ints(0, 0, -1, 0, 0, 0), "c": ints(0, 1, 0, 0, 0, 0)}
     w = normal(4, 3 if "c)" in pad else 2, 3)
-    graph, found = _graph(f"z = {pad} y = Conv(z, w)", normal(BATCH, 2, 6), w=w, one=ONE, **weights)
-    assert padding.run(graph, found) is graph
+    analysis = _analysis(f"z = {pad} y = Conv(z, w)", normal(BATCH, 2, 6), w=w, one=ONE, **weights)
+    assert padding.run(analysis) is analysis
 
 
 def test_a_map_that_is_added_is_no_bias():
-    graph, found = _graph(
+    analysis = _analysis(
         "z = Conv(x, w) y = Add(z, b)", normal(BATCH, 2, 6), w=normal(4, 2, 3), b=normal(4, 4)
     )
-    assert batchnorm.run(graph, found) is graph
+    assert batchnorm.run(analysis) is analysis
 
 
 def test_an_integer_product_is_a_float_layer():
@@ -460,11 +464,12 @@ def test_an_integer_product_is_a_float_layer():
     )
     w = np.random.default_rng(0).integers(-127, 127, (4, 3)).astype(np.int8)
     zero, scale = np.array([1, 0, -2], np.int8), positive(3)
-    graph, found = _graph(body, normal(BATCH, 4), mode="single", w=w, wz=zero, ws=scale)
-    layer = integer.run(graph, found).producer["y"]
+    analysis = _analysis(body, normal(BATCH, 4), mode="single", w=w, wz=zero, ws=scale)
+    made = integer.run(analysis)
+    layer = made.producer("y")
     assert (layer.domain, layer.op_type, layer.inputs[0]) == ("", "MatMul", "x")
     want = (w.astype(np.float64) - zero) * scale
-    np.testing.assert_allclose(found.constants[layer.inputs[1]], want, rtol=1e-6)
+    np.testing.assert_allclose(made.constants[layer.inputs[1]], want, rtol=1e-6)
 
 
 def test_products_with_one_integer_weight_share_its_floats():
@@ -476,14 +481,25 @@ def test_products_with_one_integer_weight_share_its_floats():
     )
     w = np.arange(-8, 8, dtype=np.int8).reshape(4, 4)
     weights = {"w": w, "wz": np.int8(1), "ws": np.float32(0.02)}
-    graph, found = _graph(body, normal(BATCH, 4), mode="single", **weights)
-    made = integer.run(graph, found)
-    assert made.producer["h"].inputs[1] == made.producer["y"].inputs[1]
+    analysis = _analysis(body, normal(BATCH, 4), mode="single", **weights)
+    made = integer.run(analysis)
+    assert made.producer("h").inputs[1] == made.producer("y").inputs[1]
 
 
 def test_rounding_between_a_product_and_its_bias():
     body = "p = MatMul(x, w) q = QuantizeLinear(p, s, z) d = DequantizeLinear(q, s, z) y = Add(d, b)"
     weights = {"w": normal(4, 3), "s": np.float32(0.05), "z": np.uint8(128), "b": normal(3)}
-    graph, found = _graph(body, normal(BATCH, 4), **weights)
-    (layer,) = linear.run(graph, found).nodes
+    analysis = _analysis(body, normal(BATCH, 4), **weights)
+    (layer,) = linear.run(analysis).nodes
     assert (layer.op_type, layer.inputs, layer.outputs) == ("Linear", ("x", "w", "b"), ("y",))
+
+
+def test_a_pass_leaves_what_it_was_given_as_it_was():
+    analysis = _analysis(LAYERNORM, normal(BATCH, 5, 4), **PARTS)
+    constants, nodes = dict(analysis.constants), list(analysis.nodes)
+    made = layernorm.run(analysis)
+    layer = made.producer("y")
+    assert (dict(analysis.constants), list(analysis.nodes)) == (constants, nodes)
+    scale = layer.inputs[1]
+    assert (made.shape(scale), made.dtype(scale)) == ((4,), np.float32)
+    assert not analysis.is_constant(scale)

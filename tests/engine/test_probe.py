@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from cases import BATCH, Case, ints, normal
 
-from onnxplain.engine.analysis.probe import SamplesMix, probe
+from onnxplain.engine.analysis.probe import probe
+from onnxplain.engine.analysis.runs import SamplesMix
 from onnxplain.engine.analysis.shapes import Batch, Layout, broadcast_axes
 from onnxplain.engine.file.graph import from_model
 

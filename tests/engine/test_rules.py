@@ -67,6 +67,27 @@ def test_softmax(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("opset", "axes"), [(11, (1, 2)), (20, (2,))], ids=["over all axes", "over the last"]
+)
+@pytest.mark.parametrize("both", [False, True], ids=["no multiple of s", "of both kinds"])
+def test_softmax_of_relevance_that_is_no_multiple_of_it(tmp_path, opset, axes, both):
+    """The same equation where the outputs' relevance is not ``s m``: rounding up passes it on 1:1."""
+    x = normal(BATCH, 2, 3)
+    axis = "" if opset < 13 else "<axis = -1>"
+    body = f"s = Softmax{axis}(x) c = Ceil(s) " + ("y = Add(c, s)" if both else "y = Identity(c)")
+    explain = ox.Explainer(Case("rule", body, {"x": x}, {}, opset).save(tmp_path))
+    seed = normal(*x.shape)
+    a = explain({"x": x}, target=seed)
+    e = np.exp(x.astype(np.float64))
+    s = e / e.sum(axes, keepdims=True)
+    r = seed * (1 + s if both else 1.0)
+    np.testing.assert_allclose(
+        a.relevance["x"], x * (r - s * r.sum(axes, keepdims=True)), rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_allclose(a.ledger.total() + a.relevance["x"].sum((1, 2)), a.explained, atol=1e-4)
+
+
 def test_ln_rule(tmp_path):
     """Ali et al. 2022, eq. 7: relevance through (x - mean) / std with std constant."""
     x, g, b = normal(BATCH, 6), normal(6), normal(6)

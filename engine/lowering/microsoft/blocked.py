@@ -14,7 +14,7 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from ...file import runtime
-from ..graphs import Array
+from ...file.protobuf import Array
 from .linear import CONV
 from .table import NCHWC, Fused, activated, writes
 

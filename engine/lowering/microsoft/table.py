@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 
 from ...errors import UnsupportedOperator
+from ...file.protobuf import Array, attributes, domain_of
 from ..emit import Emit, apply
-from ..graphs import Array, attributes, domain_of
 from ..workspace import Workspace
 
 MICROSOFT = "com.microsoft"

@@ -6,7 +6,7 @@ whose rule knows simpler ones: a norm whose scale depends on the input, a scatte
 
 from __future__ import annotations
 
-from ..graphs import domain_of
+from ...file.protobuf import domain_of
 from ..workspace import Workspace
 from . import dead_rows, deform, norms, numbers, picked, rois, sampling, scatter
 from .table import write_out, writer_of

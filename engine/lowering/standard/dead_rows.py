@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import onnx
 
+from ...file.protobuf import domain_of
 from ..emit import Emit, apply
-from ..graphs import domain_of
 from ..workspace import Workspace
 
 _HAND_ON = frozenset({"Cast", "Identity"})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..graphs import Array
+from ...file.protobuf import Array
 from .sampling import Sampler, images, rows_of
 from .table import Fused, writes
 

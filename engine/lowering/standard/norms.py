@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from ..graphs import attributes
+from ...file.protobuf import attributes
 from ..workspace import Workspace
 from .table import Fused, writes
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..graphs import Array
+from ...file.protobuf import Array
 from .table import Fused, writes
 
 
@@ -50,10 +50,7 @@ def roi_align(o: Fused) -> Sequence[str]:
     index, weight = _aligned(o)
     share = emit.op("Mul", _read(o, index), emit.const(weight[..., None].astype(o.dtype)), what="shares")
     kind = "ReduceMax" if o.attr("mode", "avg") == "max" else "ReduceSum"
-    if emit.opset < (18 if kind == "ReduceMax" else 13):
-        bins = emit.op(kind, share, what="bins", axes=[2], keepdims=0)
-    else:
-        bins = emit.op(kind, share, emit.ints(2), what="bins", keepdims=0)
+    bins = emit.reduce(kind, share, 2, keepdims=0, what="bins")
     return _given(o, bins, len(o.value(1)))
 
 
@@ -134,10 +131,7 @@ def max_roi_pool(o: Fused) -> Sequence[str]:
         [np.stack([np.resize(at if len(at) else [0], longest) for at in region]) for region in found]
     )
     elements = _read(o, index)
-    if emit.opset < 18:
-        largest = emit.op("ReduceMax", elements, what="largest", axes=[2], keepdims=0)
-    else:
-        largest = emit.op("ReduceMax", elements, emit.ints(2), what="largest", keepdims=0)
+    largest = emit.reduce("ReduceMax", elements, 2, keepdims=0, what="largest")
     if not there.all():
         largest = emit.op("Mul", largest, emit.const(there[..., None].astype(o.dtype)), what="there")
     return _given(o, largest, len(found))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from ..graphs import Array, attributes
+from ...file.protobuf import Array, attributes
 from ..workspace import Workspace
 from .table import Fused, writes
 

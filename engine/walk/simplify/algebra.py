@@ -17,8 +17,9 @@ import numpy as np
 from ...analysis.shapes import Dim, Shape
 from ...ops.base import Expr, Ops
 from ...ops.shape_inference import shape_of
+from ...rules.ledger import Entry
 from ...rules.node import Message
-from ..walker import Entry, Recording
+from ..walker import Recording
 from . import moves as simplify_moves
 from . import rows as simplify_rows
 
@@ -28,26 +29,26 @@ _ROUNDS = 4
 _NARROW = 64
 
 
-def simplified(trace: Recording, shapes: Mapping[str, Shape]) -> Recording:
+def simplified(recording: Recording, shapes: Mapping[str, Shape]) -> Recording:
     """The same walk, rewritten.
 
     Parameters
     ----------
-    trace : Recording
+    recording : Recording
     shapes : mapping of str to Shape
         Of the model's values.
     """
     for _ in range(_ROUNDS):
-        trace = Rewriter(trace, shapes).run()
-    return trace
+        recording = Rewriter(recording, shapes).run()
+    return recording
 
 
 class Rewriter:
     """One round of rewriting, from one record to another."""
 
-    def __init__(self, trace: Recording, shapes: Mapping[str, Shape]) -> None:
-        self.trace, self.shapes = trace, shapes
-        self.old = trace.ops
+    def __init__(self, recording: Recording, shapes: Mapping[str, Shape]) -> None:
+        self.recording, self.shapes = recording, shapes
+        self.old = recording.ops
         self.new = Ops(self.old.fold, self.old.dtype)
         self.made: dict[int, Expr] = {}
         self.uses: Counter[int] = Counter()
@@ -73,7 +74,7 @@ class Rewriter:
                     self.single.add(made.index)
                 elif self.uses[e.index] == 2:
                     self.twice.add(made.index)
-        t = self.trace
+        t = self.recording
         return replace(
             t,
             ops=self.new,
@@ -84,7 +85,7 @@ class Rewriter:
         )
 
     def _roots(self) -> list[Expr]:
-        t = self.trace
+        t = self.recording
         found = [x for m in t.messages.values() for x in (m.m, m.r) if x is not None]
         return [*found, *(x.relevance for x in t.entries), *t.at.values(), *t.at_multipliers.values()]
 
@@ -105,7 +106,7 @@ class Rewriter:
 
     def shape(self, e: Expr) -> Shape | None:
         """The shape of a new value without K, where it follows from shapes."""
-        return shape_of(e, self._known, self.shapes, self.shapes[self.trace.target])
+        return shape_of(e, self._known, self.shapes, self.shapes[self.recording.target])
 
     def owned(self, e: Expr) -> bool:
         """Whether nobody else reads a value, so that it need not be made."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 from ..analysis.shapes import Batch, Shape
 from ..ops.base import Expr, Ops
 from .common import relevance
-from .node import Message, Site
+from .node import Message, NodeContext
 from .registry import rule
 
 
-def _derivative(node: Site, axes: tuple[int, ...]) -> bool:
+def _derivative(node: NodeContext, axes: tuple[int, ...]) -> bool:
     """Whether the standard deviation counts as what it is: a function of what is normalised.
 
     A norm over the features of one token alone pools over nothing else.
@@ -25,7 +25,7 @@ def _derivative(node: Site, axes: tuple[int, ...]) -> bool:
     return asked == "gradient" or (asked == "pooled" and not one_token)
 
 
-def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
+def _standardise(op: Ops, node: NodeContext, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     """Multiplier of x where ``y = (x - mean) / std`` over `axes` and g is the multiplier of y."""
     inverse = op.inverse_std(x, axes, eps)
     back = op.sub(g, op.mean(g, axes))
@@ -35,7 +35,9 @@ def _standardise(op: Ops, node: Site, x: Expr, g: Expr, axes: tuple[int, ...], e
     return op.mul(back, inverse)
 
 
-def _kept_by_derivative(op: Ops, node: Site, g: Expr, x: Expr, axes: tuple[int, ...], eps: float) -> Expr:
+def _kept_by_derivative(
+    op: Ops, node: NodeContext, g: Expr, x: Expr, axes: tuple[int, ...], eps: float
+) -> Expr:
     """Relevance that the true derivative does not pass on: ``g y var / (var + eps)``."""
     centred = op.sub(x, op.mean(x, axes))
     variance = op.mean(op.mul(centred, centred), axes)
@@ -44,7 +46,7 @@ def _kept_by_derivative(op: Ops, node: Site, g: Expr, x: Expr, axes: tuple[int, 
 
 
 @rule("LayerNormalization", kind="norm")
-def layer_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def layer_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """``(g - mean(g)) / std`` with ``g = gamma m``, std held constant: the LN rule."""
     axis = node.negative(int(node.attr("axis", -1)))
     axes = tuple(range(axis, 0))
@@ -59,7 +61,7 @@ def layer_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("InstanceNormalization", kind="norm")
-def instance_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def instance_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The LN rule over the spatial axes of each channel."""
     spatial = node.rank() - 2
     axes = tuple(range(-spatial, 0))
@@ -74,7 +76,7 @@ def instance_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("GroupNormalization", kind="norm", since=18)
-def group_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
+def group_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The LN rule over each group of channels and the spatial axes."""
     shape, groups = node.shape(0), int(node.attr("num_groups"))
     channels = shape[1]
@@ -104,7 +106,7 @@ def group_normalization(op: Ops, node: Site, m: Expr) -> list[Expr | None]:
 
 
 @rule("BatchNormalization", kind="scale", carry="own")
-def batch_normalization(op: Ops, node: Site, m: Expr | None) -> list[Message | Expr | None]:
+def batch_normalization(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """At inference a scale and a shift of each channel: ``m gamma / sqrt(var + eps)``.
 
     One with no layer before it to be merged with passes relevance 1:1 where activations do: so it is in
