@@ -89,8 +89,17 @@ class MaxPool(OpRun):
         sides = _both_sides(auto_pad or "NOTSET", pads, x.shape[2:], kernel_shape, strides, dilations)
         padded = functional.pad(_t(x), sides, value=-torch.inf)
         run = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[n - 1]
-        y = run(padded, list(kernel_shape), strides, 0, dilations, ceil_mode=bool(ceil_mode))
-        return (y.numpy(),)
+        y, at = run(
+            padded, list(kernel_shape), strides, 0, dilations, ceil_mode=bool(ceil_mode), return_indices=True
+        )
+        if len(self.onnx_node.output) == 1:
+            return (y.numpy(),)
+        # torch counts within a padded channel, ONNX in the whole of x.
+        places = np.unravel_index(at.numpy(), padded.shape[2:])
+        inside = [place - sides[2 * (n - 1 - i)] for i, place in enumerate(places)]
+        samples, channels = np.ogrid[: x.shape[0], : x.shape[1]]
+        lead = [i.reshape(*i.shape, *(1 for _ in places)) for i in (samples, channels)]
+        return y.numpy(), np.ravel_multi_index((*lead, *inside), x.shape)
 
 
 class AveragePool(OpRun):
