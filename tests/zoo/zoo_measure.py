@@ -126,7 +126,7 @@ class Compiled:
         return max((float(np.abs(c - r).max() / np.abs(r).max()) for r, c in pairs), default=0.0)
 
     def errors(self) -> dict[str, tuple[float, float]]:
-        """How far numpy and the compiled file are from the file in float64: parts of the whole map, by input."""
+        """How far numpy and the compiled file are from float64, as parts of the whole map; by input."""
         feed = {n: v.astype(np.float64) if v.dtype.kind == "f" else v for n, v in self.feed.items()}
         found = {}
         for name, r in self.numpy.items():
