@@ -20,8 +20,8 @@ import onnxplain as ox
 MODELS = entries()
 # How far float32 may be from float64 along a direction, where the manifest names no reason for more.
 GRADIENT = 1e-2
-# How far a compiled file may be from the numpy backend without more ado. Each rounds in float32 in its own way,
-# another on each kind of CPU: where they are further apart, float64 says whether the file rounds worse.
+# How far a compiled file may be from the numpy backend without more ado. Each rounds in float32 in its own
+# way, another on each kind of CPU: where they are further apart, float64 says whether the file rounds worse.
 COMPILED = 3e-6
 # Looked at in float64 wherever the tests run: EEG, and the one that is furthest apart.
 IN_DOUBLE = ("iclabel", "ddddocr_common")
