@@ -10,11 +10,21 @@ import node_tests
 import pytest
 
 OPERATORS = {(t.domain, t.op) for t in node_tests.collected() if not t.skipped}
+# Operators with models by the dozen: three fifths of the time of all. test_cases.py has the common ones.
+LONG = {
+    "Attention", "CausalConvWithState", "GridSample", "LSTM", "LayerNormalization", "LinearAttention",
+    "RMSNormalization", "RotaryEmbedding", "SoftmaxCrossEntropyLoss",
+}  # fmt: skip
 
 
 def over(operators: Iterable[tuple[str, str]]) -> pytest.MarkDecorator:
-    pairs = sorted(operators)
-    return pytest.mark.parametrize(("domain", "op"), pairs, ids=[o for _, o in pairs])
+    return pytest.mark.parametrize(
+        ("domain", "op"),
+        [
+            pytest.param(domain, op, id=op, marks=[pytest.mark.long] if op in LONG else [])
+            for domain, op in sorted(operators)
+        ],
+    )
 
 
 def outcomes(domain: str, op: str) -> list[node_tests.Outcome]:

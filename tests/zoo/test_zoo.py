@@ -18,6 +18,11 @@ from zoo_measure import compiled, explained, floating_outputs
 import onnxplain as ox
 
 MODELS = entries()
+# What `make test` looks at: a small one of each kind. `make test-long` has the others.
+QUICK = {
+    "iclabel", "spindle_eeg", "silero_vad_half", "namaste_wakeword", "vflite_int8", "ppocr_cls", "khmersm",
+    "attacut_sc", "arname_encoder", "logreg_iris", "surfaces_mlp", "surfaces_validity",
+}  # fmt: skip
 # How far float32 may be from float64 along a direction, where the manifest names no reason for more.
 GRADIENT = 1e-2
 # How far a compiled file may be from the numpy backend without more ado. Each rounds in float32 in its own
@@ -30,7 +35,10 @@ ROUNDING = 1e-4
 
 
 def over(applies: Callable[[Entry], object]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("name", [n for n, e in MODELS.items() if applies(e)])
+    names = [n for n, e in MODELS.items() if applies(e)]
+    return pytest.mark.parametrize(
+        "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.long]) for n in names]
+    )
 
 
 def model(entry: Entry) -> Path:
@@ -92,6 +100,10 @@ def test_refused(name):
     message = str(caught.value)
     assert "\n" not in message
     assert entry["refused"] in message
+
+
+def test_the_quick_ones_are_models_of_the_zoo():
+    assert set(MODELS) > QUICK
 
 
 def test_looser_bounds_have_a_reason():
