@@ -1,5 +1,7 @@
 # make demo    install, and explain the bundled models on the bundled recording
-# make test    install what development needs, and run every test
+# make test    install what development needs, and run the tests
+# make test-long   the tests left out there: third parties' models by the dozen, and the like
+# make test-all    both
 # make check   lint, types, import layers
 # make bench   what explanations cost, beside other libraries; writes docs/performance.md
 # make models  every network of braindecode exported, verified and explained; writes docs/models.md
@@ -17,13 +19,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench browser models clean
+.PHONY: demo test test-long test-all check bench browser models clean
 
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long" --durations=15
+
+# A test at a time: here the tests are long, and their files hold nothing that would be made twice.
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist load -m long --durations=15
+
+test-all: test test-long
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -279,7 +279,13 @@ def _client(distributed: Any, scheduler: str | None, workers: int | None, tasks:
     n = max(1, min(workers or (os.cpu_count() or 2) // 2, tasks))
     with (
         distributed.LocalCluster(
-            n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=n,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=50,
+            # Without a dashboard distributed still serves a page of health, on port 8787 of every interface.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

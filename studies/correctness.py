@@ -141,7 +141,7 @@ engine; onnxplain has the exported file and float32.
 def zoo() -> str:
     """Third parties' models."""
     from fetch import entries, feed, fetch
-    from zoo_measure import compiled_error, explained, floating_outputs
+    from zoo_measure import compiled, explained, floating_outputs
 
     rows, refused, reasons = [], [], []
     nodes = on_path = 0
@@ -156,10 +156,10 @@ def zoo() -> str:
                 refused.append((name, source, str(e).replace(str(path), path.name)))
             continue
         made = [explained(path, feed(entry), output) for output in floating_outputs(path)]
-        compiled = []
+        apart = []
         with tempfile.TemporaryDirectory() as folder:
             for output in floating_outputs(path) if "compiled" not in entry else []:
-                compiled.append(compiled_error(path, feed(entry), output, Path(folder)))
+                apart.append(compiled(path, feed(entry), output, Path(folder)).apart)
         print(f"{name}: {sum(m.seconds for m in made):.1f} s", file=sys.stderr, flush=True)
         nodes += sum(round(m.nodes * m.coverage) for m in made)
         on_path += sum(m.nodes for m in made)
@@ -171,7 +171,7 @@ def zoo() -> str:
             f"{100 * min(m.coverage for m in made):.0f} %", len(made),
             figure(max(max(m.closure.values()) for m in made)),
             figure(max(max(m.gradient.values()) for m in made)), figure(bound),
-            figure(max(compiled)) if compiled else "refused",
+            figure(max(apart)) if apart else "refused",
         ))  # fmt: skip
     header = ("model", "package", "made with", "nodes", "coverage", "outputs", "closure", "gradient error",
               "bound", "compiled")  # fmt: skip

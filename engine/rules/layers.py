@@ -121,12 +121,13 @@ def _bias(node: NodeContext, layer: Layer, q: Expr, part: Expr | None) -> None:
 
 def _epsilon(op: Ops, node: NodeContext, m: Expr | None, layer: Layer) -> Expr:
     """LRP-epsilon (Bach et al. 2015, eq. 58): ``m |y| / (|y| + eps)``, carried back by the adjoint."""
-    q = stabilised(op, node, m, "epsilon") if layer.constant else node.as_multiplier(m)
+    exact = not layer.constant or node.variant(layer.kind) == "gradient"
+    q = node.as_multiplier(m) if exact else stabilised(op, node, m, "epsilon")
     _bias(node, layer, q, layer.bias)
     if layer.rounded:
-        exact = layer.apply(layer.x, layer.weight)
-        exact = exact if layer.bias is None else op.add(exact, layer.bias)
-        node.absorb("rounding", q, op.sub(node.output(), exact))
+        said = layer.apply(layer.x, layer.weight)
+        said = said if layer.bias is None else op.add(said, layer.bias)
+        node.absorb("rounding", q, op.sub(node.output(), said))
     return layer.adjoint(q, layer.weight)
 
 

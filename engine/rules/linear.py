@@ -106,9 +106,9 @@ def gemm(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | No
     def adjoint(i: int, q: Expr, other: Expr) -> Expr:
         """Into operand i: op(A) [n, k] @ op(B) [k, p]."""
         if i == 0:
-            got = op.matmul(op.mul(q, alpha), swap(op, side(1, other), 2))
+            got = op.matmul(q, swap(op, side(1, other), 2))
         else:
-            got = op.matmul(swap(op, side(0, other), 2), op.mul(q, alpha))
+            got = op.matmul(swap(op, side(0, other), 2), q)
         return side(i, got)
 
     result: list[Message | Expr | None] = [None] * node.count
@@ -117,12 +117,14 @@ def gemm(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | No
 
         def apply(x: Expr, w: Expr) -> Expr:
             a, b = (x, w) if i == 0 else (w, x)
-            return op.mul(op.matmul(side(0, a), side(1, b)), alpha)
+            return op.matmul(side(0, a), side(1, b))
 
+        # The layer's weight is alpha W: rules clip and square it.
+        weight = node.input(1 - i) if alpha == 1 else op.mul(node.input(1 - i), alpha)
         layer = Layer(
             "linear",
             node.input(i),
-            node.input(1 - i),
+            weight,
             bias,
             apply,
             lambda q, w: adjoint(i, q, w),
@@ -140,5 +142,5 @@ def gemm(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | No
         else:
             node.absorb("bias", q, bias)
     for i, share in shares(node, 0, 1).items():
-        result[i] = op.mul(adjoint(i, q, node.input(1 - i)), share)
+        result[i] = op.mul(adjoint(i, q, node.input(1 - i)), alpha * share)
     return result

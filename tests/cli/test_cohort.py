@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from onnxplain.models import demo_file
@@ -28,6 +30,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir()
         shutil.copy(demo_file("recording.edf"), folder / f"rec{i}.edf")
     return root
+
+
+def _in_session(leader: int) -> list[int]:
+    """What is left of a session."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 def _groups(store: Path) -> set[str]:
@@ -54,7 +66,7 @@ def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not _groups(store) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         before = _groups(store)
@@ -63,7 +75,9 @@ def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    time.sleep(3)  # the workers see that the guard is gone
+    while _in_session(process.pid):  # the workers see that the guard is gone
+        assert time.monotonic() < deadline, "it outlives its guard"
+        time.sleep(0.1)
     before = _groups(store)
     assert len(before) < RECORDINGS
     times = {g: (store / g / "onnxplain.json").stat().st_mtime_ns for g in before}

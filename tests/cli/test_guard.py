@@ -30,6 +30,9 @@ from onnxplain.engine.steps import step
 
 Script = Callable[..., list[str]]
 
+# Seconds to wait for what comes at once on an idle machine. Nothing is measured by it.
+PATIENCE = 120
+
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
@@ -47,11 +50,11 @@ def script(tmp_path: Path) -> Script:
 
 
 def finish(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, **more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **more)
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
@@ -90,27 +93,25 @@ def test_hands_on_the_exit_code(script: Script, code: int) -> None:
 
 
 def test_stops_a_step_without_progress(script: Script, line: Callable[[str], str]) -> None:
-    begun = time.monotonic()
     done = finish(
-        script("step('running the model')\nwhile True: time.sleep(0.01)", "time_limit=0.5"),
+        script("step('running the model')\nwhile True: time.sleep(0.01)", "time_limit=1.5"),
     )
     assert done.returncode == 3
-    assert "0.5 s" in line(done.stderr)
+    assert "1.5 s" in line(done.stderr)
     assert "while running the model" in line(done.stderr)
-    assert time.monotonic() - begun < 5
 
 
 def test_stops_what_does_not_listen(script: Script, line: Callable[[str], str]) -> None:
     """A library that never returns to Python does not see SIGTERM either."""
     job = "step('hanging')\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\ntime.sleep(60)"
-    done = finish(script(job, "time_limit=0.3"))
+    done = finish(script(job, "time_limit=1.5"))
     assert done.returncode == 3
     assert "while hanging" in line(done.stderr)
 
 
 def test_progress_is_no_standstill(script: Script) -> None:
     done = finish(
-        script("for i in range(10): step('explaining', i / 10); time.sleep(0.2)", "time_limit=1.2"),
+        script("for i in range(16): step('explaining', i / 16); time.sleep(0.2)", "time_limit=2.5"),
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -224,11 +225,32 @@ def test_a_signal_reaches_the_child(
     child = int((tmp_path / "pid").read_text())
     assert [p.name for p in tmp_path.glob(".out.*.partial")]
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert "while waiting" in line(stderr)
     assert not alive(child)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["job.py", "pid"]
+
+
+def test_what_nohup_ignores_stays_ignored(
+    started: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """By the guard, and by the child: the work goes on when the terminal is gone."""
+    there, go = tmp_path / "there", tmp_path / "go"
+    process = started(
+        f"""
+        Path({str(there)!r}).touch()
+        os.kill(os.getpid(), signal.SIGHUP)
+        while not Path({str(go)!r}).exists(): time.sleep(0.01)
+        console.say("done")
+        """,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    until(there.exists)
+    process.send_signal(signal.SIGHUP)
+    go.touch()
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout, stderr) == (0, "done\n", "")
 
 
 def test_no_unfinished_output_after_a_kill(script: Script, tmp_path: Path) -> None:

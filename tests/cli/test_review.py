@@ -28,7 +28,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in MODELS:
         model, data = demo_file(f"{name}.onnx"), demo_file("recording.edf")
         command = ["explain", str(model), str(data), "--out", str(folder / name), "--no-report", "--quiet"]
-        subprocess.run([sys.executable, "-m", "onnxplain", *command], check=True, timeout=300)
+        subprocess.run([sys.executable, "-m", "onnxplain", *command], check=True, timeout=900)
     return folder
 
 

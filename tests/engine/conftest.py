@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from filelock import FileLock
 
+# The zoo has what computes in float64.
+sys.path.insert(0, str(Path(__file__).parents[1] / "zoo"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cases import core
-from networks import CHANNELS, WINDOW, Exported, convnet, exported, labram
+from networks import CHANNELS, WINDOW, Exported, convnet, exported, frozen_double, labram
 
 
 @pytest.fixture(autouse=True)
@@ -29,21 +35,30 @@ def windows() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def labram_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
-    """LaBraM base with lively weights by both exporters: legacy (opset 17), dynamo (opset 20)."""
-    folder = tmp_path_factory.mktemp("labram")
-    network = labram()
-    return {
-        "legacy": exported(network, folder / "legacy.onnx", "legacy"),
-        "dynamo": exported(network, folder / "dynamo.onnx", "dynamo"),
-    }
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Exported]:
+    """Exports a network, or finds it exported by another process of the same run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exported"
+    folder.mkdir(exist_ok=True)
+
+    def once(network: torch.nn.Module, name: str, exporter: str) -> Exported:
+        path = folder / f"{name}.onnx"
+        with FileLock(path.with_suffix(".lock")):
+            if path.exists():
+                return Exported(path, frozen_double(network))
+            return exported(network, path, exporter)
+
+    return once
 
 
 @pytest.fixture(scope="session")
-def convnet_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
+def labram_files(once: Callable[..., Exported]) -> dict[str, Exported]:
+    """LaBraM base with lively weights by both exporters: legacy (opset 17), dynamo (opset 20)."""
+    network = labram()
+    return {kind: once(network, f"labram_{kind}", kind) for kind in ("legacy", "dynamo")}
+
+
+@pytest.fixture(scope="session")
+def convnet_files(once: Callable[..., Exported]) -> dict[str, Exported]:
     """EEGNet and ShallowFBCSPNet with lively weights."""
-    folder = tmp_path_factory.mktemp("convnets")
-    return {
-        name: exported(convnet(name), folder / f"{name}.onnx", "dynamo")
-        for name in ("EEGNet", "ShallowFBCSPNet")
-    }
+    return {name: once(convnet(name), name, "dynamo") for name in ("EEGNet", "ShallowFBCSPNet")}

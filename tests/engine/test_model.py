@@ -150,9 +150,9 @@ def test_functions_that_explode_are_counted_not_inlined(tmp_path):
     )
     path = tmp_path / "laughs.onnx"
     path.write_bytes(model.SerializeToString())
-    start = time.monotonic()
+    start = time.process_time()
     _refused(path, "10,000,000,000 nodes", "inlined", error=ox.LimitError)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_local_functions_are_inlined(tmp_path):

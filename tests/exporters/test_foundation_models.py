@@ -16,11 +16,15 @@ from onnxplain.exporters.request import Request
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 
+# What `make test` looks at; `make test-long` has the others.
+QUICK = "BIOT"
 # How far float32 is from float64.
 BOUNDS = {"CBraMod": 5e-6, "BIOT": 5e-6, "EEGPT": 5e-6, "REVE": 5e-6}
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == QUICK else [pytest.mark.long]) for n in BOUNDS]
+)
 def test_exported_and_explained(name: str, tmp_path: Path) -> None:
     from networks import frozen_double
     from torch_lrp import relevance

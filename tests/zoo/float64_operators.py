@@ -59,22 +59,27 @@ def conv(
 
 
 class ConvTranspose(OpRun):
-    """By torch; with what the files here use."""
+    """By torch, whole; then cut."""
 
     def _run(  # type: ignore[no-untyped-def]
         self, X, W, B=None, auto_pad=None, dilations=None, group=None, kernel_shape=None,
         output_padding=None, output_shape=None, pads=None, strides=None,
     ):  # fmt: skip
         n = W.ndim - 2
+        strides = list(strides or [1] * n)
         pads = list(pads) if pads is not None and len(pads) else [0] * (2 * n)
-        if (auto_pad or "NOTSET") != "NOTSET" or output_shape or pads[:n] != pads[n:]:
-            raise NotImplementedError("ConvTranspose with uneven padding")
+        extra = list(output_padding or [0] * n)
         run = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)[n - 1]
-        y = run(
-            _t(X), _t(W), None if B is None else _t(B), list(strides or [1] * n), pads[:n],
-            list(output_padding or [0] * n), group or 1, list(dilations or [1] * n),
-        )  # fmt: skip
-        return (y.numpy(),)
+        y = run(_t(X), _t(W), None, strides, 0, 0, group or 1, list(dilations or [1] * n)).numpy()
+        y = np.pad(y, [(0, 0), (0, 0), *((0, e) for e in extra)])
+        same = (auto_pad or "NOTSET").startswith("SAME")
+        if same or output_shape is not None:
+            asked = [i * s for i, s in zip(X.shape[2:], strides, strict=True)] if same else output_shape
+            for k, (size, wanted) in enumerate(zip(y.shape[2:], list(asked)[-n:], strict=True)):
+                small, large = (size - wanted) // 2, size - wanted - (size - wanted) // 2
+                pads[k], pads[n + k] = (small, large) if auto_pad == "SAME_UPPER" else (large, small)
+        y = y[(..., *(slice(b, s - e) for b, e, s in zip(pads[:n], pads[n:], y.shape[2:], strict=True)))]
+        return (y if B is None else y + _axis(B, 1, y.ndim),)
 
 
 class MaxPool(OpRun):
@@ -89,8 +94,17 @@ class MaxPool(OpRun):
         sides = _both_sides(auto_pad or "NOTSET", pads, x.shape[2:], kernel_shape, strides, dilations)
         padded = functional.pad(_t(x), sides, value=-torch.inf)
         run = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[n - 1]
-        y = run(padded, list(kernel_shape), strides, 0, dilations, ceil_mode=bool(ceil_mode))
-        return (y.numpy(),)
+        y, at = run(
+            padded, list(kernel_shape), strides, 0, dilations, ceil_mode=bool(ceil_mode), return_indices=True
+        )
+        if len(self.onnx_node.output) == 1:
+            return (y.numpy(),)
+        # torch counts within a padded channel, ONNX in the whole of x.
+        places = np.unravel_index(at.numpy(), padded.shape[2:])
+        inside = [place - sides[2 * (n - 1 - i)] for i, place in enumerate(places)]
+        samples, channels = np.ogrid[: x.shape[0], : x.shape[1]]
+        lead = [i.reshape(*i.shape, *(1 for _ in places)) for i in (samples, channels)]
+        return y.numpy(), np.ravel_multi_index((*lead, *inside), x.shape)
 
 
 class AveragePool(OpRun):

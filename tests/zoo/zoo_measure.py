@@ -100,8 +100,47 @@ def explained(path: Path, feed: Mapping[str, Array], output: str) -> Explained:
     return made
 
 
-def compiled_error(path: Path, feed: Mapping[str, Array], output: str, folder: Path) -> float:
-    """How far a compiled file's relevance is from the numpy backend's, in units of the largest."""
+@dataclass
+class Compiled:
+    """Relevance by a compiled file, and by the numpy backend.
+
+    Attributes
+    ----------
+    model : onnx.ModelProto
+        The compiled file.
+    feed : dict of str to ndarray
+        What it was given, the seed included.
+    numpy, compiled : dict of str to ndarray
+        Relevance by input, of those that it reaches.
+    """
+
+    model: onnx.ModelProto
+    feed: dict[str, Array]
+    numpy: dict[str, Array]
+    compiled: dict[str, Array]
+
+    @property
+    def apart(self) -> float:
+        """How far they are from each other, in units of the largest."""
+        pairs = [(r, self.compiled[n]) for n, r in self.numpy.items()]
+        return max((float(np.abs(c - r).max() / np.abs(r).max()) for r, c in pairs), default=0.0)
+
+    def errors(self) -> dict[str, tuple[float, float]]:
+        """How far numpy and the compiled file are from float64, as parts of the whole map; by input."""
+        feed = {n: v.astype(np.float64) if v.dtype.kind == "f" else v for n, v in self.feed.items()}
+        found = {}
+        for name, r in self.numpy.items():
+            model = onnx.ModelProto()
+            model.CopyFrom(self.model)
+            truth = Double(model, f"relevance.{name}", {})(feed)
+            size = float(np.linalg.norm(truth))
+            off = [float(np.linalg.norm(v - truth)) / size for v in (r, self.compiled[name])]
+            found[name] = (off[0], off[1])
+        return found
+
+
+def compiled(path: Path, feed: Mapping[str, Array], output: str, folder: Path) -> Compiled:
+    """Explain one output by both backends."""
     explain = ox.Explainer(path, output=output, backend="numpy")
     y = explain.predict(feed)[output]
     shape = y.shape if isinstance(y, np.ndarray) else (len(y), len(y[0]))  # a list of dicts: of their scores
@@ -110,14 +149,12 @@ def compiled_error(path: Path, feed: Mapping[str, Array], output: str, folder: P
     file = ox.compile(path, folder / "compiled.onnx", output=output, example=dict(feed))
     session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
     names = [o.name for o in session.get_outputs()]
-    got = dict(zip(names, session.run(names, {**feed, "seed": seed}), strict=True))
+    given = {**feed, "seed": seed}
+    got = dict(zip(names, session.run(names, given), strict=True))
+    model = onnx.load(file)
     file.unlink()
-    errors = [
-        float(np.abs(got[f"relevance.{n}"] - r).max() / np.abs(r).max())
-        for n, r in a.relevance.items()
-        if np.any(r)
-    ]
-    return max(errors, default=0.0)
+    reached = {n: r for n, r in a.relevance.items() if np.any(r)}
+    return Compiled(model, given, reached, {n: got[f"relevance.{n}"] for n in reached})
 
 
 def _explain(

@@ -26,6 +26,26 @@ case(
     c=normal(3),
     fixed=True,
 )
+case(
+    "Gemm-turned-left",
+    "m = Reshape(x, s) h = Gemm<transA = 1, transB = 1, alpha = 0.5, beta = 2.0>(m, w, b) y = Reshape(h, t)",
+    x=normal(1, 4, 3),
+    s=ints(4, 3),
+    t=ints(1, 3, 2),
+    w=normal(2, 4),
+    b=normal(2),
+    fixed=True,
+)
+case(
+    "Gemm-turned-right",
+    "m = Reshape(x, s) h = Gemm<transA = 1, transB = 1, alpha = -0.5>(w, m, b) y = Reshape(h, t)",
+    x=normal(1, 4, 3),
+    s=ints(4, 3),
+    t=ints(1, 2, 4),
+    w=normal(3, 2),
+    b=normal(2, 1),
+    fixed=True,
+)
 case("Gemm-active-bias", "c = Relu(x) y = Gemm(x, w, c)", w=normal(4, 4))
 case("Conv", "y = Conv(x, w, b)", x=normal(*IMAGE), w=normal(3, 4, 2, 3), b=normal(3))
 case(
