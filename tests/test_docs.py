@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 import onnxplain as ox
+from onnxplain.engine.rules import registry
 from onnxplain.models import demo_file
 from onnxplain.validation.policy import STARTER
 
@@ -74,3 +76,15 @@ def test_the_readme_says_what_must_be_said() -> None:
 
 def test_the_changelog_knows_the_version() -> None:
     assert f"## [{ox.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_rules_is_what_the_rules_say() -> None:
+    spec = importlib.util.spec_from_file_location("make_rules", ROOT / "docs" / "make_rules.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make_rules = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_rules)
+    text = make_rules.PAGE.read_text(encoding="utf-8")
+    assert text == make_rules.page(), "run: python docs/make_rules.py"
+    for rule in registry.rules():
+        assert rule.domain or f"`{rule.op_type}`" in text

@@ -82,7 +82,9 @@ def register(name: str, f: Function, *, since: int = 1) -> None:
         return apply(op, node, m, f)
 
     function.__name__ = name.lower()
-    function.__doc__ = f"``m`` times the gate of {name} (identity rule, AttnLRP, Prop. 3.2)."
+    formula = f"m {name}(x) / x" if not f.origin else f"m ({name}(x) - {f.origin:.4g}) / x"
+    rest = f"; ``{f.origin:.4g} m`` to the ledger" if f.origin else ""
+    function.__doc__ = f"``{formula}``, its limit at 0{rest} (identity rule, AttnLRP, Prop. 3.2)."
     rule(name, kind="activation", carry="gate", since=since)(function)
 
 
