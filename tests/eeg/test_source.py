@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg import sphere
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.source import sources
@@ -126,7 +127,7 @@ def test_a_dipole_in_the_left_central_cortex_is_found_there() -> None:
         place = head.centre + rng.uniform(0.6, 0.85) * head.inner * toward / np.linalg.norm(toward)
         assert sphere.named(place[None], None) == ("left central",)
         moment = rng.normal(size=3)
-        found.append(best(planted(sphere.gain(NAMES, place[None])[:, 0] @ moment, rng)))
+        found.append(best(planted(sphere.gain(Electrodes(NAMES), place[None])[:, 0] @ moment, rng)))
     assert found.count("left central") >= 8, found
 
 
@@ -197,7 +198,7 @@ def test_tables_of_resolution() -> None:
         np.testing.assert_allclose(data[table].sum(data[table].dims[1]), 1)
     inside = np.flatnonzero(data["in_region"].values == "left temporal")
     places = np.stack([data[a].values for a in "xyz"], -1)[inside] * 1e-3
-    lead = sphere.gain(NAMES, places).reshape(27, -1)
+    lead = sphere.gain(Electrodes(NAMES), places).reshape(27, -1)
     lead = (lead - lead.mean(0)).T * 100  # a window for each dipole and orientation
     x = np.broadcast_to(lead[:, :, None], (*lead.shape, 2))
     planted_one = sources(explained_of(x, x), spacing_mm=20)
@@ -254,7 +255,7 @@ def test_what_cannot_be_estimated() -> None:
     signal = np.random.default_rng(9).normal(size=(1, 27, 20))
     e = explained_of(signal, signal)
     few = explained_of(signal[:, :15], signal[:, :15])
-    places = replace(e, windows=replace(e.windows, channels=(*NAMES[:-2], "EOG", "AUX")))
+    places = replace(e, windows=replace(e.windows, channels=Electrodes((*NAMES[:-2], "EOG", "AUX"))))
     cases: list[tuple[Explained, dict[str, Any], str]] = [
         (replace(e, dataset=e.dataset.drop_vars("multiplier")), {}, "no multiplier"),
         (few, {}, "15 electrodes; .* 16 or more"),
