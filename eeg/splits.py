@@ -137,7 +137,7 @@ def splined(contract: InputContract, electrodes: Electrodes) -> Interpolation | 
     ----------
     contract : InputContract
     electrodes : Electrodes
-        The contract's channels, and where they lie.
+        The contract's channels in its order, and where they lie.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def splined(contract: InputContract, electrodes: Electrodes) -> Interpolation | 
         None where an electrode has no known position, or there are fewer than eight.
     """
     placed = electrodes.positions
-    if len(placed) < len(contract.channels) or len(placed) < FEWEST:
+    if electrodes.nowhere or len(placed) < FEWEST:
         return None
-    weights = Spline(np.array([placed[c] for c in contract.channels]))
+    weights = Spline(np.array([placed[c] for c in electrodes]))
 
     def fill(x: Array, gone: Array) -> Array:
         signal = from_model_layout(x, contract)

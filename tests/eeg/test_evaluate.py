@@ -219,6 +219,19 @@ def test_windows_are_chosen_by_the_seed(make_contract: Make, make_model: Make, r
         chosen(4, 1, 0)
 
 
+def test_electrodes_are_interpolated_wherever_their_places_are_known(demo_cap: Any) -> None:
+    found = sample(
+        demo_file("shortcut.onnx"),
+        demo_cap.recording,
+        contract=demo_cap.contract,
+        events="left/agree",
+        windows=4,
+    )
+    assert found.interpolation is not None
+    assert found.setting.features.names == demo_cap.contract.channels
+    assert not any("not interpolated" in d for d in found.decisions)
+
+
 def test_methods_are_told_apart() -> None:
     own = composite("gamma", {"gamma": 0.5})
     found = methods_of(own, ("gamma", "cplrp", "occlusion"))

@@ -119,7 +119,7 @@ def test_a_dipole_in_the_left_central_cortex_is_found_there() -> None:
     """Ten places below C3 and its neighbours, in any orientation."""
     rng = np.random.default_rng(2)
     head = sphere.model()
-    c3 = sphere._info(["C3"])["chs"][0]["loc"][:3] - head.centre
+    c3 = sphere._info(Electrodes(["C3"]))["chs"][0]["loc"][:3] - head.centre
     c3 /= np.linalg.norm(c3)
     found = []
     for _ in range(10):
@@ -237,6 +237,21 @@ def test_shares_by_their_definition() -> None:
         assert s.of_sources == pytest.approx(np.mean(of_each))
     nothing = sources(explained_of(signal, 0 * m), spacing_mm=20).shares()
     assert all(np.isnan(s.share) for s in nothing)
+
+
+def test_a_cap_with_names_of_its_own(own_demo: Any) -> None:
+    """Electrodes lie where they were measured to be, the reference's among them."""
+    rng = np.random.default_rng(10)
+    signal, m = rng.normal(0, 10, (2, 2, 27, 40))
+    cap = own_demo.naming.electrodes(NAMES)
+    for reference in ("average", "Cz"):
+        settings: dict[str, Any] = {"signal": signal, "multiplier": m, "scale": 0.01, "reference": reference}
+        named, own = (sources(made(names, **settings), spacing_mm=20) for names in (NAMES, cap))
+        np.testing.assert_allclose(own.dataset["course"], named.dataset["course"], rtol=1e-6, atol=1e-9)
+    own_reference = made(cap, signal=signal, multiplier=m, scale=0.01, reference=cap[NAMES.index("Cz")])
+    np.testing.assert_allclose(
+        sources(own_reference, spacing_mm=20).dataset["course"], own.dataset["course"], rtol=1e-6, atol=1e-9
+    )
 
 
 def test_noise_of_ones_own() -> None:
