@@ -42,16 +42,16 @@ HEAD = """# Rules
 
 What each operator does to relevance. This page is made by `docs/make_rules.py` from the rules themselves.
 
-What travels backwards is the multiplier `m`, relevance per unit of activation (R = x m), and, where relevance
-is no multiple of the activation, a message `r` beside it (R = x m + r). An operator that is linear in its input
-takes the adjoint: relevance is split in proportion to what each element puts in (LRP-0, Bach et al. 2015,
-eq. 56), and moves carry it back to where it came from. Under the composite `gradient` every operator takes its
-derivative instead.
+What travels backwards is the multiplier `m`, relevance per unit of activation (R = x m), and, where
+relevance is no multiple of the activation, a message `r` beside it (R = x m + r). An operator that is linear
+in its input takes the adjoint: relevance is split in proportion to what each element puts in (LRP-0, Bach et
+al. 2015, eq. 56), and moves carry it back to where it came from. Under the composite `gradient` every
+operator takes its derivative instead.
 
-The last column but one says how `r` gets past an operator: *move*, as its elements do; *gate*, unchanged to
-its one signal; *own*, by the rule itself; *convert*, as a multiplier `r / (y + delta sign(y))`. "Since" is the
-first version of the operator set that the rule is right for. An operator that is not here is written out in
-others before (recurrent layers, attention of com.microsoft, ...), or the file is refused by name.
+The last column but one says how `r` gets past an operator: *move*, as its elements do; *gate*, unchanged
+to its one signal; *own*, by the rule itself; *convert*, as a multiplier `r / (y + delta sign(y))`. "Since" is
+the first version of the operator set that the rule is right for. An operator that is not here is written out
+in others before (recurrent layers, attention of com.microsoft, ...), or the file is refused by name.
 
 A rule for an operator of your own: [extending](extending.md).
 
@@ -95,10 +95,7 @@ def page() -> str:
             module = rule.function.__module__
             by_module.setdefault(module, {}).setdefault(rule.function.__name__, []).append(rule)
     for module, functions in sorted(by_module.items()):
-        source = Path(inspect.getsourcefile(importlib.import_module(module)) or "").read_text(
-            encoding="utf-8"
-        )
-        about = ast.get_docstring(ast.parse(source)) or ""
+        about = inspect.getdoc(importlib.import_module(module)) or ""
         text += f"\n## {module.rpartition('.')[2].capitalize()}\n\n{_words(about)}\n\n"
         text += "| operator | since | kind | rule | r | paper |\n|---|---|---|---|---|---|\n"
         for rules in sorted(functions.values(), key=lambda each: each[0].op_type):

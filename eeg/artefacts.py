@@ -53,6 +53,21 @@ class Part:
     account: str = ""
 
 
+# What shows an artefact where no channel was recorded for it.
+BLINKS, SACCADES = ("Fp1", "Fpz", "Fp2"), ("F7", "F8")
+
+
+def needs(kind: str, windows: Windows) -> str | None:
+    """Which electrodes an artefact's proxies lack, as a sentence; None where they lack none."""
+    if kind == "eyes" and not _rows(windows, BLINKS) and not all(_rows(windows, [n]) for n in SACCADES):
+        return "Eyes need Fp1, Fpz or Fp2, or both F7 and F8, or an EOG channel."
+    if kind == "muscle" and not _rows(windows, "muscle-prone"):
+        return (
+            "Muscle needs electrodes over muscles (F7, F8, T7, T8, TP9, TP10 or others at the head's edge)."
+        )
+    return None
+
+
 def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, Part]:
     """Every artefact's part that can be had of these windows.
 
@@ -98,7 +113,7 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
     if eog:
         courses, how = list(eog.values()), f"regression on {', '.join(eog)}"
     else:
-        front, sides = _rows(windows, ["Fp1", "Fp2", "Fpz"]), [_rows(windows, [n]) for n in ("F7", "F8")]
+        front, sides = _rows(windows, BLINKS), [_rows(windows, [n]) for n in SACCADES]
         courses, named = [], []
         if front:
             courses.append(x[:, front].mean(1))

@@ -8,7 +8,6 @@ Sejnowski 1999), in seconds where infomax takes minutes; in common average refer
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import mne
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..engine.errors import InputError
-from .channels import positions
+from .electrodes import Electrodes
 from .text import plain
 
 Floats = NDArray[np.float64]
@@ -32,11 +31,11 @@ SLOWEST = 100  # Hz: ICLabel's spectra and autocorrelations are of 100 Hz
 VARIANCE = 0.99
 
 
-def joined(signal: Floats, names: Sequence[str], sfreq: float) -> Any:
+def joined(signal: Floats, names: Electrodes, sfreq: float) -> Any:
     """The windows one after another, in volt, with the electrodes' places."""
     info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
     raw = mne.io.RawArray(np.concatenate(list(signal), -1) * 1e-6, info, verbose="error")
-    montage = mne.channels.make_dig_montage(positions(names), coord_frame="head")
+    montage = mne.channels.make_dig_montage(dict(names.positions), coord_frame="head")
     return raw.set_montage(montage, on_missing="ignore", verbose="error")
 
 

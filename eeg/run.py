@@ -111,7 +111,6 @@ def explain_recording(
     if window is not None:
         contract = with_window(contract, window)
     regions = Regions() if regions is None else regions
-    regions.check(contract.channels, plain(model, 300))
     table = None if labels is None else read_labels(Path(labels))
     step("reading the recording")
     recording = read(data)
@@ -124,6 +123,7 @@ def explain_recording(
         interpolate=interpolate_missing,
         labels=table,
     )
+    regions.check(windows.channels, plain(model, 300))
     extras = Extras(components, baselines, inside, clusters, tuple(locked))
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},

@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..eeg.artefacts import Part, parts
+from ..eeg.artefacts import Part, needs, parts
 from ..eeg.baselines import random_copies
 from ..eeg.component_parts import component_parts
 from ..eeg.dataset import Item, recordings
+from ..eeg.electrodes import together
 from ..eeg.explained import Explained, truth
 from ..eeg.recording import Recording, read
+from ..eeg.regions import said_unknown, unknown
 from ..eeg.run import explain_windows
+from ..eeg.text import counted, listed
 from ..eeg.windows import Windows, as_input, cut
 from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .policy import Policy
+from .result import PARTS
 
 Floats = NDArray[np.float64]
 BATCH = 32
@@ -178,6 +182,14 @@ class Case:
         step("looking for artefacts")
         return parts(self.windows, self.aside)
 
+    def no_part(self, kind: str) -> str:
+        """Why an artefact has no part: no electrode is known to show it, or nothing of it is seen."""
+        why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
+        needed = needs(kind, self.windows)
+        if needed is None:
+            return why
+        return f"{why} {needed} {said_unknown(self.windows.channels)}".rstrip()
+
     @cached_property
     def component_parts(self) -> dict[str, Part]:
         """The artefacts' parts of the windows, of independent components."""
@@ -241,6 +253,13 @@ def open_case(
             f"{data}: no recording can be used; the first: {notes[0].removeprefix('Left out: ')}"
         )
     windows, groups, aside = _joined(found)
+    lost = unknown(windows.channels)
+    if lost:
+        notes.append(
+            f"No place on the head is known of {len(lost)} of the model's "
+            f"{counted(len(windows.channels), 'channel')}, by name or by a position in the data: eyes and "
+            f"muscle could not be looked for there ({listed(lost, 12)})."
+        )
     chosen = _chosen(windows, groups, policy)
     batch = fixed_batch(explainer, contract) or 1
     if len(chosen) < batch:
@@ -300,6 +319,7 @@ def _joined(
     every = [w for w, _, _ in found]
     joined = replace(
         first,
+        channels=together([w.channels for w in every]),
         data=np.concatenate([w.data for w in every]),
         signal=np.concatenate([w.signal for w in every]),
         onsets=np.concatenate([w.onsets for w in every]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..compare import Comparison
-from ..measured import measured
 from ..provenance import write_json
 from . import figures
 from .html import Drawing, Table
@@ -55,10 +54,9 @@ def write(found: Comparison, out: Path) -> list[Path]:
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
-    with measured(found.places):
-        figure = figures.share_maps(
-            dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
-        )
+    figure = figures.share_maps(
+        dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
+    )
     if figure is None:
         return None
     path = figures.save(figure, out / "head_maps.png")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from .. import shares, spectral
 from ..explained import Explained, said_target
-from ..measured import placed
 from ..text import counted, plain
 from . import figures, figures_views
 from .html import Drawing, Slides
@@ -64,7 +63,6 @@ class _Sheet:
         return Drawing(figures.save(figure, self.out / f"{self.prefix}{name}.png"), title, caption)
 
 
-@placed
 def draw(
     explained: Explained,
     out: Path,
@@ -109,7 +107,7 @@ def _heads(
     maps = {f"{name} ({counted(len(i), 'window')})": total[i].mean(0) for name, i in list(groups.items())[:4]}
     figure, lost = figures.head_maps(
         maps,
-        explained.windows.channels,
+        explained.electrodes,
         unit=f"{explained.unit} per window",
         size=shares.by_electrode(explained.relevance),
         size_limit=share_limit,
@@ -132,7 +130,7 @@ def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
     figure = figures.mean_map(
         size / max(len(relevance), 1),
         shares.by_electrode(relevance),
-        explained.windows.channels,
+        explained.electrodes,
         explained.windows.times,
         unit=explained.unit,
         title=f"mean of {counted(len(relevance), 'window')}",
@@ -152,7 +150,7 @@ def _bands(explained: Explained, sheet: _Sheet) -> Drawing:
     kept = whole[:, 0, 0] > 0
     by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
     names = [plain(b, 12) for b in data["band"].values.tolist()]
-    figure = figures.band_map(by_band, explained.windows.channels, names)
+    figure = figures.band_map(by_band, explained.electrodes, names)
     caption = (
         "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
         "the bands over all electrodes."
@@ -171,7 +169,7 @@ def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> 
         figure = figures.window_map(
             explained.relevance[typical],
             windows.signal[typical],
-            explained.windows.channels,
+            explained.electrodes,
             windows.times,
             unit=unit,
             title=f"{title}, {value[typical]:.3g} {unit}",
@@ -193,7 +191,7 @@ def _over_time(explained: Explained, groups: Groups) -> Slides | None:
     drawn, captions = [], []
     for b, frame in zip(bins, frames, strict=True):
         figure, _ = figures.head_maps(
-            frame, explained.windows.channels, unit=f"{explained.unit} per sample", signed_limit=top
+            frame, explained.electrodes, unit=f"{explained.unit} per sample", signed_limit=top
         )
         if figure is None:
             return None
@@ -256,7 +254,7 @@ def _embedding(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
         "signal": shares.by_electrode(explained.relevance),
         "position embedding": shares.by_electrode(inside.positions.values[..., None]),
     }
-    figure = figures.share_maps(both, explained.windows.channels)
+    figure = figures.share_maps(both, explained.electrodes)
     if figure is not None:
         caption = (
             "Relevance share of each electrode: in the signal, and in the constants by which the network "
@@ -273,7 +271,7 @@ def _strategies(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
         f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
         for i, s in enumerate(explained.clusters.strategies[:5], start=1)
     }
-    figure = figures.share_maps(maps, explained.windows.channels)
+    figure = figures.share_maps(maps, explained.electrodes)
     if figure is not None:
         caption = "Where each cluster of windows has its relevance."
         yield sheet.drawing(figure, "strategies", TITLES["strategies"], caption)

@@ -12,12 +12,10 @@ import numpy as np
 from ...engine.steps import step
 from .. import shares, views
 from ..explained import Explained
-from ..measured import placed
 from ..provenance import jsonable, write_json
 from ..text import plain
 
 
-@placed
 def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
     """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
 

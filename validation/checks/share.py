@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...eeg import shares, spectral
 from ...eeg.artefacts import Part
 from ...eeg.explained import Explained
-from ...eeg.regions import members
+from ...eeg.regions import members, said_unknown
 from ...eeg.windows import FROM_MICROVOLT
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
@@ -27,8 +27,7 @@ def check(case: Case) -> list[Result]:
     for kind in asked.artefacts:
         name, part = f"share.{kind}", case.parts.get(kind)
         if part is None:
-            why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
-            results.append(not_evaluable(name, "sign", why, kind))
+            results.append(not_evaluable(name, "sign", case.no_part(kind), kind))
         else:
             results.append(carried(case, part, name, asked.max_ratio, asked.min_share))
     results += [_region(case, name, limit) for name, limit in asked.max_share.items()]
@@ -98,7 +97,8 @@ def _region(case: Case, name: str, limit: float) -> Result:
     channels = case.windows.channels
     electrodes = members(name, channels)
     if not electrodes:
-        return not_evaluable(f"share.{name}", "technical", f"The model has no {name} electrode.")
+        why = f"The model has no {name} electrode. {said_unknown(channels)}".rstrip()
+        return not_evaluable(f"share.{name}", "technical", why)
     found = shares.share(case.explained.relevance, channels, electrodes, name=name)
     good = found.share <= limit
     said = f"{found.share:.0%} of the relevance lies on {name} electrodes ({found.of_electrodes:.0%} of all)."

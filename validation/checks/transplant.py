@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.regions import PARTITION, members
+from ...eeg.regions import PARTITION, members, unknown
 from ...engine.steps import step
 from ..case import Case
 from ..result import Result, not_evaluable
@@ -54,6 +54,9 @@ def check(case: Case) -> list[Result]:
     order = sorted(found, key=lambda k: found[k]["disturbed"] - found[k]["follows"])
     each = [f"{k} in {found[k]['follows']:.0%} (disturbed: {found[k]['disturbed']:.0%})" for k in order[:4]]
     if not each:
-        return [not_evaluable(NAME, "technical", "All electrodes lie in one region."), *results]
+        why = "All electrodes lie in one region."
+        if len(unknown(channels)) == len(channels):
+            why = "Neither names nor the data say where channels lie, and so which electrodes make a region."
+        return [not_evaluable(NAME, "technical", why), *results]
     said = f"Answers go with whole electrodes transplanted from another window: {'; '.join(each)}."
     return [Result(NAME, "technical", "PASS", said, evidence={"regions": found}), *results]

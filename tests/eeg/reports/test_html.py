@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from onnxplain.cli import array_report
 from onnxplain.eeg import demo, review_page
 from onnxplain.eeg.compare import Agreement, Comparison, Row
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.evaluate import Evaluation, evaluate
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.regionfile import Regions
@@ -158,7 +159,7 @@ def compared(name: Name, out: Path) -> Path:
     row = Row(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
     alike = Agreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
     found = Comparison(
-        (name("a"), name("b")), (1, 1), tuple(name(f"E{i}") for i in range(3)), np.ones((2, 3)) / 3,
+        (name("a"), name("b")), (1, 1), Electrodes([name(f"E{i}") for i in range(3)]), np.ones((2, 3)) / 3,
         (row,), (alike,), name("test"), (name("note"),),
     )  # fmt: skip
     return comparison.write(found, out)[-1]
