@@ -11,8 +11,8 @@ import pytest
 
 from onnxplain.engine.errors import InputError
 from onnxplain.validation import Gate, Policy, outputs
-from onnxplain.validation.gate import decide
 from onnxplain.validation.result import Result, Role, Status
+from onnxplain.validation.verdict import decide
 
 POLICY = Policy(version=1)
 
