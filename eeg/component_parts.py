@@ -33,6 +33,10 @@ EYES_BELOW = 15.0  # Hz
 ALONE = 0.7  # of a map's energy on one electrode
 
 
+class TooFewPlacedError(InputError):
+    """Too few electrodes have a known position."""
+
+
 def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, Part]:
     """Every artefact's part that components have of these windows.
 
@@ -51,8 +55,10 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
 
     Raises
     ------
+    TooFewPlacedError
+        Too few electrodes have a known position.
     InputError
-        Too few electrodes have a position, or too little signal.
+        Too little signal.
     OnnxplainError
         mne-icalabel is missing.
     """
@@ -64,7 +70,7 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
     channels = list(windows.channels)
     picked = [c for c in channels if c in positions(channels)]
     if len(picked) < decompose.FEWEST:
-        raise InputError(
+        raise TooFewPlacedError(
             f"components: {counted(len(picked), 'electrode')} with a known position; "
             f"{decompose.FEWEST} are needed"
         )

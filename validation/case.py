@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..eeg.artefacts import Part, parts
+from ..eeg.artefacts import Missing, Part, look, unplaced
 from ..eeg.baselines import random_copies
 from ..eeg.component_parts import component_parts
 from ..eeg.dataset import Item, recordings
@@ -172,11 +172,30 @@ class Case:
             )
         )
 
-    @cached_property
+    @property
     def parts(self) -> dict[str, Part]:
         """The artefacts' parts of the windows."""
+        return self._looked[0]
+
+    @property
+    def missing(self) -> dict[str, Missing]:
+        """Artefacts without a part, and why."""
+        return self._looked[1]
+
+    @cached_property
+    def _looked(self) -> tuple[dict[str, Part], dict[str, Missing]]:
         step("looking for artefacts")
-        return parts(self.windows, self.aside)
+        return look(self.windows, self.aside)
+
+    @property
+    def why_no_parts(self) -> Literal["electrodes", "data", "model"]:
+        """Why no artefact has a part: for want of known electrodes, if that is so of any."""
+        return min((m.why for m in self.missing.values()), key=("electrodes", "data", "model").index)
+
+    @cached_property
+    def unplaced(self) -> tuple[str, ...]:
+        """Electrodes of the model of which it is not known where they lie."""
+        return unplaced(self.windows)
 
     @cached_property
     def component_parts(self) -> dict[str, Part]:

@@ -89,7 +89,7 @@ class Gate:
             try:
                 results += check(case)
             except OnnxplainError as e:
-                results.append(Result(name, "technical", "NOT EVALUABLE", plain(e, 300)))
+                results.append(Result(name, "technical", "NOT EVALUABLE", plain(e, 300), why_not="error"))
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]

@@ -2,7 +2,9 @@
 
 A heat map can look right while the model is wrong, so no verdict rests on one sign alone: FAIL for a shortcut
 needs two unlike signs about the model on the same artefact; one is a WARNING. What the data offers never
-counts.
+counts. Nor is there a pass on the strength of checks that could not be made: an artefact that could not be
+looked for, since it is not known which electrodes see it, is named in a WARNING, and where none of the body's
+could be looked at there is no verdict.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from .policy import Policy
 from .result import USES, Overall, Result
 
 FORMAT = 1
+# Artefacts that every recording of a person has, and that are told by the electrodes that see them.
+BODY = ("eyes", "heart", "muscle")
 SAID: Mapping[Overall, str] = {
     "PASS": "The model passes: no sign that it uses an artefact, on what could be checked here.",
     "WARNING": "The model passes with a warning: look at this before it is deployed.",
@@ -93,8 +97,14 @@ class Findings:
         Whether any check for shortcuts could be made.
     missing : tuple of str
         Artefacts that the policy requires to be exchanged, and none could.
+    blind : dict of str to str
+        Artefacts of the body that no check could look at for want of known electrodes -> why.
+    body : bool
+        Whether any artefact of the body could be looked at.
+    unmeasured : tuple of Result
+        Regions that the policy holds to a number, and that no electrode is known to lie in.
     unseen : tuple of str
-        Artefacts that were asked for and could not be exchanged.
+        Artefacts that were looked for and could not be exchanged.
     noted : tuple of Result
         What the data offers.
     """
@@ -105,6 +115,9 @@ class Findings:
     single: Mapping[str, tuple[Result, ...]]
     looked: bool
     missing: tuple[str, ...]
+    blind: Mapping[str, str]
+    body: bool
+    unmeasured: tuple[Result, ...]
     unseen: tuple[str, ...]
     noted: tuple[Result, ...]
 
@@ -158,15 +171,20 @@ def _findings(
 ) -> Findings:
     double, single = _weighed(signs)
     seen, unseen = _exchanged(results)
+    missing = tuple(a for a in policy.checks.intervention.required if a not in seen)
+    blind, body = _body(results)
     return Findings(
         hard=tuple(r for r in failed if r.role in ("technical", "task")),
         method=tuple(r for r in failed if r.role == "method"),
         double=double,
         single=single,
-        looked=any(r.role == "sign" and r.status != "NOT EVALUABLE" for r in results),
-        missing=tuple(a for a in policy.checks.intervention.required if a not in seen),
-        unseen=unseen,
-        noted=tuple(r for r in results if r.role == "data" and r.status == "FAIL"),
+        looked=any(map(_looks, results)),
+        missing=missing,
+        blind=blind,
+        body=body,
+        unmeasured=tuple(filter(_unmeasured, results)),
+        unseen=tuple(a for a in unseen if a not in blind),
+        noted=tuple(filter(_offers, results)),
     )
 
 
@@ -187,12 +205,32 @@ def _exchanged(results: Sequence[Result]) -> tuple[set[str], tuple[str, ...]]:
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
 
 
+def _body(results: Sequence[Result]) -> tuple[dict[str, str], bool]:
+    """Artefacts of the body that no check could see for want of known electrodes; whether any was seen."""
+    about = [r for r in results if r.role == "sign" and r.artefact in BODY]
+    looked = {r.artefact for r in about if r.status != "NOT EVALUABLE"}
+    unknown = {r.artefact: r.said for r in reversed(about) if r.why_not == "electrodes"}
+    return {a: unknown[a] for a in BODY if a in unknown and a not in looked}, bool(looked)
+
+
+def _looks(r: Result) -> bool:
+    return r.role == "sign" and r.status != "NOT EVALUABLE"
+
+
+def _offers(r: Result) -> bool:
+    return r.role == "data" and r.status == "FAIL"
+
+
+def _unmeasured(r: Result) -> bool:
+    return r.role == "technical" and r.why_not == "electrodes" and r.threshold is not None
+
+
 def _status(found: Findings) -> Overall:
     if found.double or found.hard:
         return "FAIL"
-    if not found.looked or found.missing:
+    if _no_verdict(found):
         return "NOT EVALUABLE"
-    if found.single or found.method:
+    if found.single or found.method or found.blind or found.unmeasured:
         return "WARNING"
     return "PASS"
 
@@ -207,14 +245,23 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield r.said
     for artefact, each in found.single.items():
         yield f"One sign that the model {_uses(artefact)}: {each[0].said}"
+    for artefact, why in found.blind.items():
+        yield f"Whether the model {_uses(artefact)} could not be looked for. {why}"
+    for r in found.unmeasured:
+        yield f"The policy holds {r.check} to a number that could not be measured. {r.said}"
     for r in found.method:
         yield f"Maps may mislead: {r.said}"
 
 
 def _no_verdict(found: Findings) -> str:
+    """Why nothing can be said of the model; empty where something can."""
     if not found.looked:
         return "No check for shortcuts could be made: that is no pass."
-    return f"The policy requires a look for {listed(found.missing)}, and there could be none."
+    if found.missing:
+        return f"The policy requires a look for {listed(found.missing)}, and there could be none."
+    if found.blind and not found.body:
+        return "Neither eyes, heart nor muscle could be looked at: that is no pass."
+    return ""
 
 
 def _clever_hans(artefact: str, signs: Sequence[Result], offered: bool) -> str:

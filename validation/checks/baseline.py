@@ -20,7 +20,7 @@ def check(case: Case) -> list[Result]:
         from sklearn.preprocessing import StandardScaler
     except ImportError:
         why = 'Decoding needs scikit-learn: pip install "onnxplain[eeg]".'
-        return [not_evaluable("baseline", "data", why)]
+        return [not_evaluable("baseline", "data", "software", why)]
 
     folds = case.policy.checks.baseline.folds
     known = case.labels >= 0
@@ -28,7 +28,7 @@ def check(case: Case) -> list[Result]:
     classes, counts = np.unique(label, return_counts=True)
     if len(classes) < 2 or counts.min() < 2 * folds:
         why = f"{2 * folds} labelled windows of each class are needed."
-        return [not_evaluable("baseline", "data", why)]
+        return [not_evaluable("baseline", "data", "data", why)]
     group = np.array(case.groups)[known]
     several = len(np.unique(group)) >= 2
     results = []
@@ -68,4 +68,7 @@ def check(case: Case) -> list[Result]:
                 {"p": p},
             )
         )
-    return results or [not_evaluable("baseline", "data", "No artefact could be told apart in these windows.")]
+    if not results:
+        why = "No artefact could be told apart in these windows."
+        results.append(not_evaluable("baseline", "data", case.why_no_parts, why))
+    return results

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import stats
 
 from ...eeg.spray import FEWEST, maps_of, spray
-from ...engine.errors import OnnxplainError
+from ...engine.errors import InputError, OnnxplainError
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import Result, WhyNot, not_evaluable
 from .share import of_part
 
 
@@ -16,7 +16,11 @@ def check(case: Case) -> list[Result]:
     """The cluster whose windows go with an artefact most."""
     asked = case.policy.checks.clusters
     if len(case.windows) < FEWEST or case.constant:
-        return [not_evaluable("clusters", "sign", f"Fewer than {FEWEST} windows, or a constant output.")]
+        why = f"Fewer than {FEWEST} windows, or a constant output."
+        return [not_evaluable("clusters", "sign", "model" if case.constant else "data", why)]
+    if not case.parts:
+        why = "No artefact could be told apart in these windows, so none that a cluster could go with."
+        return [not_evaluable("clusters", "sign", case.why_no_parts, why)]
     scores = {kind: _size(part.size) for kind, part in case.parts.items()}
     try:
         found = spray(
@@ -27,7 +31,8 @@ def check(case: Case) -> list[Result]:
             seed=case.policy.seed,
         )
     except OnnxplainError as e:
-        return [not_evaluable("clusters", "sign", str(e))]
+        because: WhyNot = "data" if isinstance(e, InputError) else "software"
+        return [not_evaluable("clusters", "sign", because, str(e))]
     if len(found.strategies) < 2:
         return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
     # A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them.

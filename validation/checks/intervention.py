@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...engine.steps import step
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import Result
 from .exchange import exchanged
+from .untold import untold
 
 
 def check(case: Case) -> list[Result]:
@@ -15,8 +16,7 @@ def check(case: Case) -> list[Result]:
     for kind in asked.artefacts:
         name, part = f"intervention.{kind}", case.parts.get(kind)
         if part is None:
-            why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
-            results.append(not_evaluable(name, "sign", why, kind))
+            results.append(untold(case, name, kind))
             continue
         step(f"exchanging {kind}")
         results.append(exchanged(case, part, name, asked.max_follow))

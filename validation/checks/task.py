@@ -15,13 +15,14 @@ def check(case: Case) -> list[Result]:
     if case.constant:
         return [Result("task", "task", "FAIL", "The output is the same for every window.", 0.0)]
     if not case.has_classes:
-        return [not_evaluable("task", "task", "The output is no choice between classes.")]
+        return [not_evaluable("task", "task", "model", "The output is no choice between classes.")]
     known = case.labels >= 0
     if known.sum() < 10 or len(np.unique(case.labels[known])) < 2:
         return [
             not_evaluable(
                 "task",
                 "task",
+                "data",
                 f"{int(known.sum())} windows have a label; ten or more of two classes are needed.",
             )
         ]
