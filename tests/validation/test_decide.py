@@ -114,7 +114,8 @@ def test_verdicts(results: list[Result], status: str) -> None:
         ([unknown("intervention.muscle"), sign("share.eyes")], "WARNING", ("One sign", "uses muscle")),
         ([unknown("intervention.eyes"), sign("clusters.subject")], "NOT EVALUABLE",
          ("Neither eyes", "One sign", "uses the eyes")),
-        ([unknown("intervention.eyes"), made("task", "task", "FAIL")], "FAIL", ("task said so", "uses the eyes")),
+        ([unknown("intervention.eyes"), made("task", "task", "FAIL")], "FAIL",
+         ("task said so", "uses the eyes")),
         # A region that the policy holds to a number, and that could not be measured or does not exist.
         ([*GOOD, held("electrodes", 0.3)], "WARNING", ("The policy holds share.frontal to a number",)),
         ([*GOOD, held("model", 0.3)], "PASS", ()),
