@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy import signal as sg
 
 from . import pulse
-from .channels import parse, positions
-from .regions import members
+from .channels import normalise
+from .electrodes import Electrodes
+from .regions import members, said_unknown, unknown
 from .text import counted
 from .windows import Windows
 
@@ -57,6 +58,10 @@ class Part:
     account: str = ""
 
 
+# What shows an artefact where no channel was recorded for it.
+BLINKS, SACCADES = ("Fp1", "Fpz", "Fp2"), ("F7", "F8")
+
+
 @dataclass(frozen=True)
 class Missing:
     """Why an artefact has no part in these windows.
@@ -69,7 +74,7 @@ class Missing:
         tell it by; it was looked for, and there is none or too little; or the model has no electrode where
         it is.
     said : str
-        The reason, to stand behind a colon.
+        The reason, in sentences.
     """
 
     kind: str
@@ -116,17 +121,13 @@ def look(
     )
 
 
-def unplaced(windows: Windows) -> tuple[str, ...]:
-    """The model's electrodes of which it is not known where they lie.
-
-    Neither is the name a known electrode's, nor has the recording a position. EOG, ECG and EMG are none.
-    """
-    known = {*positions(windows.channels), *windows.places}
+def unplaced(channels: Electrodes) -> tuple[str, ...]:
+    """Electrodes of which it is not known where they lie; EOG, ECG and EMG are none."""
     beside = (*EOG, *ECG, "EMG")
     return tuple(
         c
-        for c in windows.channels
-        if c not in known and parse(c).key not in _EARS and not any(t in c.upper() for t in beside)
+        for c in unknown(channels)
+        if (c in channels.own or normalise(c) not in _EARS) and not any(t in c.upper() for t in beside)
     )
 
 
@@ -143,12 +144,12 @@ def lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
 def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missing:
     """Regression on EOG channels or their proxies, below `EYES_BELOW`, learnt where they are large."""
     if windows.sfreq <= 2 * EYES_BELOW:
-        return Missing("eyes", "data", f"{windows.sfreq:g} Hz are too slow for them")
+        return Missing("eyes", "data", f"{windows.sfreq:g} Hz are too slow for them.")
     eog = {n: v for n, v in aside.items() if any(t in n.upper() for t in EOG)}
     if eog:
         courses, how = list(eog.values()), f"regression on {', '.join(eog)}"
     else:
-        front, sides = _rows(windows, ["Fp1", "Fp2", "Fpz"]), [_rows(windows, [n]) for n in ("F7", "F8")]
+        front, sides = _rows(windows, BLINKS), [_rows(windows, [n]) for n in SACCADES]
         courses, named = [], []
         if front:
             courses.append(x[:, front].mean(1))
@@ -158,8 +159,8 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missi
             named.append(f"{windows.channels[sides[0][0]]} less {windows.channels[sides[1][0]]}")
         how = "regression on " + ", and ".join(named)
     if not courses:
-        why = "there is no EOG channel, and no electrode known to be Fp1, Fp2 or Fpz, or F7 with F8"
-        return Missing("eyes", "electrodes", why)
+        needed = "Eyes need Fp1, Fpz or Fp2, or both F7 and F8, or an EOG channel."
+        return Missing("eyes", "electrodes", f"{needed} {said_unknown(windows.channels)}".rstrip())
     p = lowpass(np.stack(courses, 1), windows.sfreq, EYES_BELOW)  # [window, course, time]
     p = p - np.median(p, axis=(0, 2), keepdims=True)
     slow = lowpass(x, windows.sfreq, EYES_BELOW)
@@ -167,7 +168,7 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missi
     usual = np.median(np.abs(p), axis=(0, 2), keepdims=True)
     large = (np.abs(p) > LARGE * usual).any(1)  # [window, time]
     if large.sum() < 20 * p.shape[1]:
-        return Missing("eyes", "data", "there is too little of them")
+        return Missing("eyes", "data", "There is too little of them.")
     design, seen = p.swapaxes(1, 2)[large], slow.swapaxes(1, 2)[large]
     weights, *_ = np.linalg.lstsq(design, seen, rcond=None)
     part = np.einsum("nkt,kc->nct", p, weights)
@@ -184,11 +185,13 @@ def _muscle(x: Floats, windows: Windows) -> Part | Missing:
     """What is fast on electrodes over muscles."""
     rows = _rows(windows, "muscle-prone")
     if windows.sfreq <= 2.5 * MUSCLE_ABOVE:
-        return Missing("muscle", "data", f"{windows.sfreq:g} Hz are too slow for them")
-    if not rows and unplaced(windows):
-        return Missing("muscle", "electrodes", "no electrode is known to lie over a muscle")
+        return Missing("muscle", "data", f"{windows.sfreq:g} Hz are too slow for them.")
     if not rows:
-        return Missing("muscle", "model", "the model has no electrode over a muscle")
+        needed = (
+            "Muscle needs electrodes over muscles (F7, F8, T7, T8, TP9, TP10 or others at the head's edge)."
+        )
+        said = f"{needed} {said_unknown(windows.channels)}".rstrip()
+        return Missing("muscle", "electrodes" if unplaced(windows.channels) else "model", said)
     part = np.zeros_like(x)
     part[:, rows] = x[:, rows] - lowpass(x[:, rows], windows.sfreq, MUSCLE_ABOVE)
     for edge in MAINS:  # the mains are an artefact of their own
@@ -226,7 +229,7 @@ def _mains(x: Floats, windows: Windows) -> Part | Missing:
         part += gain[..., None] * narrow
         sizes.append(narrow.std(-1))
     if not part.any():
-        return Missing("mains", "data", "nothing stands out at 50 or 60 Hz")
+        return Missing("mains", "data", "Nothing stands out at 50 or 60 Hz.")
     size = np.log(np.concatenate(sizes, axis=1) + 1e-9)
     return Part("mains", part, size, f"Mains: what stands out within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
 
@@ -235,7 +238,7 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Miss
     """The field that R peaks have in common, where they are."""
     sfreq = windows.sfreq
     if sfreq < 60:
-        return Missing("heart", "data", f"{sfreq:g} Hz are too slow for it")
+        return Missing("heart", "data", f"{sfreq:g} Hz are too slow for it.")
     fast = x - lowpass(x, sfreq, 4.0)
     fast = lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
     ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
@@ -245,12 +248,12 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Miss
     else:
         found, how = pulse.pulse(fast, sfreq), "regular sharp peaks that electrodes have in common"
     if found is None:
-        return Missing("heart", "data", "no peaks come as regularly as a heart's")
+        return Missing("heart", "data", "No peaks come as regularly as a heart's.")
     half = round(R_WIDTH * sfreq)
     ends = max(1, half // 4)
     inside = [(i, t) for i, t in found if half <= t < x.shape[-1] - half]
     if len(inside) < 10:
-        return Missing("heart", "data", f"{counted(len(inside), 'beat')}; ten are needed")
+        return Missing("heart", "data", f"{counted(len(inside), 'beat')}; ten are needed.")
     taper = np.hanning(2 * half + 3)[1:-1]
 
     def beat(i: int, t: int) -> Floats:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError
-from .measured import places_now
 from .text import listed, plain
 
 ALIASES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
@@ -28,8 +27,6 @@ _ELECTRODE = re.compile(
     r"(Z|(?:10|[1-9])H?)|[AM][12]",
     re.IGNORECASE,
 )
-# Without the intermediate electrodes of the 10-5 system.
-_TEN_TEN = re.compile(r"(?:Fp|AF|F|FT|FC|C|T|CP|TP|P|PO|O|I)(?:z|10|[1-9])")
 _EARS = {"A1", "A2", "M1", "M2"}
 # What stands behind the dash when a channel is one electrode against a common reference.
 _REFERENCES = {
@@ -141,12 +138,12 @@ def template() -> tuple[str, ...]:
 
 
 def fiducials() -> dict[str, NDArray[np.float64]]:
-    """Nasion and ears ("nasion", "lpa", "rpa") of the template, in metre, in the frame of `positions`."""
+    """Nasion and ears ("nasion", "lpa", "rpa") of the template, in metre, in the frame of its electrodes."""
     return {k: np.asarray(_template()[k], dtype=np.float64) for k in ("nasion", "lpa", "rpa")}
 
 
-def positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """Positions of electrodes: the template's (10-5 system), or those measured in the recording at hand.
+def template_positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Where the template (10-5 system) has the electrodes that names say, whatever a recording says.
 
     Parameters
     ----------
@@ -156,62 +153,15 @@ def positions(names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     Returns
     -------
     dict of str to ndarray, shape (3,)
-        Name as given -> position in metre.
+        Name as given -> position in metre; only names of electrodes that the template has.
     """
-    standard, also = _standard(), places_now()
+    standard = _standard()
     found = {}
     for name in names:
         known = parse(name)
         if known.kind == "electrode" and known.key in standard:
             found[name] = standard[known.key]
-        elif name in also:
-            found[name] = np.array(also[name])
     return found
-
-
-def nearest(name: str) -> str | None:
-    """The electrode of the 10-10 system that lies nearest to a channel with a measured position.
-
-    None for channels without one, and for those more than 3 cm from any.
-    """
-    place = places_now().get(name)
-    if place is None:
-        return None
-    ten_ten = {k: v for k, v in _standard().items() if _TEN_TEN.fullmatch(k)}
-    best = min(ten_ten, key=lambda k: float(np.linalg.norm(ten_ten[k] - place)))
-    return best if float(np.linalg.norm(ten_ten[best] - place)) < 0.03 else None
-
-
-def head_positions(names: Sequence[str], radius: float = 0.095) -> dict[str, tuple[float, float]]:
-    """Positions seen from above (azimuthal equidistant projection), for head maps.
-
-    Parameters
-    ----------
-    names : sequence of str
-    radius : float
-        Of the head's outline. The ring through Fpz, T7, Oz and T8 is drawn at 0.83 of it, so that
-        lower electrodes (F9, TP10) still lie on the head.
-
-    Returns
-    -------
-    dict of str to (float, float)
-        Only electrodes with a template position.
-    """
-    standard = _standard()
-    ring = np.array([standard[n] for n in ("Fpz", "T7", "T8", "Oz")])
-    vertex = standard["Cz"]
-    # The ring lies in one plane nearly; its middle and the vertex span the head's axis.
-    middle = (ring.max(0) + ring.min(0)) / 2
-    half = np.abs(ring - middle).max(0)[:2]
-    flat = {}
-    for name, place in positions(names).items():
-        x, y = (place - middle)[:2] / half
-        z = (place - middle)[2] / (vertex - middle)[2]
-        polar = np.arctan2(np.hypot(x, y), z) / (np.pi / 2)
-        azimuth = np.arctan2(y, x)
-        away = 0.83 * radius * polar
-        flat[name] = (float(away * np.cos(azimuth)), float(away * np.sin(azimuth)))
-    return flat
 
 
 def parse_mapping(
@@ -255,13 +205,18 @@ def parse_mapping(
     return dict(given)
 
 
-def _hint(name: str, parsed: Mapping[str, Name], free: Sequence[str]) -> str:
+def _hint(
+    name: str,
+    parsed: Mapping[str, Name],
+    free: Sequence[str],
+    recorded: Mapping[str, NDArray[np.float64]],
+) -> str:
     """What in the recording comes closest to a missing channel."""
     key = parse(name).key
     pairs = [n for n in free if parsed[n].kind == "bipolar" and key in parsed[n].key.split("-")]
     if pairs:
         return f"{plain(name)} (only in bipolar {listed(pairs, 2)})"
-    places = positions([name, *free])
+    places = {**template_positions([name, *free]), **recorded}
     if name in places:
         near = sorted(
             (n for n in free if n in places),
@@ -280,6 +235,7 @@ def match(
     given: str | Sequence[str] | Mapping[str, str] | None = None,
     interpolate: bool = False,
     where: str = "recording",
+    places: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Match:
     """Find the recorded channel of every channel that the model takes.
 
@@ -295,6 +251,8 @@ def match(
         Missing channels with a known position are listed for splining instead of refused.
     where : str
         The recording's name, for messages.
+    places : mapping of str to ndarray, shape (3,), optional
+        Positions of recorded channels, to name the nearest ones of a missing channel by.
 
     Raises
     ------
@@ -339,7 +297,7 @@ def match(
         )
 
     free = [n for n in recorded if n not in owners]
-    placed = positions(model_names)
+    placed = template_positions(model_names)
     beyond = [n for n in missing if n not in placed] if interpolate else missing
     if beyond:
         hint = "; missing channels are splined only on request (--interpolate-missing)"
@@ -348,7 +306,7 @@ def match(
         raise InputError(
             f"{where}: {len(beyond)} of the model's {len(model_names)} channels "
             f"{'is' if len(beyond) == 1 else 'are'} missing: "
-            + ", ".join(_hint(n, parsed, free) for n in beyond)
+            + ", ".join(_hint(n, parsed, free, places or {}) for n in beyond)
             + hint
         )
     return Match(names, tuple(missing), tuple(_said(model_names, recorded, names, missing, parsed)))

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.steps import step
-from . import regions, shares, statistics
+from . import regions, shares, statistics, views
 from .dataset import Item
+from .electrodes import Electrodes, Place, together
 from .explained import versions
 from .text import counted, plain
 
@@ -44,9 +45,12 @@ class Row:
     said : str
         Why it was refused; empty where it was explained.
     windows : int
+    channels : tuple of str
     share : tuple of float
         Relevance share of each electrode.
     accuracy : float or None
+    places : dict of str to (float, float, float)
+        Measured positions of channels with names of their own, in metre.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Row:
     channels: tuple[str, ...] = ()
     share: tuple[float, ...] = ()
     accuracy: float | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,11 @@ class Cohort:
             found.setdefault(r.subject, []).append(r.share)
         return {s: np.mean(each, axis=0) for s, each in found.items()}
 
+    @property
+    def electrodes(self) -> Electrodes:
+        """The model's channels; positions of those with names of their own are means over recordings."""
+        return together([Electrodes(r.channels, r.places, own=r.places) for r in self.good])
+
     def summary(self) -> dict[str, Any]:
         """Shares of sets over subjects, how consistent subjects are, and every recording."""
         maps = self.maps()
@@ -96,11 +106,14 @@ class Cohort:
             "sets": [],
             "consistency": None,
             "runs": [],
-            "rows": [{k: v for k, v in vars(r).items() if k not in ("share", "channels")} for r in self.rows],
+            "rows": [
+                {k: v for k, v in vars(r).items() if k not in ("share", "channels", "places")}
+                for r in self.rows
+            ],
         }
         if not maps:
             return out
-        channels = self.good[0].channels
+        channels = self.electrodes
         stack = np.stack(list(maps.values()))
         for name, electrodes in regions.SETS.items():
             inside = np.isin(channels, regions.members(list(electrodes), channels))
@@ -153,7 +166,7 @@ class Cohort:
         runs = min(map(len, by_subject.values()))
         if runs < 2 or len(by_subject) < 2:
             return []
-        channels, found = self.good[0].channels, []
+        channels, found = self.electrodes, []
         for name, electrodes in regions.SETS.items():
             inside = np.isin(channels, regions.members(list(electrodes), channels))
             each = np.array(
@@ -309,7 +322,15 @@ def _known(store: Path, item: Item, question: str) -> Row | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data.pop("question") != question or data.pop("stamp") != _stamp(item.path):
             return None
-        return Row(**{**data, "channels": tuple(data["channels"]), "share": tuple(data["share"])})
+        places = {name: (x, y, z) for name, (x, y, z) in data.get("places", {}).items()}
+        return Row(
+            **{
+                **data,
+                "channels": tuple(data["channels"]),
+                "share": tuple(data["share"]),
+                "places": places,
+            }
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -332,9 +353,10 @@ def _task(model: str, item: Item, store: str, options: dict[str, Any], question:
         subject=item.subject,
         said="",
         windows=len(found.windows),
-        channels=found.windows.channels,
+        channels=found.electrodes.names,
         share=tuple(map(float, shares.by_electrode(found.relevance))),
         accuracy=None if accuracy is None else accuracy["accuracy"],
+        places=dict(found.electrodes.measured),
     )
     temporary = Path(store) / f".{item.name}.partial"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -400,7 +422,9 @@ def _joined(each: Sequence[xr.Dataset], subject: str) -> xr.Dataset:
     if any(list(d["channel"].values) != list(first["channel"].values) for d in each):
         raise InputError(f"subject {plain(subject)}: recordings of unlike electrodes")
     keep = [n for n, v in first.data_vars.items() if "epoch" in v.dims and all(n in d for d in each)]
-    return xr.concat(
+    joined = xr.concat(
         [d[keep] for d in each], "epoch", combine_attrs="drop_conflicts", join="override", coords="minimal",
         compat="override",
     )  # fmt: skip
+    # A head digitised anew for each recording has other positions each time.
+    return joined.assign_attrs(places=views.places_attribute(together([views.electrodes(d) for d in each])))

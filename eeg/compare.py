@@ -8,7 +8,7 @@ explain the same windows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from scipy import stats
 
 from ..engine.errors import InputError
 from . import regions, shares, statistics, views
-from .channels import normalise, positions
+from .channels import normalise
 from .cohort import is_store, subjects_of
-from .measured import Place, measured
+from .electrodes import NEAR, Electrodes, together
 from .text import listed, plain
 
 BINS = 40  # of time, in a cluster test
@@ -37,19 +37,48 @@ class Side:
     label : str
     subjects : dict of str to Dataset
         What `explain` wrote, by the name of its folder; one, or one for each subject of a cohort.
+    by_place : bool
+        Whether channels with names of their own stand for the electrodes of the 10-10 system nearest to them,
+        to be held beside a side whose channels have other names.
     """
 
     label: str
     subjects: Mapping[str, xr.Dataset]
+    by_place: bool = False
+
+    def keys(self, data: xr.Dataset) -> list[str]:
+        """What each channel of one of its recordings is matched by."""
+        electrodes = views.electrodes(data)
+        keys = [normalise(c) for c in electrodes]
+        return _by_place(electrodes, keys) if self.by_place else keys
 
     @property
     def channels(self) -> dict[str, str]:
-        """Electrodes that all its recordings have: normalised name to the name as given."""
+        """Electrodes that all its recordings have: what they are matched by, to the name as given."""
         found: dict[str, str] | None = None
         for data in self.subjects.values():
-            own = {normalise(c): c for c in data["channel"].values.tolist()}
+            own = dict(zip(self.keys(data), data["channel"].values.tolist(), strict=True))
             found = own if found is None else {k: v for k, v in found.items() if k in own}
         return found or {}
+
+    @property
+    def electrodes(self) -> Electrodes:
+        """Channels of its first recording; measured positions are means over its recordings."""
+        return together([views.electrodes(d) for d in self.subjects.values()])
+
+
+def _by_place(electrodes: Electrodes, keys: Sequence[str]) -> list[str]:
+    """The 10-10 electrode nearest to each channel with a measured position, where no other is nearer."""
+    found = list(keys)
+    best: dict[str, tuple[float, int]] = {}
+    for i, name in enumerate(electrodes):
+        near = electrodes.nearest(name)
+        if near is not None and near not in keys:
+            away = np.linalg.norm(electrodes.positions[name] - Electrodes([near]).positions[near])
+            best[near] = min(best.get(near, (np.inf, i)), (float(away), i))
+    for near, (_, i) in best.items():
+        found[i] = near
+    return found
 
 
 @dataclass(frozen=True)
@@ -116,8 +145,8 @@ class Comparison:
     labels : tuple of str
     subjects : tuple of int
         How many recordings a side has.
-    channels : tuple of str
-        Electrodes that all have.
+    channels : Electrodes
+        That all have, as the first side names them.
     electrodes : ndarray, shape (side, channel)
         Relevance share of each electrode, mean over subjects; each side sums to 1.
     rows : tuple of Row
@@ -125,23 +154,21 @@ class Comparison:
     test : str or None
         A cluster test of the first two sides' maps over subjects, in words; None for single recordings.
     notes : tuple of str
-    places : mapping of str to (float, float, float)
-        Measured positions of channels that no template knows.
     """
 
     labels: tuple[str, ...]
     subjects: tuple[int, ...]
-    channels: tuple[str, ...]
+    channels: Electrodes
     electrodes: NDArray[np.float64]
     rows: tuple[Row, ...]
     agreements: tuple[Agreement, ...]
     test: str | None
     notes: tuple[str, ...]
-    places: Mapping[str, Place] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         data = asdict(self)
+        data["channels"], data["places"] = self.channels.names, dict(self.channels.measured)
         data["electrodes"] = {
             label: dict(zip(self.channels, map(float, row), strict=True))
             for label, row in zip(self.labels, self.electrodes, strict=True)
@@ -184,29 +211,26 @@ def compare(sides: Sequence[Side]) -> Comparison:
     InputError
         Fewer than two sides, or fewer than two electrodes in common.
     """
-    with measured(places_of(sides)):
-        return _compared(sides)
-
-
-def places_of(sides: Sequence[Side]) -> dict[str, Place]:
-    """Measured positions of channels that no template knows, of all sides."""
-    return {k: v for s in sides for d in s.subjects.values() for k, v in views.places(d).items()}
-
-
-def _compared(sides: Sequence[Side]) -> Comparison:
     if len(sides) < 2:
         raise InputError("compare needs two explanations or more")
     labels = _unlike([s.label for s in sides])
-    common = [k for k in sides[0].channels if all(k in s.channels for s in sides)]
+    sides, common = _matched(sides)
     if len(common) < 2:
-        raise InputError(f"{labels[0]} and the others have fewer than two electrodes in common")
-    channels = tuple(sides[0].channels[k] for k in common)
+        lost = [label for s, label in zip(sides, labels, strict=True) if s.electrodes.nowhere]
+        why = f"; where channels lie is not known in {listed(lost)}" if lost else ""
+        raise InputError(f"{labels[0]} and the others have fewer than two electrodes in common{why}")
+    channels = sides[0].electrodes.some(sides[0].channels[k] for k in common)
     notes = []
+    if sides[0].by_place:
+        notes.append(
+            "Sides name their channels differently: those with names of their own are held beside the "
+            "electrode of the 10-10 system nearest to where they were measured to be."
+        )
     for side, label in zip(sides, labels, strict=True):
         lost = [v for k, v in side.channels.items() if k not in common]
         if lost:
             notes.append(f"{label}: {listed(lost, 12)} left out, since not all sides have it.")
-    units = [[_units(d, common) for d in s.subjects.values()] for s in sides]
+    units = [[_units(s, d, common) for d in s.subjects.values()] for s in sides]
     each = [np.stack([_mean_share(u) for u in side]) for side in units]
     if any(len(e) == 1 for e in each):
         notes.append("One recording a side: the spread is over windows, and says nothing about other people.")
@@ -224,13 +248,37 @@ def _compared(sides: Sequence[Side]) -> Comparison:
         agreements=tuple(agreements),
         test=_test(sides, common, channels),
         notes=tuple(notes),
-        places=places_of(sides),
     )
 
 
-def _units(data: xr.Dataset, common: Sequence[str]) -> NDArray[np.float64]:
+def _matched(sides: Sequence[Side]) -> tuple[list[Side], list[str]]:
+    """The sides, matched by name or by place, and what their common channels are matched by.
+
+    By place where that gives more electrodes: a cap with names of its own beside 10-20 names, or two caps
+    that give one name to different places.
+    """
+    found = []
+    for by_place in (False, True):
+        made = [replace(s, by_place=by_place) for s in sides]
+        common = [k for k in made[0].channels if all(k in s.channels for s in made)]
+        found.append(
+            (made, [k for k in common if by_place or _one_place([s.channels[k] for s in made], made)])
+        )
+    return max(found, key=lambda f: len(f[1]))  # by name where both give as many
+
+
+def _one_place(names: Sequence[str], sides: Sequence[Side]) -> bool:
+    """Whether channels of one name lie together, where all have a measured position."""
+    each = [s.electrodes for s in sides]
+    if not all(n in e.measured for n, e in zip(names, each, strict=True)):
+        return True
+    places = np.array([e.positions[n] for n, e in zip(names, each, strict=True)])
+    return bool((np.linalg.norm(places - places[0], axis=1) < NEAR).all())
+
+
+def _units(side: Side, data: xr.Dataset, common: Sequence[str]) -> NDArray[np.float64]:
     """Relevance summed within electrode and window, [window, electrode], electrodes in the common order."""
-    own = [normalise(c) for c in data["channel"].values.tolist()]
+    own = side.keys(data)
     total = np.asarray(data["relevance"].sum("time", dtype=np.float64).values)
     return np.asarray(total[:, [own.index(k) for k in common]])
 
@@ -240,7 +288,7 @@ def _mean_share(units: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rows(
-    units: Sequence[Sequence[NDArray[np.float64]]], sides: Sequence[Side], channels: Sequence[str]
+    units: Sequence[Sequence[NDArray[np.float64]]], sides: Sequence[Side], channels: Electrodes
 ) -> list[Row]:
     named = [("set", n, regions.members(list(e), channels)) for n, e in regions.SETS.items()]
     named += [("region", n, e) for n, e in regions.partition(channels).items()]
@@ -277,11 +325,11 @@ def _effect(
     return statistics.effect(a, b[[names[1].index(n) for n in names[0]]], paired=True)
 
 
-def _test(sides: Sequence[Side], common: Sequence[str], channels: Sequence[str]) -> str | None:
+def _test(sides: Sequence[Side], common: Sequence[str], channels: Electrodes) -> str | None:
     """A cluster test of the first two sides' share maps over subjects, in words; None for one subject."""
     if max(len(s.subjects) for s in sides[:2]) < 2:
         return None
-    placed = [i for i, c in enumerate(channels) if c in positions([c])]
+    placed = [i for i, c in enumerate(channels) if c in channels.positions]
     lengths = {d.sizes["time"] for s in sides[:2] for d in s.subjects.values()}
     if len(lengths) > 1 or len(placed) < 4:
         return None
@@ -292,14 +340,14 @@ def _test(sides: Sequence[Side], common: Sequence[str], channels: Sequence[str])
         made = []
         for name in sorted(side.subjects):
             data = side.subjects[name]
-            own = [normalise(c) for c in data["channel"].values.tolist()]
+            own = side.keys(data)
             size = np.abs(data["relevance"].values[:, [own.index(common[i]) for i in placed]])
             one = np.add.reduceat(size.mean(0), edges[:-1], axis=-1)
             made.append(one / max(float(one.sum()), 1e-300))
         maps.append(np.stack(made))
     paired = sorted(sides[0].subjects) == sorted(sides[1].subjects)
     return statistics.cluster_test(
-        *maps, channels=[channels[i] for i in placed], times=edges[:-1] / n, paired=paired
+        *maps, channels=channels.some(channels[i] for i in placed), times=edges[:-1] / n, paired=paired
     ).text
 
 
@@ -318,7 +366,7 @@ def _agreement(
             second = next(iter(sides[1].subjects.values()))
         if second is None or _recording(first) != _recording(second):
             continue
-        found_here, same_here = _window_by_window(first, second, common)
+        found_here, same_here = _window_by_window(sides, first, second, common)
         found += found_here
         same += same_here
     return Agreement(
@@ -340,15 +388,12 @@ def _recording(data: xr.Dataset) -> str | None:
 
 
 def _window_by_window(
-    first: xr.Dataset, second: xr.Dataset, common: Sequence[str]
+    sides: tuple[Side, Side], first: xr.Dataset, second: xr.Dataset, common: Sequence[str]
 ) -> tuple[list[float], list[bool]]:
     """Correlations of relevance, and whether the class is one, over windows with one onset."""
     if first.sizes["time"] != second.sizes["time"] or first.attrs.get("sfreq") != second.attrs.get("sfreq"):
         return [], []
-    rows = [
-        [[normalise(c) for c in d["channel"].values.tolist()].index(k) for k in common]
-        for d in (first, second)
-    ]
+    rows = [[s.keys(d).index(k) for k in common] for s, d in zip(sides, (first, second), strict=True)]
     at = {round(float(t), 3): i for i, t in enumerate(second["onset"].values)}
     found, same = [], []
     for i, onset in enumerate(first["onset"].values):

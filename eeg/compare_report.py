@@ -8,7 +8,6 @@ from pathlib import Path
 
 from . import figures
 from .compare import Comparison
-from .measured import measured
 from .page import Drawing, bullets, page, safe, table
 
 LIMITS = (
@@ -89,10 +88,9 @@ def answer(found: Comparison) -> str:
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
-    with measured(found.places):
-        figure = figures.share_maps(
-            dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
-        )
+    figure = figures.share_maps(
+        dict(zip(found.labels, found.electrodes, strict=True)), found.channels, difference=(0, 1)
+    )
     if figure is None:
         return None
     path = figures.save(figure, out / "head_maps.png")

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ..engine.errors import InputError
 from . import decompose
 from .artefacts import Part, lowpass
-from .channels import positions
-from .measured import measured
+from .electrodes import Electrodes
 from .regions import members
 from .text import counted
 from .windows import Windows
@@ -62,13 +61,8 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
     OnnxplainError
         mne-icalabel is missing.
     """
-    with measured(windows.places):
-        return _parts(windows, groups, seed)
-
-
-def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part]:
-    channels = list(windows.channels)
-    picked = [c for c in channels if c in positions(channels)]
+    channels = windows.channels
+    picked = channels.some(channels.positions)
     if len(picked) < decompose.FEWEST:
         raise TooFewPlacedError(
             f"components: {counted(len(picked), 'electrode')} with a known position; "
@@ -118,7 +112,7 @@ def _parts(windows: Windows, groups: Sequence[str], seed: int) -> dict[str, Part
     }
 
 
-def _noisy(maps: Floats, channels: Sequence[str]) -> NDArray[np.bool_]:
+def _noisy(maps: Floats, channels: Electrodes) -> NDArray[np.bool_]:
     """Components that lie on one electrode, under which there is no muscle.
 
     ICLabel takes the noise of a loose electrode for muscle: both are fast, and on few electrodes.

@@ -9,7 +9,6 @@ sample. Components are labelled by ICLabel (Pion-Tonachini, Kreutz-Delgado & Mak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,10 +19,9 @@ from numpy.typing import NDArray
 
 from ..engine.errors import InputError
 from . import decompose
-from .channels import positions
 from .decompose import CLASSES, ENOUGH, FEWEST, VARIANCE
+from .electrodes import Electrodes
 from .explained import Explained
-from .measured import placed
 from .shares import summed
 from .text import counted, listed
 from .windows import FROM_MICROVOLT, from_model_layout
@@ -146,7 +144,6 @@ def _each(units: Floats) -> list[float]:
     return [summed(units, np.arange(units.shape[1]) == i).share for i in range(units.shape[1])]
 
 
-@placed
 def components(
     explained: Explained,
     *,
@@ -190,9 +187,9 @@ def components(
     factor = FROM_MICROVOLT[contract.unit] * contract.scale
     signal = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
     m = explained.dataset["multiplier"].values.astype(np.float64) * factor
-    channels = list(explained.windows.channels)
-    placed = [c for c in channels if c in positions(channels)]
-    picked = placed if ica is None else _names_of(ica, n_components)
+    channels = explained.electrodes
+    placed = channels.some(channels.positions)
+    picked = placed if ica is None else channels.some(_names_of(ica, n_components))
     unknown = [c for c in picked if c not in channels]
     if unknown:
         raise InputError(
@@ -237,7 +234,7 @@ def components(
         data[UNASSIGNED] = (("epoch", "time"), explained.dataset[UNASSIGNED].values.sum(1, dtype=np.float64))
     coords: dict[str, Any] = {
         "component": np.arange(maps.shape[1]),
-        "channel": picked,
+        "channel": list(picked),
         "time": explained.windows.times,
         "epoch": explained.dataset["epoch"].values,
     }
@@ -262,7 +259,7 @@ def _names_of(ica: Any, n_components: float | None) -> list[str]:
 
 
 def _limits(
-    signal: Floats, names: Sequence[str], explained: Explained, given: bool, averaged: bool
+    signal: Floats, names: Electrodes, explained: Explained, given: bool, averaged: bool
 ) -> list[str]:
     """What a reader of the labels should know."""
     said = [

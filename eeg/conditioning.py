@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
-from .channels import normalise, parse, positions
+from .channels import normalise, parse
+from .electrodes import Electrodes
 from .text import counted, listed, plain
 
 Signal = NDArray[np.float64]
@@ -166,16 +167,15 @@ def _stuck(x: Signal, limit: float) -> int:
     return int((at[1:] & at[:-1]).sum())
 
 
-def spline(
-    pieces: Sequence[Piece], names: Sequence[str], wanted: Sequence[str], *, where: str
-) -> list[Signal]:
+def spline(pieces: Sequence[Piece], names: Electrodes, wanted: Electrodes, *, where: str) -> list[Signal]:
     """Interpolate channels from all recorded electrodes by spherical splines (Perrin et al. 1989).
 
     Parameters
     ----------
     pieces : sequence of Piece
         With the sound channels `names`.
-    wanted : sequence of str
+    names : Electrodes
+    wanted : Electrodes
         The channels to make.
 
     Returns
@@ -183,18 +183,21 @@ def spline(
     list of ndarray, shape (len(wanted), time)
         One a piece.
     """
-    placed = positions([*names, *wanted])
-    lost = [n for n in wanted if n not in placed]
+    lost = wanted.nowhere
     if lost:
         raise InputError(f"{where}: {listed(lost)} cannot be splined, since no position is known for it")
     keys = {n: normalise(n) for n in wanted}
-    base = {normalise(n): i for i, n in enumerate(names) if n in placed and normalise(n) not in keys.values()}
+    # Channels with names of their own count where there are too few whose names say where they lie.
+    named = [n for n in names.positions if n not in names.measured]
+    base = _base(names, named, keys)
+    if len(base) < max(4, len(wanted)):
+        base = _base(names, names.positions, keys)
     if len(base) < max(4, len(wanted)):
         raise InputError(
             f"{where}: {counted(len(wanted), 'channel')} cannot be splined from {len(base)} electrodes"
         )
     info = mne.create_info([*base, *keys.values()], 100.0, "eeg")
-    place = {**{normalise(n): placed[n] for n in placed}}
+    place = {normalise(n): p for each in (names, wanted) for n, p in each.positions.items()}
     montage = mne.channels.make_dig_montage({n: place[n] for n in info["ch_names"]}, coord_frame="head")
     info.set_montage(montage)
     info["bads"] = list(keys.values())
@@ -207,9 +210,14 @@ def spline(
     return out
 
 
+def _base(names: Electrodes, chosen: Collection[str], keys: Mapping[str, str]) -> dict[str, int]:
+    """Rows of the chosen channels by their normalised names, without those that are to be made."""
+    return {normalise(n): i for i, n in enumerate(names) if n in chosen and normalise(n) not in keys.values()}
+
+
 def reference(
     pieces: Sequence[Piece],
-    names: Sequence[str],
+    names: Electrodes,
     contract: InputContract,
     *,
     leave: Collection[str],
@@ -222,10 +230,11 @@ def reference(
     ----------
     pieces : sequence of Piece
         With every channel of the recording, `names`, in the first rows.
+    names : Electrodes
     leave : collection of str
         Channels that must not enter an average (bad or unusable ones).
     own : collection of str
-        Recorded channels that the model takes: what an average is of where no name is a known electrode's.
+        Recorded channels that the model takes: what an average is of where no channel's place is known.
 
     Returns
     -------
@@ -237,12 +246,14 @@ def reference(
     if wanted == "as recorded":
         return None, None
     if wanted == "average":
-        placed = positions(names)
+        placed = [n for n in names.positions if n not in names.measured]
+        if 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
+            placed = list(names.positions)
         rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
         whose = ""
         if not rows:
             rows = [i for i, n in enumerate(names) if n in own and n not in leave]
-            whose = " that the model takes (no channel's name is a known electrode's)"
+            whose = " that the model takes (where channels lie is not known)"
         said = f"Re-referenced to the average of {len(rows)} electrodes{whose}."
     else:
         electrodes = (wanted,) if isinstance(wanted, str) else wanted

@@ -12,17 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError
-from .channels import positions
 from .explained import Explained
-from .measured import placed
-from .regions import members, region
+from .regions import members, regions_of
 from .text import plain
 
 # MNE holds EEG in volt and draws microvolt: relevance is stored so that the number drawn is the relevance.
 _AS_MICROVOLT = 1e-6
 
 
-@placed
 def to_epochs(explained: Explained, what: str = "relevance") -> Any:
     """Every window as an epoch.
 
@@ -47,12 +44,13 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
         raise InputError(
             f"{plain(what)}: an explanation has relevance, signal and, for most composites, multiplier"
         )
-    names, sfreq = list(explained.windows.channels), explained.windows.sfreq
-    info = mne.create_info(names, sfreq, "eeg", verbose="error")
-    places = positions(names)
-    if places:
+    names, sfreq = explained.electrodes, explained.windows.sfreq
+    info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
+    if names.positions:
         info.set_montage(
-            mne.channels.make_dig_montage(places, coord_frame="head"), on_missing="ignore", verbose="error"
+            mne.channels.make_dig_montage(dict(names.positions), coord_frame="head"),
+            on_missing="ignore",
+            verbose="error",
         )
     labels = _labels(explained)
     codes = {name: i + 1 for i, name in enumerate(dict.fromkeys(labels))}
@@ -153,7 +151,7 @@ def to_annotations(
     """
     if not 0 < part < 1:
         raise InputError(f"part {part:g}: between 0 and 1")
-    channels = explained.windows.channels
+    channels = explained.electrodes
     chosen = channels if electrodes is None else members(electrodes, channels)
     if not chosen:
         raise InputError(f"{plain(electrodes)}: the model has none of these electrodes")
@@ -179,14 +177,13 @@ def to_annotations(
     )
 
 
-@placed
 def to_csv(explained: Explained, path: Path) -> Path:
     """Write one row for each window and electrode.
 
     Columns: window (from 0), onset (seconds from the recording's first sample), label ("" for none), target
-    (the explained class), electrode, region (`regions.region`), relevance (summed over the window's time, in
-    the output's unit), share (its size over that of all electrodes in the window, as in `shares`; empty where
-    a window has no relevance).
+    (the explained class), electrode, region (`regions.regions_of`), relevance (summed over the window's time,
+    in the output's unit), share (its size over that of all electrodes in the window, as in `shares`; empty
+    where a window has no relevance).
 
     Parameters
     ----------
@@ -202,6 +199,7 @@ def to_csv(explained: Explained, path: Path) -> Path:
     total = explained.relevance.sum(-1, dtype=np.float64)
     size = np.abs(total)
     whole = size.sum(1)
+    regions = regions_of(explained.electrodes)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["window", "onset", "label", "target", "electrode", "region", "relevance", "share"])
@@ -209,7 +207,7 @@ def to_csv(explained: Explained, path: Path) -> Path:
             about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
             for j, name in enumerate(windows.channels):
                 part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
-                rows.writerow([*about, plain(name), region(name), float(total[i, j]), part])
+                rows.writerow([*about, plain(name), regions[j], float(total[i, j]), part])
     return path
 
 

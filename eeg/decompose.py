@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError, OnnxplainError
-from .channels import positions
+from .electrodes import Electrodes
 from .text import plain
 
 Floats = NDArray[np.float64]
@@ -33,11 +32,11 @@ SLOWEST = 100  # Hz: ICLabel's spectra and autocorrelations are of 100 Hz
 VARIANCE = 0.99
 
 
-def joined(signal: Floats, names: Sequence[str], sfreq: float) -> Any:
+def joined(signal: Floats, names: Electrodes, sfreq: float) -> Any:
     """The windows one after another, in volt, with the electrodes' places."""
     info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
     raw = mne.io.RawArray(np.concatenate(list(signal), -1) * 1e-6, info, verbose="error")
-    montage = mne.channels.make_dig_montage(positions(names), coord_frame="head")
+    montage = mne.channels.make_dig_montage(dict(names.positions), coord_frame="head")
     return raw.set_montage(montage, on_missing="ignore", verbose="error")
 
 

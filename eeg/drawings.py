@@ -10,7 +10,6 @@ import numpy as np
 
 from . import figures, panels, shares, spectral
 from .explained import Explained, said_target
-from .measured import placed
 from .page import Drawing, Slides
 from .text import counted, plain
 
@@ -29,7 +28,6 @@ class Drawn:
     slides: Slides | None = None
 
 
-@placed
 def draw(
     explained: Explained,
     out: Path,
@@ -51,7 +49,7 @@ def draw(
     share_limit : float, optional
         Where the colours of the electrodes' shares end; by default at the largest.
     """
-    data, channels, unit = explained.dataset, explained.windows.channels, explained.unit
+    data, channels, unit = explained.dataset, explained.electrodes, explained.unit
     relevance = explained.relevance
     total = relevance.sum(-1, dtype=np.float64)
     groups = _groups(explained)
@@ -144,7 +142,7 @@ def _over_time(explained: Explained, groups: dict[str, Any]) -> Slides | None:
     drawn, captions = [], []
     for b, frame in zip(bins, frames, strict=True):
         figure, _ = figures.head_maps(
-            frame, explained.windows.channels, unit=f"{explained.unit} per sample", signed_limit=top
+            frame, explained.electrodes, unit=f"{explained.unit} per sample", signed_limit=top
         )
         if figure is None:
             return None
@@ -200,7 +198,7 @@ def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
             "signal": shares.by_electrode(explained.relevance),
             "position embedding": shares.by_electrode(inside.positions.values[..., None]),
         }
-        heads = figures.share_maps(both, explained.windows.channels)
+        heads = figures.share_maps(both, explained.electrodes)
         if heads is not None:
             path = figures.save(heads, out / f"{prefix}embedding.png")
             drawn.append(Drawing(path, EMBEDDING, "Relevance share of each electrode: in the signal, and in "
@@ -210,7 +208,7 @@ def _beside(explained: Explained, out: Path, prefix: str) -> list[Drawing]:
             f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
             for i, s in enumerate(explained.clusters.strategies[:5], start=1)
         }
-        heads = figures.share_maps(maps, explained.windows.channels)
+        heads = figures.share_maps(maps, explained.electrodes)
         if heads is not None:
             path = figures.save(heads, out / f"{prefix}strategies.png")
             drawn.append(Drawing(path, STRATEGIES, "Where each cluster of windows has its relevance."))

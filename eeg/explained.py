@@ -18,7 +18,7 @@ from .. import __version__
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from . import shares, views
-from .measured import placed
+from .electrodes import Electrodes
 from .regionfile import Regions
 from .text import listed, plain
 from .windows import Windows, as_input
@@ -71,11 +71,15 @@ class Explained:
     locked: Mapping[str, Locked] = field(default_factory=dict)
 
     @property
+    def electrodes(self) -> Electrodes:
+        """Names of the channels, in the model's order, and where they lie."""
+        return self.windows.channels
+
+    @property
     def relevance(self) -> NDArray[Any]:
         """Relevance, shape (window, channel, time)."""
         return self.dataset["relevance"].values
 
-    @placed
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json: shares, ledger, closure, accuracy, decisions, provenance."""
         data = self.dataset
@@ -94,13 +98,11 @@ class Explained:
             if "ledger" in data
             else {},
             "closure": float(data["closure"].max()) if "closure" in data else None,
-            "shares": [
-                asdict(s) for s in shares.by_set(self.relevance, self.windows.channels, self.regions.sets)
-            ],
+            "shares": [asdict(s) for s in shares.by_set(self.relevance, self.electrodes, self.regions.sets)],
             "regions": [
                 asdict(s)
                 for s in shares.by_region(
-                    self.relevance, self.windows.channels, self.regions.partition(self.windows.channels)
+                    self.relevance, self.electrodes, self.regions.partition(self.electrodes)
                 )
             ],
             "bands": self._bands(),
@@ -183,8 +185,8 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
     InputError
         The contract has other electrodes or another rate, or cannot have windows of this length.
     """
-    channels, n = tuple(map(str, dataset["channel"].values)), dataset.sizes["time"]
-    if channels != contract.channels or dataset.attrs.get("sfreq") != contract.sfreq:
+    channels, n = views.electrodes(dataset), dataset.sizes["time"]
+    if channels.names != contract.channels or dataset.attrs.get("sfreq") != contract.sfreq:
         raise InputError(
             f"the explanation has other electrodes ({listed(channels, 4)}) or another rate than the contract"
         )
@@ -202,7 +204,6 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         sfreq=contract.sfreq,
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
         splined=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
-        places=views.places(dataset),
     )
     return Explained(
         dataset, windows, contract, views.provenance(dataset), unit=contract.output_unit or "logit"

@@ -13,7 +13,6 @@ from ..engine.steps import step
 from . import shares
 from .explained import Explained
 from .locked import Floats, Locked, blinks, locked, r_peaks, saccades, stimuli
-from .measured import placed
 from .recording import Recording
 from .regions import members
 from .spray import Spray, artefact_scores, maps_of, spray
@@ -52,7 +51,6 @@ class Extras:
     locked: tuple[str, ...] = ()
 
 
-@placed
 def with_extras(
     explained: Explained, asked: Extras, *, model: Path, recording: Recording, seed: int = 0
 ) -> Explained:

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from .channels import head_positions, positions
-from .regions import PARTITION, region
+from .electrodes import Electrodes, head_positions
+from .regions import PARTITION, regions_of
 from .text import plain
 
 SIGNED = "RdBu_r"
@@ -31,13 +31,13 @@ INK = "#222222"
 Floats = NDArray[np.float64]
 
 
-def order(channels: Sequence[str]) -> list[int]:
+def order(channels: Electrodes) -> list[int]:
     """Indices of the channels from front to back by region, and left to right within."""
-    placed = positions(channels)
+    placed, regions = channels.positions, regions_of(channels)
 
     def key(i: int) -> tuple[int, float, int]:
         place = placed.get(channels[i])
-        return PARTITION.index(region(channels[i])), 0.0 if place is None else float(place[0]), i
+        return PARTITION.index(regions[i]), 0.0 if place is None else float(place[0]), i
 
     return sorted(range(len(channels)), key=key)
 
@@ -51,7 +51,7 @@ def limit(values: NDArray[Any], quantile: float = 1.0) -> float:
 
 def head_maps(
     signed: Mapping[str, Floats],
-    channels: Sequence[str],
+    channels: Electrodes,
     *,
     unit: str,
     size: Floats | None = None,
@@ -64,7 +64,7 @@ def head_maps(
     ----------
     signed : dict of str to ndarray, shape (channel,)
         Relevance by title; all share one symmetric scale.
-    channels : sequence of str
+    channels : Electrodes
     unit : str
         Shown at the colour bar of the signed maps.
     size : ndarray, shape (channel,), optional
@@ -141,14 +141,14 @@ def head_maps(
 
 
 def share_maps(
-    shares: Mapping[str, Floats], channels: Sequence[str], *, difference: tuple[int, int] | None = None
+    shares: Mapping[str, Floats], channels: Electrodes, *, difference: tuple[int, int] | None = None
 ) -> Figure | None:
     """Relevance shares on the head, one map a title on one scale.
 
     Parameters
     ----------
     shares : dict of str to ndarray, shape (channel,)
-    channels : sequence of str
+    channels : Electrodes
     difference : (int, int), optional
         Two of them, whose difference is drawn at the right.
 
@@ -200,13 +200,14 @@ def _name_size(n: int) -> float:
     return 7.5 if n <= 24 else 6.2 if n <= 36 else 5.2 if n <= 70 else 3.6
 
 
-def _rows(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
+def _rows(axis: Axes, channels: Electrodes, ordered: Sequence[int]) -> None:
     """Electrode names at the left, and lines between regions."""
     n = len(ordered)
     names = [plain(channels[i], 12) for i in ordered]
     axis.set_yticks(range(n), names, fontsize=7 if n <= 40 else 5.5 if n <= 70 else 4, parse_math=False)
     axis.tick_params(axis="y", length=0)
-    regions = [region(channels[i]) for i in ordered]
+    there = regions_of(channels)
+    regions = [there[i] for i in ordered]
     for k in range(1, n):
         if regions[k] != regions[k - 1]:
             axis.axhline(k - 0.5, color="0.55", lw=0.5)
@@ -215,7 +216,7 @@ def _rows(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
 def window_map(
     relevance: NDArray[Any],
     signal: NDArray[Any],
-    channels: Sequence[str],
+    channels: Electrodes,
     times: NDArray[Any],
     *,
     unit: str,
@@ -227,7 +228,7 @@ def window_map(
     ----------
     relevance, signal : ndarray, shape (channel, time)
         The signal in microvolt.
-    channels : sequence of str
+    channels : Electrodes
     times : ndarray, shape (time,)
         Seconds.
     unit : str
@@ -266,7 +267,7 @@ def window_map(
 def mean_map(
     size: NDArray[Any],
     share: NDArray[Any],
-    channels: Sequence[str],
+    channels: Electrodes,
     times: NDArray[Any],
     *,
     unit: str,
@@ -315,14 +316,14 @@ def mean_map(
     return figure
 
 
-def band_map(share: Floats, channels: Sequence[str], names: Sequence[str]) -> Figure:
+def band_map(share: Floats, channels: Electrodes, names: Sequence[str]) -> Figure:
     """Relevance shares, electrode by band.
 
     Parameters
     ----------
     share : ndarray, shape (channel, band)
         Sums to 1.
-    channels : sequence of str
+    channels : Electrodes
     names : sequence of str
         Of the bands.
     """
@@ -348,9 +349,10 @@ def band_map(share: Floats, channels: Sequence[str], names: Sequence[str]) -> Fi
     return figure
 
 
-def _regions(axis: Axes, channels: Sequence[str], ordered: Sequence[int]) -> None:
+def _regions(axis: Axes, channels: Electrodes, ordered: Sequence[int]) -> None:
     """Region names at the right."""
-    regions = [region(channels[i]) for i in ordered]
+    there = regions_of(channels)
+    regions = [there[i] for i in ordered]
     for name in dict.fromkeys(regions):
         rows = [k for k, r in enumerate(regions) if r == name]
         axis.annotate(

@@ -18,8 +18,8 @@ from scipy.signal import find_peaks
 
 from ..engine.errors import InputError
 from .convert import stitched
+from .electrodes import of_recording
 from .explained import Explained
-from .measured import placed
 from .recording import Recording
 from .regions import members
 from .slicing import tagged
@@ -85,7 +85,6 @@ class Locked:
         }
 
 
-@placed
 def locked(
     explained: Explained,
     events: Sequence[float] | NDArray[Any],
@@ -133,7 +132,7 @@ def locked(
         raise InputError(f"locked: from {before:g} s before to {after:g} s after the event is no stretch")
     if jitter is not None and not jitter > 0:
         raise InputError(f"locked: a jitter of {jitter:g} s moves nothing; give seconds above 0")
-    channels = explained.windows.channels
+    channels = explained.electrodes
     wanted = electrodes if electrodes is None or isinstance(electrodes, str) else list(electrodes)
     chosen = channels if wanted is None else members(wanted, channels)
     if not chosen:
@@ -225,7 +224,7 @@ def blinks(recording: Recording) -> Floats:
     """
     raw = _continuous(recording, "blinks")
     names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "eog"]
-    names = names or list(members(["Fp1", "Fp2"], raw.ch_names))
+    names = names or list(members(["Fp1", "Fp2"], of_recording(raw.info, raw.ch_names)))
     if not names:
         raise InputError(f"{plain(recording.name)}: neither an EOG channel nor Fp1 or Fp2 to find blinks on")
     # MNE's own threshold, a quarter of the range, takes the filter's ringing between blinks for some, and one
@@ -259,7 +258,8 @@ def saccades(recording: Recording) -> Floats:
     """
     raw = _continuous(recording, "saccades")
     heog = [n for n in raw.ch_names if "HEOG" in n.upper()]
-    sides = [members([side], raw.ch_names) for side in ("F7", "F8")]
+    electrodes = of_recording(raw.info, raw.ch_names)
+    sides = [members([side], electrodes) for side in ("F7", "F8")]
     if heog:
         signal = raw.get_data(picks=heog[:1])[0]
     elif all(sides):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..engine.errors import InputError
 from . import regions
 from .channels import normalise
+from .electrodes import Electrodes
 from .text import listed, plain
 
 _LARGEST = 1_000_000
@@ -43,13 +44,13 @@ class Regions:
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(regions.SETS))
     parts: Mapping[str, tuple[str, ...]] | None = None
 
-    def partition(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    def partition(self, electrodes: Electrodes) -> dict[str, tuple[str, ...]]:
         """Each region that has electrodes -> their names as given; every name is in exactly one."""
         if self.parts is None:
-            return regions.partition(names)
-        found = {where: regions.members(list(parts), names) for where, parts in self.parts.items()}
+            return regions.partition(electrodes)
+        found = {where: regions.members(list(parts), electrodes) for where, parts in self.parts.items()}
         inside = {n for each in found.values() for n in each}
-        found["other"] = tuple(n for n in names if n not in inside)
+        found["other"] = tuple(n for n in electrodes if n not in inside)
         return {where: each for where, each in found.items() if each}
 
     @classmethod
@@ -91,7 +92,7 @@ class Regions:
                 seen[key] = name
         return cls({**regions.SETS, **given.sets}, parts or None)
 
-    def check(self, names: tuple[str, ...], where: str) -> None:
+    def check(self, electrodes: Electrodes, where: str) -> None:
         """Refuse sets and regions of which a model has no electrode at all: a misspelt name.
 
         Raises
@@ -99,11 +100,11 @@ class Regions:
         InputError
         """
         own = {k: v for k, v in self.sets.items() if regions.SETS.get(k) != v}
-        for name, electrodes in {**own, **(self.parts or {})}.items():
-            if not regions.members(list(electrodes), names):
+        for name, wanted in {**own, **(self.parts or {})}.items():
+            if not regions.members(list(wanted), electrodes):
                 raise InputError(
-                    f"{where}: the model has no electrode of {plain(name)} ({listed(electrodes, 6)}); it has "
-                    f"{listed(names, 40)}"
+                    f"{where}: the model has no electrode of {plain(name)} ({listed(wanted, 6)}); it has "
+                    f"{listed(electrodes, 40)}"
                 )
 
 

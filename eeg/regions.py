@@ -1,6 +1,7 @@
 """Electrode sets: a partition of the head, and sets that stand for a question.
 
-Names are normalised first, so "EEG T3-REF" lies where T7 lies.
+Names are normalised first, so "EEG T3-REF" lies where T7 lies; a channel with a name of its own counts as the
+electrode of the 10-10 system that is nearest to its measured position.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..engine.errors import InputError
-from .channels import nearest, normalise
+from .channels import normalise
+from .electrodes import Electrodes
 from .text import listed
 
 # One region for each electrode, from its row of the 10-10 system. The lateral columns 7 to 10 of the
@@ -69,38 +71,58 @@ SAME = {"ocular-prone": "frontal-ocular"}
 
 
 def region(name: str) -> str:
-    """The region of the partition that an electrode lies in; "other" for what is no scalp electrode.
+    """The region of the partition that an electrode's name says; "other" for what is no scalp electrode.
+
+    For channels of a recording see `regions_of`: theirs may depend on where they were measured to be.
 
     >>> region("EEG T3-REF"), region("Cz"), region("EOG")
     ('temporal', 'central', 'other')
     """
-    found = re.fullmatch(r"([A-Z]+p?)(?:z|\d+)h?", _key(name))
+    return _region(normalise(name))
+
+
+def _region(key: str) -> str:
+    found = re.fullmatch(r"([A-Z]+p?)(?:z|\d+)h?", key)
     return _REGION.get(found[1].upper(), "other") if found else "other"
 
 
-def _key(name: str) -> str:
-    """The electrode that a name says, or the one nearest to where it was measured to be."""
-    return nearest(name) or normalise(name)
+def regions_of(electrodes: Electrodes) -> tuple[str, ...]:
+    """The region that each electrode lies in, in their order."""
+    return tuple(_region(electrodes.key(n)) for n in electrodes)
 
 
-def partition(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def unknown(electrodes: Electrodes) -> tuple[str, ...]:
+    """Channels in no region and without a position: nothing can be looked for there by its place."""
+    there = zip(electrodes, regions_of(electrodes), strict=True)
+    return tuple(n for n, where in there if where == "other" and n not in electrodes.positions)
+
+
+def said_unknown(electrodes: Electrodes) -> str:
+    """That the place of some channels is not known, as a sentence; empty where it is of all."""
+    lost = unknown(electrodes)
+    return f"No place on the head is known of {listed(lost, 6)}." if lost else ""
+
+
+def partition(electrodes: Electrodes) -> dict[str, tuple[str, ...]]:
     """Each region that has electrodes -> their names as given; every name is in exactly one."""
+    there = regions_of(electrodes)
     out: dict[str, tuple[str, ...]] = {}
     for where in PARTITION:
-        inside = tuple(n for n in names if region(n) == where)
+        inside = tuple(n for n, its in zip(electrodes, there, strict=True) if its == where)
         if inside:
             out[where] = inside
     return out
 
 
-def members(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The channels among `names` that belong to a set.
+def members(wanted: str | Sequence[str], electrodes: Electrodes) -> tuple[str, ...]:
+    """The channels among `electrodes` that belong to a set.
 
     Parameters
     ----------
     wanted : str or sequence of str
-        A set's name ("frontal-ocular"), a region's ("temporal"), or electrode names.
-    names : sequence of str
+        A set's name ("frontal-ocular"), a region's ("temporal"), or electrode names. A name of the 10-5
+        system means that place, also on a cap that has a channel of its own by that name.
+    electrodes : Electrodes
 
     Raises
     ------
@@ -109,10 +131,14 @@ def members(wanted: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...
     """
     if isinstance(wanted, str):
         if wanted in PARTITION:
-            return tuple(n for n in names if region(n) == wanted)
+            return partition(electrodes).get(wanted, ())
         wanted = SAME.get(wanted, wanted)
         if wanted not in SETS:
             raise InputError(f"no region {wanted!r}; there are {listed([*SETS, *SAME, *PARTITION], 40)}")
         wanted = SETS[wanted]
     keys = {normalise(w) for w in wanted}
-    return tuple(n for n in names if normalise(n) in keys or _key(n) in keys)
+    return tuple(
+        n
+        for n in electrodes
+        if electrodes.key(n) in keys or (n not in electrodes.own and normalise(n) in keys)
+    )

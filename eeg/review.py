@@ -26,9 +26,9 @@ from ..engine.errors import InputError
 from ..engine.model import load
 from ..engine.steps import step
 from . import views
+from .electrodes import Electrodes
 from .explained import Explained, restored, said, said_target, versions
 from .figures import head_maps
-from .measured import Places, measured
 from .review_page import render
 from .review_score import Expert, Score, fleiss_kappa, score
 from .text import counted, listed, plain
@@ -46,9 +46,8 @@ class _Source:
 
     label: str
     true: bool
-    channels: tuple[str, ...]
+    channels: Electrodes
     relevance: NDArray[Any]
-    places: Places
     onsets: NDArray[np.float64]
     windows: dict[str, list[int]]
 
@@ -102,7 +101,7 @@ def make(
         raise InputError(f"review: {n} maps; {FEWEST} to {MOST} can be reviewed")
     sources = [_source(OWN, explained_true), *(_source(label, other) for label, other in others.items())]
     for source in sources:
-        if source.channels != sources[0].channels:
+        if source.channels.names != sources[0].channels.names:
             raise InputError(
                 f"review: {plain(source.label, 40)} has other electrodes; explain it with one contract"
             )
@@ -235,9 +234,8 @@ def _source(label: str, explained: Explained | xr.Dataset) -> _Source:
     source = _Source(
         label=label,
         true=label == OWN,
-        channels=tuple(map(str, data["channel"].values)),
+        channels=views.electrodes(data),
         relevance=data["relevance"].values,
-        places=views.places(data),
         onsets=data["onset"].values,
         windows={},
     )
@@ -254,8 +252,7 @@ def _maps(source: _Source) -> NDArray[np.float64]:
 def _picture(source: _Source, window: int) -> str:
     """The head map as a data URI, at its own scale: the size of relevance would tell a network apart."""
     values = _maps(source)[window]
-    with measured(source.places):
-        figure, why = head_maps({"": values / np.abs(values).max()}, source.channels, unit="1 = the largest")
+    figure, why = head_maps({"": values / np.abs(values).max()}, source.channels, unit="1 = the largest")
     if figure is None:
         raise InputError(f"review: {why} {listed(source.channels, 4)}")
     buffer = io.BytesIO()

@@ -23,7 +23,6 @@ from . import shares, spectral, views
 from .explained import Explained, versions
 from .extras import Extras, with_extras
 from .labels import read_labels
-from .measured import placed
 from .recording import read
 from .regionfile import Regions
 from .regions import SETS
@@ -114,7 +113,6 @@ def explain_recording(
     if window is not None:
         contract = with_window(contract, window)
     regions = Regions() if regions is None else regions
-    regions.check(contract.channels, plain(model, 300))
     table = None if labels is None else read_labels(Path(labels))
     step("reading the recording")
     recording = read(data)
@@ -127,6 +125,7 @@ def explain_recording(
         interpolate=interpolate_missing,
         labels=table,
     )
+    regions.check(windows.channels, plain(model, 300))
     extras = Extras(components, baselines, inside, clusters, tuple(locked))
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
@@ -284,7 +283,6 @@ def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
     return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
 
 
-@placed
 def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
     """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
 

@@ -19,7 +19,6 @@ from ..engine.evaluation.setting import Setting
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .explained import versions
-from .measured import measured
 from .recording import read
 from .run import indices, jsonable, sha256, with_window
 from .splits import features, splined
@@ -129,8 +128,8 @@ def sample(
         read(data), contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
     )
     rows = chosen(len(cuts), windows, seed)
-    with measured(cuts.places):
-        interpolation = splined(contract) if kind == "electrodes" and not cuts.splined else None
+    by_neighbours = kind == "electrodes" and not cuts.splined
+    interpolation = splined(contract, cuts.channels) if by_neighbours else None
     return Sample(
         setting=_setting(explainer, cuts.data[rows], groups, target, contrast, contract, batch_size, seed),
         kind=kind,

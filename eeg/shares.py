@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import regions
+from .electrodes import Electrodes
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,14 @@ def summed(units: NDArray[Any], inside: NDArray[np.bool_]) -> Summed:
 
 
 def share(
-    relevance: NDArray[Any], channels: Sequence[str], electrodes: Sequence[str], *, name: str = ""
+    relevance: NDArray[Any], channels: Electrodes, electrodes: Sequence[str], *, name: str = ""
 ) -> Share:
     """Relevance share of a set of electrodes.
 
     Parameters
     ----------
     relevance : ndarray, shape (window, channel, time)
-    channels : sequence of str
+    channels : Electrodes
     electrodes : sequence of str
         Those among `channels` that make up the set.
     name : str
@@ -136,7 +137,7 @@ def by_electrode(relevance: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def by_region(
-    relevance: NDArray[Any], channels: Sequence[str], parts: Mapping[str, Sequence[str]] | None = None
+    relevance: NDArray[Any], channels: Electrodes, parts: Mapping[str, Sequence[str]] | None = None
 ) -> list[Share]:
     """Shares of the regions of a partition; they sum to 1 (by default `regions.partition`, front to back)."""
     chosen = regions.partition(channels) if parts is None else parts
@@ -144,7 +145,7 @@ def by_region(
 
 
 def by_set(
-    relevance: NDArray[Any], channels: Sequence[str], sets: Mapping[str, Sequence[str]] | None = None
+    relevance: NDArray[Any], channels: Electrodes, sets: Mapping[str, Sequence[str]] | None = None
 ) -> list[Share]:
     """Shares of sets that may overlap and need not cover the head (by default `regions.SETS`)."""
     chosen = regions.SETS if sets is None else sets

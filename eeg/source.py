@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
-from .channels import positions
+from .electrodes import Electrodes
 from .explained import Explained
-from .measured import placed
 from .shares import summed
 from .sphere import METHODS, Inverse, inverse
 from .text import counted, listed, plain
@@ -121,7 +120,6 @@ class Sources:
         ]
 
 
-@placed
 def sources(
     explained: Explained,
     *,
@@ -162,7 +160,7 @@ def sources(
     """
     if "multiplier" not in explained.dataset:
         raise InputError("sources: this explanation has no multiplier, so its relevance has no sources")
-    channels = list(explained.windows.channels)
+    channels = explained.electrodes
     _check(channels, spacing_mm, snr, method, noise_cov)
     contract = explained.contract
     against, known = _reference(contract, channels)
@@ -229,10 +227,9 @@ def sources(
     return Sources(xr.Dataset(data, coords, attrs), _notes(explained, known, crosstalk, fit, found.names))
 
 
-def _check(channels: Sequence[str], spacing_mm: float, snr: float, method: str, noise_cov: Any) -> None:
+def _check(channels: Electrodes, spacing_mm: float, snr: float, method: str, noise_cov: Any) -> None:
     """Refuse what cannot be estimated."""
-    placed = positions(channels)
-    nowhere = [c for c in channels if c not in placed]
+    nowhere = channels.nowhere
     if nowhere:
         raise InputError(
             f"sources: no position is known for {listed(nowhere)}; a lead field needs one for every electrode"
@@ -259,14 +256,13 @@ def _check(channels: Sequence[str], spacing_mm: float, snr: float, method: str, 
         raise InputError("sources: the noise covariance has electrodes without power; give each some, in V^2")
 
 
-def _reference(contract: InputContract, channels: Sequence[str]) -> tuple[list[str], bool]:
+def _reference(contract: InputContract, channels: Electrodes) -> tuple[Electrodes, bool]:
     """Electrodes whose mean the lead field is against, and whether that is the signal's own reference."""
     wanted = contract.reference
     if wanted in ("average", "as recorded"):
-        return list(channels), wanted == "average"
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    known = all(n in positions(names) for n in names)
-    return (names if known else list(channels)), known
+        return channels, wanted == "average"
+    names = channels.some([wanted] if isinstance(wanted, str) else wanted)
+    return (channels, False) if names.nowhere else (names, True)
 
 
 def _resolution(found: Inverse, parts: Floats) -> tuple[Floats, Floats]:

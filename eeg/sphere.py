@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError
-from . import regions as electrodes
-from .channels import fiducials, normalise, positions, template
+from . import regions
+from .channels import fiducials, normalise, template
+from .electrodes import Electrodes
 from .text import listed, plain
 
 Floats = NDArray[np.float64]
@@ -103,7 +104,7 @@ class Inverse:
 @lru_cache(maxsize=1)
 def model() -> Model:
     """The sphere that fits the template's 10-10 electrodes: one head, whatever electrodes a model has."""
-    info = _info([n for n in template() if _TEN_TEN.fullmatch(n)])
+    info = _info(Electrodes(n for n in template() if _TEN_TEN.fullmatch(n)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sphere = mne.make_sphere_model("auto", "auto", info, verbose="error")
@@ -114,21 +115,21 @@ def model() -> Model:
     return Model(sphere, centre, inner, eyes + centre)
 
 
-def _info(names: Sequence[str]) -> Any:
+def _info(names: Electrodes) -> Any:
     """Electrodes at their places in the head frame."""
     info = mne.create_info(list(names), 100.0, "eeg", verbose="error")
-    montage = mne.channels.make_dig_montage(positions(names), **fiducials(), coord_frame="mri")
+    montage = mne.channels.make_dig_montage(dict(names.positions), **fiducials(), coord_frame="mri")
     info.set_montage(montage, verbose="error")
     return info
 
 
-def gain(names: Sequence[str], places: Floats) -> Floats:
+def gain(names: Electrodes, places: Floats) -> Floats:
     """Potential at each electrode for unit dipoles along x, y and z, against infinity.
 
     Parameters
     ----------
-    names : sequence of str
-        Electrodes with a position.
+    names : Electrodes
+        With positions.
     places : ndarray, shape (source, 3)
         Metre, head frame, inside the inner skull.
 
@@ -197,7 +198,7 @@ def named(places: Floats, wanted: Mapping[str, Collection[str]] | None) -> tuple
         An electrode that is none of the 10-10 system or stands twice; a name that is taken.
     """
     head = model()
-    ten = [n for n in template() if _TEN_TEN.fullmatch(n)]
+    ten = Electrodes(n for n in template() if _TEN_TEN.fullmatch(n))
     owner = {} if wanted is None else _owners(wanted, ten)
     toward = np.array([c["loc"][:3] for c in _info(ten)["chs"]]) - head.centre
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
@@ -208,7 +209,7 @@ def named(places: Floats, wanted: Mapping[str, Collection[str]] | None) -> tuple
         if np.linalg.norm(p) < DEEP_IN * head.inner:
             out.append(DEEP)
         elif wanted is None:
-            out.append(f"{'left' if p[0] < 0 else 'right'} {_LOBE[electrodes.region(ten[i])]}")
+            out.append(f"{'left' if p[0] < 0 else 'right'} {_LOBE[regions.region(ten[i])]}")
         else:
             out.append(owner.get(ten[i], OTHER))
     return tuple(out)
@@ -237,10 +238,10 @@ def _owners(wanted: Mapping[str, Collection[str]], ten: Sequence[str]) -> dict[s
 
 
 def inverse(
-    names: Sequence[str],
+    names: Electrodes,
     *,
     wanted: Mapping[str, Collection[str]] | None,
-    reference: Sequence[str],
+    reference: Electrodes,
     spacing_mm: float,
     snr: float,
     method: str,
@@ -250,11 +251,11 @@ def inverse(
 
     Parameters
     ----------
-    names : sequence of str
-        Electrodes with a position.
+    names : Electrodes
+        With positions.
     wanted : dict of str to collection of str, optional
         As `named` takes them.
-    reference : sequence of str
+    reference : Electrodes
         The gain is against their mean.
     spacing_mm, snr, method, noise_cov
         As `source.sources` takes them.
@@ -273,9 +274,9 @@ def inverse(
         raise InputError(
             f"sources: no dipole lies in {listed(empty)}; give it more electrodes, or a smaller spacing_mm"
         )
-    known = (tuple(names), spacing_mm, snr, method)
+    known = (names, spacing_mm, snr, method)
     kernel = _usual(*known) if noise_cov is None else _kernel(*known, noise_cov)
-    return Inverse(places, region, tuple(there), _against(tuple(names), tuple(reference), spacing_mm), kernel)
+    return Inverse(places, region, tuple(there), _against(names, reference, spacing_mm), kernel)
 
 
 # What does not change from one explanation to the next is kept: models side by side have one head.
@@ -285,19 +286,19 @@ def _grid(spacing_mm: float) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 @lru_cache(maxsize=4)
-def _against(names: tuple[str, ...], reference: tuple[str, ...], spacing_mm: float) -> Floats:
+def _against(names: Electrodes, reference: Electrodes, spacing_mm: float) -> Floats:
     """The gain against the mean of the reference's electrodes."""
-    every = list(dict.fromkeys([*names, *reference]))
+    every = names.some(dict.fromkeys([*names, *reference]))
     whole = gain(every, _grid(spacing_mm)[0])
     return np.asarray(whole[: len(names)] - whole[[every.index(n) for n in reference]].mean(0))
 
 
 @lru_cache(maxsize=4)
-def _usual(names: tuple[str, ...], spacing_mm: float, snr: float, method: str) -> Floats:
+def _usual(names: Electrodes, spacing_mm: float, snr: float, method: str) -> Floats:
     return _kernel(names, spacing_mm, snr, method, None)
 
 
-def _kernel(names: Sequence[str], spacing_mm: float, snr: float, method: str, noise_cov: Any) -> Floats:
+def _kernel(names: Electrodes, spacing_mm: float, snr: float, method: str, noise_cov: Any) -> Floats:
     """MNE's estimate of a unit potential at each electrode is the matrix by which it estimates."""
     unit = mne.EvokedArray(np.eye(len(names)), _info(names), nave=1, verbose="error")
     with warnings.catch_warnings():

@@ -16,7 +16,7 @@ from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.evaluation.features import Features, Groups
 from ..engine.evaluation.replacement import Interpolation
-from .channels import positions
+from .electrodes import Electrodes
 from .spectral import by_frequency, masks_of
 from .text import plain
 from .windows import from_model_layout, to_model_layout
@@ -130,22 +130,24 @@ class Bands:
         return np.asarray(by_frequency(signal, signal).mean(1) @ self._masks.T.astype(np.float64))
 
 
-def splined(contract: InputContract) -> Interpolation | None:
+def splined(contract: InputContract, electrodes: Electrodes) -> Interpolation | None:
     """Electrodes from those that remain, by spherical splines (Perrin et al. 1989, eq. 1 to 3).
 
     Parameters
     ----------
     contract : InputContract
+    electrodes : Electrodes
+        The contract's channels in its order, and where they lie.
 
     Returns
     -------
     Interpolation or None
         None where an electrode has no known position, or there are fewer than eight.
     """
-    placed = positions(contract.channels)
-    if len(placed) < len(contract.channels) or len(placed) < FEWEST:
+    placed = electrodes.positions
+    if electrodes.nowhere or len(placed) < FEWEST:
         return None
-    weights = Spline(np.array([placed[c] for c in contract.channels]))
+    weights = Spline(np.array([placed[c] for c in electrodes]))
 
     def fill(x: Array, gone: Array) -> Array:
         signal = from_model_layout(x, contract)

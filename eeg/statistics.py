@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from ..engine.errors import InputError
-from .channels import positions
+from .electrodes import Electrodes
 from .text import counted, listed
 
 Floats = NDArray[np.float64]
@@ -103,7 +103,7 @@ def cluster_test(
     a: NDArray[Any],
     b: NDArray[Any] | None = None,
     *,
-    channels: Sequence[str],
+    channels: Electrodes,
     times: NDArray[Any],
     paired: bool = True,
     permutations: int = 1024,
@@ -119,7 +119,7 @@ def cluster_test(
     ----------
     a, b : ndarray, shape (subject, channel, time)
         One map a subject; without `b`, `a` is tested against 0.
-    channels : sequence of str
+    channels : Electrodes
         With known positions: neighbours are found by Delaunay triangulation.
     times : ndarray, shape (time,)
         Seconds.
@@ -206,14 +206,13 @@ def _joined(masks: Any, p: Any, t: Floats, adjacency: Any) -> tuple[list[NDArray
     return out, [float(each[samples].min()) for samples in found]
 
 
-def _adjacency(channels: Sequence[str]) -> Any:
-    found = positions(channels)
-    lost = [c for c in channels if c not in found]
+def _adjacency(channels: Electrodes) -> Any:
+    lost = channels.nowhere
     if lost:
         raise InputError(f"cluster test: no position is known for {listed(lost)}; leave them out")
     with mne.use_log_level("error"):
         info = mne.create_info(list(channels), 100.0, "eeg")
-        info.set_montage(mne.channels.make_dig_montage(found, coord_frame="head"))
+        info.set_montage(mne.channels.make_dig_montage(dict(channels.positions), coord_frame="head"))
         return mne.channels.find_ch_adjacency(info, "eeg")[0]
 
 

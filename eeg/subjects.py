@@ -9,7 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..engine.errors import InputError
+from . import views
 from .channels import normalise
+from .electrodes import together
 from .explained import Explained
 from .text import listed, plain
 
@@ -32,6 +34,7 @@ def subject_maps(
     -------
     xarray.DataArray, shape (subject, channel, time)
         With coordinates subject, channel (as the first run spells them), time (seconds), and runs (subject).
+        `views.electrodes` has the channels with their positions, for `statistics.cluster_test`.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def subject_maps(
     if not items or not all(len(runs) for runs in items.values()):
         raise InputError("subject maps: at least one subject, and one run of each, is needed")
     first: xr.DataArray | None = None
-    maps = []
+    maps, electrodes = [], []
     for subject, runs in items.items():
         made = []
         for i, run in enumerate(runs):
@@ -51,6 +54,7 @@ def subject_maps(
             if set(data.dims) != {"epoch", "channel", "time"}:
                 raise InputError(f"{where}: axes {listed(data.dims)} are not epoch, channel and time")
             data = data.transpose("epoch", "channel", "time")
+            electrodes.append(views.electrodes(run.dataset if isinstance(run, Explained) else run))
             first = data if first is None else first
             made.append(_map(_alike(data, first, where), signed, where))
         maps.append(np.mean(made, axis=0))
@@ -64,7 +68,10 @@ def subject_maps(
             "time": ("time", first["time"].values, dict(first["time"].attrs)),
             "runs": ("subject", [len(runs) for runs in items.values()]),
         },
-        attrs={"long_name": "mean relevance" if signed else "mean share of relevance"},
+        attrs={
+            "long_name": "mean relevance" if signed else "mean share of relevance",
+            "places": views.places_attribute(together(electrodes)),
+        },
     )
 
 

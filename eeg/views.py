@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
-from .measured import Place
+from .electrodes import Electrodes
 from .text import plain
 from .windows import Windows, from_model_layout
 
@@ -102,7 +102,7 @@ def to_dataset(
         "title": "Relevance of an EEG recording for a model's output",
         "sfreq": windows.sfreq,
         "splined": json.dumps(list(windows.splined)),
-        "places": json.dumps({k: list(v) for k, v in windows.places.items()}),
+        "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
     }
@@ -155,13 +155,20 @@ def explanation(path: Path) -> xr.Dataset:
     return data
 
 
-def places(dataset: xr.Dataset) -> dict[str, Place]:
-    """Measured positions of channels whose names are no known electrode's; empty where it carries none."""
+def electrodes(data: xr.Dataset | xr.DataArray) -> Electrodes:
+    """The channels of a Dataset, and where they lie; by name alone where it carries no position of theirs."""
+    names = list(map(str, data["channel"].values.tolist()))
     try:
-        found = json.loads(dataset.attrs.get("places", "{}"))
-        return {str(k): (float(x), float(y), float(z)) for k, (x, y, z) in found.items()}
+        found = json.loads(data.attrs.get("places", "{}"))
+        places = {str(k): (float(x), float(y), float(z)) for k, (x, y, z) in found.items()}
     except (TypeError, ValueError, AttributeError):
-        return {}
+        places = {}
+    return Electrodes(names, places, own=places)
+
+
+def places_attribute(electrodes: Electrodes) -> str:
+    """Measured positions as `electrodes` reads them back from the attribute "places"."""
+    return json.dumps({k: list(v) for k, v in electrodes.measured.items()})
 
 
 def provenance(dataset: xr.Dataset) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.steps import step
-from .channels import fiducials, match, positions
+from .channels import match, normalise
 from .conditioning import Piece, check, condition, reference, spline
+from .electrodes import Electrodes, of_recording
 from .labels import Labels
-from .measured import Place, Places, of_recording
 from .recording import Recording
+from .regions import unknown
 from .slicing import chosen, labelled_marks, take
 from .text import counted, listed, plain
 
@@ -35,8 +36,9 @@ class Windows:
         The model's input: signal in the contract's unit times its scale, in the model's layout.
     signal : ndarray of float32, shape (n, channel, time)
         The same in microvolt, channel by time.
-    channels : tuple of str
-        The model's names, in its order.
+    channels : Electrodes
+        The model's, in its order, and where they lie. Names alone may be given, which then are all that is
+        known of them.
     times : ndarray, shape (time,)
         Seconds from the window's start.
     onsets : ndarray, shape (n,)
@@ -51,13 +53,11 @@ class Windows:
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
-    places : mapping of str to (float, float, float)
-        Position of each channel whose name is no known electrode's, where the recording has one.
     """
 
     data: NDArray[np.float32]
     signal: NDArray[np.float32]
-    channels: tuple[str, ...]
+    channels: Electrodes
     times: NDArray[np.float64]
     onsets: NDArray[np.float64]
     labels: tuple[str | None, ...]
@@ -65,7 +65,10 @@ class Windows:
     decisions: tuple[str, ...]
     splined: tuple[str, ...] = ()
     dropped: int = 0
-    places: Places = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.channels, Electrodes):
+            object.__setattr__(self, "channels", Electrodes(self.channels))
 
     def __len__(self) -> int:
         return len(self.data)
@@ -155,7 +158,12 @@ def cut(
     sfreq = float(recording.data.info["sfreq"])
     types = recording.data.get_channel_types()
     names = [n for n, t in zip(recording.data.ch_names, types, strict=True) if t in _TYPES]
-    found = match(contract.channels, names, given=channels, interpolate=interpolate, where=where)
+    recorded = of_recording(recording.data.info, names)
+    kinds = dict(zip(recording.data.ch_names, types, strict=True))
+    found = match(
+        contract.channels, names, given=channels, interpolate=interpolate, where=where,
+        places=recorded.positions,
+    )  # fmt: skip
     said = [*recording.notes, *found.said]
     marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
     factors = np.full(len(names), 1e6)
@@ -166,12 +174,11 @@ def cut(
     if not pieces:
         raise InputError(f"{where}: there is no signal in it")
 
-    places = _places(recording, found.names)
-    if places:
-        said.append(
-            f"{counted(len(places), 'channel')} whose names are no known electrode's lie where the recording "
-            "says; regions and sets take each for the nearest electrode of the 10-10 system."
-        )
+    electrodes = _electrodes(contract.channels, found.names, recorded)
+    # An EOG channel may have been digitised too, and is no electrode to interpolate from or to average.
+    scalp = {n for n in names if kinds[n] == "eeg"} | set(found.names.values())
+    recorded = Electrodes(names, {n: p for n, p in recorded.measured.items() if n in scalp}, recorded.own)
+    said += _places_said(electrodes)
     step("checking the signal")
     picked = list(found.names.values())
     bads = set(recording.data.info["bads"])
@@ -205,8 +212,8 @@ def cut(
         sound = [n for n in names if n not in leave]
         made = spline(
             [replace(p, data=p.data[[names.index(n) for n in sound]]) for p in whole],
-            sound,
-            splined,
+            recorded.some(sound),
+            electrodes.some(splined),
             where=where,
         )
         whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
@@ -214,7 +221,8 @@ def cut(
         len(names) + splined.index(n) if n in splined else names.index(found.names[n])
         for n in contract.channels
     ]
-    against, sentence = reference(whole, names, contract, leave=leave, where=where, own=found.names.values())
+    own = found.names.values()
+    against, sentence = reference(whole, recorded, contract, leave=leave, where=where, own=own)
     said += [sentence] if sentence else []
     info = recording.data.info
     ready, filters = condition(
@@ -245,7 +253,7 @@ def cut(
     return Windows(
         data=as_input(slices.signal, contract),
         signal=slices.signal.astype(np.float32),
-        channels=contract.channels,
+        channels=electrodes,
         times=np.arange(contract.window) / contract.sfreq,
         onsets=np.array(slices.onsets, dtype=np.float64),
         labels=tuple(slices.labels),
@@ -253,16 +261,32 @@ def cut(
         decisions=tuple(said),
         splined=splined,
         dropped=sum(lost.values()),
-        places=places,
     )
 
 
-def _places(recording: Recording, names: Mapping[str, str]) -> dict[str, Place]:
-    """Measured positions of the model's channels that have none in the template."""
-    placed = positions(list(names))
-    free = {model: own for model, own in names.items() if model not in placed}
-    there = of_recording(recording.data.info, list(free.values()), fiducials()) if free else {}
-    return {model: there[own] for model, own in free.items() if own in there}
+def _electrodes(channels: Sequence[str], names: Mapping[str, str], recorded: Electrodes) -> Electrodes:
+    """The model's channels, each where the recorded one lies that it is read from."""
+    there = {model: recorded.positions[own] for model, own in names.items() if own in recorded.positions}
+    places = {model: (float(x), float(y), float(z)) for model, (x, y, z) in there.items()}
+    own = [m for m, r in names.items() if r in recorded.own and normalise(m) == normalise(r)]
+    return Electrodes(channels, places, own)
+
+
+def _places_said(electrodes: Electrodes) -> list[str]:
+    """What names do not say about where channels lie."""
+    said = []
+    if electrodes.measured:
+        said.append(
+            f"{counted(len(electrodes.measured), 'channel')} whose names are no known electrode's lie where "
+            "the recording says; regions and sets take each for the nearest electrode of the 10-10 system."
+        )
+    lost = unknown(electrodes)
+    if lost:
+        said.append(
+            f"No place on the head is known of {counted(len(lost), 'channel')}, by name or by a position in "
+            f"the recording: no electrode set, region, head map or artefact has them ({listed(lost, 12)})."
+        )
+    return said
 
 
 def _pieces(recording: Recording, names: Sequence[str], factors: NDArray[np.float64]) -> list[Piece]:

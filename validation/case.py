@@ -15,9 +15,12 @@ from ..eeg.artefacts import Missing, Part, look, unplaced
 from ..eeg.baselines import random_copies
 from ..eeg.component_parts import component_parts
 from ..eeg.dataset import Item, recordings
+from ..eeg.electrodes import together
 from ..eeg.explained import Explained, truth
 from ..eeg.recording import Recording, read
+from ..eeg.regions import unknown
 from ..eeg.run import explain_windows
+from ..eeg.text import counted, listed
 from ..eeg.windows import Windows, as_input, cut
 from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
@@ -195,7 +198,7 @@ class Case:
     @cached_property
     def unplaced(self) -> tuple[str, ...]:
         """Electrodes of the model of which it is not known where they lie."""
-        return unplaced(self.windows)
+        return unplaced(self.windows.channels)
 
     @cached_property
     def component_parts(self) -> dict[str, Part]:
@@ -260,6 +263,13 @@ def open_case(
             f"{data}: no recording can be used; the first: {notes[0].removeprefix('Left out: ')}"
         )
     windows, groups, aside = _joined(found)
+    lost = unknown(windows.channels)
+    if lost:
+        notes.append(
+            f"No place on the head is known of {len(lost)} of the model's "
+            f"{counted(len(windows.channels), 'channel')}, by name or by a position in the data: eyes and "
+            f"muscle could not be looked for there ({listed(lost, 12)})."
+        )
     chosen = _chosen(windows, groups, policy)
     batch = fixed_batch(explainer, contract) or 1
     if len(chosen) < batch:
@@ -319,6 +329,7 @@ def _joined(
     every = [w for w, _, _ in found]
     joined = replace(
         first,
+        channels=together([w.channels for w in every]),
         data=np.concatenate([w.data for w in every]),
         signal=np.concatenate([w.signal for w in every]),
         onsets=np.concatenate([w.onsets for w in every]),

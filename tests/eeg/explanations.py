@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxplain.eeg import views
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.windows import Windows, to_model_layout
 from onnxplain.engine.contract import InputContract
@@ -43,7 +44,8 @@ def made(
         return None if a is None else to_model_layout(a, settings)
 
     windows = Windows(
-        data=to_model_layout(x, settings), signal=signal, channels=tuple(names),
+        data=to_model_layout(x, settings), signal=signal,
+        channels=names if isinstance(names, Electrodes) else Electrodes(names),
         times=np.arange(shape[-1]) / sfreq,
         onsets=np.arange(shape[0]) * shape[-1] / sfreq if onsets is None else np.array(onsets, dtype=float),
         labels=(None,) * shape[0], sfreq=sfreq, decisions=(),

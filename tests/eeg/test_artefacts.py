@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from onnxplain.eeg.artefacts import parts
+from onnxplain.eeg.artefacts import look, parts
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.pulse import _regularity
 from onnxplain.eeg.windows import Windows
 
 NAMES = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
+HEADS = Electrodes(NAMES)
 SFREQ, SAMPLES = 200.0, 400
 T = np.arange(SAMPLES) / SFREQ
 EYES = np.array([1.0, 1.0, 0.6, 0.6, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.0, 0.0])
@@ -19,11 +22,11 @@ SIDES = np.array([0.3, -0.3, 1.0, -1.0, 0.2, 0.0, -0.2, 0.4, -0.4, 0.0, 0.0, 0.0
 HEART = np.array([0.2, -0.3, 0.6, -0.8, 0.3, 0.0, -0.4, 0.9, -1.0, 0.1, 0.3, -0.4])
 
 
-def _windows(signal: np.ndarray) -> Windows:
+def _windows(signal: np.ndarray, electrodes: Electrodes = HEADS) -> Windows:
     n = len(signal)
     return Windows(
-        data=signal.astype(np.float32), signal=signal, channels=NAMES, times=T, onsets=np.arange(n) * 2.0,
-        labels=(None,) * n, sfreq=SFREQ, decisions=(),
+        data=signal.astype(np.float32), signal=signal, channels=electrodes, times=T,
+        onsets=np.arange(n) * 2.0, labels=(None,) * n, sfreq=SFREQ, decisions=(),
     )  # fmt: skip
 
 
@@ -47,14 +50,15 @@ def _lids(n: int, seed: int = 1) -> np.ndarray:
     return np.exp(-0.5 * ((T - at) / 0.07) ** 2) * rng.uniform(100, 180, (n, 1)) * (np.arange(n) % 2)[:, None]
 
 
-def test_blinks_and_saccades_are_in_the_eyes() -> None:
+def test_blinks_and_saccades_are_in_the_eyes(naming: Any) -> None:
     rng = np.random.default_rng(2)
     lid = EYES[:, None] * _lids(60)[:, None]
     at = rng.uniform(0.3, 0.9, (60, 1))
     gaze = 70 * ((at < T) & (at + 0.6 > T)) * rng.choice([-1, 1], (60, 1))
     for planted in (lid, SIDES[:, None] * gaze[:, None]):
         x = _noise(60) + planted
-        found = parts(_windows(x))["eyes"]
+        found = parts(_windows(x, naming.electrodes(NAMES)))["eyes"]
+        assert naming("F7") in found.how
         assert found.signal.shape == x.shape
         assert _explained(planted, found.signal) > 0.8
         # What it takes of the rhythm is next to nothing.
@@ -97,9 +101,9 @@ def test_a_heart_on_one_or_two_electrodes(rows: list[int]) -> None:
     course, size = _beats(80)
     planted = HEART[rows, None] * (course * size)[:, None]
     names = tuple(NAMES[i] for i in rows)
-    found = parts(replace(_windows(_noise(80)[:, rows] + planted), channels=names))["heart"]
+    found = parts(replace(_windows(_noise(80)[:, rows] + planted), channels=Electrodes(names)))["heart"]
     assert _explained(planted, found.signal) > 0.5
-    assert "heart" not in parts(replace(_windows(_noise(80)[:, rows]), channels=names))
+    assert "heart" not in parts(replace(_windows(_noise(80)[:, rows]), channels=Electrodes(names)))
 
 
 def test_no_heart_where_there_is_none() -> None:
@@ -144,7 +148,7 @@ def test_a_model_may_have_eog_among_its_channels() -> None:
     names = (*NAMES[4:], "VEOG")
     planted = np.concatenate([EYES[4:], [1.0]])[:, None] * lids[:, None]
     x = np.concatenate([_noise(60)[:, 4:], np.random.default_rng(3).normal(0, 3, (60, 1, SAMPLES))], 1)
-    found = parts(replace(_windows(x + planted), channels=names))["eyes"]
+    found = parts(replace(_windows(x + planted), channels=Electrodes(names)))["eyes"]
     assert "VEOG" in found.how
     assert _explained(planted, found.signal) > 0.9
 
@@ -161,7 +165,7 @@ def test_what_is_as_strong_beside_50_hz_is_no_mains() -> None:
     assert left < 0.15 * (around**2).sum()
 
 
-def test_muscle_and_mains_are_told_apart() -> None:
+def test_muscle_and_mains_are_told_apart(naming: Any) -> None:
     rng = np.random.default_rng(6)
     x = _noise(40)
     hum = 8 * np.sin(2 * np.pi * 50 * T)[None, None] * np.ones((40, len(NAMES), 1))
@@ -171,7 +175,7 @@ def test_muscle_and_mains_are_told_apart() -> None:
     for row in (2, 3, 7, 8):
         spectrum = np.fft.rfft(rng.normal(0, 15, (40, SAMPLES))) * band
         emg[:, row] = np.fft.irfft(spectrum, SAMPLES)
-    found = parts(_windows(x + hum + emg))
+    found = parts(_windows(x + hum + emg, naming.electrodes(NAMES)))
     assert _explained(hum, found["mains"].signal) > 0.9
     assert _explained(emg, found["muscle"].signal) > 0.4
     others = [i for i in range(len(NAMES)) if i not in (2, 3, 7, 8)]
@@ -183,8 +187,24 @@ def test_muscle_and_mains_are_told_apart() -> None:
 def test_a_slow_recording_has_no_muscle_or_heart() -> None:
     x = np.random.default_rng(0).normal(0, 5, (30, len(NAMES), 100))
     slow = Windows(
-        data=x.astype(np.float32), signal=x, channels=NAMES, times=np.arange(100) / 50,
+        data=x.astype(np.float32), signal=x, channels=Electrodes(NAMES), times=np.arange(100) / 50,
         onsets=np.arange(30) * 2.0,
         labels=(None,) * 30, sfreq=50.0, decisions=(),
     )  # fmt: skip
     assert not {"muscle", "heart", "mains"} & set(parts(slow))
+
+
+@pytest.mark.parametrize(
+    "names", [[f"E{i}" for i in range(12)], [f"A{i}" for i in range(1, 13)], [str(i) for i in range(12)]]
+)
+def test_where_channels_lie_is_not_known(names: list[str]) -> None:
+    """Neither names nor positions: no eyes and no muscle, and it is said which electrodes they need."""
+    windows = _windows(_noise(60) + EYES[:, None] * _lids(60)[:, None], Electrodes(names))
+    assert not {"eyes", "muscle"} & set(parts(windows))
+    missing = look(windows)[1]
+    assert {kind: missing[kind].why for kind in ("eyes", "muscle", "heart")} == {
+        "eyes": "electrodes", "muscle": "electrodes", "heart": "data",
+    }  # fmt: skip
+    assert "Fp1" in missing["eyes"].said
+    assert "T7" in missing["muscle"].said
+    assert "eyes" not in look(_windows(_noise(2)))[1]

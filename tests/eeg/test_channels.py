@@ -1,6 +1,7 @@
 import pytest
 
-from onnxplain.eeg.channels import head_positions, match, normalise, parse, parse_mapping, positions
+from onnxplain.eeg.channels import match, normalise, parse, parse_mapping, template_positions
+from onnxplain.eeg.electrodes import Electrodes, head_positions
 from onnxplain.engine.errors import InputError
 
 
@@ -144,10 +145,10 @@ def test_names_of_a_hostile_file_stay_in_one_line() -> None:
 
 
 def test_positions() -> None:
-    found = positions(["EEG T3-REF", "T7", "Fp1-F7", "EOG", "Cz"])
+    found = template_positions(["EEG T3-REF", "T7", "Fp1-F7", "EOG", "Cz"])
     assert set(found) == {"EEG T3-REF", "T7", "Cz"}
     assert (found["T7"] == found["EEG T3-REF"]).all()
-    flat = head_positions(["T7", "T8", "Cz", "Fpz", "Oz"], radius=1.0)
+    flat = head_positions(Electrodes(["T7", "T8", "Cz", "Fpz", "Oz"]), radius=1.0)
     assert flat["T7"][0] < -0.7
     assert flat["T8"][0] > 0.7
     assert flat["Fpz"][1] > 0.7

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg import bids
+from onnxplain.eeg import bids, views
 from onnxplain.eeg.cohort import Cohort, explain_cohort, is_store, subjects_of
 from onnxplain.eeg.compare import compare, read_side
 from onnxplain.eeg.dataset import recordings
@@ -34,20 +34,31 @@ def scheduler() -> Iterator[str]:
 
 
 @pytest.fixture
-def dataset(make_raw: Make, tmp_path: Path) -> Path:
+def dataset(make_raw: Make, tmp_path: Path, naming: Any) -> Path:
     """Three subjects, the first with two runs, and a file that is none."""
+    return write_dataset(make_raw, tmp_path, naming)
+
+
+@pytest.fixture
+def plain_dataset(make_raw: Make, tmp_path: Path, demo_of: Any) -> Path:
+    """The same under 10-20 names alone, for what does not depend on names."""
+    return write_dataset(make_raw, tmp_path, demo_of(False).naming)
+
+
+def write_dataset(make_raw: Make, tmp_path: Path, naming: Any) -> Path:
     root = tmp_path / "data"
     for i, name in enumerate(["sub-01/run1", "sub-01/run2", "sub-02/run1", "sub-03/run1"]):
         path = root / f"{name}_raw.fif"
         path.parent.mkdir(parents=True, exist_ok=True)
-        make_raw(seed=i, seconds=10).save(path, verbose="error")
+        naming.raw(make_raw(seed=i, seconds=10)).save(path, verbose="error")
     (root / "sub-03" / "broken.edf").write_text("nothing")
     (root / "derivatives").mkdir()
     shutil.copy(root / "sub-02" / "run1_raw.fif", root / "derivatives" / "copy_raw.fif")
     return root
 
 
-def test_recordings_are_found_with_their_subjects(dataset: Path) -> None:
+def test_recordings_are_found_with_their_subjects(plain_dataset: Path) -> None:
+    dataset = plain_dataset
     found = recordings(dataset)
     assert {(i.name, i.subject) for i in found} == {
         ("sub-01_run1_raw", "01"), ("run2_raw", "01"), ("sub-02_run1_raw", "02"), ("sub-03_run1_raw", "03"),
@@ -71,9 +82,9 @@ def _run(model: Path, dataset: Path, store: Path, scheduler: str, **options: Any
 
 
 def test_a_cohort_is_explained_once(
-    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+    plain_dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
 ) -> None:
-    model, store = make_model(make_contract()), tmp_path / "store.zarr"
+    dataset, model, store = plain_dataset, make_model(make_contract()), tmp_path / "store.zarr"
     found = _run(model, dataset, store, scheduler)
     assert is_store(store)
     assert found.kept == 0
@@ -115,13 +126,22 @@ def test_a_cohort_is_explained_once(
 
 
 def test_stores_are_compared_by_subject(
-    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str, naming: Any
 ) -> None:
+    """And a cohort knows its electrodes, whatever they are called."""
     stores = []
+    contract = naming.contract(make_contract())
     for seed in range(2):
-        model, store = make_model(make_contract(), f"m{seed}.onnx", seed=seed), tmp_path / f"net{seed}.zarr"
-        _run(model, dataset, store, scheduler)
+        model, store = make_model(contract, f"m{seed}.onnx", seed=seed), tmp_path / f"net{seed}.zarr"
+        made = _run(model, dataset, store, scheduler)
+        assert [(s["name"], s["of_electrodes"]) for s in made.summary()["sets"]] == [
+            ("frontal-ocular", 4 / 12), ("sensorimotor", 3 / 12), ("muscle-prone", 4 / 12)
+        ]  # fmt: skip
         stores.append(read_side(store))
+    # What the store has is read back with its places: nothing is computed again, and sets are the same.
+    assert _run(model, dataset, store, scheduler).summary()["sets"] == made.summary()["sets"]
+    # One subject's runs are one after the other, with the places of both.
+    assert views.electrodes(stores[0].subjects["01"]).nowhere == ()
     assert [s.label for s in stores] == ["net0", "net1"]
     found = compare(stores)
     assert found.subjects == (3, 3)
@@ -130,10 +150,10 @@ def test_stores_are_compared_by_subject(
 
 
 def test_one_subject_gives_no_consistency(
-    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+    plain_dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
 ) -> None:
     found = explain_cohort(
-        make_model(make_contract()), recordings(dataset, "sub-02"), tmp_path / "one.zarr", options={},
+        make_model(make_contract()), recordings(plain_dataset, "sub-02"), tmp_path / "one.zarr", options={},
         scheduler=scheduler,
     )  # fmt: skip
     summary = found.summary()
@@ -144,7 +164,11 @@ def test_one_subject_gives_no_consistency(
 
 
 def test_a_scheduler_that_is_not_there(
-    dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain_dataset: Path,
+    make_contract: Make,
+    make_model: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import distributed
 
@@ -153,7 +177,7 @@ def test_a_scheduler_that_is_not_there(
 
     monkeypatch.setattr(distributed, "Client", refuse)
     with pytest.raises(OnnxplainError, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"):
-        _run(make_model(make_contract()), dataset, tmp_path / "x.zarr", "tcp://127.0.0.1:9")
+        _run(make_model(make_contract()), plain_dataset, tmp_path / "x.zarr", "tcp://127.0.0.1:9")
 
 
 @pytest.fixture

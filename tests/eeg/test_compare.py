@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from onnxplain.eeg import compare_report, views
+from onnxplain.eeg.channels import template_positions
 from onnxplain.eeg.compare import compare, read_side
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
@@ -21,17 +23,23 @@ NAMES = ("Fp1", "Fp2", "C3", "Cz", "C4", "O1", "O2", "T7")
 
 
 def explanation(
-    path: Path, strong: str, *, seed: int = 0, names: tuple[str, ...] = NAMES, data: str = "a", n: int = 6
-) -> None:
-    """Relevance that lies for the most part on one electrode."""
+    path: Path, strong: str, *, seed: int = 0, names: tuple[str, ...] = NAMES, data: str = "a", n: int = 6,
+    naming: Any = None,
+) -> None:  # fmt: skip
+    """Relevance that lies for the most part on one electrode; channels may be called as a naming has them."""
     rng = np.random.default_rng(seed)
     relevance = rng.normal(0, 0.02, (n, len(names), 40))
     relevance[:, names.index(strong)] += 0.3 + 0.05 * rng.normal(size=(n, 1))
     made = xr.Dataset(
         {"relevance": (("epoch", "channel", "time"), relevance), "target": ("epoch", np.arange(n) % 2)},
-        {"channel": list(names), "onset": ("epoch", np.arange(n) * 2.0)},
+        {
+            "channel": list(names if naming is None else naming.of(names)),
+            "onset": ("epoch", np.arange(n) * 2.0),
+        },
         {"sfreq": 20.0, "provenance": json.dumps({"data": {"sha256": data}})},
     )
+    if naming is not None:
+        made.attrs["places"] = views.places_attribute(naming.electrodes(names))
     path.mkdir(parents=True)
     views.save(made, path / "relevance.nc")
 
@@ -58,6 +66,41 @@ def test_where_two_models_look(tmp_path: Path) -> None:
     assert found.test is None
 
 
+def test_a_cap_with_names_of_its_own_beside_10_20_names(tmp_path: Path, own_demo: Any) -> None:
+    explanation(tmp_path / "named", "Fp1")
+    explanation(tmp_path / "cap", "Fp1", names=NAMES[::-1], naming=own_demo.naming)
+    found = compare([read_side(tmp_path / "named"), read_side(tmp_path / "cap")])
+    assert found.channels.names == NAMES
+    assert next(r.share[1] for r in found.rows if r.name == "frontal-ocular") > 0.8
+    np.testing.assert_allclose(found.electrodes[1].argmax(), NAMES.index("Fp1"))
+    assert found.agreements[0].windows == 6
+    assert any("nearest to where they were measured" in n for n in found.notes)
+    # Of the cap's own names where it is the first side; maps are drawn of both.
+    turned = compare([read_side(tmp_path / "cap"), read_side(tmp_path / "named")])
+    assert turned.channels.names == own_demo.naming.of(NAMES[::-1])
+    assert "head_maps.png" in {f.name for f in compare_report.write(turned, tmp_path)}
+    data = json.loads((tmp_path / "comparison.json").read_text())
+    assert set(data["places"]) == set(data["channels"])
+    # Without positions there is nothing to match by, and it is said.
+    explanation(tmp_path / "bare", "E1", names=("E1", "E2", "E3"))
+    with pytest.raises(InputError, match="where channels lie is not known in bare"):
+        compare([read_side(tmp_path / "named"), read_side(tmp_path / "bare")])
+
+
+def test_two_caps_that_use_one_name_for_two_places(tmp_path: Path) -> None:
+    """Names say the same and positions do not: positions count."""
+    order = ("Fp1", "O1", "C3", "C4")
+    for label, places in (("one", order), ("two", order[::-1])):
+        explanation(tmp_path / label, "E1", names=("E1", "E2", "E3", "E4"))
+        lie = {f"E{i}": list(map(float, p)) for i, p in enumerate(template_positions(places).values(), 1)}
+        with xr.open_dataset(tmp_path / label / "relevance.nc", engine="h5netcdf") as data:
+            made = data.load().assign_attrs(places=json.dumps(lie))
+        views.save(made, tmp_path / label / "relevance.nc")
+    found = compare([read_side(tmp_path / n) for n in ("one", "two")])
+    assert found.channels.names == ("E1", "E2", "E3", "E4")
+    assert found.electrodes.argmax(1).tolist() == [0, 3]  # E1 of the second lies where E4 of the first does
+
+
 def test_a_model_agrees_with_itself(tmp_path: Path) -> None:
     for name in ("a", "b"):
         explanation(tmp_path / name, "Cz")
@@ -70,11 +113,11 @@ def test_a_model_agrees_with_itself(tmp_path: Path) -> None:
     assert one.per_window is None
 
 
-def test_cohorts(tmp_path: Path) -> None:
+def test_cohorts(tmp_path: Path, naming: Any) -> None:
     for i in range(6):
-        explanation(tmp_path / "fine" / f"s{i}", "C3", seed=i, data=f"d{i}")
-        explanation(tmp_path / "scratch" / f"s{i}", "Fp2", seed=50 + i, data=f"d{i}")
-        explanation(tmp_path / "others" / f"p{i}", "Fp2", seed=90 + i, data=f"e{i}")
+        explanation(tmp_path / "fine" / f"s{i}", "C3", seed=i, data=f"d{i}", naming=naming)
+        explanation(tmp_path / "scratch" / f"s{i}", "Fp2", seed=50 + i, data=f"d{i}", naming=naming)
+        explanation(tmp_path / "others" / f"p{i}", "Fp2", seed=90 + i, data=f"e{i}", naming=naming)
     paired = compare([read_side(tmp_path / "fine"), read_side(tmp_path / "scratch")])
     assert paired.subjects == (6, 6)
     rows = {r.name: r for r in paired.rows}
@@ -93,7 +136,7 @@ def test_cohorts(tmp_path: Path) -> None:
     assert unlike.agreements[0].windows == 0
     (tmp_path / "few").mkdir()
     for i in range(2):
-        explanation(tmp_path / "few" / f"s{i}", "C3", seed=i)
+        explanation(tmp_path / "few" / f"s{i}", "C3", seed=i, naming=naming)
     few = compare([read_side(tmp_path / "few"), read_side(tmp_path / "fine")])
     assert few.test is not None
     assert "no p-value" in few.test

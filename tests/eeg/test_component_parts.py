@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from onnxplain.eeg.component_parts import component_parts
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.recording import read
 from onnxplain.eeg.windows import Windows, cut
-from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
-from onnxplain.engine.explainer import Explainer
-from onnxplain.models import demo_file
 
 
 @pytest.fixture(scope="module")
-def windows() -> Windows:
-    contract = Explainer(demo_file("honest.onnx")).contract
-    assert isinstance(contract, InputContract)
-    return cut(read(demo_file("recording.edf")), contract, events="left,right")
+def windows(demo_of: Any) -> Windows:
+    demo = demo_of(False)
+    return cut(read(demo.recording), demo.contract, events="left,right")
 
 
-def test_the_eyes_of_the_demo(windows: Windows) -> None:
+def test_the_eyes_of_the_demo(demo_cap: Any) -> None:
+    naming = demo_cap.naming
+    # Fewer windows do to see that places are known; the first run is of all of them.
+    asked = "left/agree,right/agree" if naming.own else "left,right"
+    windows = cut(read(demo_cap.recording), demo_cap.contract, events=asked)
     eyes = component_parts(windows, ["a"] * len(windows))["eyes"]
     share = (eyes.signal**2).sum((0, 2)) / (windows.signal.astype(float) ** 2).sum((0, 2))
-    near = [windows.channels.index(c) for c in ("Fp1", "Fp2")]
-    far = [windows.channels.index(c) for c in ("O1", "O2", "Pz")]
+    near = [windows.channels.index(naming(c)) for c in ("Fp1", "Fp2")]
+    far = [windows.channels.index(naming(c)) for c in ("O1", "O2", "Pz")]
     assert share[near].min() > 0.5
     assert share[far].max() < 0.4  # the average reference spreads them
     # What is fast in them is no eye's.
@@ -65,7 +67,7 @@ def test_each_subject_has_a_decomposition_where_there_is_signal_enough(windows: 
 
 
 def test_electrodes_without_a_place_are_refused(windows: Windows) -> None:
-    nameless = replace(windows, channels=tuple(f"E{i}x" for i in range(len(windows.channels))))
+    nameless = replace(windows, channels=Electrodes(f"E{i}x" for i in range(len(windows.channels))))
     with pytest.raises(InputError, match="0 electrodes with a known position; 5 are needed"):
         component_parts(nameless, ["a"] * len(windows))
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg.components import CLASSES, components
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
@@ -25,9 +26,10 @@ NAMES = ("Fp1", "Fp2", "C3", "Cz", "C4", "Pz", "O1", "O2", "AUX")
 Array = np.ndarray
 
 
-def explained_of(signal: Array, m: Array, left: Array | None = None) -> Explained:
+def explained_of(signal: Array, m: Array, left: Array | None = None, naming: Any = None) -> Explained:
     """An explanation with a given signal in microvolt and multiplier, [epoch, channel, time]."""
-    return made(NAMES, signal=signal, multiplier=m, unassigned=left, sfreq=200.0, scale=0.01, highpass=1.0)
+    names = NAMES if naming is None else naming.electrodes(NAMES)
+    return made(names, signal=signal, multiplier=m, unassigned=left, sfreq=200.0, scale=0.01, highpass=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,10 @@ def mixed() -> tuple[Array, Array, Array]:
     return mixing, sources, signal.reshape(9, 40, 400).swapaxes(0, 1)
 
 
-def test_components_and_residual_are_the_electrodes(mixed: tuple[Array, Array, Array]) -> None:
+def test_components_and_residual_are_the_electrodes(mixed: tuple[Array, Array, Array], naming: Any) -> None:
     _, _, signal = mixed
     rng = np.random.default_rng(1)
-    e = explained_of(signal, rng.normal(size=signal.shape), left=rng.normal(size=signal.shape))
+    e = explained_of(signal, rng.normal(size=signal.shape), left=rng.normal(size=signal.shape), naming=naming)
     for n in (None, 4):
         found = components(e, n_components=n)
         data = found.dataset
@@ -170,7 +172,7 @@ def test_what_cannot_be_decomposed(mixed: tuple[Array, Array, Array]) -> None:
     e = explained_of(signal, np.ones_like(signal))
     with pytest.raises(InputError, match="no multiplier"):
         components(replace(e, dataset=e.dataset.drop_vars("multiplier")))
-    few = replace(e, windows=replace(e.windows, channels=("Cz", *(f"A{i}x" for i in range(8)))))
+    few = replace(e, windows=replace(e.windows, channels=Electrodes(["Cz", *(f"A{i}x" for i in range(8))])))
     with pytest.raises(InputError, match="5 are needed"):
         components(few)
     for n in (0, 1, 8, -1):  # eight electrodes in average reference have seven dimensions

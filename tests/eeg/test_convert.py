@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import mne
@@ -22,14 +23,15 @@ from explanations import made
 NAMES = ("Fp1", "C3", "C4", "Pz", "AUX")
 
 
-def explained_of(relevance: np.ndarray, onsets: list[float]) -> Explained:
+def explained_of(relevance: np.ndarray, onsets: list[float], naming: Any = None) -> Explained:
     """Relevance [epoch, channel, time] at 100 Hz."""
-    return made(NAMES, relevance=relevance, onsets=onsets, target=np.arange(len(onsets)) % 2)
+    names = NAMES if naming is None else naming.electrodes(NAMES)
+    return made(names, relevance=relevance, onsets=onsets, target=np.arange(len(onsets)) % 2)
 
 
 @pytest.fixture
-def some() -> Explained:
-    return explained_of(np.random.default_rng(0).normal(size=(6, 5, 80)), [2.0 * i for i in range(6)])
+def some(naming: Any) -> Explained:
+    return explained_of(np.random.default_rng(0).normal(size=(6, 5, 80)), [2.0 * i for i in range(6)], naming)
 
 
 def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
@@ -38,7 +40,7 @@ def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
     np.testing.assert_allclose(epochs.get_data(units="uV"), some.relevance)
     assert epochs.events[:, 0].tolist() == [0, 200, 400, 600, 800, 1000]
     assert np.isfinite(epochs.info["chs"][1]["loc"][:3]).all()
-    figure = epochs.copy().pick(["Fp1", "C3", "C4", "Pz"]).average().plot_topomap(times=[0.1], show=False)
+    figure = epochs.copy().pick(list(some.electrodes[:4])).average().plot_topomap(times=[0.1], show=False)
     assert figure.axes
     plt.close(figure)
     with pytest.raises(InputError, match="relevance, signal"):
@@ -67,11 +69,11 @@ def test_windows_on_the_recordings_time_line() -> None:
     assert covered.tolist() == [1] * 40 + [2] * 40 + [1] * 40 + [0] * 180 + [1] * 80
 
 
-def test_the_largest_stretches_as_annotations() -> None:
+def test_the_largest_stretches_as_annotations(naming: Any) -> None:
     relevance = np.full((2, 5, 200), 0.01)
     relevance[0, 0, 50:70] = -3  # Fp1, negative: size counts
     relevance[1, 2, 100:120] = 5  # C4
-    e = explained_of(relevance, [10.0, 30.0])
+    e = explained_of(relevance, [10.0, 30.0], naming)
     marks = convert.to_annotations(e, part=0.1)
     np.testing.assert_allclose(marks.onset, [10.5, 31.0])
     np.testing.assert_allclose(marks.duration, [0.2, 0.2])
@@ -101,15 +103,15 @@ def test_windows_need_not_be_in_order_of_time() -> None:
     np.testing.assert_allclose(epochs.get_data(units="uV"), e.relevance)
 
 
-def test_a_row_for_each_window_and_electrode(tmp_path: Path) -> None:
+def test_a_row_for_each_window_and_electrode(tmp_path: Path, naming: Any) -> None:
     relevance = np.zeros((3, 5, 80))
     relevance[0, 0], relevance[0, 1] = 0.5, -0.25  # sums over time: 40 and -20
     relevance[1] = 1.0  # every electrode alike
-    path = convert.to_csv(explained_of(relevance, [1.0, 2.5, 4.0]), tmp_path / "rows.csv")
+    path = convert.to_csv(explained_of(relevance, [1.0, 2.5, 4.0], naming), tmp_path / "rows.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 * 5
-    assert [r["electrode"] for r in rows[:5]] == list(NAMES)
+    assert [r["electrode"] for r in rows[:5]] == list(naming.of(NAMES))
     assert [r["region"] for r in rows[:5]] == ["frontopolar", "central", "central", "parietal", "other"]
     assert [float(r["relevance"]) for r in rows[:3]] == [40.0, -20.0, 0.0]
     assert [float(r["share"]) for r in rows[:2]] == pytest.approx([2 / 3, 1 / 3])

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import onnxplain as ox
-from onnxplain.eeg.channels import positions
+from onnxplain.eeg.channels import template_positions
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.evaluate import Evaluation, evaluate, methods_of
 from onnxplain.eeg.evaluate_report import write
 from onnxplain.eeg.sample import chosen, of_array, sample
@@ -85,7 +86,7 @@ def test_bands_are_a_partition_of_signal_and_relevance(make_contract: Make) -> N
 
 def test_splines_are_those_of_mne(make_contract: Make) -> None:
     names = mne.channels.make_standard_montage("easycap-M1").ch_names[:40]
-    placed = positions(names)
+    placed = template_positions(names)
     names = [n for n in names if n in placed]
     away = np.zeros(len(names), dtype=bool)
     away[[3, 10, 17]] = True
@@ -106,11 +107,11 @@ def test_splines_are_those_of_mne(make_contract: Make) -> None:
     assert np.abs(got[away] - field[away])[:, :100].max() < 0.05 * np.abs(field).max()
 
 
-def test_no_filling_makes_a_flat_electrode(make_contract: Make) -> None:
+def test_no_filling_makes_a_flat_electrode(make_contract: Make, naming: Any) -> None:
     contract = make_contract()
     x = rng.standard_normal((8, *contract.shape)).astype(np.float32)
     by = features("electrodes", contract)
-    spline = splined(contract)
+    spline = splined(contract, naming.electrodes(contract.channels))
     assert spline is not None
     for replacement in (Transplant(by, x), spline):
         most = len(contract.channels) - replacement.least
@@ -124,8 +125,8 @@ def test_no_filling_makes_a_flat_electrode(make_contract: Make) -> None:
 
 
 def test_without_positions_there_is_no_spline(make_contract: Make) -> None:
-    assert splined(make_contract(("E1", "E2", *"ABCDEFGH"))) is None
-    assert splined(make_contract(("Fz", "Cz", "Pz"))) is None
+    assert splined(make_contract(("E1", "E2", *"ABCDEFGH")), Electrodes(("E1", "E2", *"ABCDEFGH"))) is None
+    assert splined(make_contract(("Fz", "Cz", "Pz")), Electrodes(("Fz", "Cz", "Pz"))) is None
 
 
 # --- the demo's models
@@ -216,6 +217,19 @@ def test_windows_are_chosen_by_the_seed(make_contract: Make, make_model: Make, r
     assert list(chosen(4, 9, 0)) == [0, 1, 2, 3]
     with pytest.raises(ox.InputError, match="at least 2"):
         chosen(4, 1, 0)
+
+
+def test_electrodes_are_interpolated_wherever_their_places_are_known(demo_cap: Any) -> None:
+    found = sample(
+        demo_file("shortcut.onnx"),
+        demo_cap.recording,
+        contract=demo_cap.contract,
+        events="left/agree",
+        windows=4,
+    )
+    assert found.interpolation is not None
+    assert found.setting.features.names == demo_cap.contract.channels
+    assert not any("not interpolated" in d for d in found.decisions)
 
 
 def test_methods_are_told_apart() -> None:

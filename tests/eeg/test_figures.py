@@ -9,9 +9,11 @@ import pytest
 from matplotlib.image import AxesImage, imread
 
 from onnxplain.eeg import figures
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.regions import PARTITION, region
 
 NAMES = ("O1", "Cz", "EEG T3-REF", "Fp1", "F8", "C4", "Pz", "F7")
+HEADS = Electrodes(NAMES)
 
 
 def images(figure: object) -> list[AxesImage]:
@@ -22,7 +24,7 @@ def test_head_maps_share_one_symmetric_scale(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=8), 5 * rng.normal(size=8)
     share = np.full(8, 1 / 8)
-    figure, said = figures.head_maps({"left": left, "$right": right}, NAMES, unit="logit", size=share)
+    figure, said = figures.head_maps({"left": left, "$right": right}, HEADS, unit="logit", size=share)
     assert figure is not None
     assert said == ""
     first, second, sizes = images(figure)[:3]
@@ -41,26 +43,26 @@ def test_head_maps_share_one_symmetric_scale(tmp_path: Path) -> None:
 
 def test_head_maps_leave_out_what_has_no_place() -> None:
     names = (*NAMES[:5], "EOG", "Fp1-F7", "E7")
-    figure, said = figures.head_maps({"a": np.ones(8)}, names, unit="logit")
+    figure, said = figures.head_maps({"a": np.ones(8)}, Electrodes(names), unit="logit")
     assert figure is not None
     assert "EOG, Fp1-F7, E7" in said
-    figure, said = figures.head_maps({"a": np.ones(3)}, ("E1", "E2", "Cz"), unit="logit")
+    figure, said = figures.head_maps({"a": np.ones(3)}, Electrodes(("E1", "E2", "Cz")), unit="logit")
     assert figure is None
     assert "no head map" in said
 
 
 def test_constant_and_zero_maps_can_be_drawn(tmp_path: Path) -> None:
-    figure, _ = figures.head_maps({"zero": np.zeros(8)}, NAMES, unit="logit", size=np.zeros(8))
+    figure, _ = figures.head_maps({"zero": np.zeros(8)}, HEADS, unit="logit", size=np.zeros(8))
     assert figure is not None
     figures.save(figure, tmp_path / "a.png")
     zero = np.zeros((8, 50))
     times = np.arange(50) / 100
-    figures.save(figures.window_map(zero, zero, NAMES, times, unit="logit"), tmp_path / "b.png")
-    figures.save(figures.mean_map(zero, np.full(8, np.nan), NAMES, times, unit="logit"), tmp_path / "c.png")
+    figures.save(figures.window_map(zero, zero, HEADS, times, unit="logit"), tmp_path / "b.png")
+    figures.save(figures.mean_map(zero, np.full(8, np.nan), HEADS, times, unit="logit"), tmp_path / "c.png")
 
 
 def test_rows_go_front_to_back_and_left_to_right() -> None:
-    ordered = [NAMES[i] for i in figures.order(NAMES)]
+    ordered = [NAMES[i] for i in figures.order(HEADS)]
     regions = [PARTITION.index(region(n)) for n in ordered]
     assert regions == sorted(regions)
     assert ordered.index("F7") < ordered.index("F8")
@@ -71,15 +73,15 @@ def test_window_map(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     relevance, signal = rng.normal(size=(8, 100)), 20 * rng.normal(size=(8, 100))
     figure = figures.window_map(
-        relevance, signal, NAMES, np.arange(100) / 100, unit="logit", title="a $ title"
+        relevance, signal, HEADS, np.arange(100) / 100, unit="logit", title="a $ title"
     )
     (image, *_) = images(figure)
     low, high = image.get_clim()
     assert low == -high
     drawn = np.asarray(image.get_array())
-    np.testing.assert_array_equal(drawn, relevance[figures.order(NAMES)])
+    np.testing.assert_array_equal(drawn, relevance[figures.order(HEADS)])
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
-        NAMES[i] for i in figures.order(NAMES)
+        NAMES[i] for i in figures.order(HEADS)
     ]
     assert len(figure.axes[0].lines) >= 8
     figures.save(figure, tmp_path / "w.png")
@@ -87,10 +89,10 @@ def test_window_map(tmp_path: Path) -> None:
 
 def test_mean_map_bins_are_means() -> None:
     size = np.abs(np.random.default_rng(0).normal(size=(8, 103)))
-    figure = figures.mean_map(size, np.full(8, 1 / 8), NAMES, np.arange(103) / 100, unit="logit", bins=10)
+    figure = figures.mean_map(size, np.full(8, 1 / 8), HEADS, np.arange(103) / 100, unit="logit", bins=10)
     (image, *_) = images(figure)
     drawn = np.asarray(image.get_array())
-    ordered = size[figures.order(NAMES)]
+    ordered = size[figures.order(HEADS)]
     assert drawn.shape == (8, 10)
     np.testing.assert_allclose(drawn[:, 0], ordered[:, :11].mean(1))
     np.testing.assert_allclose(drawn[:, -1], ordered[:, 99:].mean(1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.regionfile import Regions
 from onnxplain.eeg.regions import SETS
 from onnxplain.eeg.run import explain_recording
@@ -74,4 +75,4 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, text: str, said: s
 def test_a_misspelt_electrode_is_refused(tmp_path: Path) -> None:
     regions = Regions.from_file(_file(tmp_path, "sets: {hand: [C33]}"))
     with pytest.raises(InputError, match="no electrode of hand"):
-        regions.check(NAMES, "net.onnx")
+        regions.check(Electrodes(NAMES), "net.onnx")

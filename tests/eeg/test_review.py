@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,26 @@ from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.evaluation.randomisation import randomised_copy
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from explanations import made
+
 Make = Callable[..., Any]
 OTHERS = ("random weights", "another subject")
+
+
+def test_maps_of_a_cap_with_names_of_its_own(own_demo: Any, tmp_path: Path) -> None:
+    """They lie where the recording says; where nothing says it, there is no map and a line."""
+    names = ("Fp1", "Fp2", "C3", "C4", "O1", "O2")
+    rng = np.random.default_rng(0)
+    own, other, *bare = (
+        made(electrodes, relevance=rng.normal(size=(4, 6, 20)), target=np.zeros(4, dtype=int))
+        for electrodes in (*[own_demo.naming.electrodes(names)] * 2, *[own_demo.naming.of(names)] * 2)
+    )
+    page = review.make(own, {"random weights": other}, tmp_path / "out", n=4)
+    assert page.read_text(encoding="utf-8").count("data:image/png") == 4
+    with pytest.raises(InputError, match="no head map"):
+        review.make(bare[0], {"random weights": bare[1]}, tmp_path / "bare", n=4)
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """Shares against numbers worked out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from onnxplain.eeg import regions, shares
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.engine.errors import InputError
 
-CHANNELS = ("Fp1", "Fp2", "C3", "O1")
+CHANNELS = Electrodes(("Fp1", "Fp2", "C3", "O1"))
 
 
 def test_share_by_hand() -> None:
@@ -30,7 +33,7 @@ def test_windows_without_relevance_do_not_count() -> None:
 
 
 def test_partition_sums_to_one() -> None:
-    channels = ["Fp1", "F7", "FC3", "C3", "T3", "CP1", "Pz", "PO7", "O2", "EOG", "A1"]
+    channels = Electrodes(["Fp1", "F7", "FC3", "C3", "T3", "CP1", "Pz", "PO7", "O2", "EOG", "A1"])
     relevance = np.random.default_rng(0).normal(size=(5, len(channels), 20))
     parts = shares.by_region(relevance, channels)
     assert sum(s.share for s in parts) == pytest.approx(1)
@@ -72,13 +75,27 @@ def test_regions(name: str, where: str) -> None:
 
 
 def test_sets_find_their_electrodes_under_any_name() -> None:
-    assert regions.members("frontal-ocular", ["EEG FP1-REF", "f7", "Cz"]) == ("EEG FP1-REF", "f7")
-    assert regions.members("sensorimotor", ["Fp1", "C3..", "CP4", "T7"]) == ("C3..", "CP4")
-    assert regions.members(["T7"], ["T3", "C3"]) == ("T3",)
-    assert regions.members("temporal", ["T3", "C3"]) == ("T3",)
+    spelt = Electrodes(["EEG FP1-REF", "f7", "Cz"])
+    assert regions.members("frontal-ocular", spelt) == ("EEG FP1-REF", "f7")
+    assert regions.members("sensorimotor", Electrodes(["Fp1", "C3..", "CP4", "T7"])) == ("C3..", "CP4")
+    assert regions.members(["T7"], Electrodes(["T3", "C3"])) == ("T3",)
+    assert regions.members("temporal", Electrodes(["T3", "C3"])) == ("T3",)
     assert not set(regions.FRONTAL_OCULAR) & set(regions.SENSORIMOTOR)
+
+
+def test_sets_and_regions_under_both_namings(naming: Any) -> None:
+    names = ("Fp1", "F7", "FC3", "C3", "T7", "CP1", "Pz", "PO7", "O2", "EOG")
+    electrodes = naming.electrodes(names)
+    for wanted in (*regions.SETS, *regions.PARTITION):
+        under_names = regions.members(wanted, Electrodes(names))
+        assert regions.members(wanted, electrodes) == naming.of(under_names)
+    assert regions.regions_of(electrodes) == tuple(map(regions.region, names))
+    relevance = np.random.default_rng(2).normal(size=(5, len(names), 20))
+    for by in (shares.by_set, shares.by_region):
+        found, want = by(relevance, electrodes), by(relevance, Electrodes(names))
+        assert [(s.name, s.share) for s in found] == [(s.name, s.share) for s in want]
 
 
 def test_unknown_set_is_refused() -> None:
     with pytest.raises(InputError, match="no region 'frontel'"):
-        regions.members("frontel", ["Fp1"])
+        regions.members("frontel", Electrodes(["Fp1"]))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg import sphere
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.explained import Explained
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.source import sources
@@ -118,7 +119,7 @@ def test_a_dipole_in_the_left_central_cortex_is_found_there() -> None:
     """Ten places below C3 and its neighbours, in any orientation."""
     rng = np.random.default_rng(2)
     head = sphere.model()
-    c3 = sphere._info(["C3"])["chs"][0]["loc"][:3] - head.centre
+    c3 = sphere._info(Electrodes(["C3"]))["chs"][0]["loc"][:3] - head.centre
     c3 /= np.linalg.norm(c3)
     found = []
     for _ in range(10):
@@ -126,7 +127,7 @@ def test_a_dipole_in_the_left_central_cortex_is_found_there() -> None:
         place = head.centre + rng.uniform(0.6, 0.85) * head.inner * toward / np.linalg.norm(toward)
         assert sphere.named(place[None], None) == ("left central",)
         moment = rng.normal(size=3)
-        found.append(best(planted(sphere.gain(NAMES, place[None])[:, 0] @ moment, rng)))
+        found.append(best(planted(sphere.gain(Electrodes(NAMES), place[None])[:, 0] @ moment, rng)))
     assert found.count("left central") >= 8, found
 
 
@@ -197,7 +198,7 @@ def test_tables_of_resolution() -> None:
         np.testing.assert_allclose(data[table].sum(data[table].dims[1]), 1)
     inside = np.flatnonzero(data["in_region"].values == "left temporal")
     places = np.stack([data[a].values for a in "xyz"], -1)[inside] * 1e-3
-    lead = sphere.gain(NAMES, places).reshape(27, -1)
+    lead = sphere.gain(Electrodes(NAMES), places).reshape(27, -1)
     lead = (lead - lead.mean(0)).T * 100  # a window for each dipole and orientation
     x = np.broadcast_to(lead[:, :, None], (*lead.shape, 2))
     planted_one = sources(explained_of(x, x), spacing_mm=20)
@@ -238,6 +239,21 @@ def test_shares_by_their_definition() -> None:
     assert all(np.isnan(s.share) for s in nothing)
 
 
+def test_a_cap_with_names_of_its_own(own_demo: Any) -> None:
+    """Electrodes lie where they were measured to be, the reference's among them."""
+    rng = np.random.default_rng(10)
+    signal, m = rng.normal(0, 10, (2, 2, 27, 40))
+    cap = own_demo.naming.electrodes(NAMES)
+    for reference in ("average", "Cz"):
+        settings: dict[str, Any] = {"signal": signal, "multiplier": m, "scale": 0.01, "reference": reference}
+        named, own = (sources(made(names, **settings), spacing_mm=20) for names in (NAMES, cap))
+        np.testing.assert_allclose(own.dataset["course"], named.dataset["course"], rtol=1e-6, atol=1e-9)
+    own_reference = made(cap, signal=signal, multiplier=m, scale=0.01, reference=cap[NAMES.index("Cz")])
+    np.testing.assert_allclose(
+        sources(own_reference, spacing_mm=20).dataset["course"], own.dataset["course"], rtol=1e-6, atol=1e-9
+    )
+
+
 def test_noise_of_ones_own() -> None:
     """Where an electrode is said to be noisy, the estimate explains less of it; the level does not matter."""
     rng = np.random.default_rng(8)
@@ -254,7 +270,7 @@ def test_what_cannot_be_estimated() -> None:
     signal = np.random.default_rng(9).normal(size=(1, 27, 20))
     e = explained_of(signal, signal)
     few = explained_of(signal[:, :15], signal[:, :15])
-    places = replace(e, windows=replace(e.windows, channels=(*NAMES[:-2], "EOG", "AUX")))
+    places = replace(e, windows=replace(e.windows, channels=Electrodes((*NAMES[:-2], "EOG", "AUX"))))
     cases: list[tuple[Explained, dict[str, Any], str]] = [
         (replace(e, dataset=e.dataset.drop_vars("multiplier")), {}, "no multiplier"),
         (few, {}, "15 electrodes; .* 16 or more"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -63,8 +65,10 @@ def test_three_and_none() -> None:
         spray(broken)
 
 
-def test_the_demo_model() -> None:
-    e = explain_recording(demo_file("shortcut.onnx"), demo_file("recording.edf"), events="left,right")
+def test_the_demo_model(demo_cap: Any) -> None:
+    e = explain_recording(
+        demo_file("shortcut.onnx"), demo_cap.recording, contract=demo_cap.contract, events="left,right"
+    )
     scores = artefact_scores(e.windows)
     assert set(scores) == {"blink", "saccade", "muscle"}
     assert all(len(s) == len(e.windows) for s in scores.values())

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.statistics import cluster_test, consistency, effect, effect_map, icc
 from onnxplain.engine.errors import InputError
 
 NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")
+HEADS = Electrodes(NAMES)
 TIMES = np.arange(30) / 30
 # Shrout & Fleiss (1979), table 2: six targets, four judges.
 RATINGS = np.array(
@@ -28,7 +30,7 @@ def maps(n: int, seed: int, size: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_planted_difference_is_found(paired: bool) -> None:
     found = cluster_test(
-        maps(14, 0, 2.0), maps(14, 1), channels=NAMES, times=TIMES, paired=paired, permutations=256
+        maps(14, 0, 2.0), maps(14, 1), channels=HEADS, times=TIMES, paired=paired, permutations=256
     )
     assert found.evaluable
     best = found.clusters[0]
@@ -40,7 +42,7 @@ def test_a_planted_difference_is_found(paired: bool) -> None:
     assert found.t is not None
     assert found.t.shape == (len(NAMES), len(TIMES))
     again = cluster_test(
-        maps(14, 0, 2.0), maps(14, 1), channels=NAMES, times=TIMES, paired=paired, permutations=256
+        maps(14, 0, 2.0), maps(14, 1), channels=HEADS, times=TIMES, paired=paired, permutations=256
     )
     assert [c.p for c in again.clusters] == [c.p for c in found.clusters]
 
@@ -48,33 +50,33 @@ def test_a_planted_difference_is_found(paired: bool) -> None:
 def test_noise_is_not_found_more_often_than_it_should() -> None:
     hits = 0
     for seed in range(20):
-        found = cluster_test(maps(10, 100 + seed), channels=NAMES, times=TIMES, permutations=100, seed=seed)
+        found = cluster_test(maps(10, 100 + seed), channels=HEADS, times=TIMES, permutations=100, seed=seed)
         hits += any(c.p < 0.05 for c in found.clusters)
     assert hits <= 4  # 1 expected; more than 4 of 20 in 3 of 1000
 
 
 def test_too_few_subjects_give_no_p_value() -> None:
     for n in (1, 2, 5):
-        found = cluster_test(maps(n, 0, 5.0), channels=NAMES, times=TIMES)
+        found = cluster_test(maps(n, 0, 5.0), channels=HEADS, times=TIMES)
         assert not found.evaluable
         assert found.clusters == ()
         assert "no p-value" in found.text
-    assert not cluster_test(maps(3, 0), maps(9, 1), channels=NAMES, times=TIMES, paired=False).evaluable
+    assert not cluster_test(maps(3, 0), maps(9, 1), channels=HEADS, times=TIMES, paired=False).evaluable
     assert consistency(maps(2, 0)) is None
     assert effect(np.arange(3.0), np.arange(3.0), paired=True) is None
 
 
 def test_what_does_not_fit() -> None:
     with pytest.raises(InputError, match="not \\[subject"):
-        cluster_test(maps(8, 0)[:, :5], channels=NAMES, times=TIMES)
+        cluster_test(maps(8, 0)[:, :5], channels=HEADS, times=TIMES)
     with pytest.raises(InputError, match="cannot be pairs"):
-        cluster_test(maps(8, 0), maps(7, 0), channels=NAMES, times=TIMES)
+        cluster_test(maps(8, 0), maps(7, 0), channels=HEADS, times=TIMES)
     with pytest.raises(InputError, match="no position"):
-        cluster_test(maps(8, 0), channels=(*NAMES[:-1], "AUX"), times=TIMES)
+        cluster_test(maps(8, 0), channels=HEADS.some((*NAMES[:-1], "AUX")), times=TIMES)
     broken = maps(8, 0)
     broken[0, 0, 0] = np.nan
     with pytest.raises(InputError, match="finite"):
-        cluster_test(broken, channels=NAMES, times=TIMES)
+        cluster_test(broken, channels=HEADS, times=TIMES)
 
 
 def test_icc_against_shrout_and_fleiss() -> None:
@@ -123,21 +125,21 @@ def test_clusters_have_a_sign(paired: bool) -> None:
     """Neighbours that differ in opposite directions are two clusters, and swapping sides swaps signs."""
     a, b = maps(12, 0, -2.0), maps(12, 1)
     a[:, NAMES.index("Pz"), 10:20] += 2  # next to P3
-    found = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128)
+    found = cluster_test(a, b, channels=HEADS, times=TIMES, paired=paired, permutations=128)
     strong = [c for c in found.clusters if c.p < 0.05]
     assert {c.sign for c in strong} == {1, -1}
     for cluster in strong:
         assert ("Pz" in cluster.electrodes) == (cluster.sign > 0)
         assert ("P3" in cluster.electrodes) == (cluster.sign < 0)
-    turned = cluster_test(b, a, channels=NAMES, times=TIMES, paired=paired, permutations=128)
+    turned = cluster_test(b, a, channels=HEADS, times=TIMES, paired=paired, permutations=128)
     assert sorted(-c.mass for c in turned.clusters) == pytest.approx(sorted(c.mass for c in found.clusters))
     assert found.t is not None
     test = stats.ttest_rel if paired else stats.ttest_ind
     np.testing.assert_allclose(found.t, test(a, b).statistic)
-    up = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128, tail=1)
+    up = cluster_test(a, b, channels=HEADS, times=TIMES, paired=paired, permutations=128, tail=1)
     assert up.clusters
     assert all(c.sign > 0 for c in up.clusters)
-    down = cluster_test(a, b, channels=NAMES, times=TIMES, paired=paired, permutations=128, tail=-1)
+    down = cluster_test(a, b, channels=HEADS, times=TIMES, paired=paired, permutations=128, tail=-1)
     assert down.clusters
     assert all(c.sign < 0 for c in down.clusters)
 
@@ -146,7 +148,7 @@ def test_unlike_groups_of_noise_are_not_found_more_often_than_they_should() -> N
     hits = 0
     for seed in range(20):
         found = cluster_test(
-            maps(8, 300 + seed), maps(9, 600 + seed), channels=NAMES, times=TIMES, paired=False,
+            maps(8, 300 + seed), maps(9, 600 + seed), channels=HEADS, times=TIMES, paired=False,
             permutations=100, seed=seed,
         )  # fmt: skip
         hits += any(c.p < 0.05 for c in found.clusters)
@@ -154,11 +156,11 @@ def test_unlike_groups_of_noise_are_not_found_more_often_than_they_should() -> N
 
 
 def test_permutations_that_were_made_are_counted() -> None:
-    found = cluster_test(maps(6, 0, 2.0), channels=NAMES, times=TIMES, permutations=1024)
+    found = cluster_test(maps(6, 0, 2.0), channels=HEADS, times=TIMES, permutations=1024)
     assert found.permutations == 2**5  # all sign flips of 6, two-sided
     assert "32 permutations" in found.text
     assert min(c.p for c in found.clusters) >= 1 / 32
-    nothing = cluster_test(maps(8, 0), channels=NAMES, times=TIMES, threshold=1e6)
+    nothing = cluster_test(maps(8, 0), channels=HEADS, times=TIMES, threshold=1e6)
     assert nothing.clusters == ()
     assert nothing.permutations == 0
     assert "reaches the threshold" in nothing.text
@@ -168,7 +170,7 @@ def test_permutations_that_were_made_are_counted() -> None:
 @pytest.mark.parametrize("size", [2.0, -2.0])
 def test_threshold_free_enhancement(paired: bool, size: float) -> None:
     found = cluster_test(
-        maps(12, 0, size), maps(12, 1), channels=NAMES, times=TIMES, paired=paired, permutations=128,
+        maps(12, 0, size), maps(12, 1), channels=HEADS, times=TIMES, paired=paired, permutations=128,
         threshold={"start": 0, "step": 0.5},
     )  # fmt: skip
     assert 1 <= len(found.clusters) <= 5  # and not one for every sample
@@ -177,7 +179,7 @@ def test_threshold_free_enhancement(paired: bool, size: float) -> None:
     assert {"C3", "P3"} <= set(best.electrodes)
     assert best.sign == np.sign(size)
     noise = cluster_test(
-        maps(10, 7), channels=NAMES, times=TIMES, permutations=128, threshold={"start": 0, "step": 0.5}
+        maps(10, 7), channels=HEADS, times=TIMES, permutations=128, threshold={"start": 0, "step": 0.5}
     )
     assert not [c for c in noise.clusters if c.p < 0.02]
 
@@ -188,7 +190,7 @@ def test_an_electrode_without_any_relevance(threshold: dict[str, float] | None) 
     a[:, 0], b[:, 0] = 0, 0
     for paired in (True, False):
         found = cluster_test(
-            a, b, channels=NAMES, times=TIMES, paired=paired, permutations=64, threshold=threshold
+            a, b, channels=HEADS, times=TIMES, paired=paired, permutations=64, threshold=threshold
         )
         assert found.t is not None
         assert not found.t[0].any()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 
+from onnxplain.eeg import views
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.statistics import cluster_test
 from onnxplain.eeg.subjects import subject_maps
@@ -74,23 +77,28 @@ def test_what_is_not_alike() -> None:
             subject_maps(nothing)
 
 
-def test_from_windows_to_a_cluster() -> None:
+def test_from_windows_to_a_cluster(naming: Any) -> None:
     """Eight subjects with relevance at C3 early; a difference of theirs, not of their windows."""
     rng = np.random.default_rng(3)
+    places = views.places_attribute(naming.electrodes(NAMES))
 
     def cohort(extra: float) -> xr.DataArray:
         runs = {}
         for i in range(8):
             x = rng.normal(size=(4, 8, 12))
             x[:, NAMES.index("C3"), 2:6] += extra
-            runs[f"s{i}"] = [run(x[:2]), run(x[2:])]
+            runs[f"s{i}"] = [
+                run(part, naming.of(NAMES)).assign_attrs(places=places) for part in (x[:2], x[2:])
+            ]
         return subject_maps(runs)
 
     a, b = cohort(4.0), cohort(0.0)
-    found = cluster_test(a.values, b.values, channels=NAMES, times=a["time"].values, permutations=128)
+    found = cluster_test(
+        a.values, b.values, channels=views.electrodes(a), times=a["time"].values, permutations=128
+    )
     best = next(c for c in found.clusters if c.sign > 0)
     assert best.p < 0.05
-    assert best.electrodes == ("C3",)
+    assert best.electrodes == naming.of(["C3"])
     assert (best.start, best.stop) == pytest.approx((0.2, 0.5))
 
 

@@ -249,10 +249,10 @@ def test_bad_channels_are_listed_or_splined(
 def test_spline_of_a_smooth_field_is_near_it(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path
 ) -> None:
-    from onnxplain.eeg.channels import positions
+    from onnxplain.eeg.channels import template_positions
 
     names = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "T7", "T8", "P3", "Pz", "P4", "O1", "O2")
-    where = np.array(list(positions(names).values()))
+    where = np.array(list(template_positions(names).values()))
     t = np.arange(2000) / 100
     data = 1e-4 * (where[:, :1] + 0.1) / 0.1 * np.sin(2 * np.pi * 7 * t)
     keep = [i for i, n in enumerate(names) if n != "Cz"]

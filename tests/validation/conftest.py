@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from onnxplain.eeg.artefacts import Missing
-from onnxplain.eeg.channels import positions
+from onnxplain.eeg.channels import template_positions
+from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.recording import Mark, Recording
 from onnxplain.eeg.windows import Windows, as_input
 from onnxplain.engine.contract import InputContract
@@ -110,19 +110,18 @@ def write_model(path: Path, weights: Floats, contract: InputContract, outputs: i
     return path
 
 
-def named(naming: str, channels: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Names of the electrodes, and what windows need to know where they lie.
+def electrodes(naming: str, channels: tuple[str, ...]) -> Electrodes:
+    """Electrodes, and what is known of where they lie.
 
     "10-20" are known names, "cap" names of the cap's own with positions in the file, "unknown" the same
     without.
     """
     if naming == "10-20":
-        return channels, {}
+        return Electrodes(channels)
     own = tuple(f"E{i + 1}" for i in range(len(channels)))
-    if naming == "unknown":
-        return own, {}
-    known = positions(channels)
-    return own, {"places": {o: tuple(known[c].tolist()) for o, c in zip(own, channels, strict=True)}}
+    places = template_positions(channels) if naming == "cap" else {}
+    measured = (tuple(p.tolist()) for p in places.values())
+    return Electrodes(own, dict(zip(own, measured, strict=True)) if places else None)
 
 
 MakeCase = Callable[..., Case]
@@ -143,9 +142,9 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> MakeCase:
         marks: tuple[tuple[float, str], ...] | None = (),
     ) -> Case:
         truth = truth or Truth()
-        names, where = named(naming, channels)
+        cap = electrodes(naming, channels)
         contract = InputContract(
-            input="x", channels=names, sfreq=SFREQ, window=LENGTH,
+            input="x", channels=cap.names, sfreq=SFREQ, window=LENGTH,
             classes=("left", "right") if outputs == 2 else (),
         )  # fmt: skip
         rows = [TEN_TWENTY.index(c) for c in channels]
@@ -158,13 +157,12 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> MakeCase:
         windows = Windows(
             data=as_input(x, contract),
             signal=x.astype(np.float32),
-            channels=names,
+            channels=cap,
             times=TIMES,
             onsets=np.arange(truth.windows, dtype=np.float64),
             labels=tuple(None if v < 0 else ("left", "right")[v] for v in labels),
             sfreq=SFREQ,
             decisions=(),
-            **where,
         )
         recording = Recording("small", None, tuple(Mark(onset, 0.0, what) for onset, what in marks or ()))
         return Case(
@@ -175,16 +173,23 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> MakeCase:
     return make
 
 
+@pytest.fixture(scope="session", params=["10-20", "cap"])
+def known(request: pytest.FixtureRequest) -> str:
+    """Both ways to say where electrodes lie: a test that asks for it, or for a case of it, runs twice."""
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(scope="session")
-def honest(make_case: MakeCase) -> Case:
+def honest(make_case: MakeCase, known: str) -> Case:
     """A model that goes by the hand area."""
-    return make_case("hands")
+    return make_case("hands", naming=known)
 
 
 @pytest.fixture(scope="session")
-def shortcut(make_case: MakeCase) -> Case:
+def shortcut(make_case: MakeCase, known: str) -> Case:
     """A model that goes by the eyes."""
-    return make_case("eyes")
+    return make_case("eyes", naming=known)
 
 
 @pytest.fixture(scope="session")
@@ -197,6 +202,12 @@ def constant(make_case: MakeCase) -> Case:
 def nameless(make_case: MakeCase) -> Case:
     """The honest model on a cap whose channels have names of their own, and no positions."""
     return make_case("hands", naming="unknown")
+
+
+@pytest.fixture(scope="session")
+def cases(honest: Case, shortcut: Case, constant: Case, nameless: Case) -> dict[str, Case]:
+    """All four, by name."""
+    return {"honest": honest, "shortcut": shortcut, "constant": constant, "nameless": nameless}
 
 
 @pytest.fixture(scope="session")

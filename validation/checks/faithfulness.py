@@ -44,7 +44,8 @@ def check(case: Case) -> list[Result]:
         name=case.contract.input,
         seed=case.policy.seed,
     ).settled()
-    fill: Replacement = splined(case.contract) or Transplant(split, data, seed=case.policy.seed)
+    fill: Replacement | None = splined(case.contract, case.windows.channels)
+    fill = fill or Transplant(split, data, seed=case.policy.seed)
     maps = {MAP: case.explained.relevance[rows].sum(-1, dtype=np.float64)}
     _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=case.policy.seed)
     own = numbers[MAP]

@@ -11,7 +11,7 @@ import numpy as np
 from ...eeg.regions import PARTITION, members
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, WhyNot, not_evaluable
+from ..result import Result, not_evaluable
 from .exchange import exchange, why_not
 from .untold import no_electrodes
 
@@ -54,8 +54,10 @@ def check(case: Case) -> list[Result]:
     order = sorted(found, key=lambda k: found[k]["disturbed"] - found[k]["follows"])
     each = [f"{k} in {found[k]['follows']:.0%} (disturbed: {found[k]['disturbed']:.0%})" for k in order[:4]]
     if not each:
-        why = "All electrodes lie in one region, as far as it is known where they lie."
-        because: WhyNot = "electrodes" if case.unplaced else "model"
+        why, because = "All electrodes lie in one region.", "model"
+        if case.unplaced:
+            why = "Neither names nor the data say where channels lie, and so which electrodes make a region."
+            because = "electrodes"
         return [not_evaluable(NAME, "technical", because, why), *results]
     said = f"Answers go with whole electrodes transplanted from another window: {'; '.join(each)}."
     return [Result(NAME, "technical", "PASS", said, evidence={"regions": found}), *results]

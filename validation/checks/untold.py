@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from ...eeg.regions import said_unknown
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import PARTS, Result, WhyNot, not_evaluable
 
 
 def untold(case: Case, check: str, kind: str) -> Result:
     """The result for an artefact whose part is not known, of one that is asked for."""
     missing = case.missing[kind]
-    said = f"{PARTS[kind].capitalize()} could not be told apart in these windows: {missing.said}."
+    said = f"{PARTS[kind].capitalize()} could not be told apart in these windows. {missing.said}"
     return not_evaluable(check, "sign", missing.why, said, kind)
 
 
 def no_electrodes(case: Case, check: str, region: str, limit: float) -> Result:
     """The result for a region that the policy holds to a number, and that no electrode is known to lie in."""
-    said = f"The model has no {region} electrode"
-    if not case.unplaced:
-        return not_evaluable(check, "technical", "model", f"{said}.", threshold=limit)
-    unknown = f"it is not known where {len(case.unplaced)} of {len(case.windows.channels)} lie"
-    return not_evaluable(check, "technical", "electrodes", f"{said}, but {unknown}.", threshold=limit)
+    said = f"The model has no {region} electrode. {said_unknown(case.windows.channels)}".rstrip()
+    why_not: WhyNot = "electrodes" if case.unplaced else "model"
+    return not_evaluable(check, "technical", why_not, said, threshold=limit)

@@ -13,8 +13,8 @@ from onnxplain.validation.checks import agreement
 
 
 @pytest.mark.parametrize("which", ["honest", "shortcut", "nameless"])
-def test_an_unlike_method_agrees(which: str, request: pytest.FixtureRequest) -> None:
-    (found,) = agreement.check(request.getfixturevalue(which))
+def test_an_unlike_method_agrees(which: str, cases: dict[str, Case]) -> None:
+    (found,) = agreement.check(cases[which])
     assert (found.status, found.role, found.threshold) == ("PASS", "method", 0.2)
     assert found.value is not None
     assert found.value > 0.8

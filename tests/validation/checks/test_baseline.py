@@ -21,9 +21,9 @@ def test_eyes_by_chance(honest: Case, result: Any) -> None:
 
 @pytest.mark.parametrize("groups", [(), ("a", "a", "b", "b") * 16])
 def test_eyes_that_look_where_the_label_is(
-    make_case: Any, truth: Any, result: Any, groups: tuple[str, ...]
+    make_case: Any, truth: Any, result: Any, known: str, groups: tuple[str, ...]
 ) -> None:
-    case = make_case("hands", truth=truth(hands=SIDES, eyes=SIDES, groups=groups))
+    case = make_case("hands", truth=truth(hands=SIDES, eyes=SIDES, groups=groups), naming=known)
     eyes = result(baseline.check(case), "baseline.eyes")
     assert eyes.status == "FAIL"
     assert eyes.value > 0.9

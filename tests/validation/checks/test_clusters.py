@@ -22,8 +22,9 @@ def test_one_thing_is_read_in_all_windows(honest: Case, shortcut: Case) -> None:
         assert (found.check, found.status, found.role, found.artefact) == ("clusters", "PASS", "sign", "")
 
 
-def test_windows_in_which_the_eyes_are_read(make_case: Any, truth: Any) -> None:
-    case = make_case({"hands": 1.0, "eyes": 6.0}, truth=truth(gaze=SOMETIMES, hands=HANDS), checks=LIMIT)
+def test_windows_in_which_the_eyes_are_read(make_case: Any, truth: Any, known: str) -> None:
+    there = truth(gaze=SOMETIMES, hands=HANDS)
+    case = make_case({"hands": 1.0, "eyes": 6.0}, truth=there, checks=LIMIT, naming=known)
     (found,) = clusters.check(case)
     assert (found.check, found.status, found.artefact) == ("clusters.eyes", "FAIL", "eyes")
     assert found.value is not None

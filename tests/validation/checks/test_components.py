@@ -20,14 +20,14 @@ def _with_eyes(case: Case) -> Case:
     return case
 
 
-def test_decisions_and_relevance_of_the_hands(make_case: Any, result: Any) -> None:
-    found = components.check(_with_eyes(make_case("hands", checks=ASKED)))
+def test_decisions_and_relevance_of_the_hands(make_case: Any, known: str, result: Any) -> None:
+    found = components.check(_with_eyes(make_case("hands", checks=ASKED, naming=known)))
     for check in ("components.eyes", "components.eyes.share"):
         assert (result(found, check).status, result(found, check).artefact) == ("PASS", "eyes")
 
 
-def test_decisions_and_relevance_of_the_eyes(make_case: Any, result: Any) -> None:
-    found = components.check(_with_eyes(make_case("eyes", checks=ASKED)))
+def test_decisions_and_relevance_of_the_eyes(make_case: Any, known: str, result: Any) -> None:
+    found = components.check(_with_eyes(make_case("eyes", checks=ASKED, naming=known)))
     exchanged, carried = result(found, "components.eyes"), result(found, "components.eyes.share")
     assert (exchanged.status, exchanged.evidence_of) == ("FAIL", "exchange")
     assert (carried.status, carried.evidence_of) == ("FAIL", "relevance")

@@ -13,8 +13,8 @@ from onnxplain.validation.checks import determinism
 
 
 @pytest.mark.parametrize("which", ["honest", "constant", "nameless"])
-def test_the_same_twice(which: str, request: pytest.FixtureRequest) -> None:
-    (found,) = determinism.check(request.getfixturevalue(which))
+def test_the_same_twice(which: str, cases: dict[str, Case]) -> None:
+    (found,) = determinism.check(cases[which])
     assert (found.status, found.value, found.role) == ("PASS", 0.0, "technical")
 
 

@@ -21,8 +21,8 @@ def _mapped(case: Case, change: Any) -> Case:
 
 
 @pytest.mark.parametrize("which", ["honest", "shortcut", "nameless"])
-def test_maps_of_what_is_read(which: str, request: pytest.FixtureRequest) -> None:
-    case = request.getfixturevalue(which)
+def test_maps_of_what_is_read(which: str, cases: dict[str, Case]) -> None:
+    case = cases[which]
     (found,) = faithfulness.check(case)
     assert (found.status, found.role) == ("PASS", "method")
     assert found.value is not None

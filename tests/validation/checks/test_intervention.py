@@ -32,7 +32,7 @@ def test_decisions_that_go_with_the_eyes(shortcut: Case, result: Any) -> None:
 def test_an_artefact_that_is_not_in_the_data(honest: Case, result: Any) -> None:
     heart = result(intervention.check(honest), "intervention.heart")
     assert (heart.status, heart.why_not) == ("NOT EVALUABLE", "data")
-    assert "no peaks come as regularly as a heart's" in heart.said
+    assert "No peaks come as regularly as a heart's" in heart.said
 
 
 def test_electrodes_of_which_it_is_not_known_where_they_lie(nameless: Case, result: Any) -> None:
@@ -49,8 +49,8 @@ def test_an_eog_channel_tells_where_electrodes_do_not(make_case: Any, result: An
     assert result(intervention.check(case), "intervention.eyes").status == "FAIL"
 
 
-def test_electrodes_away_from_eyes_and_muscles(make_case: Any, result: Any) -> None:
-    found = intervention.check(make_case(channels=("C3", "C4", "Pz")))
+def test_electrodes_away_from_eyes_and_muscles(make_case: Any, known: str, result: Any) -> None:
+    found = intervention.check(make_case(naming=known, channels=("C3", "C4", "Pz")))
     assert result(found, "intervention.eyes").why_not == "electrodes"  # blinks reach them, and nothing tells
     assert result(found, "intervention.muscle").why_not == "model"
 

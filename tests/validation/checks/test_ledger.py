@@ -12,8 +12,8 @@ from onnxplain.validation.checks import ledger
 
 
 @pytest.mark.parametrize("which", ["honest", "shortcut", "constant", "nameless"])
-def test_a_complete_account(which: str, request: pytest.FixtureRequest) -> None:
-    (found,) = ledger.check(request.getfixturevalue(which))
+def test_a_complete_account(which: str, cases: dict[str, Case]) -> None:
+    (found,) = ledger.check(cases[which])
     assert (found.status, found.role) == ("PASS", "technical")
     assert found.value is not None
     assert found.value < 1e-5

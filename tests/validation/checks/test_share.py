@@ -51,8 +51,8 @@ def test_what_has_no_part(honest: Case, nameless: Case, constant: Case, result: 
     ("reads", "failing"),
     [("hands", {"share.sensorimotor"}), ("eyes", {"share.frontal-ocular", "share.delta"})],
 )
-def test_regions_and_bands_held_to_numbers(make_case: Any, reads: str, failing: set[str]) -> None:
-    found = share.check(make_case(reads, checks=HELD))
+def test_regions_and_bands_held_to_numbers(make_case: Any, known: str, reads: str, failing: set[str]) -> None:
+    found = share.check(make_case(reads, naming=known, checks=HELD))
     held = {r.check for r in found if r.role == "technical"}
     assert held == {"share.frontal-ocular", "share.sensorimotor", "share.delta", "share.gamma"}
     assert {r.check for r in found if r.role == "technical" and r.status == "FAIL"} == failing
@@ -61,5 +61,9 @@ def test_regions_and_bands_held_to_numbers(make_case: Any, reads: str, failing: 
 def test_a_region_that_no_electrode_is_known_to_lie_in(make_case: Any, result: Any) -> None:
     unknown = result(share.check(make_case(naming="unknown", checks=HELD)), "share.frontal-ocular")
     assert (unknown.status, unknown.why_not, unknown.threshold) == ("NOT EVALUABLE", "electrodes", 0.3)
-    away = result(share.check(make_case(channels=("C3", "C4", "Pz"), checks=HELD)), "share.frontal-ocular")
+
+
+def test_a_region_that_the_model_has_no_electrode_in(make_case: Any, known: str, result: Any) -> None:
+    case = make_case(naming=known, channels=("C3", "C4", "Pz"), checks=HELD)
+    away = result(share.check(case), "share.frontal-ocular")
     assert (away.status, away.why_not) == ("NOT EVALUABLE", "model")

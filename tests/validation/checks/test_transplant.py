@@ -19,20 +19,20 @@ def test_every_region_is_reported(honest: Case, shortcut: Case) -> None:
         assert regions[read]["follows"] > 0.9
 
 
-def test_regions_held_to_numbers(make_case: Any, result: Any) -> None:
-    found = transplant.check(make_case("hands", checks=LIMITS))
+def test_regions_held_to_numbers(make_case: Any, known: str, result: Any) -> None:
+    found = transplant.check(make_case("hands", naming=known, checks=LIMITS))
     assert result(found, "transplant.sensorimotor").status == "FAIL"
     assert result(found, "transplant.frontal-ocular").status == "PASS"
     assert result(found, "transplant.sensorimotor").value > 0.9
-    found = transplant.check(make_case("eyes", checks=LIMITS))
+    found = transplant.check(make_case("eyes", naming=known, checks=LIMITS))
     assert result(found, "transplant.sensorimotor").status == "PASS"
     assert result(found, "transplant.frontal-ocular").status == "FAIL"
 
 
-def test_a_region_without_electrodes(make_case: Any, result: Any) -> None:
-    none = result(transplant.check(make_case(checks=LIMITS)), "transplant.cardiac-prone")
+def test_a_region_without_electrodes(make_case: Any, known: str, result: Any) -> None:
+    none = result(transplant.check(make_case(naming=known, checks=LIMITS)), "transplant.cardiac-prone")
     assert (none.status, none.why_not, none.threshold) == ("NOT EVALUABLE", "model", 0.3)
-    frontal = make_case("eyes", channels=("Fp1", "Fp2", "F7", "F8"), checks=LIMITS)
+    frontal = make_case("eyes", naming=known, channels=("Fp1", "Fp2", "F7", "F8"), checks=LIMITS)
     only = result(transplant.check(frontal), "transplant.frontal-ocular")
     assert (only.status, only.why_not) == ("NOT EVALUABLE", "model")
     assert "only frontal-ocular" in only.said
@@ -42,7 +42,7 @@ def test_electrodes_of_which_it_is_not_known_where_they_lie(make_case: Any, resu
     found = transplant.check(make_case(naming="unknown", checks=LIMITS))
     for check in ("transplant", "transplant.sensorimotor", "transplant.frontal-ocular"):
         assert (result(found, check).status, result(found, check).why_not) == ("NOT EVALUABLE", "electrodes")
-    assert "it is not known where 11 of 11 lie" in result(found, "transplant.sensorimotor").said
+    assert "No place on the head is known of E1, E2" in result(found, "transplant.sensorimotor").said
 
 
 def test_a_constant_output(constant: Case) -> None:

@@ -1,0 +1,211 @@
+"""Electrodes as a value, and a cap whose channels have names of its own: the recording's positions count."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import pytest
+
+from onnxplain.eeg import regions, views
+from onnxplain.eeg.channels import fiducials, template_positions
+from onnxplain.eeg.convert import to_epochs
+from onnxplain.eeg.electrodes import Electrodes, series, together
+from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.locked import blinks, saccades
+from onnxplain.eeg.recording import read
+from onnxplain.eeg.regionfile import Regions
+from onnxplain.eeg.run import explain_recording, write
+
+TEN_TWENTY = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
+OWN = tuple(f"E{i}" for i in range(1, 13))
+# A row of a cap with 128: A1, C1 to C4 are spelt like electrodes that lie elsewhere.
+LETTERS = ("C29", "C16", "D7", "C3", "D19", "A1", "C4", "A2", "B26", "A19", "A15", "A28")
+NUMBERS = tuple(map(str, range(1, 13)))
+Make = Callable[..., Any]
+
+
+# --- the value
+
+
+def test_a_sequence_of_names_that_knows_where_they_lie() -> None:
+    place = (-0.03, 0.08, 0.0)
+    found = Electrodes(["EEG T3-REF", "E1", "AUX"], {"E1": place, "gone": place})
+    assert list(found) == ["EEG T3-REF", "E1", "AUX"]
+    assert (found.index("AUX"), len(found), "E1" in found, found[0]) == (2, 3, True, "EEG T3-REF")
+    assert dict(found.measured) == {"E1": place}
+    assert set(found.positions) == {"EEG T3-REF", "E1"}
+    np.testing.assert_array_equal(found.positions["EEG T3-REF"], template_positions(["T7"])["T7"])
+    assert found.nowhere == ("AUX",)
+    assert (found.key("EEG T3-REF"), found.key("AUX")) == ("T7", "aux")
+    assert found.nearest("E1") == found.key("E1") == "Fp1"
+    assert found.nearest("AUX") is None
+    assert found[1:] == found.some(["E1", "AUX"])
+    assert found == Electrodes(found.names, found.measured)
+    assert hash(found) == hash(Electrodes(found.names, found.measured))
+    assert found != Electrodes(found.names)
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_names_of_electrodes_lie_where_the_template_has_them() -> None:
+    """A position in the file counts where the name is no known electrode's, and only there."""
+    far = (0.0, -0.1, 0.0)
+    found = Electrodes(["Fp1", "E1"], {"Fp1": far, "E1": far})
+    assert dict(found.measured) == {"E1": far}
+    np.testing.assert_array_equal(found.positions["Fp1"], template_positions(["Fp1"])["Fp1"])
+
+
+def test_a_series_past_ten_is_a_caps_own() -> None:
+    """A1 to A32 are no ears, and C1 to C32 no central electrodes; C1 to C6 are."""
+    assert series(["A1", "A2", "C3", "Fp1", "T10", "Cz"]) == frozenset()
+    assert series(["A1", "A32", "C3", "eeg a2"]) == {"A1", "A32", "eeg a2"}
+    cz = tuple(map(float, template_positions(["Cz"])["Cz"]))
+    cap = Electrodes(["A1", "A2", "A32", "C3"], {"A1": cz})
+    assert cap.key("A1") == "Cz"
+    assert regions.members("cardiac-prone", cap) == ()
+    assert regions.members(["C3", "A2"], cap) == ("C3",)
+    assert regions.unknown(cap) == ("A2", "A32")
+    # What is picked out of the cap stays the cap's own.
+    assert cap.some(["A1", "A2"]).nowhere == ("A2",)
+
+
+def test_heads_of_several_recordings() -> None:
+    one = Electrodes(["E1", "E2", "Cz"], {"E1": (0.0, 0.08, 0.0), "E2": (0.01, 0.0, 0.1)})
+    two = Electrodes(["E1", "E2", "Cz"], {"E1": (0.0, 0.09, 0.0)})
+    assert together([one, two]).measured == {
+        "E1": (0.0, pytest.approx(0.085), 0.0),
+        "E2": (0.01, 0.0, 0.1),
+    }
+
+
+# --- a cap with names of its own, from the file to the report
+
+
+def cap_raw(make_raw: Make, names: Sequence[str] = OWN, **more: Any) -> Any:
+    raw = make_raw(TEN_TWENTY, **more)
+    places = template_positions(TEN_TWENTY)
+    raw.set_montage(mne.channels.make_dig_montage(places, **fiducials(), coord_frame="mri"))
+    raw.rename_channels(dict(zip(TEN_TWENTY, names, strict=True)))
+    return raw
+
+
+@pytest.fixture(params=[OWN, LETTERS, NUMBERS], ids=["E1", "A1 to D32", "numbers"])
+def cap(
+    request: pytest.FixtureRequest, make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> Explained:
+    """The same head under both kinds of names; the model knows the cap's."""
+    path = tmp_path / "cap_raw.fif"
+    cap_raw(make_raw, request.param).save(path, verbose="error")
+    return explain_recording(make_model(make_contract(request.param, reference="average")), path)
+
+
+def test_channels_lie_where_the_recording_says(cap: Explained) -> None:
+    names = cap.electrodes.names
+    assert set(cap.electrodes.measured) == set(names)
+    template = template_positions(TEN_TWENTY)
+    for own, name in zip(names, TEN_TWENTY, strict=True):
+        # MNE fits a head of its own between the ears: some millimetres.
+        assert np.linalg.norm(np.array(cap.electrodes.measured[own]) - template[name]) < 0.012
+    assert [cap.electrodes.nearest(n) for n in names] == list(TEN_TWENTY)
+
+
+def test_regions_sets_and_reference_know_them(cap: Explained) -> None:
+    summary = cap.summary()
+    names = cap.electrodes.names
+    sets = {s["name"]: s["electrodes"] for s in summary["shares"]}
+    assert sets["frontal-ocular"] == names[:4]
+    assert sets["sensorimotor"] == names[4:7]
+    assert sets["cardiac-prone"] == ()
+    parts = {r["name"]: r["electrodes"] for r in summary["regions"]}
+    assert parts["occipital"] == names[-2:]
+    assert "other" not in parts
+    said = " ".join(cap.windows.decisions)
+    assert "12 channels whose names are no known electrode's lie where the recording says" in said
+    assert "Re-referenced to the average of 12 electrodes." in said
+    assert "No place" not in said
+
+
+@pytest.mark.parametrize("cap", [LETTERS], indirect=True, ids=["A1 to D32"])
+def test_figures_and_mne_have_them(cap: Explained, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert "head_maps.png" in {p.name for p in write(cap, out)}
+    places = to_epochs(cap).info["chs"]
+    assert all(np.isfinite(ch["loc"][:3]).all() and np.any(ch["loc"][:3]) for ch in places)
+    assert views.electrodes(views.load(out / "relevance.nc")) == cap.electrodes
+
+
+def test_names_without_a_position_stay_other_and_it_is_said(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> None:
+    path = tmp_path / "bare_raw.fif"
+    make_raw(OWN).save(path, verbose="error")
+    found = explain_recording(make_model(make_contract(OWN)), path)
+    assert dict(found.electrodes.measured) == {}
+    assert [r["name"] for r in found.summary()["regions"]] == ["other"]
+    said = " ".join(found.windows.decisions)
+    assert "No place on the head is known of 12 channels" in said
+    assert "E1, E2" in said
+
+
+def test_channels_are_interpolated_on_a_cap_of_its_own(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> None:
+    """A flat channel is made from the others, as it is under 10-20 names."""
+    made = {}
+    for names in (TEN_TWENTY, OWN):
+        raw = cap_raw(make_raw, names, seed=3)
+        raw._data[5] = 0.0
+        path = tmp_path / f"{names[0]}_raw.fif"
+        raw.save(path, verbose="error")
+        model = make_model(make_contract(names), f"{names[0]}.onnx")
+        made[names] = explain_recording(model, path, interpolate_missing=True).windows
+        assert made[names].splined == (names[5],)
+    # The measured head differs from the template's by millimetres.
+    a, b = (made[n].signal[:, 5].ravel() for n in (TEN_TWENTY, OWN))
+    assert np.corrcoef(a, b)[0, 1] > 0.98
+
+
+def test_a_model_of_10_20_names_on_a_cap_of_its_own(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> None:
+    """A channel that the user says another one is lies where the model's name says."""
+    path = tmp_path / "cap_raw.fif"
+    cap_raw(make_raw).save(path, verbose="error")
+    mapping = dict(zip(TEN_TWENTY, OWN, strict=True))
+    found = explain_recording(make_model(make_contract(TEN_TWENTY)), path, channels=mapping)
+    assert dict(found.electrodes.measured) == {}
+    back = {own: name for name, own in mapping.items()}
+    path = tmp_path / "named_raw.fif"
+    make_raw(TEN_TWENTY).save(path, verbose="error")  # without any position in it
+    turned = explain_recording(make_model(make_contract(OWN), "own.onnx"), path, channels=back)
+    assert [turned.electrodes.nearest(n) for n in OWN] == list(TEN_TWENTY)
+
+
+def test_sets_of_ones_own_by_place(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> None:
+    path = tmp_path / "cap_raw.fif"
+    cap_raw(make_raw).save(path, verbose="error")
+    sets = Regions({"front": ("Fp1", "Fp2"), "mine": ("E1", "E5")})
+    found = explain_recording(make_model(make_contract(OWN)), path, regions=sets).summary()["shares"]
+    assert {s["name"]: s["electrodes"] for s in found} == {"front": ("E1", "E2"), "mine": ("E1", "E5")}
+
+
+def test_events_are_found_on_a_cap_of_its_own(make_raw: Make, tmp_path: Path) -> None:
+    """Blinks and saccades are looked for on the electrodes that see them, by place."""
+    t = np.arange(6000) / 100.0
+    data = np.random.default_rng(0).normal(0, 3e-6, (12, 6000))
+    for at in range(3, 57, 6):
+        data[:2] += 150e-6 * np.exp(-0.5 * ((t - at) / 0.1) ** 2)
+        data[2] += 60e-6 * ((t > at + 2) & (t < at + 4))
+        data[3] -= 60e-6 * ((t > at + 2) & (t < at + 4))
+    path = tmp_path / "cap_raw.fif"
+    cap_raw(make_raw, data=data).save(path, verbose="error")
+    recording = read(path)
+    np.testing.assert_allclose(blinks(recording), np.arange(3, 57, 6), atol=0.1)
+    assert len(saccades(recording)) >= 16

@@ -1,0 +1,68 @@
+"""The gate on one cap under two namings: what it finds does not depend on what electrodes are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mne
+import pytest
+
+from onnxplain.models import demo_file
+from onnxplain.validation import Gate, Policy, Verdict
+from onnxplain.validation.checks import CHECKS
+
+# The proxies' signs alone: they are what a base install has, and what goes by where electrodes lie.
+ON = {"intervention", "share", "transplant"}
+OFF = ", ".join(f"{name}: {{enabled: false}}" for name in CHECKS if name not in ON)
+POLICY = Policy.from_text(
+    "version: 1\nevents: left/agree,right/agree\n"
+    f"checks: {{{OFF}, share: {{copies: 2, max_share: {{frontal-ocular: 0.3}}}}}}"
+)
+SIGNS = ("intervention.eyes", "share.eyes")
+
+
+def _result(verdict: Verdict, check: str) -> Any:
+    return next(r for r in verdict.results if r.check == check)
+
+
+@pytest.fixture(scope="module")
+def known(demo_of: Any) -> Verdict:
+    """The shortcut under 10-20 names."""
+    demo = demo_of(False)
+    return Gate(POLICY).run(demo_file("shortcut.onnx"), demo.recording, contract=demo.contract)
+
+
+def test_the_shortcut_fails_by_the_same_signs_under_names_of_the_caps_own(
+    known: Verdict, own_demo: Any
+) -> None:
+    found = Gate(POLICY).run(demo_file("shortcut.onnx"), own_demo.recording, contract=own_demo.contract)
+    for verdict in (known, found):
+        assert verdict.status == "FAIL"
+        assert verdict.artefacts == {"eyes": SIGNS}
+        assert verdict.reasons[0].startswith("Clever Hans: the model uses the eyes")
+        assert _result(verdict, "share.frontal-ocular").status == "FAIL"
+    for a, b in zip(known.results, found.results, strict=True):
+        assert (a.check, a.status) == (b.check, b.status)
+        assert a.value == (None if b.value is None else pytest.approx(b.value, abs=1e-3))
+    regions = _result(found, "transplant").evidence["regions"]
+    assert set(regions) == set(_result(known, "transplant").evidence["regions"])
+
+
+def test_what_needs_electrodes_is_not_evaluable_where_their_place_is_not_known(
+    own_demo: Any, tmp_path: Path
+) -> None:
+    raw = mne.io.read_raw_fif(own_demo.recording, preload=True, verbose="error").set_montage(None)
+    raw.save(tmp_path / "bare_raw.fif", verbose="error")
+    verdict = Gate(POLICY).run(
+        demo_file("shortcut.onnx"), tmp_path / "bare_raw.fif", contract=own_demo.contract
+    )
+    for check, needed in (("intervention.eyes", "Fp1"), ("share.eyes", "F7"), ("intervention.muscle", "T7")):
+        found = _result(verdict, check)
+        assert found.status == "NOT EVALUABLE"
+        assert needed in found.said
+        assert "No place on the head is known of" in found.said
+    assert _result(verdict, "transplant").status == "NOT EVALUABLE"
+    assert "where channels lie" in _result(verdict, "transplant").said
+    assert "No place on the head is known" in _result(verdict, "share.frontal-ocular").said
+    assert any("27 of the model's 27 channels" in n for n in verdict.notes)
