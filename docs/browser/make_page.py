@@ -19,7 +19,7 @@ import onnxplain as ox
 from onnxplain.eeg.demo import NAMES
 from onnxplain.eeg.figures import order
 from onnxplain.eeg.recording import read
-from onnxplain.eeg.regions import region
+from onnxplain.eeg.regions import regions_of
 from onnxplain.eeg.windows import cut
 from onnxplain.models import demo_file
 
@@ -61,8 +61,8 @@ def window(contract: ox.InputContract) -> dict[str, Any]:
         "sfreq": contract.sfreq,
         "label": SAID,
         # Rows from front to back, as in the reports' figures.
-        "order": order(contract.channels),
-        "regions": [region(name) for name in contract.channels],
+        "order": order(found.channels),
+        "regions": list(regions_of(found.channels)),
         # The shortest decimals that give the same float32 back.
         "data": [float(str(value)) for value in found.data[0].ravel()],
     }

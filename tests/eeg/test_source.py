@@ -90,7 +90,7 @@ def test_a_source_is_its_moment_times_its_fields_multiplier() -> None:
     found = sources(explained_of(signal, m), spacing_mm=14)
     data = found.dataset
     places = np.stack([data[a].values for a in "xyz"], -1) * 1e-3
-    info = sphere._info(NAMES)
+    info = sphere._info(Electrodes(NAMES))
     forward = sphere._forward(info, places)
     raw = mne.io.RawArray(np.concatenate(list(signal), -1) * 1e-6, info, verbose="error")
     raw.set_eeg_reference("average", projection=True, verbose="error")
