@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import console, options, output
+
+if TYPE_CHECKING:
+    from ..validation import Verdict
 
 
 def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -82,19 +87,13 @@ def command(
     nothing could be evaluated, 2 model, data or policy cannot be used. There is never a pass by default.
     """
     from ..engine.contract import InputContract
-    from ..engine.errors import InputError
     from ..engine.steps import step
 
     step("reading the policy")
     from ..validation import Gate, outputs
 
     gate = Gate(policy)
-    key = None
-    if audit_key is not None:
-        value = os.environ.get(audit_key, "")
-        if not value:
-            raise InputError(f"--audit-key: there is no environment variable {audit_key}")
-        key = value.encode()
+    key = None if audit_key is None else _key(audit_key)
     stored = None if baseline is None else outputs.read(baseline)
     if out is not None:
         output.check(out, overwrite=overwrite, folder=True)
@@ -113,17 +112,33 @@ def command(
     if as_json:
         console.say_json({**verdict.to_dict(), **({} if drift is None else {"drift": drift})})
     elif not quiet:
-        console.say(f"{verdict.status}: {verdict.said}")
-        for reason in verdict.reasons:
-            console.say(f"  {reason}")
-        rows = [
-            (r.check, "waived" if r.check in verdict.waived else r.status, r.said) for r in verdict.results
-        ]
-        width = max(len(check) for check, _, _ in rows) if rows else 0
-        for check, status, said in rows:
-            console.say(f"{check:<{width}}  {status:<13}  {said}")
-        for line in (*(drift or ()), *verdict.notes):
-            console.say(f"{'changed' if drift and line in drift else 'note'}: {line}")
+        for line in _lines(verdict, drift or ()):
+            console.say(line)
         if out is not None:
             console.say(f"written: {out}")
     return verdict.exit_code
+
+
+def _key(variable: str) -> bytes:
+    """The key that signs audit records."""
+    from ..engine.errors import InputError
+
+    value = os.environ.get(variable, "")
+    if not value:
+        raise InputError(f"--audit-key: there is no environment variable {variable}")
+    return value.encode()
+
+
+def _lines(verdict: Verdict, drift: Sequence[str]) -> Iterator[str]:
+    """The verdict for a terminal: its reasons, every check, what changed, notes."""
+    yield f"{verdict.status}: {verdict.said}"
+    for reason in verdict.reasons:
+        yield f"  {reason}"
+    width = max((len(r.check) for r in verdict.results), default=0)
+    for r in verdict.results:
+        status = "waived" if r.check in verdict.waived else r.status
+        yield f"{r.check:<{width}}  {status:<13}  {r.said}"
+    for line in drift:
+        yield f"changed: {line}"
+    for line in verdict.notes:
+        yield f"{'changed' if line in drift else 'note'}: {line}"

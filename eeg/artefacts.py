@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as sg
 
 from . import pulse
-from .regions import members
+from .channels import normalise
+from .electrodes import Electrodes
+from .regions import members, said_unknown, unknown
+from .text import counted
 from .windows import Windows
 
 Floats = NDArray[np.float64]
@@ -26,6 +30,7 @@ MUSCLE_ABOVE = 26.0  # Hz
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
 MAINS_BESIDE, STANDS_OUT = 5.0, 3.0  # Hz that the mains stand out of, and how many times their power
 R_WIDTH = 0.12  # seconds on each side of an R peak in which the heart has its part
+_EARS = {"A1", "A2", "M1", "M2"}  # no place in the template, and known all the same
 LARGE = 2.5  # times the usual size: samples from which an artefact's field is learnt
 
 
@@ -57,19 +62,35 @@ class Part:
 BLINKS, SACCADES = ("Fp1", "Fpz", "Fp2"), ("F7", "F8")
 
 
-def needs(kind: str, windows: Windows) -> str | None:
-    """Which electrodes an artefact's proxies lack, as a sentence; None where they lack none."""
-    if kind == "eyes" and not _rows(windows, BLINKS) and not all(_rows(windows, [n]) for n in SACCADES):
-        return "Eyes need Fp1, Fpz or Fp2, or both F7 and F8, or an EOG channel."
-    if kind == "muscle" and not _rows(windows, "muscle-prone"):
-        return (
-            "Muscle needs electrodes over muscles (F7, F8, T7, T8, TP9, TP10 or others at the head's edge)."
-        )
-    return None
+@dataclass(frozen=True)
+class Missing:
+    """Why an artefact has no part in these windows.
+
+    Attributes
+    ----------
+    kind : {"eyes", "heart", "muscle", "mains"}
+    why : {"electrodes", "data", "model"}
+        It could not be looked for, since it is not known which electrodes see it, or the model has none to
+        tell it by; it was looked for, and there is none or too little; or the model has no electrode where
+        it is.
+    said : str
+        The reason, in sentences.
+    """
+
+    kind: str
+    why: Literal["electrodes", "data", "model"]
+    said: str
 
 
 def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, Part]:
-    """Every artefact's part that can be had of these windows.
+    """Every artefact's part that can be had of these windows: the first of what `look` gives."""
+    return look(windows, aside)[0]
+
+
+def look(
+    windows: Windows, aside: dict[str, Floats] | None = None
+) -> tuple[dict[str, Part], dict[str, Missing]]:
+    """Every artefact's part that can be had of these windows, and why there is none of the others.
 
     Parameters
     ----------
@@ -79,8 +100,10 @@ def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str,
 
     Returns
     -------
-    dict of str to Part
-        By kind; an artefact that cannot be had is left out.
+    parts : dict of str to Part
+        By kind.
+    missing : dict of str to Missing
+        By kind, of those that have no part.
     """
     x = windows.signal.astype(np.float64)
     # A model may have EOG and ECG among its own channels.
@@ -92,7 +115,20 @@ def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str,
         _muscle(x, windows),
         _mains(x, windows),
     ]
-    return {p.kind: p for p in found if p is not None}
+    return (
+        {p.kind: p for p in found if isinstance(p, Part)},
+        {m.kind: m for m in found if isinstance(m, Missing)},
+    )
+
+
+def unplaced(channels: Electrodes) -> tuple[str, ...]:
+    """Electrodes of which it is not known where they lie; EOG, ECG and EMG are none."""
+    beside = (*EOG, *ECG, "EMG")
+    return tuple(
+        c
+        for c in unknown(channels)
+        if (c in channels.own or normalise(c) not in _EARS) and not any(t in c.upper() for t in beside)
+    )
 
 
 def _rows(windows: Windows, wanted: str | Sequence[str]) -> list[int]:
@@ -105,10 +141,10 @@ def lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
     return np.asarray(sg.sosfiltfilt(sos, x, axis=-1, padlen=min(x.shape[-1] - 1, 3 * round(sfreq / edge))))
 
 
-def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
+def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missing:
     """Regression on EOG channels or their proxies, below `EYES_BELOW`, learnt where they are large."""
     if windows.sfreq <= 2 * EYES_BELOW:
-        return None
+        return Missing("eyes", "data", f"{windows.sfreq:g} Hz are too slow for them.")
     eog = {n: v for n, v in aside.items() if any(t in n.upper() for t in EOG)}
     if eog:
         courses, how = list(eog.values()), f"regression on {', '.join(eog)}"
@@ -123,7 +159,8 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
             named.append(f"{windows.channels[sides[0][0]]} less {windows.channels[sides[1][0]]}")
         how = "regression on " + ", and ".join(named)
     if not courses:
-        return None
+        needed = "Eyes need Fp1, Fpz or Fp2, or both F7 and F8, or an EOG channel."
+        return Missing("eyes", "electrodes", f"{needed} {said_unknown(windows.channels)}".rstrip())
     p = lowpass(np.stack(courses, 1), windows.sfreq, EYES_BELOW)  # [window, course, time]
     p = p - np.median(p, axis=(0, 2), keepdims=True)
     slow = lowpass(x, windows.sfreq, EYES_BELOW)
@@ -131,7 +168,7 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
     usual = np.median(np.abs(p), axis=(0, 2), keepdims=True)
     large = (np.abs(p) > LARGE * usual).any(1)  # [window, time]
     if large.sum() < 20 * p.shape[1]:
-        return None
+        return Missing("eyes", "data", "There is too little of them.")
     design, seen = p.swapaxes(1, 2)[large], slow.swapaxes(1, 2)[large]
     weights, *_ = np.linalg.lstsq(design, seen, rcond=None)
     part = np.einsum("nkt,kc->nct", p, weights)
@@ -144,11 +181,17 @@ def _halves(p: Floats) -> list[Floats]:
     return [p.max(-1), p.min(-1)]
 
 
-def _muscle(x: Floats, windows: Windows) -> Part | None:
+def _muscle(x: Floats, windows: Windows) -> Part | Missing:
     """What is fast on electrodes over muscles."""
     rows = _rows(windows, "muscle-prone")
-    if not rows or windows.sfreq <= 2.5 * MUSCLE_ABOVE:
-        return None
+    if windows.sfreq <= 2.5 * MUSCLE_ABOVE:
+        return Missing("muscle", "data", f"{windows.sfreq:g} Hz are too slow for them.")
+    if not rows:
+        needed = (
+            "Muscle needs electrodes over muscles (F7, F8, T7, T8, TP9, TP10 or others at the head's edge)."
+        )
+        said = f"{needed} {said_unknown(windows.channels)}".rstrip()
+        return Missing("muscle", "electrodes" if unplaced(windows.channels) else "model", said)
     part = np.zeros_like(x)
     part[:, rows] = x[:, rows] - lowpass(x[:, rows], windows.sfreq, MUSCLE_ABOVE)
     for edge in MAINS:  # the mains are an artefact of their own
@@ -167,7 +210,7 @@ def _narrow(x: Floats, sfreq: float, centre: float) -> Floats:
     return np.asarray(np.fft.irfft(spectrum, x.shape[-1]))
 
 
-def _mains(x: Floats, windows: Windows) -> Part | None:
+def _mains(x: Floats, windows: Windows) -> Part | Missing:
     """What stands out of its neighbourhood around 50 and 60 Hz, on every electrode.
 
     Muscle and sensor noise have these frequencies too, and as much beside them.
@@ -186,16 +229,16 @@ def _mains(x: Floats, windows: Windows) -> Part | None:
         part += gain[..., None] * narrow
         sizes.append(narrow.std(-1))
     if not part.any():
-        return None
+        return Missing("mains", "data", "Nothing stands out at 50 or 60 Hz.")
     size = np.log(np.concatenate(sizes, axis=1) + 1e-9)
     return Part("mains", part, size, f"Mains: what stands out within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
 
 
-def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None:
+def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missing:
     """The field that R peaks have in common, where they are."""
     sfreq = windows.sfreq
     if sfreq < 60:
-        return None
+        return Missing("heart", "data", f"{sfreq:g} Hz are too slow for it.")
     fast = x - lowpass(x, sfreq, 4.0)
     fast = lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
     ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
@@ -205,12 +248,12 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | None
     else:
         found, how = pulse.pulse(fast, sfreq), "regular sharp peaks that electrodes have in common"
     if found is None:
-        return None
+        return Missing("heart", "data", "No peaks come as regularly as a heart's.")
     half = round(R_WIDTH * sfreq)
     ends = max(1, half // 4)
     inside = [(i, t) for i, t in found if half <= t < x.shape[-1] - half]
     if len(inside) < 10:
-        return None
+        return Missing("heart", "data", f"{counted(len(inside), 'beat')}; ten are needed.")
     taper = np.hanning(2 * half + 3)[1:-1]
 
     def beat(i: int, t: int) -> Floats:

@@ -287,6 +287,25 @@ def match(
             f"{where}: several channels mean the same electrode: {', '.join(twice)}; "
             "say which with channels (MODEL=RECORDED)"
         )
+    _refuse_shared(names, where)
+    free = [n for n in recorded if n not in names.values()]
+    placed = template_positions(model_names)
+    beyond = [n for n in missing if n not in placed] if interpolate else missing
+    if beyond:
+        hints = [_hint(n, parsed, free, places or {}) for n in beyond]
+        raise InputError(f"{where}: {_missing(hints, len(model_names), interpolate)}")
+    return Match(names, tuple(missing), tuple(_said(model_names, recorded, names, missing, parsed)))
+
+
+def _missing(hints: Sequence[str], of: int, interpolate: bool) -> str:
+    why = "missing channels are splined only on request (--interpolate-missing)"
+    if interpolate:
+        why = "there is no known position to spline them at"
+    be = "is" if len(hints) == 1 else "are"
+    return f"{len(hints)} of the model's {of} channels {be} missing: {', '.join(hints)}; {why}"
+
+
+def _refuse_shared(names: Mapping[str, str], where: str) -> None:
     owners: dict[str, list[str]] = {}
     for name, source in names.items():
         owners.setdefault(source, []).append(name)
@@ -295,21 +314,6 @@ def match(
         raise InputError(
             f"{where}: one recorded channel stands for several model channels: {'; '.join(shared)}"
         )
-
-    free = [n for n in recorded if n not in owners]
-    placed = template_positions(model_names)
-    beyond = [n for n in missing if n not in placed] if interpolate else missing
-    if beyond:
-        hint = "; missing channels are splined only on request (--interpolate-missing)"
-        if interpolate:
-            hint = "; there is no known position to spline them at"
-        raise InputError(
-            f"{where}: {len(beyond)} of the model's {len(model_names)} channels "
-            f"{'is' if len(beyond) == 1 else 'are'} missing: "
-            + ", ".join(_hint(n, parsed, free, places or {}) for n in beyond)
-            + hint
-        )
-    return Match(names, tuple(missing), tuple(_said(model_names, recorded, names, missing, parsed)))
 
 
 def _said(

@@ -32,6 +32,10 @@ EYES_BELOW = 15.0  # Hz
 ALONE = 0.7  # of a map's energy on one electrode
 
 
+class TooFewPlacedError(InputError):
+    """Too few electrodes have a known position."""
+
+
 def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, Part]:
     """Every artefact's part that components have of these windows.
 
@@ -50,13 +54,15 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
 
     Raises
     ------
+    TooFewPlacedError
+        Too few electrodes have a known position.
     InputError
-        Too few electrodes have a position, or too little signal.
+        Too little signal.
     """
     channels = windows.channels
     picked = channels.some(channels.positions)
     if len(picked) < decompose.FEWEST:
-        raise InputError(
+        raise TooFewPlacedError(
             f"components: {counted(len(picked), 'electrode')} with a known position; "
             f"{decompose.FEWEST} are needed"
         )

@@ -112,53 +112,84 @@ def check(
         Not-a-number, flat or unscaled channels (without `repair`), or amplitudes that no EEG has.
     """
     data = [p.data for p in pieces]
-    said: list[str] = []
-    wrong: dict[str, list[str]] = {}
+    low, high = _extremes(data)
+    wrong = _broken(data, names, low == high, unscaled)
+    unusable = [n for group in wrong.values() for n in group]
+    sound = {n: i for i, n in enumerate(names) if n not in unusable}
+    if sound and not unit_given:
+        off = _implausible(_levels(data, sound, sfreq), declared or {}, where)
+        if off:
+            wrong["of implausible amplitude"] = [f"{plain(n)} ({v:.3g} uV)" for n, v in off.items()]
+            unusable += off
+    if wrong and not repair:
+        raise InputError(f"{where}: {_refusal(wrong)}")
+    return unusable, _repaired_said(wrong) + _clipped_said(data, sound)
+
+
+def _extremes(data: Sequence[Signal]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The smallest and the largest value of each channel."""
+    return np.min([x.min(-1) for x in data], axis=0), np.max([x.max(-1) for x in data], axis=0)
+
+
+def _levels(data: Sequence[Signal], rows: Mapping[str, int], sfreq: float) -> dict[str, float]:
+    """Typical amplitude of channels over all pieces."""
+    each = [amplitude(x[list(rows.values())], sfreq) for x in data]
+    level = np.average(each, axis=0, weights=[x.shape[-1] for x in data])
+    return dict(zip(rows, level, strict=True))
+
+
+def _refusal(wrong: Mapping[str, list[str]]) -> str:
+    groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
+    return f"unusable channels: {groups}; they can be splined on request (--interpolate-missing)"
+
+
+def _repaired_said(wrong: Mapping[str, list[str]]) -> list[str]:
+    return [
+        f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}."
+        for what, group in wrong.items()
+    ]
+
+
+def _broken(
+    data: Sequence[Signal], names: Sequence[str], flat: NDArray[np.bool_], unscaled: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is wrong with channels that hold no signal at all -> their names."""
     finite = np.all([np.isfinite(x).all(-1) for x in data], axis=0)
-    low, high = (f([g(x, axis=-1) for x in data], axis=0) for f, g in ((np.min, np.min), (np.max, np.max)))
+    wrong: dict[str, list[str]] = {}
     for i, name in enumerate(names):
         if name in unscaled:
             wrong.setdefault("with equal minimum and maximum in the header", []).append(name)
         elif not finite[i]:
             wrong.setdefault("with values that are not numbers", []).append(name)
-        elif low[i] == high[i]:
+        elif flat[i]:
             wrong.setdefault("flat", []).append(name)
-    unusable = [n for group in wrong.values() for n in group]
-    sound = [i for i, n in enumerate(names) if n not in unusable]
-    if sound and not unit_given:
-        level = np.average(
-            [amplitude(x[sound], sfreq) for x in data], axis=0, weights=[x.shape[-1] for x in data]
-        )
-        off = [
-            (names[i], v) for i, v in zip(sound, level, strict=True) if not PLAUSIBLE[0] <= v <= PLAUSIBLE[1]
-        ]
-        if len(off) * 2 > len(sound):
-            units = sorted({(declared or {}).get(n, "none") for n, _ in off})
-            typical = float(np.median([v for _, v in off]))
-            raise InputError(
-                f"{where}: a typical amplitude of {typical:.3g} uV is no EEG (expected "
-                f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
-                "say which unit the stored numbers have (unit V, mV or uV)"
-            )
-        for name, value in off:
-            wrong.setdefault("of implausible amplitude", []).append(f"{plain(name)} ({value:.3g} uV)")
-            unusable.append(name)
-    if wrong and not repair:
-        groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
+    return wrong
+
+
+def _implausible(level: Mapping[str, float], declared: Mapping[str, str], where: str) -> dict[str, float]:
+    """Channels whose typical amplitude no EEG has, and that amplitude; refused where it is most of them."""
+    off = {n: v for n, v in level.items() if not PLAUSIBLE[0] <= v <= PLAUSIBLE[1]}
+    if len(off) * 2 > len(level):
+        units = sorted({declared.get(n, "none") for n in off})
         raise InputError(
-            f"{where}: unusable channels: {groups}; they can be splined on request (--interpolate-missing)"
+            f"{where}: a typical amplitude of {np.median(list(off.values())):.3g} uV is no EEG (expected "
+            f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
+            "say which unit the stored numbers have (unit V, mV or uV)"
         )
-    for what, group in wrong.items():
-        said.append(f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}.")
+    return off
+
+
+def _clipped_said(data: Sequence[Signal], rows: Mapping[str, int]) -> list[str]:
+    """Which channels stay at their extremes in more samples than chance would have it."""
+    low, high = _extremes(data)
+    total = sum(x.shape[-1] for x in data)
     clipped = []
-    for i in sound:
+    for name, i in rows.items():
         stuck = sum(_stuck(x[i], low[i]) + _stuck(x[i], high[i]) for x in data)
-        share = stuck / sum(x.shape[-1] for x in data)
-        if stuck >= 20 and share > 0.001:
-            clipped.append(f"{plain(names[i])} ({share:.1%} of its samples)")
-    if clipped:
-        said.append(f"Clipped at the amplifier's limit, used all the same: {listed(clipped, 40)}.")
-    return unusable, said
+        if stuck >= 20 and stuck / total > 0.001:
+            clipped.append(f"{plain(name)} ({stuck / total:.1%} of its samples)")
+    said = f"Clipped at the amplifier's limit, used all the same: {listed(clipped, 40)}."
+    return [said] if clipped else []
 
 
 def _stuck(x: Signal, limit: float) -> int:
@@ -246,14 +277,7 @@ def reference(
     if wanted == "as recorded":
         return None, None
     if wanted == "average":
-        placed = [n for n in names.positions if n not in names.measured]
-        if 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
-            placed = list(names.positions)
-        rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
-        whose = ""
-        if not rows:
-            rows = [i for i, n in enumerate(names) if n in own and n not in leave]
-            whose = " that the model takes (where channels lie is not known)"
+        rows, whose = _averaged(names, leave, own)
         said = f"Re-referenced to the average of {len(rows)} electrodes{whose}."
     else:
         electrodes = (wanted,) if isinstance(wanted, str) else wanted
@@ -266,6 +290,18 @@ def reference(
     if not rows:
         raise InputError(f"{where}: there is no electrode to make an average reference of")
     return [np.mean([p.data[i] for i in rows], axis=0) for p in pieces], said
+
+
+def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -> tuple[list[int], str]:
+    """Rows of the channels that an average is of, and whose they are where that has to be said."""
+    placed = [n for n in names.positions if n not in names.measured]
+    if 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
+        placed = list(names.positions)
+    rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
+    if rows:
+        return rows, ""
+    rows = [i for i, n in enumerate(names) if n in own and n not in leave]
+    return rows, " that the model takes (where channels lie is not known)"
 
 
 def condition(
@@ -288,10 +324,39 @@ def condition(
     said : list of str
         What was done and what was left alone, and why.
     """
-    said: list[str] = []
+    low, high, notch, said = _edges(sfreq, contract, recorded)
     steps: list[Callable[[Signal], Signal]] = []
+    if notch is not None:
+        steps.append(lambda x: mne.filter.notch_filter(x, sfreq, [notch], verbose="warning"))
+        said.append(f"Notch filter at {notch:g} Hz.")
+    if low is not None or high is not None:
+        band = {(True, True): f"Band-pass {low} to {high} Hz", (True, False): f"High-pass at {low} Hz"}.get(
+            (low is not None, high is not None), f"Low-pass at {high} Hz"
+        )
+        steps.append(lambda x: mne.filter.filter_data(x, sfreq, low, high, verbose="warning"))
+        said.append(f"{band} (zero-phase FIR).")
+    rate = contract.sfreq
+    if abs(rate / sfreq - 1) > 1e-6:
+        steps.append(lambda x: resample(x, sfreq, rate))
+        empty = f"; nothing is added above {sfreq / 2:g} Hz" if rate > sfreq else ""
+        said.append(f"Resampled from {sfreq:g} to {rate:g} Hz{empty}.")
+    if not steps:
+        return list(pieces), said
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = [replace(piece, data=_applied(steps, piece.data)) for piece in pieces]
+    if any("longer than the signal" in str(w.message) for w in caught):
+        said.append("A filter is longer than a piece of signal: windows near its ends are distorted.")
+    return out, said
+
+
+def _edges(
+    sfreq: float, contract: InputContract, recorded: tuple[float, float]
+) -> tuple[float | None, float | None, float | None, list[str]]:
+    """High-pass, low-pass and notch that the recording still needs; which it does not, and why."""
+    said: list[str] = []
     nyquist = sfreq / 2
-    low, high = contract.highpass, contract.lowpass
+    low, high, notch = contract.highpass, contract.lowpass, contract.notch
     if low is not None and recorded[0] >= low * 0.999:
         more = ", so slower activity that the model may use is missing" if recorded[0] > low * 1.5 else ""
         said.append(f"No high-pass at {low:g} Hz: the recording was made with {recorded[0]:g} Hz{more}.")
@@ -304,39 +369,21 @@ def condition(
     elif high is not None and recorded[1] <= high * 1.001 and recorded[1] < nyquist * 0.999:
         said.append(f"No low-pass at {high:g} Hz: the recording was made with {recorded[1]:g} Hz.")
         high = None
-    notch = contract.notch
     if notch is not None and notch >= min(nyquist, recorded[1]):
         said.append(f"No notch at {notch:g} Hz: the recording ends at {min(nyquist, recorded[1]):g} Hz.")
         notch = None
-    if notch is not None:
-        steps.append(lambda x, f=notch: mne.filter.notch_filter(x, sfreq, [f], verbose="warning"))  # type: ignore[misc]
-        said.append(f"Notch filter at {notch:g} Hz.")
-    if low is not None or high is not None:
-        band = {(True, True): f"Band-pass {low} to {high} Hz", (True, False): f"High-pass at {low} Hz"}.get(
-            (low is not None, high is not None), f"Low-pass at {high} Hz"
-        )
-        steps.append(lambda x: mne.filter.filter_data(x, sfreq, low, high, verbose="warning"))
-        said.append(f"{band} (zero-phase FIR).")
-    rate = contract.sfreq
-    if abs(rate / sfreq - 1) > 1e-6:
-        steps.append(lambda x: resample(x, sfreq, rate))
-        empty = f"; nothing is added above {nyquist:g} Hz" if rate > sfreq else ""
-        said.append(f"Resampled from {sfreq:g} to {rate:g} Hz{empty}.")
-    out = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for piece in pieces:
-            # A few channels at a time: MNE's filters make several copies of what they are given.
-            done = []
-            for first in range(0, len(piece.data), 8):
-                x = piece.data[first : first + 8]
-                for step in steps:
-                    x = np.asarray(step(x), dtype=np.float64)
-                done.append(x)
-            out.append(replace(piece, data=np.vstack(done) if steps else piece.data))
-    if any("longer than the signal" in str(w.message) for w in caught):
-        said.append("A filter is longer than a piece of signal: windows near its ends are distorted.")
-    return out, said
+    return low, high, notch, said
+
+
+def _applied(steps: Sequence[Callable[[Signal], Signal]], data: Signal) -> Signal:
+    """Some channels at a time: MNE's filters make several copies of what they are given."""
+    done = []
+    for first in range(0, len(data), 8):
+        x = data[first : first + 8]
+        for step in steps:
+            x = np.asarray(step(x), dtype=np.float64)
+        done.append(x)
+    return np.vstack(done)
 
 
 def resample(x: Signal, sfreq: float, rate: float) -> Signal:

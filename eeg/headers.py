@@ -8,9 +8,10 @@ too kind, so the two formats that say enough about themselves are checked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -111,34 +112,69 @@ def check_edf(path: Path, *, where: str) -> Facts:
 
         frame = sum(table.samples) * width
         held = (size - header) // frame
-        if held < max(records, 1):
-            promised = f"the header promises {records} records" if records > 0 else "there is no record"
-            raise InputError(f"{where}: truncated ({promised}, the file holds {held})")
-        notes: tuple[str, ...] = ()
-        if records != held:
-            said = "gives no number of records" if records < 0 else f"says {records} records"
-            notes = (f"The header {said}; the {held} that the file holds were read.",)
-
+        notes = _records_said(records, held, where)
         # The first annotation channel tells each record's time, which only a discontinuous file needs.
         gaps: list[tuple[float, float]] = []
         broken = 0
         for i, (place, wide) in enumerate(table.annotations(width)):
+            told = _told(file, range(header + place, header + place + held * frame, frame), wide)
             timed = i == 0 and fixed[192:197] in (b"EDF+D", b"BDF+D")
-            earlier: float | None = None
-            for record in range(held):
-                file.seek(header + record * frame + place)
-                told = file.read(wide)
-                broken += sum(1 for tal in told.split(b"\x00") if tal and not _TAL.fullmatch(tal))
-                found = _TAL_ONSET.match(told) if timed else None
-                onset = float(found[1]) if found else None
-                if onset is not None and earlier is not None and abs(onset - earlier - seconds) > 1e-4:
-                    gaps.append((record * seconds, onset - earlier - seconds))
-                earlier = onset
+            found, wrong = _annotated(told, seconds if timed else None)
+            gaps += found
+            broken += wrong
         if broken:
             lost = f"{counted(broken, 'annotation')} in the file {'is' if broken == 1 else 'are'} malformed"
-            notes += (f"{lost}, and may be missing here.",)
+            notes = (*notes, f"{lost}, and may be missing here.")
     rates = {n: s / seconds for n, s, t in zip(table.labels, table.samples, table.told, strict=True) if not t}
     return Facts(rates if len(set(rates.values())) > 1 else {}, table.unscaled, tuple(gaps), notes)
+
+
+def _records_said(promised: int, held: int, where: str) -> tuple[str, ...]:
+    """A note where the header does not give the number of records that the file holds."""
+    if held < max(promised, 1):
+        said = f"the header promises {promised} records" if promised > 0 else "there is no record"
+        raise InputError(f"{where}: truncated ({said}, the file holds {held})")
+    if promised == held:
+        return ()
+    said = "gives no number of records" if promised < 0 else f"says {promised} records"
+    return (f"The header {said}; the {held} that the file holds were read.",)
+
+
+def _told(file: BinaryIO, places: Iterable[int], wide: int) -> Iterator[bytes]:
+    """What an annotation channel says in each record."""
+    for place in places:
+        file.seek(place)
+        yield file.read(wide)
+
+
+def _annotated(told: Iterable[bytes], seconds: float | None) -> tuple[list[tuple[float, float]], int]:
+    """Where records do not follow one another, and how many annotations are malformed.
+
+    Parameters
+    ----------
+    told : iterable of bytes
+        What an annotation channel says in each record.
+    seconds : float or None
+        Of a record; None where the channel does not tell the time.
+
+    Returns
+    -------
+    gaps : list of (float, float)
+        Seconds of signal before each, and seconds that are missing.
+    broken : int
+    """
+    gaps: list[tuple[float, float]] = []
+    broken, earlier = 0, None
+    for record, one in enumerate(told):
+        broken += sum(1 for tal in one.split(b"\x00") if tal and not _TAL.fullmatch(tal))
+        if seconds is None:
+            continue
+        found = _TAL_ONSET.match(one)
+        onset = float(found[1]) if found else None
+        if onset is not None and earlier is not None and abs(onset - earlier - seconds) > 1e-4:
+            gaps.append((record * seconds, onset - earlier - seconds))
+        earlier = onset
+    return gaps, broken
 
 
 class _Signals:
@@ -196,25 +232,33 @@ def check_brainvision(path: Path, *, where: str) -> Facts:
         for key in ("DataFile", "MarkerFile", "NumberOfChannels", "BinaryFormat", "DataFormat", "DataPoints")
         if (match := re.search(rf"^\s*{key}\s*=(.*)$", text, re.MULTILINE | re.IGNORECASE))
     }
-    folder = path.parent.resolve()
-    for key in ("DataFile", "MarkerFile"):
-        name = found.get(key, "").replace("$b", path.stem)
-        if not name:
-            if key == "DataFile":
-                raise InputError(f"{where}: the header names no data file")
-            continue
-        if "\\" in name or "\x00" in name or (path.parent / name).resolve().parent != folder:
-            raise InputError(
-                f"{where}: {key} points outside the recording's folder; put the file beside the header"
-            )
-        beside = path.parent / name
-        if not beside.exists():
-            if key == "DataFile":
-                raise InputError(f"{where}: its data file {plain(name)} is missing")
-            continue
-        if not beside.is_file():
-            raise InputError(f"{where}: {plain(name)} is no regular file")
-    data = path.parent / found["DataFile"].replace("$b", path.stem)
+    data = _beside(path, "DataFile", found, where)
+    if data is None:
+        raise InputError(f"{where}: the header names no data file")
+    if not data.exists():
+        raise InputError(f"{where}: its data file {plain(data.name)} is missing")
+    _beside(path, "MarkerFile", found, where)
+    _check_samples(data, found, where)
+    return Facts()
+
+
+def _beside(path: Path, key: str, found: Mapping[str, str], where: str) -> Path | None:
+    """The file that a BrainVision header names, in its own folder; None where it names none."""
+    name = found.get(key, "").replace("$b", path.stem)
+    if not name:
+        return None
+    beside = path.parent / name
+    if "\\" in name or "\x00" in name or beside.resolve().parent != path.parent.resolve():
+        raise InputError(
+            f"{where}: {key} points outside the recording's folder; put the file beside the header"
+        )
+    if beside.exists() and not beside.is_file():
+        raise InputError(f"{where}: {plain(name)} is no regular file")
+    return beside
+
+
+def _check_samples(data: Path, found: Mapping[str, str], where: str) -> None:
+    """Refuse BrainVision data that end in the middle of a sample, or before the header says."""
     size = data.stat().st_size
     if size == 0:
         raise InputError(f"{where}: its data file {plain(data.name)} is empty")
@@ -231,4 +275,3 @@ def check_brainvision(path: Path, *, where: str) -> Facts:
                 f"{where}: its data file {plain(data.name)} is truncated or has another number of channels "
                 f"({size} bytes, {frame} a sample)"
             )
-    return Facts()

@@ -77,24 +77,7 @@ def read_labels(path: Path) -> Labels:
         One line with the file, the row and the reason.
     """
     where = plain(path.name)
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{where}: too large for a table of labels")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{where}: not UTF-8 text; save the table as CSV in UTF-8") from None
-    except OSError as e:
-        raise InputError(f"{where}: cannot be read ({e.strerror})") from None
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        table = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
-    except csv.Error as e:
-        raise InputError(f"{where}: not a table ({plain(e)})") from None
-    while table and not table[-1]:
-        table.pop()
-    head = [h.strip() for h in table[0]] if table else []
-    # An empty line is an empty cell where there is one column, and so a window without a label.
-    rows = [row or [""] for row in table[1:]]
+    head, rows = _table(path, where)
     column = next((name for name in _LABEL if name in head), None)
     if column is None:
         raise InputError(f"{where}: no column label or trial_type; it has {listed(head) or 'no header'}")
@@ -114,6 +97,28 @@ def read_labels(path: Path) -> Labels:
     if all(v is None for v in values):
         raise InputError(f"{where}: every label is empty")
     return Labels(path.name, tuple(values), tuple(onsets) if "onset" in head else None)
+
+
+def _table(path: Path, where: str) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows below it."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError(f"{where}: too large for a table of labels")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: not UTF-8 text; save the table as CSV in UTF-8") from None
+    except OSError as e:
+        raise InputError(f"{where}: cannot be read ({e.strerror})") from None
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        table = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
+    except csv.Error as e:
+        raise InputError(f"{where}: not a table ({plain(e)})") from None
+    while table and not table[-1]:
+        table.pop()
+    head = [h.strip() for h in table[0]] if table else []
+    # An empty line is an empty cell where there is one column, and so a window without a label.
+    return head, [row or [""] for row in table[1:]]
 
 
 def _seconds(text: str, where: str, number: int) -> float:

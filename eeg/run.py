@@ -28,7 +28,7 @@ from .text import plain
 from .windows import Windows, cut
 
 
-def explain_recording(
+def explain_recording(  # noqa: PLR0913
     model: Path,
     data: Path,
     *,
@@ -217,31 +217,18 @@ def explain_windows(
         x = {contract.input: windows.data[some]}
         parts.append(explainer(x, target=target[some] if per_window else target, contrast=against))
     step("explaining", 1.0)
-    first = parts[0]
-
-    def joined(name: str) -> NDArray[Any] | None:
-        if contract.input not in getattr(first, name):
-            return None
-        return np.concatenate([getattr(p, name)[contract.input] for p in parts])
-
-    relevance = joined("relevance")
+    relevance = _joined(parts, "relevance", contract.input)
     if relevance is None:
         raise InputError(f"input {plain(contract.input)}: the explained output does not depend on it")
-    said = contract.output or (first.output if first.output in first.outputs else next(iter(first.outputs)))
-    output = np.concatenate([p.outputs[said] for p in parts]) if said in first.outputs else None
-    targets = [np.asarray(p.target) for p in parts]
-    plain_class = all(
-        t.dtype.kind in "iu" and t.shape == (len(p.explained),) for t, p in zip(targets, parts, strict=True)
-    )
     dataset = views.to_dataset(
         windows,
         contract,
         relevance=relevance,
-        multiplier=joined("multiplier"),
-        unassigned=joined("unassigned"),
+        multiplier=_joined(parts, "multiplier", contract.input),
+        unassigned=_joined(parts, "unassigned", contract.input),
         explained=np.concatenate([p.explained for p in parts]),
-        target=np.concatenate(targets) if plain_class else None,
-        output=output,
+        target=_classes(parts),
+        output=_output(parts, contract),
         ledger=_ledger(parts),
         closure=np.concatenate([p.closure() for p in parts]),
         provenance=provenance,
@@ -252,6 +239,29 @@ def explain_windows(
     if "multiplier" not in dataset:
         return found
     return replace(found, dataset=dataset.assign(bands=spectral.bands(found, bands)))
+
+
+def _joined(parts: Sequence[Attribution], what: str, name: str) -> NDArray[Any] | None:
+    """Relevance, multiplier or what is unassigned of an input, over all batches; None where there is none."""
+    if name not in getattr(parts[0], what):
+        return None
+    return np.concatenate([getattr(p, what)[name] for p in parts])
+
+
+def _classes(parts: Sequence[Attribution]) -> NDArray[Any] | None:
+    """The explained class of each window; None where a target is no class."""
+    targets = [np.asarray(p.target) for p in parts]
+    for t, p in zip(targets, parts, strict=True):
+        if t.dtype.kind not in "iu" or t.shape != (len(p.explained),):
+            return None
+    return np.concatenate(targets)
+
+
+def _output(parts: Sequence[Attribution], contract: InputContract) -> NDArray[Any] | None:
+    """What the model says of each window."""
+    first = parts[0]
+    name = contract.output or (first.output if first.output in first.outputs else next(iter(first.outputs)))
+    return np.concatenate([p.outputs[name] for p in parts]) if name in first.outputs else None
 
 
 def indices(target: Any, contract: InputContract) -> Any:

@@ -60,7 +60,7 @@ class Sample:
     provenance: Mapping[str, Any]
 
 
-def sample(
+def sample(  # noqa: PLR0913
     model: Path,
     data: Path,
     *,

@@ -43,17 +43,23 @@ def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] |
         marks = [m for m in recording.marks if not m.bad]
         known = Counter(m.description for m in marks)
     if events != "annotations":
-        wanted = [w.strip() for w in events.split(",") if w.strip()]
-        unknown = [w for w in wanted if not any(tagged(d, w) for d in known)]
-        if unknown or not wanted:
-            raise InputError(
-                f"{where}: no event {listed(unknown) or 'is named'}; "
-                + (f"there are: {listed(known)}" if known else "the recording has no annotations")
-            )
+        wanted = _wanted(events, known, where)
         marks = [m for m in marks if any(tagged(m.description, w) for w in wanted)]
     if not marks:
         raise InputError(f"{where}: windows at annotations were asked for, and the recording has none")
     return sorted(marks, key=lambda m: m.onset)
+
+
+def _wanted(events: str, known: Counter[str], where: str) -> list[str]:
+    """The events that were asked for, each of which the recording has."""
+    wanted = [w.strip() for w in events.split(",") if w.strip()]
+    unknown = [w for w in wanted if not any(tagged(d, w) for d in known)]
+    if unknown or not wanted:
+        raise InputError(
+            f"{where}: no event {listed(unknown) or 'is named'}; "
+            + (f"there are: {listed(known)}" if known else "the recording has no annotations")
+        )
+    return wanted
 
 
 def labelled_marks(

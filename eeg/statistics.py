@@ -144,14 +144,8 @@ def cluster_test(
     """
     a = np.asarray(a, dtype=np.float64)
     b = None if b is None else np.asarray(b, dtype=np.float64)
-    for x in (a, b):
-        if x is not None and (x.ndim != 3 or x.shape[1:] != (len(channels), len(times))):
-            raise InputError(
-                f"cluster test: maps of shape {list(x.shape)} are not [subject, {len(channels)} electrodes, "
-                f"{len(times)} times]"
-            )
-        if x is not None and not np.isfinite(x).all():
-            raise InputError("cluster test: a map has numbers that are not finite")
+    for x in (a,) if b is None else (a, b):
+        _check_maps(x, len(channels), len(times))
     if b is not None and paired and len(a) != len(b):
         raise InputError(f"cluster test: {len(a)} and {len(b)} subjects cannot be pairs")
     groups = [len(a)] if b is None or paired else [len(a), len(b)]
@@ -163,9 +157,7 @@ def cluster_test(
     sides = [a] if b is None else [a - b] if paired else [a, b]
     sides = [side.swapaxes(1, 2) for side in sides]
     adjacency, df = _adjacency(channels), sum(groups) - len(groups)
-    limit: Any = dict(threshold) if isinstance(threshold, Mapping) else threshold
-    if limit is None:
-        limit = (tail or 1) * float(stats.t.ppf(1 - 0.05 / (1 + (tail == 0)), df))
+    limit = _limit(threshold, tail, df)
     options: dict[str, Any] = {
         "n_permutations": permutations, "adjacency": adjacency, "seed": seed, "out_type": "mask",
         "stat_fun": _t, "threshold": limit, "tail": tail,
@@ -182,6 +174,23 @@ def cluster_test(
     clusters = [_cluster(t, mask, float(q), channels, times) for mask, q in zip(masks, p, strict=True)]
     clusters.sort(key=lambda c: (c.p, -abs(c.mass)))
     return ClusterResult(True, "", tuple(clusters), t.T, len(null))
+
+
+def _limit(threshold: float | Mapping[str, float] | None, tail: int, df: int) -> Any:
+    """What samples have to pass to be in a cluster; by default p = 0.05 of one sample."""
+    if threshold is None:
+        return (tail or 1) * float(stats.t.ppf(1 - 0.05 / (1 + (tail == 0)), df))
+    return dict(threshold) if isinstance(threshold, Mapping) else threshold
+
+
+def _check_maps(x: Floats, channels: int, times: int) -> None:
+    if x.ndim != 3 or x.shape[1:] != (channels, times):
+        raise InputError(
+            f"cluster test: maps of shape {list(x.shape)} are not [subject, {channels} electrodes, "
+            f"{times} times]"
+        )
+    if not np.isfinite(x).all():
+        raise InputError("cluster test: a map has numbers that are not finite")
 
 
 def _t(a: Floats, b: Floats | None = None) -> Floats:

@@ -20,14 +20,7 @@ def written(found: Mapping[str, dict[str, Any]], methods: tuple[str, ...]) -> st
     scenes = [s.name for s in SCENES if any(m["scene"] == s.name for m in found.values())]
     counted = {s: [m for m in found.values() if m["scene"] == s and m["counts"]] for s in scenes}
     text = [HEAD]
-    rows = []
-    for s in scenes:
-        every = [m for m in found.values() if m["scene"] == s]
-        right = [m["accuracy"] for m in counted[s]] or [float("nan")]
-        blind = [m["without"] for m in counted[s]] or [float("nan")]
-        rows.append(
-            (s, f"{len(counted[s])} of {len(every)}", f"{np.mean(right):.2f}", f"{np.mean(blind):.2f}")
-        )
+    rows = [_networks(s, [m for m in found.values() if m["scene"] == s], counted[s]) for s in scenes]
     text.append(table(("scene", "networks that count", "accuracy", "without the source"), rows))
     for coordinate in COORDINATES:
         rows = []
@@ -47,6 +40,13 @@ def written(found: Mapping[str, dict[str, Any]], methods: tuple[str, ...]) -> st
         "",
     ]
     return "\n".join(text)
+
+
+def _networks(scene: str, every: list[dict[str, Any]], counted: list[dict[str, Any]]) -> tuple[str, ...]:
+    """A scene's row: how many networks count, how often they are right, and without the source."""
+    right = [m["accuracy"] for m in counted] or [float("nan")]
+    blind = [m["without"] for m in counted] or [float("nan")]
+    return scene, f"{len(counted)} of {len(every)}", f"{np.mean(right):.2f}", f"{np.mean(blind):.2f}"
 
 
 def _even(scene: str, networks: list[dict[str, Any]], coordinate: str) -> str:

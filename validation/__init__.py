@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .gate import Gate, Verdict
+    from .gate import Gate
     from .policy import Policy
+    from .verdict import Verdict
 
 __all__ = ["Gate", "Policy", "Verdict"]
 
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is asked for: pytest loads this package for its plugin in every run."""
-    if name in ("Gate", "Verdict"):
-        from . import gate
+    if name == "Gate":
+        from .gate import Gate
 
-        return getattr(gate, name)
+        return Gate
+    if name == "Verdict":
+        from .verdict import Verdict
+
+        return Verdict
     if name == "Policy":
         from .policy import Policy
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..eeg.artefacts import Part, needs, parts
+from ..eeg.artefacts import Missing, Part, look, unplaced
 from ..eeg.baselines import random_copies
 from ..eeg.component_parts import component_parts
 from ..eeg.dataset import Item, recordings
 from ..eeg.electrodes import together
 from ..eeg.explained import Explained, truth
 from ..eeg.recording import Recording, read
-from ..eeg.regions import said_unknown, unknown
+from ..eeg.regions import unknown
 from ..eeg.run import explain_windows
 from ..eeg.text import counted, listed
 from ..eeg.windows import Windows, as_input, cut
@@ -27,7 +27,6 @@ from ..engine.errors import InputError, OnnxplainError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .policy import Policy
-from .result import PARTS
 
 Floats = NDArray[np.float64]
 BATCH = 32
@@ -176,19 +175,30 @@ class Case:
             )
         )
 
-    @cached_property
+    @property
     def parts(self) -> dict[str, Part]:
         """The artefacts' parts of the windows."""
-        step("looking for artefacts")
-        return parts(self.windows, self.aside)
+        return self._looked[0]
 
-    def no_part(self, kind: str) -> str:
-        """Why an artefact has no part: no electrode is known to show it, or nothing of it is seen."""
-        why = f"{PARTS[kind].capitalize()} could not be told apart in these windows."
-        needed = needs(kind, self.windows)
-        if needed is None:
-            return why
-        return f"{why} {needed} {said_unknown(self.windows.channels)}".rstrip()
+    @property
+    def missing(self) -> dict[str, Missing]:
+        """Artefacts without a part, and why."""
+        return self._looked[1]
+
+    @cached_property
+    def _looked(self) -> tuple[dict[str, Part], dict[str, Missing]]:
+        step("looking for artefacts")
+        return look(self.windows, self.aside)
+
+    @property
+    def why_no_parts(self) -> Literal["electrodes", "data", "model"]:
+        """Why no artefact has a part: for want of known electrodes, if that is so of any."""
+        return min((m.why for m in self.missing.values()), key=("electrodes", "data", "model").index)
+
+    @cached_property
+    def unplaced(self) -> tuple[str, ...]:
+        """Electrodes of the model of which it is not known where they lie."""
+        return unplaced(self.windows.channels)
 
     @cached_property
     def component_parts(self) -> dict[str, Part]:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from ..eeg.provenance import jsonable, write_json
 from ..eeg.text import plain
 from ..engine.errors import InputError
-from .gate import Verdict
+from .verdict import Verdict
 
 JSON, JUNIT, CARD, AUDIT, REPORT = "verdict.json", "junit.xml", "model-card.md", "audit.jsonl", "report.html"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..eeg.reports.html import Table, said_versions, write
-from .gate import Verdict
 from .result import Result
+from .verdict import Verdict
 
 COLOURS = {"PASS": "#1b6e3c", "WARNING": "#8a5a00", "FAIL": "#a11a1a", "NOT EVALUABLE": "#555555"}
 

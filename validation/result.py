@@ -9,6 +9,15 @@ from typing import Any, Literal
 Status = Literal["PASS", "FAIL", "NOT EVALUABLE"]
 Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 
+# Why a check could not be made.
+#   electrodes: it is not known where the electrodes lie that it needs, or the model has none that serve
+#   data: it was looked for, and there is none or too little of it in these windows, or in their labels
+#   model: the output allows no such question, or the model has no electrode there at all
+#   map: relevance lacks what is asked about, under this composite
+#   policy: the policy does not ask for it
+#   error: it was begun, and could not be finished
+WhyNot = Literal["electrodes", "data", "model", "map", "policy", "error"]
+
 # What a check is about, and so what its failing means for the verdict.
 #   sign: the model uses an artefact; two unlike ones on one artefact are Clever Hans
 #   technical: the explanation or the file is not what it should be; failing fails the gate
@@ -36,6 +45,8 @@ class Result:
         For signs: "eyes", "heart", "muscle", "mains", "electrode" or "subject".
     evidence : mapping
         More numbers; anything JSON can hold.
+    why_not : WhyNot or None
+        For NOT EVALUABLE the kind of reason, which `said` gives in words.
     """
 
     check: str
@@ -46,6 +57,7 @@ class Result:
     threshold: float | None = None
     artefact: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    why_not: WhyNot | None = None
 
     @property
     def family(self) -> str:
@@ -78,6 +90,17 @@ USES = {
 }
 
 
-def not_evaluable(check: str, role: Role, why: str, artefact: str = "") -> Result:
-    """A check that cannot be made, and why."""
-    return Result(check, role, "NOT EVALUABLE", why, artefact=artefact)
+def not_evaluable(
+    check: str,
+    role: Role,
+    why_not: WhyNot,
+    said: str,
+    artefact: str = "",
+    *,
+    threshold: float | None = None,
+) -> Result:
+    """A check that cannot be made, the kind of reason, and the reason as a sentence.
+
+    With a threshold, it is one that the policy holds to a number of its own.
+    """
+    return Result(check, role, "NOT EVALUABLE", said, threshold=threshold, artefact=artefact, why_not=why_not)

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .result import WhyNot
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -22,6 +24,7 @@ class ResultFile(_Strict):
     threshold: float | None = Field(description="What it was held against.")
     artefact: str = Field(description='"eyes", "heart", "muscle", "mains", "subject", or empty.')
     evidence: dict[str, Any]
+    why_not: WhyNot | None = Field(default=None, description="For NOT EVALUABLE the kind of reason.")
 
 
 class HashedFile(_Strict):

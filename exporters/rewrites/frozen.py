@@ -101,12 +101,12 @@ def _constant(network: Any, example: Any) -> list[str]:
     finally:
         for hook in hooks:
             hook.remove()
-    found = []
     first, second, third = seen
-    for name in names.values():
-        a, b, c = first.get(name), second.get(name), third.get(name)
-        if a is None or b is None or c is None or a.batches != (2, 2) or c.batches != (3, 3):
-            continue
-        if a.input != b.input and a.row == b.row == c.row and a.alike and c.alike:
-            found.append(name)
-    return found
+    return [name for name in names.values() if _alike(first.get(name), second.get(name), third.get(name))]
+
+
+def _alike(a: _Call | None, b: _Call | None, c: _Call | None) -> bool:
+    """Whether a part gave the same for every window of two batches of two, and of one of three."""
+    if a is None or b is None or c is None or a.batches != (2, 2) or c.batches != (3, 3):
+        return False
+    return a.input != b.input and a.row == b.row == c.row and a.alike and c.alike

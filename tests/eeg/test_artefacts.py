@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg.artefacts import needs, parts
+from onnxplain.eeg.artefacts import look, parts
 from onnxplain.eeg.electrodes import Electrodes
 from onnxplain.eeg.pulse import _regularity
 from onnxplain.eeg.windows import Windows
@@ -201,7 +201,10 @@ def test_where_channels_lie_is_not_known(names: list[str]) -> None:
     """Neither names nor positions: no eyes and no muscle, and it is said which electrodes they need."""
     windows = _windows(_noise(60) + EYES[:, None] * _lids(60)[:, None], Electrodes(names))
     assert not {"eyes", "muscle"} & set(parts(windows))
-    assert "Fp1" in (needs("eyes", windows) or "")
-    assert "T7" in (needs("muscle", windows) or "")
-    assert needs("heart", windows) is None
-    assert needs("eyes", _windows(_noise(2))) is None
+    missing = look(windows)[1]
+    assert {kind: missing[kind].why for kind in ("eyes", "muscle", "heart")} == {
+        "eyes": "electrodes", "muscle": "electrodes", "heart": "data",
+    }  # fmt: skip
+    assert "Fp1" in missing["eyes"].said
+    assert "T7" in missing["muscle"].said
+    assert "eyes" not in look(_windows(_noise(2)))[1]

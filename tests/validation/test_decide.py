@@ -11,8 +11,8 @@ import pytest
 
 from onnxplain.engine.errors import InputError
 from onnxplain.validation import Gate, Policy, outputs
-from onnxplain.validation.gate import decide
-from onnxplain.validation.result import Result, Role, Status
+from onnxplain.validation.result import Result, Role, Status, WhyNot, not_evaluable
+from onnxplain.validation.verdict import decide
 
 POLICY = Policy(version=1)
 
@@ -23,6 +23,27 @@ def made(check: str, role: Role, status: Status, artefact: str = "", value: floa
 
 def sign(check: str) -> Result:
     return made(check, "sign", "FAIL", check.partition(".")[2])
+
+
+def unknown(check: str) -> Result:
+    """A sign that could not be looked for, since it is not known where the electrodes lie that it needs."""
+    artefact = check.partition(".")[2].partition(".")[0]
+    return not_evaluable(check, "sign", "electrodes", f"{check}: no known electrode.", artefact)
+
+
+def absent(check: str) -> Result:
+    """A sign of an artefact that was looked for, and is not in this data."""
+    artefact = check.partition(".")[2].partition(".")[0]
+    return not_evaluable(check, "sign", "data", f"{check}: there is none.", artefact)
+
+
+def held(why_not: WhyNot, threshold: float | None) -> Result:
+    """A region that the policy holds to a number, and that could not be measured."""
+    return not_evaluable("share.frontal", "technical", why_not, "There is none.", threshold=threshold)
+
+
+def passed(check: str) -> Result:
+    return made(check, "sign", "PASS", check.partition(".")[2].partition(".")[0], 0.0)
 
 
 GOOD = [made("ledger", "technical", "PASS"), made("intervention.eyes", "sign", "PASS", "eyes")]
@@ -60,6 +81,63 @@ def test_verdicts(results: list[Result], status: str) -> None:
     verdict = decide(results, {}, POLICY)
     assert verdict.status == status
     assert verdict.exit_code == {"PASS": 0, "WARNING": 0}.get(status, 1)
+
+
+@pytest.mark.parametrize(
+    ("results", "status", "named"),
+    [
+        # Looked for, and not in this data: no heart can be told, and nothing is at 50 Hz.
+        ([*GOOD, absent("intervention.heart"), absent("intervention.mains")], "PASS", ()),
+        ([absent("intervention.eyes"), absent("share.heart"), passed("intervention.mains")], "PASS", ()),
+        # Not looked for, since the electrodes are unknown, while others were looked at.
+        ([*GOOD, unknown("intervention.muscle"), unknown("share.muscle")], "WARNING", ("uses muscle",)),
+        (
+            [unknown("intervention.eyes"), unknown("intervention.muscle"), passed("intervention.heart")],
+            "WARNING", ("uses the eyes", "uses muscle"),
+        ),
+        # Another account of the artefact could be made: it has been looked for.
+        ([*GOOD, unknown("intervention.muscle"), passed("components.muscle")], "PASS", ()),
+        ([*GOOD, unknown("share.eyes"), unknown("components.eyes")], "PASS", ()),
+        ([unknown("components.eyes"), unknown("components.muscle"), passed("intervention.eyes")], "WARNING",
+         ("uses muscle",)),
+        # Nothing of the body could be looked at: mains, clusters and subjects are no pass.
+        (
+            [unknown("intervention.eyes"), unknown("intervention.muscle"), absent("intervention.heart"),
+             passed("intervention.mains"), passed("clusters"), passed("subjects.subject")],
+            "NOT EVALUABLE", ("Neither eyes, heart nor muscle", "uses the eyes", "uses muscle"),
+        ),
+        ([unknown("intervention.eyes"), passed("clusters")], "NOT EVALUABLE",
+         ("Neither eyes", "uses the eyes")),
+        # What was found leads.
+        ([unknown("intervention.muscle"), sign("intervention.eyes"), sign("share.eyes")], "FAIL",
+         ("Clever Hans", "uses muscle")),
+        ([unknown("intervention.muscle"), sign("share.eyes")], "WARNING", ("One sign", "uses muscle")),
+        ([unknown("intervention.eyes"), sign("clusters.subject")], "NOT EVALUABLE",
+         ("Neither eyes", "One sign", "uses the eyes")),
+        ([unknown("intervention.eyes"), made("task", "task", "FAIL")], "FAIL",
+         ("task said so", "uses the eyes")),
+        # A region that the policy holds to a number, and that could not be measured or does not exist.
+        ([*GOOD, held("electrodes", 0.3)], "WARNING", ("The policy holds share.frontal to a number",)),
+        ([*GOOD, held("model", 0.3)], "PASS", ()),
+        ([*GOOD, held("electrodes", None)], "PASS", ()),
+    ],
+)  # fmt: skip
+def test_no_pass_on_checks_that_could_not_be_made(
+    results: list[Result], status: str, named: tuple[str, ...]
+) -> None:
+    verdict = decide(results, {}, POLICY)
+    assert verdict.status == status
+    assert len(verdict.reasons) == len(named)
+    for words, reason in zip(named, verdict.reasons, strict=True):
+        assert words in reason
+    # What was not looked for is a reason, and no note that it is not in the data.
+    noted = " ".join(verdict.notes)
+    assert not any(f": {r.artefact}." in noted for r in results if r.why_not == "electrodes" and r.artefact)
+
+
+def test_why_not_is_written_down() -> None:
+    results = decide([*GOOD, unknown("share.eyes")], {}, POLICY).to_dict()["results"]
+    assert [r["why_not"] for r in results] == [None, None, "electrodes"]
 
 
 def test_an_artefact_that_must_be_looked_for() -> None:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mne
 import numpy as np
 import onnx
 import onnx.parser
 import pytest
 from onnx import numpy_helper
 
+from onnxplain.eeg.channels import normalise
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import OnnxplainError
 from onnxplain.engine.explainer import Explainer
@@ -203,6 +205,28 @@ def test_regions_and_bands_can_be_held_to_numbers() -> None:
     assert _result(verdict, "transplant.frontal-ocular").status == "PASS"
     assert _result(verdict, "transplant.cardiac-prone").status == "NOT EVALUABLE"
     assert verdict.status == "FAIL"
+
+
+def test_a_cap_of_which_it_is_not_known_where_its_electrodes_lie(tmp_path: Path) -> None:
+    """An honest model does not pass where neither eyes nor muscle could be looked for."""
+    contract = Explainer(demo_file("honest.onnx")).contract
+    assert contract is not None
+    own = {name: f"E{i + 1}" for i, name in enumerate(contract.channels)}
+    raw = mne.io.read_raw_edf(RECORDING, preload=True, verbose="error")
+    names = {n: own[normalise(n)] for n in raw.ch_names if normalise(n) in own}
+    raw.rename_channels(names).pick(list(names.values())).set_montage(None)
+    raw.save(tmp_path / "cap_raw.fif", verbose="error")
+    off = ("clusters", "faithfulness", "randomisation", "agreement", "baseline", "transplant")
+    checks = ", ".join(f"{name}: {{enabled: false}}" for name in off)
+    policy = Policy.from_text(f"version: 1\nevents: left/agree,right/agree\nchecks: {{{checks}}}")
+    cap = contract.model_copy(update={"channels": tuple(own.values())})
+    verdict = Gate(policy).run(demo_file("honest.onnx"), tmp_path / "cap_raw.fif", contract=cap)
+    assert _result(verdict, "task").status == "PASS"
+    assert verdict.status in ("WARNING", "NOT EVALUABLE")
+    said = " ".join(verdict.reasons)
+    assert "Whether the model uses the eyes could not be looked for." in said
+    assert "Whether the model uses muscle could not be looked for." in said
+    VerdictFile.model_validate({**verdict.to_dict(), "drift": None})
 
 
 def test_what_cannot_be_used_gives_no_verdict(tmp_path: Path) -> None:

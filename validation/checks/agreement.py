@@ -17,7 +17,7 @@ def check(case: Case) -> list[Result]:
     """Rank correlation of electrodes' relevance shares with those by occlusion."""
     asked = case.policy.checks.agreement
     if case.constant:
-        return [not_evaluable("agreement", "method", "The output is constant.")]
+        return [not_evaluable("agreement", "method", "model", "The output is constant.")]
     rng = case.seeded("agreement")
     rows = np.sort(rng.permutation(len(case.windows))[: asked.windows])
     shape = case.contract.shape
@@ -38,7 +38,7 @@ def check(case: Case) -> list[Result]:
     both = [np.abs(x) / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-300) for x in (own, other)]
     rank = float(stats.spearmanr(both[0].mean(0), both[1].mean(0)).statistic)
     if not np.isfinite(rank):
-        return [not_evaluable("agreement", "method", "A map has no relevance at all.")]
+        return [not_evaluable("agreement", "method", "map", "A map has no relevance at all.")]
     good = rank >= asked.min_rank
     said = (
         f"Occlusion and {case.policy.composite} order electrodes alike by {rank:.2f} (rank correlation, "

@@ -24,7 +24,7 @@ def check(case: Case) -> list[Result]:
     classes, counts = np.unique(label, return_counts=True)
     if len(classes) < 2 or counts.min() < 2 * folds:
         why = f"{2 * folds} labelled windows of each class are needed."
-        return [not_evaluable("baseline", "data", why)]
+        return [not_evaluable("baseline", "data", "data", why)]
     group = np.array(case.groups)[known]
     several = len(np.unique(group)) >= 2
     results = []
@@ -64,4 +64,7 @@ def check(case: Case) -> list[Result]:
                 {"p": p},
             )
         )
-    return results or [not_evaluable("baseline", "data", "No artefact could be told apart in these windows.")]
+    if not results:
+        why = "No artefact could be told apart in these windows."
+        results.append(not_evaluable("baseline", "data", case.why_no_parts, why))
+    return results

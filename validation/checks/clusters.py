@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from ...eeg.spray import FEWEST, maps_of, spray
@@ -16,7 +17,11 @@ def check(case: Case) -> list[Result]:
     """The cluster whose windows go with an artefact most."""
     asked = case.policy.checks.clusters
     if len(case.windows) < FEWEST or case.constant:
-        return [not_evaluable("clusters", "sign", f"Fewer than {FEWEST} windows, or a constant output.")]
+        why = f"Fewer than {FEWEST} windows, or a constant output."
+        return [not_evaluable("clusters", "sign", "model" if case.constant else "data", why)]
+    if not case.parts:
+        why = "No artefact could be told apart in these windows, so none that a cluster could go with."
+        return [not_evaluable("clusters", "sign", case.why_no_parts, why)]
     scores = {kind: _size(part.size) for kind, part in case.parts.items()}
     try:
         found = spray(
@@ -27,23 +32,17 @@ def check(case: Case) -> list[Result]:
             seed=case.policy.seed,
         )
     except InputError as e:
-        return [not_evaluable("clusters", "sign", str(e))]
+        return [not_evaluable("clusters", "sign", "data", str(e))]
     if len(found.strategies) < 2:
         return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
-    # A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them.
-    # It is
-    # one where the artefact carries more of the cluster's relevance than it does under random weights.
     best, kind, share, bad = 0.0, "", 0.0, False
     for s in found.strategies:
-        rows = np.array(s.windows)
         for name, r in s.artefacts.items():
             if s.share < asked.min_share or abs(r) <= asked.max_correlation:
                 continue
-            own = of_part(case.explained, case.parts[name], rows)
-            random = [of_part(copy, case.parts[name], rows) for copy in case.copies]
-            carries = own > case.policy.checks.share.max_ratio * np.mean(random) and own > max(random)
+            carries = _carries(case, name, np.array(s.windows))
             if (carries, abs(r)) > (bad, abs(best)):
-                best, kind, share, bad = r, name, s.share, bool(carries)
+                best, kind, share, bad = r, name, s.share, carries
     said = found.text
     if kind:
         said += f" One with {share:.0%} of the windows goes with {kind} (r = {best:+.2f})"
@@ -55,6 +54,17 @@ def check(case: Case) -> list[Result]:
             asked.max_correlation, kind if bad else "", evidence,
         )
     ]  # fmt: skip
+
+
+def _carries(case: Case, artefact: str, rows: NDArray[np.int64]) -> bool:
+    """Whether an artefact carries more of some windows' relevance than it does under random weights.
+
+    A cluster that goes with an artefact is no sign yet: blinks change maps of a model that ignores them.
+    """
+    part = case.parts[artefact]
+    own = of_part(case.explained, part, rows)
+    random = [of_part(copy, part, rows) for copy in case.copies]
+    return bool(own > case.policy.checks.share.max_ratio * np.mean(random) and own > max(random))
 
 
 def _size(size: np.ndarray) -> np.ndarray:

@@ -6,11 +6,11 @@ no further kinds of evidence: an exchange is an exchange, relevance is relevance
 
 from __future__ import annotations
 
-from ...eeg.component_parts import KINDS
+from ...eeg.component_parts import KINDS, TooFewPlacedError
 from ...engine.errors import InputError
 from ...engine.steps import step
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import PARTS, Result, WhyNot, not_evaluable
 from .exchange import exchanged
 from .share import carried
 
@@ -21,16 +21,20 @@ def check(case: Case) -> list[Result]:
     try:
         parts = case.component_parts
     except InputError as e:
-        why = str(e).removeprefix("components: ")
-        return [not_evaluable("components", "sign", f"No independent components: {why}.")]
+        why = f"No independent components: {str(e).removeprefix('components: ')}."
+        return [not_evaluable("components", "sign", _why_not(e), why)]
     results = []
     for kind in asked.artefacts:
         part = parts.get(kind)
         if part is None:
             why = f"No component is called {KINDS[kind]}: {PARTS[kind]} cannot be told apart so."
-            results.append(not_evaluable(f"components.{kind}", "sign", why, kind))
+            results.append(not_evaluable(f"components.{kind}", "sign", "data", why, kind))
             continue
         step(f"exchanging components of {kind}")
         results.append(exchanged(case, part, f"components.{kind}", asked.max_follow))
         results.append(carried(case, part, f"components.{kind}.share", asked.max_ratio, asked.min_share))
     return results
+
+
+def _why_not(error: InputError) -> WhyNot:
+    return "electrodes" if isinstance(error, TooFewPlacedError) else "data"

@@ -107,7 +107,7 @@ def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
     """
     why = why_not(case)
     if why is not None:
-        return not_evaluable(name, "sign", why, part.kind)
+        return not_evaluable(name, "sign", "model", why, part.kind)
     found = exchange(case, part.signal, case.seeded(name))
     without = case.run(case.signal - part.signal)
     evidence: dict[str, Any] = {

@@ -25,14 +25,13 @@ def check(case: Case) -> list[Result]:
     """
     asked = case.policy.checks.faithfulness
     if case.constant:
-        return [not_evaluable("faithfulness", "method", "The output is constant.")]
+        return [not_evaluable("faithfulness", "method", "model", "The output is constant.")]
     if len(case.windows.channels) < 4:
-        return [
-            not_evaluable("faithfulness", "method", "Fewer than four electrodes have no order to speak of.")
-        ]
+        why = "Fewer than four electrodes have no order to speak of."
+        return [not_evaluable("faithfulness", "method", "model", why)]
     rows = np.sort(case.seeded("faithfulness").permutation(len(case.windows))[: asked.windows])
     if len(rows) < 4:
-        return [not_evaluable("faithfulness", "method", "Fewer than four windows.")]
+        return [not_evaluable("faithfulness", "method", "data", "Fewer than four windows.")]
     step("taking electrodes away")
     data, target = case.windows.data, case.explained.dataset
     split = features("electrodes", case.contract)
@@ -63,5 +62,5 @@ def check(case: Case) -> list[Result]:
     evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}
     return [
         Result("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
-               evidence=evidence)
+               evidence=evidence, why_not="data" if status == "NOT EVALUABLE" else None)
     ]  # fmt: skip

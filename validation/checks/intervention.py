@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import Result
 from .exchange import exchanged
+from .untold import untold
 
 
 def check(case: Case) -> list[Result]:
@@ -15,7 +16,7 @@ def check(case: Case) -> list[Result]:
     for kind in asked.artefacts:
         name, part = f"intervention.{kind}", case.parts.get(kind)
         if part is None:
-            results.append(not_evaluable(name, "sign", case.no_part(kind), kind))
+            results.append(untold(case, name, kind))
             continue
         step(f"exchanging {kind}")
         results.append(exchanged(case, part, name, asked.max_follow))

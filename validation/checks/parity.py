@@ -16,7 +16,7 @@ def check(case: Case) -> list[Result]:
     """Outputs against those of another ONNX file on the same windows, relative to their size."""
     asked = case.policy.checks.parity
     if asked.reference is None:
-        return [not_evaluable("parity", "technical", "The policy names no reference file.")]
+        return [not_evaluable("parity", "technical", "policy", "The policy names no reference file.")]
     try:
         other = Explainer(Path(asked.reference), contract=case.contract, ledger=False)
         found = []

@@ -12,7 +12,7 @@ def check(case: Case) -> list[Result]:
     """Cosine of each window's electrodes with those under copies with random weights."""
     limit = case.policy.checks.randomisation.max_similarity
     if case.constant:
-        return [not_evaluable("randomisation", "method", "The output is constant.")]
+        return [not_evaluable("randomisation", "method", "model", "The output is constant.")]
     own = case.explained.relevance.sum(-1, dtype=np.float64)
     found = []
     for copy in case.copies:
@@ -21,7 +21,7 @@ def check(case: Case) -> list[Result]:
         some = size > 0
         found += (np.abs((own * other).sum(1)[some]) / size[some]).tolist()
     if not found:
-        return [not_evaluable("randomisation", "method", "A map has no relevance at all.")]
+        return [not_evaluable("randomisation", "method", "map", "A map has no relevance at all.")]
     alike = float(np.mean(found))
     good = alike <= limit
     said = f"Maps under random weights are alike to the model's by {alike:.2f} (absolute cosine, mean)."

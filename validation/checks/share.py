@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ...eeg import shares, spectral
 from ...eeg.artefacts import Part
 from ...eeg.explained import Explained
-from ...eeg.regions import members, said_unknown
+from ...eeg.regions import members
 from ...eeg.windows import FROM_MICROVOLT
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
+from .untold import no_electrodes, untold
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ def check(case: Case) -> list[Result]:
     for kind in asked.artefacts:
         name, part = f"share.{kind}", case.parts.get(kind)
         if part is None:
-            results.append(not_evaluable(name, "sign", case.no_part(kind), kind))
+            results.append(untold(case, name, kind))
         else:
             results.append(carried(case, part, name, asked.max_ratio, asked.min_share))
     results += [_region(case, name, limit) for name, limit in asked.max_share.items()]
@@ -61,14 +62,14 @@ def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Re
         A smaller share is no sign.
     """
     if case.constant:
-        return not_evaluable(name, "sign", "The output is constant.", part.kind)
+        return not_evaluable(name, "sign", "model", "The output is constant.", part.kind)
     if "multiplier" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input."
-        return not_evaluable(name, "sign", why, part.kind)
+        return not_evaluable(name, "sign", "map", why, part.kind)
     own = of_part(case.explained, part)
     random = [of_part(c, part) for c in case.copies]
     if not np.isfinite([own, *random]).all():
-        return not_evaluable(name, "sign", "A map has no relevance at all.", part.kind)
+        return not_evaluable(name, "sign", "map", "A map has no relevance at all.", part.kind)
     usual = float(np.mean(random))
     ratio = own / max(usual, 1e-12)
     bad = ratio > limit and own > max(*random, least)
@@ -84,7 +85,7 @@ def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Re
 def _band(case: Case, name: str, limit: float) -> Result:
     if "bands" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input, and so no bands."
-        return not_evaluable(f"share.{name}", "technical", why)
+        return not_evaluable(f"share.{name}", "technical", "map", why, threshold=limit)
     found = next(b for b in spectral.shares(case.explained.dataset["bands"]) if b.name == name)
     good = found.share <= limit
     said = (
@@ -97,8 +98,7 @@ def _region(case: Case, name: str, limit: float) -> Result:
     channels = case.windows.channels
     electrodes = members(name, channels)
     if not electrodes:
-        why = f"The model has no {name} electrode. {said_unknown(channels)}".rstrip()
-        return not_evaluable(f"share.{name}", "technical", why)
+        return no_electrodes(case, f"share.{name}", name, limit)
     found = shares.share(case.explained.relevance, channels, electrodes, name=name)
     good = found.share <= limit
     said = f"{found.share:.0%} of the relevance lies on {name} electrodes ({found.of_electrodes:.0%} of all)."

@@ -13,13 +13,11 @@ def check(case: Case) -> list[Result]:
     """Relevance around each event that the policy names, against the same events moved in time."""
     asked = case.policy.checks.signals
     if not asked.events:
-        return [
-            not_evaluable("signals", "method", "The policy names no signal that the model is known to use.")
-        ]
+        why = "The policy names no signal that the model is known to use."
+        return [not_evaluable("signals", "method", "policy", why)]
     if len(case.recordings) != 1:
-        return [
-            not_evaluable("signals", "method", "Events are looked for in one recording, not in a dataset.")
-        ]
+        why = "Events are looked for in one recording, not in a dataset."
+        return [not_evaluable("signals", "method", "data", why)]
     results = []
     for name in asked.events:
         key = f"signals.{name}"
@@ -28,7 +26,7 @@ def check(case: Case) -> list[Result]:
             times = FOUND[name](recording) if name in FOUND else stimuli(recording, name)
             found = locked(case.explained, times, seed=case.policy.seed)
         except OnnxplainError as e:
-            results.append(not_evaluable(key, "method", str(e)))
+            results.append(not_evaluable(key, "method", "data", str(e)))
             continue
         good = found.p <= asked.max_p
         said = f"Relevance around {name}: {found.said()}."

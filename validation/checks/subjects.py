@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import Result, WhyNot, not_evaluable
 
 NAME = "subjects"
 FOLDS, SHUFFLES = 5, 99
@@ -21,13 +21,16 @@ def check(case: Case) -> list[Result]:
     names, group = np.unique(np.array(case.groups), return_inverse=True)
     known = case.labels >= 0
     if len(names) < 2:
-        return [not_evaluable(NAME, "sign", "One subject only; a dataset of several is needed.", "subject")]
+        why = "One subject only; a dataset of several is needed."
+        return [not_evaluable(NAME, "sign", "data", why, "subject")]
     if case.constant or not case.has_classes or not known.any():
-        return [not_evaluable(NAME, "sign", "No classes, no labels, or a constant output.", "subject")]
+        because: WhyNot = "model" if case.constant or not case.has_classes else "data"
+        why = "No classes, no labels, or a constant output."
+        return [not_evaluable(NAME, "sign", because, why, "subject")]
     both = [len(np.unique(case.labels[known & (group == g)])) > 1 for g in range(len(names))]
     if sum(both) < 2:
         why = "Every subject has one class only: in this data, class and subject cannot be told apart."
-        return [not_evaluable(NAME, "sign", why, "subject")]
+        return [not_evaluable(NAME, "sign", "data", why, "subject")]
     y = case.outputs[known]
     score = y - y.mean(1, keepdims=True)
     score = score - score.mean(0)

@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import Result, Status, not_evaluable
+
+Ints = NDArray[np.int64]
+
+
+SHUFFLES = 999
 
 
 def check(case: Case) -> list[Result]:
     """Whether the output depends on the input, decisions are right, and classes are even."""
-    asked = case.policy.checks.task
     if case.constant:
         return [Result("task", "task", "FAIL", "The output is the same for every window.", 0.0)]
     if not case.has_classes:
-        return [not_evaluable("task", "task", "The output is no choice between classes.")]
+        return [not_evaluable("task", "task", "model", "The output is no choice between classes.")]
     known = case.labels >= 0
-    if known.sum() < 10 or len(np.unique(case.labels[known])) < 2:
-        return [
-            not_evaluable(
-                "task",
-                "task",
-                f"{int(known.sum())} windows have a label; ten or more of two classes are needed.",
-            )
-        ]
-    right = case.decisions[known] == case.labels[known]
-    counts = np.bincount(case.labels[known])
-    recalls = [right[case.labels[known] == c].mean() for c in np.flatnonzero(counts)]
-    balanced, chance = float(np.mean(recalls)), 1 / len(recalls)
-    # Labels shuffled among the windows: what decisions that know nothing of them would get.
-    rng = case.seeded("task")
-    null = []
-    for _ in range(999):
-        other = rng.permutation(case.labels[known])
-        null.append(
-            np.mean([(case.decisions[known][other == c] == c).mean() for c in np.flatnonzero(counts)])
-        )
-    p = float((1 + (np.array(null) >= balanced - 1e-12).sum()) / 1000)
-    accuracy = float(right.mean())
+    labels = case.labels[known]
+    if len(labels) < 10 or len(np.unique(labels)) < 2:
+        why = f"{len(labels)} windows have a label; ten or more of two classes are needed."
+        return [not_evaluable("task", "task", "data", why)]
+    return [_accuracy(case, case.decisions[known], labels), *_imbalance(case, labels)]
+
+
+def _accuracy(case: Case, decisions: Ints, labels: Ints) -> Result:
+    """Whether decisions are right more often than by chance, and as often as the policy asks."""
+    asked = case.policy.checks.task
+    right = decisions == labels
+    balanced, chance = _balanced(decisions, labels), 1 / len(np.unique(labels))
+    p = _by_chance(decisions, labels, balanced, case.seeded("task"))
     low, high = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     evidence = {
-        "accuracy": accuracy, "low": float(low), "high": float(high), "balanced": balanced, "p": p,
+        "accuracy": float(right.mean()), "low": float(low), "high": float(high), "balanced": balanced, "p": p,
         "windows": len(right),
     }  # fmt: skip
     least = asked.min_accuracy
@@ -55,25 +51,32 @@ def check(case: Case) -> list[Result]:
         said = "It does not do its task here. " + said
     elif not enough:
         said = f"It does worse than the {least:.0%} asked for. " + said
-    results = [
-        Result("task", "task", "PASS" if good else "FAIL", said, balanced, least or chance, evidence=evidence)
-    ]
-    largest = float(counts.max() / counts.sum())
-    if largest > asked.imbalance:
-        name = case.contract.classes[int(counts.argmax())] if case.contract.classes else int(counts.argmax())
-        said = (
-            f"Classes are uneven: {largest:.0%} of the labelled windows are {name}. Accuracy is taken over "
-            "classes, and shares are means over windows, mostly of that class."
-        )
-        results.append(
-            Result(
-                "task.imbalance",
-                "data",
-                "FAIL",
-                said,
-                largest,
-                asked.imbalance,
-                evidence={"counts": counts.tolist()},
-            )
-        )
-    return results
+    status: Status = "PASS" if good else "FAIL"
+    return Result("task", "task", status, said, balanced, least or chance, evidence=evidence)
+
+
+def _balanced(decisions: Ints, labels: Ints) -> float:
+    """The mean over classes of how many windows of the class are decided for it."""
+    return float(np.mean([(decisions[labels == c] == c).mean() for c in np.unique(labels)]))
+
+
+def _by_chance(decisions: Ints, labels: Ints, balanced: float, rng: np.random.Generator) -> float:
+    """How often decisions that know nothing of the labels are as right: labels are shuffled among windows."""
+    null = np.array([_balanced(decisions, rng.permutation(labels)) for _ in range(SHUFFLES)])
+    return float((1 + (null >= balanced - 1e-12).sum()) / (1 + SHUFFLES))
+
+
+def _imbalance(case: Case, labels: Ints) -> list[Result]:
+    """A note where most windows are of one class."""
+    limit = case.policy.checks.task.imbalance
+    counts = np.bincount(labels)
+    most, largest = int(counts.argmax()), float(counts.max() / counts.sum())
+    if largest <= limit:
+        return []
+    name = case.contract.classes[most] if case.contract.classes else most
+    said = (
+        f"Classes are uneven: {largest:.0%} of the labelled windows are {name}. Accuracy is taken over "
+        "classes, and shares are means over windows, mostly of that class."
+    )
+    evidence = {"counts": counts.tolist()}
+    return [Result("task.imbalance", "data", "FAIL", said, largest, limit, evidence=evidence)]

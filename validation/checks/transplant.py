@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.regions import PARTITION, members, unknown
+from ...eeg.regions import PARTITION, members
 from ...engine.steps import step
 from ..case import Case
 from ..result import Result, not_evaluable
 from .exchange import exchange, why_not
+from .untold import no_electrodes
 
 NAME = "transplant"
 PAIRS = 100
@@ -23,7 +24,7 @@ def check(case: Case) -> list[Result]:
     asked = case.policy.checks.transplant
     why = why_not(case)
     if why is not None:
-        return [not_evaluable(NAME, "technical", why)]
+        return [not_evaluable(NAME, "technical", "model", why)]
     channels = case.windows.channels
     found, results = {}, []
     for name in dict.fromkeys([*PARTITION, *asked.max_follow]):
@@ -31,8 +32,7 @@ def check(case: Case) -> list[Result]:
         limit = asked.max_follow.get(name)
         if not rows or len(rows) == len(channels):
             if limit is not None:
-                why = f"The model has {'only' if rows else 'no'} {name} electrodes."
-                results.append(not_evaluable(f"{NAME}.{name}", "technical", why))
+                results.append(_not_held(case, name, limit, only=bool(rows)))
             continue
         step(f"transplanting {name} electrodes")
         part = np.zeros_like(case.signal)
@@ -54,9 +54,17 @@ def check(case: Case) -> list[Result]:
     order = sorted(found, key=lambda k: found[k]["disturbed"] - found[k]["follows"])
     each = [f"{k} in {found[k]['follows']:.0%} (disturbed: {found[k]['disturbed']:.0%})" for k in order[:4]]
     if not each:
-        why = "All electrodes lie in one region."
-        if len(unknown(channels)) == len(channels):
+        if case.unplaced:
             why = "Neither names nor the data say where channels lie, and so which electrodes make a region."
-        return [not_evaluable(NAME, "technical", why), *results]
+            return [not_evaluable(NAME, "technical", "electrodes", why), *results]
+        return [not_evaluable(NAME, "technical", "model", "All electrodes lie in one region."), *results]
     said = f"Answers go with whole electrodes transplanted from another window: {'; '.join(each)}."
     return [Result(NAME, "technical", "PASS", said, evidence={"regions": found}), *results]
+
+
+def _not_held(case: Case, region: str, limit: float, *, only: bool) -> Result:
+    """A region that the policy holds to a number, and that is no part of the electrodes."""
+    if only:
+        why = f"The model has only {region} electrodes."
+        return not_evaluable(f"{NAME}.{region}", "technical", "model", why, threshold=limit)
+    return no_electrodes(case, f"{NAME}.{region}", region, limit)

@@ -1,0 +1,50 @@
+"""Transplant: whether decisions go with all that a region's electrodes have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxplain.validation.case import Case
+from onnxplain.validation.checks import transplant
+
+LIMITS = "{transplant: {max_follow: {sensorimotor: 0.3, frontal-ocular: 0.3, cardiac-prone: 0.3}}}"
+
+
+def test_every_region_is_reported(honest: Case, shortcut: Case) -> None:
+    for case, read in ((honest, "central"), (shortcut, "frontal")):
+        (found,) = transplant.check(case)
+        assert (found.status, found.role) == ("PASS", "technical")
+        regions = found.evidence["regions"]
+        assert max(regions, key=lambda k: regions[k]["follows"]) == read
+        assert regions[read]["follows"] > 0.9
+
+
+def test_regions_held_to_numbers(make_case: Any, known: str, result: Any) -> None:
+    found = transplant.check(make_case("hands", naming=known, checks=LIMITS))
+    assert result(found, "transplant.sensorimotor").status == "FAIL"
+    assert result(found, "transplant.frontal-ocular").status == "PASS"
+    assert result(found, "transplant.sensorimotor").value > 0.9
+    found = transplant.check(make_case("eyes", naming=known, checks=LIMITS))
+    assert result(found, "transplant.sensorimotor").status == "PASS"
+    assert result(found, "transplant.frontal-ocular").status == "FAIL"
+
+
+def test_a_region_without_electrodes(make_case: Any, known: str, result: Any) -> None:
+    none = result(transplant.check(make_case(naming=known, checks=LIMITS)), "transplant.cardiac-prone")
+    assert (none.status, none.why_not, none.threshold) == ("NOT EVALUABLE", "model", 0.3)
+    frontal = make_case("eyes", naming=known, channels=("Fp1", "Fp2", "F7", "F8"), checks=LIMITS)
+    only = result(transplant.check(frontal), "transplant.frontal-ocular")
+    assert (only.status, only.why_not) == ("NOT EVALUABLE", "model")
+    assert "only frontal-ocular" in only.said
+
+
+def test_electrodes_of_which_it_is_not_known_where_they_lie(make_case: Any, result: Any) -> None:
+    found = transplant.check(make_case(naming="unknown", checks=LIMITS))
+    for check in ("transplant", "transplant.sensorimotor", "transplant.frontal-ocular"):
+        assert (result(found, check).status, result(found, check).why_not) == ("NOT EVALUABLE", "electrodes")
+    assert "No place on the head is known of E1, E2" in result(found, "transplant.sensorimotor").said
+
+
+def test_a_constant_output(constant: Case) -> None:
+    (found,) = transplant.check(constant)
+    assert (found.status, found.why_not) == ("NOT EVALUABLE", "model")
