@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..eeg.provenance import jsonable, sha256, write_json
+from ..eeg.explanation.provenance import jsonable, sha256, write_json
 from ..engine.attribution import Array, Attribution
 from ..engine.contract import InputContract
 from ..engine.errors import InputError

@@ -49,8 +49,8 @@ def command(
     from ..engine.steps import step
 
     step("looking for recordings")
-    from ..eeg.cohort import explain_cohort, is_store
-    from ..eeg.dataset import recordings
+    from ..eeg.recording.dataset import recordings
+    from ..eeg.studies.cohort import explain_cohort, is_store
 
     _check(out, is_store)
     items = recordings(dataset, pattern)

@@ -45,8 +45,8 @@ def command(
     from ..engine.steps import step
 
     step("loading MNE")
-    from ..eeg.compare import compare, read_side
     from ..eeg.reports.comparison import write
+    from ..eeg.studies.compare import compare, read_side
 
     if labels is not None and len(labels) != len(explanations):
         raise InputError(f"--labels: {len(labels)} names for {len(explanations)} explanations")

@@ -126,7 +126,7 @@ def say(text: str = "") -> None:
 
 def say_json(data: Any) -> None:
     """Print JSON on standard output, also where `quiet` was asked for."""
-    from ..eeg.provenance import jsonable
+    from ..eeg.explanation.provenance import jsonable
 
     clear()
     print(json.dumps(jsonable(data), indent=2), file=out())

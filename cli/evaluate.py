@@ -11,7 +11,7 @@ from . import console, options, output
 from .explain import ARRAYS
 
 if TYPE_CHECKING:
-    from ..eeg.sample import Sample
+    from ..eeg.studies.sample import Sample
 
 RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands")
 
@@ -55,8 +55,8 @@ def command(
 
     with output.folder(out, overwrite=overwrite) as temporary:
         step("loading MNE")
-        from ..eeg.evaluate import evaluated, methods_of
         from ..eeg.reports.evaluation import write
+        from ..eeg.studies.evaluate import evaluated, methods_of
 
         wanted = METHODS if methods is None else methods
         methods_of(rules(given["composite"], given["params"]), wanted)  # a wrong name before any work
@@ -78,7 +78,7 @@ def rules(composite: str, params: Any) -> Any:
 
 def sample_of(model: Path, data: Path, given: dict[str, Any]) -> Sample:
     """The windows that are evaluated, of a recording or an array; `given` are the command's options."""
-    from ..eeg.sample import of_array, sample
+    from ..eeg.studies.sample import of_array, sample
     from ..engine.errors import InputError
     from ..engine.explainer import Explainer
     from ..engine.steps import step

@@ -102,7 +102,7 @@ def _recording(
     from ..engine.steps import step
 
     step("loading MNE")
-    from ..eeg.regionfile import Regions
+    from ..eeg.electrodes.region_file import Regions
     from ..eeg.reports.write import write
     from ..eeg.run import explain_recording
 

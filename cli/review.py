@@ -94,7 +94,8 @@ def make(
     if contract is not None and random_model is None:
         raise InputError("--contract is for --random-model; explanations need none")
     step("loading MNE")
-    from ..eeg import review, views
+    from ..eeg.explanation import dataset as views
+    from ..eeg.review import make as review
 
     own = views.explanation(explained)
     mixed = {label: views.explanation(path) for label, path in others}
@@ -137,7 +138,7 @@ def score(key: Path, answers: tuple[Path, ...], as_json: bool, quiet: bool) -> N
     from ..engine.steps import step
 
     step("reading the answers")
-    from ..eeg.review_score import score as scored
+    from ..eeg.review.score import score as scored
 
     found = scored(key, answers)
     if as_json:

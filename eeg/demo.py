@@ -21,15 +21,16 @@ from ..engine.errors import InputError
 from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.explainer import Explainer
 from ..engine.steps import step
-from . import shares, views
-from .explained import Explained, predictions, truth, versions
-from .provenance import write_json
-from .recording import read
+from .explanation import dataset as views
+from .explanation import shares
+from .explanation.explained import Explained, predictions, truth, versions
+from .explanation.provenance import write_json
+from .recording.read import read
+from .recording.slicing import tagged
+from .recording.windows import cut
 from .reports import html
 from .reports.recording_figures import TITLES, draw
 from .run import explain_windows
-from .slicing import tagged
-from .windows import cut
 
 NAMES = ("honest", "shortcut")
 SETS = ("frontal-ocular", "sensorimotor")

@@ -16,16 +16,17 @@ from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.plan.targets import class_index
 from ..engine.steps import step
-from . import spectral, views
-from .explained import Explained, versions
-from .extras import Extras, with_extras
-from .labels import read_labels
-from .provenance import jsonable, sha256
-from .recording import read
-from .regionfile import Regions
-from .regions import SETS
+from .electrodes.region_file import Regions
+from .electrodes.regions import SETS
+from .explanation import dataset as views
+from .explanation.explained import Explained, versions
+from .explanation.provenance import jsonable, sha256
+from .recording.labels import read_labels
+from .recording.read import read
+from .recording.windows import Windows, cut
 from .text import plain
-from .windows import Windows, cut
+from .views import spectral
+from .views.extras import Extras, with_extras
 
 
 def explain_recording(  # noqa: PLR0913

@@ -99,7 +99,7 @@ def relevance_of(method: str, path: Path, x: np.ndarray, seed: int) -> tuple[np.
 
 def by_band(x: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Relevance of each band over all electrodes, [window, band], with a rest."""
-    from onnxplain.eeg import spectral
+    from onnxplain.eeg.views import spectral
 
     r = spectral.by_frequency(x, m).sum(1)
     masks = spectral.masks_of(x.shape[-1], SFREQ)

@@ -181,8 +181,8 @@ def contract(case: str) -> Any:
 
 def windows(made: Any, settings: Any) -> NDArray[np.float32]:
     """The recording's windows as the network gets them, cut as the gate cuts them."""
-    from onnxplain.eeg.recording import Mark, Recording
-    from onnxplain.eeg.windows import cut
+    from onnxplain.eeg.recording.read import Mark, Recording
+    from onnxplain.eeg.recording.windows import cut
 
     marks = tuple(Mark(float(a["onset"]), WINDOW, str(a["description"])) for a in made.annotations)
     return cut(Recording("planted", made, marks), settings, events=",".join(CLASSES)).data

@@ -30,7 +30,7 @@ class Scene:
     name : str
     classes : tuple of str
     band : tuple of str
-        The bands of `onnxplain.eeg.spectral` in which the source is; empty where it has none of its own.
+        The bands of `eeg.views.spectral` in which the source is; empty where it has none of its own.
     timed : bool
         Whether the source acts in a part of the window only.
     source : callable

@@ -17,8 +17,8 @@ from typing import Any
 import mne
 import pytest
 
-from onnxplain.eeg.channels import fiducials, normalise, template, template_positions
-from onnxplain.eeg.electrodes import Electrodes
+from onnxplain.eeg.electrodes.names import fiducials, normalise, template, template_positions
+from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.file.load import load
 from onnxplain.models import demo_file

@@ -11,17 +11,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..eeg.artefacts import Missing, Part, look, unplaced
-from ..eeg.baselines import random_copies
-from ..eeg.component_parts import component_parts
-from ..eeg.dataset import Item, recordings
-from ..eeg.electrodes import together
-from ..eeg.explained import Explained, truth
-from ..eeg.recording import Recording, read
-from ..eeg.regions import unknown
+from ..eeg.artefacts.component_parts import component_parts
+from ..eeg.artefacts.parts import Missing, Part, look, unplaced
+from ..eeg.electrodes.positions import together
+from ..eeg.electrodes.regions import unknown
+from ..eeg.explanation.explained import Explained, truth
+from ..eeg.recording.dataset import Item, recordings
+from ..eeg.recording.read import Recording, read
+from ..eeg.recording.windows import Windows, as_input, cut
 from ..eeg.run import explain_windows
 from ..eeg.text import counted, listed
-from ..eeg.windows import Windows, as_input, cut
+from ..eeg.views.baselines import random_copies
 from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.explainer import Explainer

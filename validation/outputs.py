@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..eeg.provenance import jsonable, write_json
+from ..eeg.explanation.provenance import jsonable, write_json
 from ..eeg.text import plain
 from ..engine.errors import InputError
 from .verdict import Verdict

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from ..eeg.regions import PARTITION, SAME, SETS
-from ..eeg.spectral import BANDS, REST
+from ..eeg.electrodes.regions import PARTITION, SAME, SETS
+from ..eeg.views.spectral import BANDS, REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..compare import Comparison
-from ..provenance import write_json
+from ..explanation.provenance import write_json
+from ..studies.compare import Comparison
 from . import figures
 from .html import Drawing, Table
 from .html import write as write_page

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ...engine.evaluation.intervals import estimate
 from ...engine.steps import step
-from ..evaluate import Evaluation
-from ..provenance import write_json
+from ..explanation.provenance import write_json
+from ..studies.evaluate import Evaluation
 from .evaluation_figures import draw
 from .html import Drawing, Table, provenance
 from .html import write as write_page

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...engine.evaluation.curves import RANDOM_NAME, Curves
 from ...engine.evaluation.intervals import Estimate
 from ...engine.evaluation.measure import POWER_NAME
-from ..evaluate import Evaluation
+from ..studies.evaluate import Evaluation
 from ..text import plain
 from . import figures
 from .html import Drawing

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from ..electrodes import Electrodes, head_positions
-from ..regions import PARTITION, regions_of
+from ..electrodes.positions import Electrodes, head_positions
+from ..electrodes.regions import PARTITION, regions_of
 from ..text import plain
 
 SIGNED = "RdBu_r"

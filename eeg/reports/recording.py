@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..explained import Explained, predictions, truth
+from ..explanation.explained import Explained, predictions, truth
 from .html import Table, provenance, write
 from .recording_figures import TITLES, Drawn
 from .recording_sections import clusters_table, layers_table, limits, locked_table, positions_table

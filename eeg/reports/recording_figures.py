@@ -11,9 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .. import shares, spectral
-from ..explained import Explained, said_target
+from ..explanation import shares
+from ..explanation.explained import Explained, said_target
 from ..text import counted, plain
+from ..views import spectral
 from . import figures, figures_views
 from .html import Drawing, Slides
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.steps import step
-from .. import shares, views
-from ..explained import Explained
-from ..provenance import jsonable, write_json
+from ..explanation import dataset as views
+from ..explanation import shares
+from ..explanation.explained import Explained
+from ..explanation.provenance import jsonable, write_json
 from ..text import plain
 
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from web import colours, opened
 
-from onnxplain.eeg import review
+from onnxplain.eeg.review import make as review
 
 NAMES = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
 EXPERT = 'Dr. Łucja "L" <b>'

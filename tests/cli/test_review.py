@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from onnxplain.eeg import views
+from onnxplain.eeg.explanation import dataset as views
 from onnxplain.models import demo_file
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from onnxplain.eeg import views
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.explained import Explained
-from onnxplain.eeg.windows import Windows, to_model_layout
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.explanation import dataset as views
+from onnxplain.eeg.explanation.explained import Explained
+from onnxplain.eeg.recording.windows import Windows, to_model_layout
 from onnxplain.engine.contract import InputContract
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg.artefacts import look, parts
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.pulse import _regularity
-from onnxplain.eeg.windows import Windows
+from onnxplain.eeg.artefacts.heartbeats import _regularity
+from onnxplain.eeg.artefacts.parts import look, parts
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.recording.windows import Windows
 
 NAMES = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
 HEADS = Electrodes(NAMES)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxplain.eeg import baselines, shares
-from onnxplain.eeg.explained import truth
+from onnxplain.eeg.explanation import shares
+from onnxplain.eeg.explanation.explained import truth
 from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.views import baselines
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxplain.eeg import views
+from onnxplain.eeg.explanation import dataset as views
 from onnxplain.models import demo_file
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from onnxplain.eeg.channels import match, normalise, parse, parse_mapping, template_positions
-from onnxplain.eeg.electrodes import Electrodes, head_positions
+from onnxplain.eeg.electrodes.names import match, normalise, parse, parse_mapping, template_positions
+from onnxplain.eeg.electrodes.positions import Electrodes, head_positions
 from onnxplain.engine.errors import InputError
 
 

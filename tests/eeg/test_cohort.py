@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg import bids, views
-from onnxplain.eeg.cohort import Cohort, explain_cohort, is_store, subjects_of
-from onnxplain.eeg.compare import compare, read_side
-from onnxplain.eeg.dataset import recordings
-from onnxplain.eeg.recording import read
+from onnxplain.eeg.explanation import dataset as views
+from onnxplain.eeg.recording import bids
+from onnxplain.eeg.recording.dataset import recordings
+from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.studies.cohort import Cohort, explain_cohort, is_store, subjects_of
+from onnxplain.eeg.studies.compare import compare, read_side
 from onnxplain.engine.errors import InputError, OnnxplainError
 
 Make = Callable[..., Any]

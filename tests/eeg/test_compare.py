@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from onnxplain.eeg import views
-from onnxplain.eeg.channels import template_positions
-from onnxplain.eeg.compare import compare, read_side
+from onnxplain.eeg.electrodes.names import template_positions
+from onnxplain.eeg.explanation import dataset as views
 from onnxplain.eeg.reports import comparison
+from onnxplain.eeg.studies.compare import compare, read_side
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

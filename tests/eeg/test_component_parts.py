@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg.component_parts import component_parts
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.recording import read
-from onnxplain.eeg.windows import Windows, cut
+from onnxplain.eeg.artefacts.component_parts import component_parts
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.recording.read import read
+from onnxplain.eeg.recording.windows import Windows, cut
 from onnxplain.engine.errors import InputError
 
 

@@ -11,10 +11,10 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg.components import CLASSES, components
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.views.components import CLASSES, components
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

@@ -12,8 +12,8 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import convert
-from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.explanation import to_mne as convert
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.engine.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))

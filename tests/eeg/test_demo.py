@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg import demo, shares
+from onnxplain.eeg import demo
+from onnxplain.eeg.explanation import shares
 from onnxplain.engine.contract import InputContract
 
 KINDS = ("left/agree", "left/contradict", "right/agree", "right/contradict")

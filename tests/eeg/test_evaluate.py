@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import onnxplain as ox
-from onnxplain.eeg.channels import template_positions
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.evaluate import Evaluation, evaluate, methods_of
+from onnxplain.eeg.electrodes.names import template_positions
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.recording.windows import from_model_layout
 from onnxplain.eeg.reports.evaluation import write
-from onnxplain.eeg.sample import chosen, of_array, sample
-from onnxplain.eeg.splits import Bands, Spline, features, splined
-from onnxplain.eeg.windows import from_model_layout
+from onnxplain.eeg.studies.evaluate import Evaluation, evaluate, methods_of
+from onnxplain.eeg.studies.features import Bands, Spline, features, splined
+from onnxplain.eeg.studies.sample import chosen, of_array, sample
 from onnxplain.engine.composite import composite
 from onnxplain.engine.evaluation.replacement import Transplant
 from onnxplain.models import demo_file

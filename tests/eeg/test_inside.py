@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxplain.eeg.explained import Explained
-from onnxplain.eeg.inside import inside
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.views.network import inside
 from onnxplain.engine.explainer import Explainer
 
 MODELS = Path(__file__).parents[2] / "models" / "demo"

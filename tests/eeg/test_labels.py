@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onnxplain.eeg.labels import read_labels
+from onnxplain.eeg.recording.labels import read_labels
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
 

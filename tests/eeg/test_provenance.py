@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxplain.eeg.provenance import jsonable, sha256, sha256_of_all, write_json
+from onnxplain.eeg.explanation.provenance import jsonable, sha256, sha256_of_all, write_json
 
 
 def test_what_json_has_no_form_for() -> None:

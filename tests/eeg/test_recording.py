@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from onnxplain.eeg.recording import read
+from onnxplain.eeg.recording.read import read
 from onnxplain.engine.errors import InputError
 
 PATIENT = "Roe_Jane"

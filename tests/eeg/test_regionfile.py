@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.regionfile import Regions
-from onnxplain.eeg.regions import SETS
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.electrodes.region_file import Regions
+from onnxplain.eeg.electrodes.regions import SETS
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
 

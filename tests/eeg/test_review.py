@@ -15,8 +15,9 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 import onnxplain as ox
-from onnxplain.eeg import review, views
-from onnxplain.eeg.explained import Explained, restored
+from onnxplain.eeg.explanation import dataset as views
+from onnxplain.eeg.explanation.explained import Explained, restored
+from onnxplain.eeg.review import make as review
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.evaluation.randomisation import randomised_copy

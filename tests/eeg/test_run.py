@@ -14,7 +14,7 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import views
+from onnxplain.eeg.explanation import dataset as views
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.contract import InputContract

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg import regions, shares
-from onnxplain.eeg.electrodes import Electrodes
+from onnxplain.eeg.electrodes import regions
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.explanation import shares
 from onnxplain.engine.errors import InputError
 
 CHANNELS = Electrodes(("Fp1", "Fp2", "C3", "O1"))

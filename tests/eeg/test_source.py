@@ -11,11 +11,11 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg import sphere
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.source import sources
+from onnxplain.eeg.views import head_model as sphere
+from onnxplain.eeg.views.sources import sources
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

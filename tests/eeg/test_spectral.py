@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxplain.eeg import spectral
-from onnxplain.eeg.explained import Explained
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.views import spectral
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.spray import EXAMPLES, artefact_scores, maps_of, spray
+from onnxplain.eeg.views.clusters import EXAMPLES, artefact_scores, maps_of, spray
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.statistics import cluster_test, consistency, effect, effect_map, icc
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.studies.statistics import cluster_test, consistency, effect, effect_map, icc
 from onnxplain.engine.errors import InputError
 
 NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")

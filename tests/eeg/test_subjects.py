@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from onnxplain.eeg import views
+from onnxplain.eeg.explanation import dataset as views
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.statistics import cluster_test
-from onnxplain.eeg.subjects import subject_maps
+from onnxplain.eeg.studies.statistics import cluster_test
+from onnxplain.eeg.studies.subjects import subject_maps
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 

@@ -10,10 +10,10 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg.conditioning import Piece, amplitude, condition
-from onnxplain.eeg.recording import read
-from onnxplain.eeg.slicing import tagged
-from onnxplain.eeg.windows import cut, from_model_layout, to_model_layout
+from onnxplain.eeg.recording.conditioning import Piece, amplitude, condition
+from onnxplain.eeg.recording.read import read
+from onnxplain.eeg.recording.slicing import tagged
+from onnxplain.eeg.recording.windows import cut, from_model_layout, to_model_layout
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 
@@ -249,7 +249,7 @@ def test_bad_channels_are_listed_or_splined(
 def test_spline_of_a_smooth_field_is_near_it(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path
 ) -> None:
-    from onnxplain.eeg.channels import template_positions
+    from onnxplain.eeg.electrodes.names import template_positions
 
     names = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "T7", "T8", "P3", "Pz", "P4", "O1", "O2")
     where = np.array(list(template_positions(names).values()))

@@ -18,11 +18,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from onnxplain.eeg.artefacts import Missing
-from onnxplain.eeg.channels import template_positions
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.recording import Mark, Recording
-from onnxplain.eeg.windows import Windows, as_input
+from onnxplain.eeg.artefacts.parts import Missing
+from onnxplain.eeg.electrodes.names import template_positions
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.recording.read import Mark, Recording
+from onnxplain.eeg.recording.windows import Windows, as_input
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.explainer import Explainer
 from onnxplain.validation import Policy

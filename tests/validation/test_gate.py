@@ -15,7 +15,7 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from onnxplain.eeg.channels import normalise
+from onnxplain.eeg.electrodes.names import normalise
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import OnnxplainError
 from onnxplain.engine.explainer import Explainer

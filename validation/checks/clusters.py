@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ...eeg.spray import FEWEST, maps_of, spray
+from ...eeg.views.clusters import FEWEST, maps_of, spray
 from ...engine.errors import InputError
 from ..case import Case
 from ..result import Result, not_evaluable

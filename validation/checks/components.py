@@ -6,7 +6,7 @@ no further kinds of evidence: an exchange is an exchange, relevance is relevance
 
 from __future__ import annotations
 
-from ...eeg.component_parts import KINDS, TooFewPlacedError
+from ...eeg.artefacts.component_parts import KINDS, TooFewPlacedError
 from ...engine.errors import InputError
 from ...engine.steps import step
 from ..case import Case

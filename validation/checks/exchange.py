@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...eeg.artefacts import Part
+from ...eeg.artefacts.parts import Part
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
 

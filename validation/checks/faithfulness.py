@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.splits import features, splined
+from ...eeg.studies.features import features, splined
 from ...engine.evaluation.curves import faithfulness
 from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...eeg import shares, spectral
-from ...eeg.artefacts import Part
-from ...eeg.explained import Explained
-from ...eeg.regions import members
-from ...eeg.windows import FROM_MICROVOLT
+from ...eeg.artefacts.parts import Part
+from ...eeg.electrodes.regions import members
+from ...eeg.explanation import shares
+from ...eeg.explanation.explained import Explained
+from ...eeg.recording.windows import FROM_MICROVOLT
+from ...eeg.views import spectral
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
 from .untold import no_electrodes, untold

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...eeg.extras import FOUND
-from ...eeg.locked import locked, stimuli
+from ...eeg.views.event_locked import locked, stimuli
+from ...eeg.views.extras import FOUND
 from ...engine.errors import OnnxplainError
 from ..case import Case
 from ..result import Result, not_evaluable

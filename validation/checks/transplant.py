@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.regions import PARTITION, members
+from ...eeg.electrodes.regions import PARTITION, members
 from ...engine.steps import step
 from ..case import Case
 from ..result import Result, not_evaluable

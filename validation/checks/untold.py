@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...eeg.regions import said_unknown
+from ...eeg.electrodes.regions import said_unknown
 from ..case import Case
 from ..result import PARTS, Result, WhyNot, not_evaluable
 

@@ -16,17 +16,18 @@ from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
 from onnxplain.cli import array_report
-from onnxplain.eeg import demo, review_page
-from onnxplain.eeg.compare import Agreement, Comparison, Row
-from onnxplain.eeg.electrodes import Electrodes
-from onnxplain.eeg.evaluate import Evaluation, evaluate
-from onnxplain.eeg.explained import Explained
-from onnxplain.eeg.regionfile import Regions
+from onnxplain.eeg import demo
+from onnxplain.eeg.electrodes.positions import Electrodes
+from onnxplain.eeg.electrodes.region_file import Regions
+from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.reports import comparison, evaluation, figures, html
 from onnxplain.eeg.reports import recording as recording_report
 from onnxplain.eeg.reports.html import Drawing, Slides
 from onnxplain.eeg.reports.recording_figures import TITLES, Drawn
-from onnxplain.eeg.statistics import Interval
+from onnxplain.eeg.review import page as review_page
+from onnxplain.eeg.studies.compare import Agreement, Comparison, Row
+from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
+from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.validation.gate import Verdict
 from onnxplain.validation.report import write_report
 from onnxplain.validation.result import Result

@@ -1,0 +1,1 @@
+"""What eyes, heart, muscle and mains have in a signal."""

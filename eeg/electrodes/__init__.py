@@ -1,0 +1,1 @@
+"""Where electrodes are: names, positions, regions."""

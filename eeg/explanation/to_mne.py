@@ -1,0 +1,221 @@
+"""Relevance as MNE's own objects, so that any of its plots and tools work on it."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.errors import InputError
+from ..electrodes.regions import members, regions_of
+from ..text import plain
+from .explained import Explained
+
+# MNE holds EEG in volt and draws microvolt: relevance is stored so that the number drawn is the relevance.
+_AS_MICROVOLT = 1e-6
+
+
+def to_epochs(explained: Explained, what: str = "relevance") -> Any:
+    """Every window as an epoch.
+
+    Parameters
+    ----------
+    explained : Explained
+    what : {"relevance", "multiplier", "signal"}
+        Relevance is stored as if its unit were microvolt, so that a plot's numbers are relevance.
+
+    Returns
+    -------
+    mne.EpochsArray
+        Events at the windows' onsets, in samples; their names are the explained class where there is one.
+
+    Raises
+    ------
+    InputError
+        The explanation has no such thing.
+    """
+    data = explained.dataset
+    if what not in ("relevance", "multiplier", "signal") or what not in data:
+        raise InputError(
+            f"{plain(what)}: an explanation has relevance, signal and, for most composites, multiplier"
+        )
+    names, sfreq = explained.electrodes, explained.windows.sfreq
+    info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
+    if names.positions:
+        info.set_montage(
+            mne.channels.make_dig_montage(dict(names.positions), coord_frame="head"),
+            on_missing="ignore",
+            verbose="error",
+        )
+    labels = _labels(explained)
+    codes = {name: i + 1 for i, name in enumerate(dict.fromkeys(labels))}
+    onsets = np.round(explained.windows.onsets * sfreq).astype(int)
+    # MNE wants one event a sample: windows that start together are moved by one. In order of time, since
+    # windows need not be in it.
+    order = np.argsort(onsets, kind="stable")
+    for before, i in pairwise(order):
+        onsets[i] = max(onsets[i], onsets[before] + 1)
+    events = np.column_stack([onsets, np.zeros_like(onsets), [codes[name] for name in labels]])
+    return mne.EpochsArray(
+        data[what].values.astype(np.float64) * _AS_MICROVOLT, info, events, 0.0, codes, verbose="error"
+    )
+
+
+def to_evoked(explained: Explained, what: str = "relevance") -> dict[str, Any]:
+    """The mean over windows, for each explained class.
+
+    Parameters
+    ----------
+    explained : Explained
+    what : {"relevance", "multiplier", "signal"}
+
+    Returns
+    -------
+    dict of str to mne.EvokedArray
+    """
+    epochs = to_epochs(explained, what)
+    found = {}
+    for name in epochs.event_id:
+        evoked = epochs[name].average()
+        evoked.comment = f"{what}, {name}"
+        found[name] = evoked
+    return found
+
+
+def stitched(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
+    """Relevance on the recording's own time line.
+
+    Where windows overlap, a sample has the mean of what each gave it.
+
+    Parameters
+    ----------
+    explained : Explained
+
+    Returns
+    -------
+    relevance : ndarray, shape (channel, time)
+        NaN where no window is.
+    covered : ndarray of int, shape (time,)
+        How many windows hold a sample.
+    start : float
+        Seconds from the recording's first sample to the first one here.
+    """
+    windows = explained.windows
+    first = np.round((windows.onsets - windows.onsets.min()) * windows.sfreq).astype(int)
+    relevance = explained.relevance
+    n = relevance.shape[-1]
+    total = np.zeros((relevance.shape[1], int(first.max()) + n))
+    covered = np.zeros(total.shape[1], dtype=np.int64)
+    for at, one in zip(first, relevance, strict=True):
+        total[:, at : at + n] += one
+        covered[at : at + n] += 1
+    total[:, covered == 0] = np.nan
+    np.divide(total, covered, out=total, where=covered > 0)
+    return total, covered, float(windows.onsets.min())
+
+
+def to_annotations(
+    explained: Explained,
+    electrodes: str | list[str] | None = None,
+    *,
+    part: float = 0.05,
+    shortest: float = 0.05,
+) -> mne.Annotations:
+    """The stretches of the recording with the largest relevance.
+
+    Parameters
+    ----------
+    explained : Explained
+    electrodes : str or list of str, optional
+        A set, a region or names (`regions.members`); all by default.
+    part : float
+        The part of the samples that is marked, at most: samples that tie with the rest (no relevance, or the
+        same everywhere) do not stand out and are left unmarked.
+    shortest : float
+        Seconds; shorter stretches are left out, and gaps that are shorter are closed.
+
+    Returns
+    -------
+    mne.Annotations
+        Onsets in seconds from the recording's first sample.
+
+    Raises
+    ------
+    InputError
+        No such electrodes, or a part that is none.
+    """
+    if not 0 < part < 1:
+        raise InputError(f"part {part:g}: between 0 and 1")
+    channels = explained.electrodes
+    chosen = channels if electrodes is None else members(electrodes, channels)
+    if not chosen:
+        raise InputError(f"{plain(electrodes)}: the model has none of these electrodes")
+    relevance, _, start = stitched(explained)
+    size = np.abs(relevance[[channels.index(c) for c in chosen]]).sum(0)
+    sfreq = explained.windows.sfreq
+    high = size > np.nanquantile(size, 1 - part)  # False where no window is
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(int), [0]])))
+    runs: list[list[int]] = []
+    for a, b in edges.reshape(-1, 2).tolist():
+        if runs and a - runs[-1][1] < shortest * sfreq:
+            runs[-1][1] = b
+        else:
+            runs.append([a, b])
+    runs = [r for r in runs if r[1] - r[0] >= shortest * sfreq]
+    what = (
+        "relevance"
+        if electrodes is None
+        else f"relevance/{electrodes if isinstance(electrodes, str) else 'chosen'}"
+    )
+    return mne.Annotations(
+        [start + a / sfreq for a, _ in runs], [(b - a) / sfreq for a, b in runs], [what] * len(runs)
+    )
+
+
+def to_csv(explained: Explained, path: Path) -> Path:
+    """Write one row for each window and electrode.
+
+    Columns: window (from 0), onset (seconds from the recording's first sample), label ("" for none), target
+    (the explained class), electrode, region (`regions.regions_of`), relevance (summed over the window's time,
+    in the output's unit), share (its size over that of all electrodes in the window, as in `shares`; empty
+    where a window has no relevance).
+
+    Parameters
+    ----------
+    explained : Explained
+    path : Path
+
+    Returns
+    -------
+    Path
+        The same.
+    """
+    windows = explained.windows
+    total = explained.relevance.sum(-1, dtype=np.float64)
+    size = np.abs(total)
+    whole = size.sum(1)
+    regions = regions_of(explained.electrodes)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["window", "onset", "label", "target", "electrode", "region", "relevance", "share"])
+        for i, target in enumerate(_labels(explained)):
+            about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
+            for j, name in enumerate(windows.channels):
+                part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
+                rows.writerow([*about, plain(name), regions[j], float(total[i, j]), part])
+    return path
+
+
+def _labels(explained: Explained) -> list[str]:
+    """The explained class of each window."""
+    data = explained.dataset
+    if "target_class" in data.coords:
+        return [plain(c) for c in data["target_class"].values.tolist()]
+    if "target" in data:
+        return [f"class {int(t)}" for t in data["target"].values]
+    return ["explained"] * len(explained.windows)

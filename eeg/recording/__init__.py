@@ -1,0 +1,1 @@
+"""From a file to windows in a model's layout."""

@@ -1,0 +1,115 @@
+"""The recordings of a dataset, and whose they are: BIDS, or a folder of recordings."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...engine.errors import InputError
+from ..text import counted, listed, plain
+from .bids import ROOT
+
+KINDS = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
+_SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")
+# Other parts of one recording, and what BIDS keeps beside the raw data.
+_ASIDE = frozenset({"derivatives", "sourcedata", "code", "stimuli", ".git"})
+_PART = re.compile(r"(-\d+|_split-0*[2-9]\d*_\w+)\.fif(\.gz)?$")
+MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording of a dataset.
+
+    Attributes
+    ----------
+    name : str
+        Unlike all others in the dataset; letters, digits, "-", "_" and "." only.
+    subject : str
+    path : Path
+    """
+
+    name: str
+    subject: str
+    path: Path
+
+
+def recordings(dataset: Path, pattern: str | None = None) -> tuple[Item, ...]:
+    """Find the recordings in a folder.
+
+    The subject is the BIDS entity `sub-` in the path; without it the folder below the dataset; without that
+    the file's name.
+
+    Parameters
+    ----------
+    dataset : Path
+        A BIDS dataset, or any folder of recordings that MNE reads.
+    pattern : str, optional
+        Part of the path that a recording must have: "task-rest".
+
+    Returns
+    -------
+    tuple of Item
+        In order of their names.
+
+    Raises
+    ------
+    InputError
+        It is no folder, or has no recording (of that pattern).
+    """
+    where = plain(dataset, 300)
+    if not dataset.is_dir():
+        raise InputError(f"{where}: is no folder; a dataset is a folder of recordings, or BIDS")
+    bids = (dataset / ROOT).is_file()
+    found: list[Path] = []
+    for folder, folders, files in os.walk(dataset):
+        folders[:] = sorted(f for f in folders if f not in _ASIDE and not f.startswith("."))
+        for name in sorted(files):
+            lower = name.lower()
+            if name.startswith(".") or not lower.endswith(KINDS) or _PART.search(lower):
+                continue
+            if bids and not re.search(r"_eeg\.[a-z.]+$", lower):
+                continue
+            found.append(Path(folder) / name)
+            if len(found) > MOST:
+                raise InputError(f"{where}: more than {MOST} recordings; name a folder inside it")
+    known = len(found)
+    if pattern is not None:
+        found = [p for p in found if pattern in p.relative_to(dataset).as_posix()]
+    if not found:
+        kinds = listed(KINDS, 10)
+        raise InputError(
+            f"{where}: none of {counted(known, 'recording')} has {plain(pattern)} in its path"
+            if known
+            else f"{where}: no {'EEG ' if bids else ''}recording in it ({kinds})"
+        )
+    return _named(found, dataset)
+
+
+def _named(paths: list[Path], dataset: Path) -> tuple[Item, ...]:
+    """Each path with a subject, and a name of its own."""
+    items: dict[str, Item] = {}
+    stems = Counter(_tidy(_stem(p)) for p in paths)
+    for path in paths:
+        inside = path.relative_to(dataset)
+        entity = _SUBJECT.search(inside.as_posix())
+        subject = entity[1] if entity else inside.parts[0] if len(inside.parts) > 1 else _stem(path)
+        name = _tidy(_stem(path))
+        if stems[name] > 1:  # all of them with their folders, so that no name hangs on what else is there
+            name = _tidy("_".join(inside.with_name(_stem(path)).parts))
+        number, first = 2, name
+        while name in items:
+            name, number = f"{first}.{number}", number + 1
+        items[name] = Item(name, plain(subject, 60), path)
+    return tuple(items[k] for k in sorted(items))
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip(".-") or "recording"
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.(fif\.gz|[^.]+)$", "", path.name, flags=re.IGNORECASE)

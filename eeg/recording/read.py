@@ -1,0 +1,328 @@
+"""Recordings: any file MNE reads, in memory, anonymous, or one line that says why not."""
+
+from __future__ import annotations
+
+import re
+import stat
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+
+from ...engine.errors import InputError, LimitError, OnnxplainError
+from ..text import counted, plain
+from . import bids
+from .headers import Facts, check_brainvision, check_edf, looks_like
+
+# Folders that are one recording.
+_FOLDERS = {".mff", ".ds", ".mefd"}
+_MAGIC = {
+    ".fif": ((b"\x00\x00\x00\x64",), "a FIF file"),
+    ".fif.gz": ((b"\x1f\x8b",), "a gzipped FIF file"),
+    ".set": ((b"MATLAB", b"\x89HDF"), "an EEGLAB file"),
+}
+# What MNE took a stored number for, per unit that a header may give.
+_FACTOR = {"µV": 1e-6, "uV": 1e-6, "mV": 1e-3, "nV": 1e-9, "V": 1.0}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An annotation: seconds from the first sample, seconds long, and what it says."""
+
+    onset: float
+    duration: float
+    description: str
+
+    @property
+    def bad(self) -> bool:
+        """Whether it marks a stretch that must not be used."""
+        return self.description.lower().startswith(("bad", "edge"))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording in memory, without anything about the person.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, without its folder.
+    data : mne.io.BaseRaw or mne.BaseEpochs
+        Loaded and anonymised.
+    marks : tuple of Mark
+        Annotations of a continuous recording.
+    breaks : tuple of float
+        Seconds at which the signal jumps: gaps, pauses, places where pieces were joined.
+    declared : dict of str to str
+        Unit in the header per channel, where it has one.
+    facts : Facts
+        What else the header says.
+    notes : tuple of str
+        Sentences for the user.
+    """
+
+    name: str
+    data: Any
+    marks: tuple[Mark, ...] = ()
+    breaks: tuple[float, ...] = ()
+    declared: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_epochs(self) -> bool:
+        """Whether it is cut into epochs already."""
+        return isinstance(self.data, mne.BaseEpochs)
+
+    def factor(self, channel: str, unit: str) -> float:
+        """What to multiply a channel by when its stored numbers are in `unit`, whatever the header says."""
+        return _FACTOR[unit] / _FACTOR.get(self.declared.get(channel, "V"), 1.0)
+
+
+def _extension(path: Path) -> str:
+    name = path.name.lower()
+    for double in (".fif.gz", ".cdt.dpa", ".cdt.cef"):
+        if name.endswith(double):
+            return double
+    return path.suffix.lower()
+
+
+def _check_file(path: Path, extension: str, where: str) -> Facts:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{where}: no such file") from None
+    except (OSError, ValueError) as e:
+        raise InputError(
+            f"{where}: cannot be read ({getattr(e, 'strerror', None) or 'not a path'})"
+        ) from None
+    if stat.S_ISDIR(mode):
+        if extension not in _FOLDERS:
+            raise InputError(f"{where}: is a folder, not a recording")
+        return Facts()
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{where}: is no regular file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{where}: is empty (0 bytes)")
+    with path.open("rb") as file:
+        head = file.read(256)
+    if extension in (".edf", ".bdf"):
+        return check_edf(path, where=where)
+    if extension in (".vhdr", ".ahdr"):
+        return check_brainvision(path, where=where)
+    magic, what = _MAGIC.get(extension, ((b"",), ""))
+    if not head.startswith(magic):
+        raise InputError(f"{where}: not {what} (looks like {looks_like(head)})")
+    return Facts()
+
+
+def _reason(error: BaseException) -> str:
+    """Why a reader failed, without quoting the file: a header's words may be the patient's name."""
+    if isinstance(error, FileNotFoundError):
+        names = re.findall(r"[^\s'\"/\\]+\.(?:fdt|eeg|dat|fif|vmrk)\b", str(error))
+        return (
+            f"its data file {plain(names[0])} is missing" if names else "a file that belongs to it is missing"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    quoted = r"(['\"`]).*?\1|<[^>]*>|\([^)]*\)|\[[^]]*\]|\{[^}]*\}|\S*[/\\]\S*"
+    text = re.sub(quoted, "…", str(error), flags=re.DOTALL)
+    text = plain(re.split(r"\n|\. |: ", text)[0], 100)
+    spoken = f"; the reader says: {text}" if re.search(r"\w{3}", text) and " " in text else ""
+    return f"damaged, truncated or of another kind{spoken}"
+
+
+def _open(path: Path, extension: str) -> Any:
+    """MNE's raw or epochs object, not loaded yet where that is possible."""
+    found = bids.open_recording(path)
+    if found is not None:
+        return found
+    if extension in (".fif", ".fif.gz"):
+        try:
+            return mne.io.read_raw_fif(path, preload=False)
+        except ValueError as e:
+            if "raw data" not in str(e).lower():
+                raise
+            return mne.read_epochs(path, preload=False)
+    if extension == ".set":
+        try:
+            return mne.io.read_raw_eeglab(path, preload=False)
+        except TypeError as e:
+            if "trials" not in str(e):
+                raise
+            return mne.io.read_epochs_eeglab(path)
+    if extension in (".edf", ".bdf"):
+        reader = mne.io.read_raw_edf if extension == ".edf" else mne.io.read_raw_bdf
+        try:
+            return reader(path, preload=False)
+        except Exception as e:
+            if "invalid byte" not in str(e):
+                raise
+            warnings.warn("onnxplain: latin1", stacklevel=1)
+            return reader(path, preload=False, encoding="latin1")
+    return mne.io.read_raw(path, preload=False)
+
+
+def _elsewhere(data: Any, path: Path) -> bool:
+    """Whether opening the file led out of its folder (an .fdt or a split part named with ``../``)."""
+    home = path.resolve() if path.is_dir() else path.parent.resolve()
+    names = getattr(data, "filenames", None) or (getattr(data, "filename", None),)
+    for name in names:
+        if name is not None:
+            resolved = Path(name).resolve()
+            if resolved != path.resolve() and home not in resolved.parents:
+                return True
+    return False
+
+
+def _anonymise(data: Any) -> Any:
+    """Remove what tells who the person is; annotations' and events' times stay."""
+    info = data.info
+    with info._unlock():
+        info["subject_info"] = None
+    try:
+        data.anonymize()
+    except Exception:
+        # A date out of range or a broken field: build a new object that never had them.
+        bare = mne.create_info(data.ch_names, info["sfreq"], data.get_channel_types())
+        with bare._unlock():
+            bare["highpass"], bare["lowpass"] = info["highpass"], info["lowpass"]
+        bare["bads"] = list(info["bads"])
+        if isinstance(data, mne.BaseEpochs):
+            return mne.EpochsArray(
+                data.get_data(copy=False), bare, data.events, data.tmin, data.event_id, verbose="error"
+            )
+        return mne.io.RawArray(data.get_data(), bare, verbose="error")
+    with data.info._unlock():
+        data.info["subject_info"] = None
+        data.info["description"] = None
+    return data
+
+
+def _warned(messages: list[str]) -> list[str]:
+    """The reader's warnings that a user should know of, in our words."""
+    said = []
+    for text in messages:
+        number = re.search(r"(\d+) annotation", text)
+        if text == "onnxplain: latin1":
+            said.append("The annotations are not valid UTF-8 and were read as Latin-1.")
+        elif text == bids.USED:
+            said.append("Read as BIDS: with the events, channels and electrodes of the tables beside it.")
+        elif text == bids.MISSING:
+            said.append(
+                "The tables of its BIDS dataset were not read: that needs mne-bids "
+                '(pip install "onnxplain[cohort]").'
+            )
+        elif number and "outside" in text:
+            n = counted(int(number[1]), "annotation")
+            cut = "cut at its ends" if "expanding" in text or "Limited" in text else "left out"
+            said.append(f"{n} outside the recorded data: {cut}.")
+        elif "acquisition skip" in text.lower():
+            said.append("The acquisition was paused in between.")
+    return list(dict.fromkeys(said))
+
+
+def read(path: str | Path) -> Recording:
+    """Read a recording of any kind that MNE knows (EDF, BDF, BrainVision, EEGLAB, FIF raw or epochs, ...).
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Recording
+        Loaded into memory and anonymised.
+
+    Raises
+    ------
+    InputError
+        One line with the file and the reason.
+    LimitError
+        It does not fit into memory.
+    """
+    path = Path(path)
+    where = plain(path, 300)
+    extension = _extension(path)
+    facts = _check_file(path, extension, where)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with mne.utils.use_log_level("warning"):
+                data = _open(path, extension)
+                if _elsewhere(data, path):
+                    raise InputError(
+                        f"{where}: it points to data outside its own folder; put the files together"
+                    )
+                data.load_data()
+        except OnnxplainError:
+            raise
+        except MemoryError:
+            raise LimitError(f"{where}: the recording does not fit into memory") from None
+        except Exception as e:
+            if "Unsupported file type" in str(e):
+                raise InputError(
+                    f"{where}: a kind of file that is not known "
+                    "(EDF, BDF, BrainVision .vhdr, EEGLAB .set, FIF and what else MNE-Python reads)"
+                ) from None
+            raise InputError(f"{where}: cannot be read ({_reason(e)})") from None
+        declared = dict(getattr(data, "_orig_units", None) or {})
+        if extension == ".set":
+            declared = dict.fromkeys(data.ch_names, "µV")
+        if isinstance(data, mne.BaseEpochs):
+            marks: list[Mark] = []
+            breaks: list[float] = []
+            if len(data) == 0:
+                raise InputError(f"{where}: no epoch is left in it")
+        else:
+            marks, breaks = _marks(data, facts)
+        with mne.utils.use_log_level("error"):
+            data = _anonymise(data)
+    notes = [*facts.notes, *_warned([str(w.message) for w in caught])]
+    if facts.gaps:
+        lost = sum(g for _, g in facts.gaps)
+        notes.append(
+            f"The recording has {counted(len(facts.gaps), 'gap')} ({lost:.3g} s in all); "
+            "times count recorded signal only, and no window spans a gap."
+        )
+    return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
+
+
+def _marks(raw: Any, facts: Facts) -> tuple[list[Mark], list[float]]:
+    """Annotations in seconds from the first sample, and where the signal jumps."""
+    marks = []
+    breaks = [at for at, _ in facts.gaps]
+    clock: Callable[[float], float] = _clock(facts.gaps)
+    offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
+    for onset, duration, description in zip(
+        raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
+    ):
+        at = clock(float(onset) - offset)
+        text = str(description)
+        lower = text.lower()
+        if "boundary" in lower or lower.startswith(("new segment", "edge")):
+            # EEGLAB gives a boundary the length of what was cut out there, which is not in the data.
+            breaks.append(at)
+            continue
+        marks.append(Mark(at, float(duration), text))
+    length = raw.n_times / raw.info["sfreq"]
+    return marks, sorted({float(np.round(b, 9)) for b in breaks if 0 < b < length})
+
+
+def _clock(gaps: tuple[tuple[float, float], ...]) -> Callable[[float], float]:
+    """Clock time of a discontinuous file -> seconds of recorded signal before it."""
+
+    def seconds(t: float) -> float:
+        lost = 0.0
+        for at, gap in gaps:
+            if t >= at + lost + gap:
+                lost += gap
+            elif t > at + lost:
+                return at
+        return t - lost
+
+    return seconds

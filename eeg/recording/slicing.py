@@ -1,0 +1,187 @@
+"""Where windows start, and which of them are dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.contract import InputContract
+from ...engine.errors import InputError
+from ..text import listed, plain
+from .conditioning import Piece
+from .labels import Labels
+from .read import Mark, Recording
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The windows that were taken: signal (n, channel, time), onsets, labels; and what was lost, and why."""
+
+    signal: NDArray[np.float64]
+    onsets: list[float]
+    labels: list[str | None]
+    lost: Counter[str]
+
+
+def tagged(description: str, wanted: str) -> bool:
+    """Whether a description has all tags of `wanted`: "left" matches "left/agree", "left/agree" too."""
+    return set(wanted.casefold().split("/")) <= set(description.casefold().split("/"))
+
+
+def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] | None:
+    """The annotations to start windows at; None for consecutive windows."""
+    if events is None or (recording.is_epochs and events == "annotations"):
+        return None
+    if recording.is_epochs:
+        known = Counter(str(n) for n in recording.data.event_id)
+        marks: list[Mark] = [Mark(0.0, 0.0, n) for n in known]
+    else:
+        marks = [m for m in recording.marks if not m.bad]
+        known = Counter(m.description for m in marks)
+    if events != "annotations":
+        wanted = _wanted(events, known, where)
+        marks = [m for m in marks if any(tagged(m.description, w) for w in wanted)]
+    if not marks:
+        raise InputError(f"{where}: windows at annotations were asked for, and the recording has none")
+    return sorted(marks, key=lambda m: m.onset)
+
+
+def _wanted(events: str, known: Counter[str], where: str) -> list[str]:
+    """The events that were asked for, each of which the recording has."""
+    wanted = [w.strip() for w in events.split(",") if w.strip()]
+    unknown = [w for w in wanted if not any(tagged(d, w) for d in known)]
+    if unknown or not wanted:
+        raise InputError(
+            f"{where}: no event {listed(unknown) or 'is named'}; "
+            + (f"there are: {listed(known)}" if known else "the recording has no annotations")
+        )
+    return wanted
+
+
+def labelled_marks(
+    recording: Recording, labels: Labels | None, events: str | None, where: str
+) -> list[Mark] | None:
+    """Where windows start by a table of labels; None where it does not say.
+
+    Raises
+    ------
+    InputError
+        It does, and so do `events`, or the recording is cut into epochs already.
+    """
+    marks = None if labels is None else labels.marks()
+    if labels is None or marks is None:
+        return None
+    if events is not None:
+        raise InputError(
+            f"{plain(labels.name)} and events both say where windows start; leave out one of them"
+        )
+    if recording.is_epochs:
+        raise InputError(
+            f"{where}: cut into epochs already, so the column onset of {plain(labels.name)} has no meaning; "
+            "leave it out, with a row for each epoch"
+        )
+    return marks
+
+
+def take(
+    ready: Sequence[Piece],
+    original: Sequence[Piece],
+    rows: Sequence[int],
+    sfreq: float,
+    recording: Recording,
+    contract: InputContract,
+    marks: Sequence[Mark] | None,
+    labels: Labels | None = None,
+) -> Slices:
+    """Take the windows out of conditioned pieces.
+
+    Parameters
+    ----------
+    ready : sequence of Piece
+        At the contract's rate.
+    original : sequence of Piece
+        The same before filters, at `sfreq`: a flat stretch shows only there.
+    rows : sequence of int
+        Where the model's channels are in `original`.
+    sfreq : float
+    recording : Recording
+    contract : InputContract
+    marks : sequence of Mark or None
+        Where windows start; None for consecutive ones (or every epoch).
+    labels : Labels, optional
+        One for each window, those that are dropped included.
+    """
+    rate, width = contract.sfreq, contract.window
+    bad = [(m.onset, m.onset + m.duration, plain(m.description, 40)) for m in recording.marks if m.bad]
+    lost: Counter[str] = Counter()
+    taken, onsets, named = [], [], []
+    starts = _starts(ready, rate, width, recording.is_epochs, marks, lost)
+    if labels is not None:
+        asked = len(starts) if marks is None else len(marks)
+        if recording.is_epochs:
+            asked = len(recording.data) if marks is None else len(starts)
+        given = labels.of_windows(asked, plain(recording.name))
+        if asked != len(starts):
+            raise InputError(
+                f"{plain(recording.name)}: of {asked} windows {asked - len(starts)} are too short or outside "
+                f"the signal, so {plain(labels.name)} cannot be counted off; give it a column onset"
+            )
+        starts = [(i, first, label) for (i, first, _), label in zip(starts, given, strict=True)]
+    for i, first, label in starts:
+        piece = ready[i]
+        start = piece.start + first / rate
+        over = [what for a, b, what in bad if a < start + width / rate and b > start]
+        at = round(first / rate * sfreq)
+        seen = original[i].data[rows, at : at + round(contract.seconds * sfreq)]
+        if first + width > piece.data.shape[-1]:
+            lost["past the end of the signal"] += 1
+        elif over:
+            lost[f"over the annotation {over[0]}"] += 1
+        elif flat := [n for n, x in zip(contract.channels, seen, strict=True) if x.min() == x.max()]:
+            lost[f"flat at {listed(flat, 4)}"] += 1
+        else:
+            taken.append(piece.data[:, first : first + width])
+            onsets.append(start)
+            named.append(None if label is None else plain(label))
+    signal = np.stack(taken) if taken else np.zeros((0, len(contract.channels), width))
+    return Slices(signal, onsets, named, lost)
+
+
+def _starts(
+    ready: Sequence[Piece],
+    rate: float,
+    width: int,
+    is_epochs: bool,
+    marks: Sequence[Mark] | None,
+    lost: Counter[str],
+) -> list[tuple[int, int, str | None]]:
+    """(piece, first sample, label) of every window that is wanted."""
+    if is_epochs:
+        allowed = None if marks is None else {m.description for m in marks}
+        out = []
+        for i, piece in enumerate(ready):
+            # From the event on where the epoch is long enough after it, else from the epoch's start.
+            zero = round(piece.zero * rate)
+            first = zero if 0 <= zero <= piece.data.shape[-1] - width else 0
+            if allowed is None or piece.label in allowed:
+                out.append((i, first, piece.label))
+        return out
+    if marks is None:
+        return [(i, k * width, None) for i, p in enumerate(ready) for k in range(p.data.shape[-1] // width)]
+    out = []
+    for mark in marks:
+        holds = [
+            i
+            for i, p in enumerate(ready)
+            if p.start - 0.5 / rate <= mark.onset < p.start + p.data.shape[-1] / rate
+        ]
+        if holds:
+            first = max(0, round((mark.onset - ready[holds[-1]].start) * rate))
+            out.append((holds[-1], first, mark.description))
+        else:
+            lost["outside the recorded signal, or in a stretch shorter than a window"] += 1
+    return out

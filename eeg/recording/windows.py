@@ -1,0 +1,178 @@
+"""From a recording to the windows a model takes, with every decision in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.contract import InputContract
+from ...engine.errors import InputError
+from ...engine.steps import step
+from ..electrodes.positions import Electrodes
+from ..text import plain
+from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, unusable_of, with_splined
+from .labels import Labels
+from .read import Recording
+from .slicing import chosen, labelled_marks
+
+FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What the model sees, and what it was made from.
+
+    Attributes
+    ----------
+    data : ndarray of float32, shape (n, *contract.shape)
+        The model's input: signal in the contract's unit times its scale, in the model's layout.
+    signal : ndarray of float32, shape (n, channel, time)
+        The same in microvolt, channel by time.
+    channels : Electrodes
+        The model's, in its order, and where they lie. Names alone may be given, which then are all that is
+        known of them.
+    times : ndarray, shape (time,)
+        Seconds from the window's start.
+    onsets : ndarray, shape (n,)
+        Seconds from the recording's first sample to each window's start.
+    labels : tuple of (str or None)
+        The annotation or event that a window starts at.
+    sfreq : float
+        Hz.
+    decisions : tuple of str
+        Sentences: what was matched, filtered, resampled, splined, dropped, and why.
+    splined : tuple of str
+        Channels that were not recorded.
+    dropped : int
+        Windows that were left out.
+    """
+
+    data: NDArray[np.float32]
+    signal: NDArray[np.float32]
+    channels: Electrodes
+    times: NDArray[np.float64]
+    onsets: NDArray[np.float64]
+    labels: tuple[str | None, ...]
+    sfreq: float
+    decisions: tuple[str, ...]
+    splined: tuple[str, ...] = ()
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.channels, Electrodes):
+            object.__setattr__(self, "channels", Electrodes(self.channels))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+def to_model_layout(signal: NDArray[Any], contract: InputContract) -> NDArray[Any]:
+    """Channel by time -> the model's layout; the values are not touched.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (..., channel, time)
+    contract : InputContract
+
+    Returns
+    -------
+    ndarray, shape (..., *contract.shape)
+    """
+    return signal.reshape(*signal.shape[:-2], *contract.shape)
+
+
+def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float32]:
+    """What the model gets of a signal: its unit, its scale, its layout.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (..., channel, time)
+        Microvolt.
+    contract : InputContract
+
+    Returns
+    -------
+    ndarray of float32, shape (..., *contract.shape)
+    """
+    scaled = signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)
+    return np.ascontiguousarray(to_model_layout(scaled.astype(np.float32), contract))
+
+
+def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[Any]:
+    """The model's layout -> channel by time: the exact inverse of `to_model_layout`."""
+    lead = array.shape[: array.ndim - len(contract.shape)]
+    if array.shape[len(lead) :] != contract.shape:
+        raise InputError(f"an array of shape {array.shape} does not end in the model's {contract.shape}")
+    return array.reshape(*lead, len(contract.channels), contract.window)
+
+
+def cut(
+    recording: Recording,
+    contract: InputContract,
+    *,
+    events: str | None = None,
+    channels: str | Sequence[str] | Mapping[str, str] | None = None,
+    unit: str | None = None,
+    interpolate: bool = False,
+    labels: Labels | None = None,
+) -> Windows:
+    """Cut a recording into the windows that a model takes.
+
+    Parameters
+    ----------
+    recording : Recording
+    contract : InputContract
+    events : str, optional
+        None for consecutive windows over the whole recording; "annotations" for one window at the
+        start of each annotation; or a comma list of descriptions or tags ("left" matches "left/agree").
+    channels : str, sequence or mapping, optional
+        Which recorded channel each model channel is (see `channels.parse_mapping`).
+    unit : {"V", "mV", "uV"}, optional
+        Unit of the numbers stored in the file, whatever its header says.
+    interpolate : bool
+        Spline missing and unusable channels instead of refusing.
+    labels : Labels, optional
+        From a table; where it has onsets, windows start there, and `events` must not be given.
+
+    Returns
+    -------
+    Windows
+
+    Raises
+    ------
+    InputError
+        A channel is missing, ambiguous or unusable; amplitudes that no EEG has; no such event; no
+        window left.
+    """
+    where = plain(recording.name)
+    if unit is not None and unit not in FROM_MICROVOLT:
+        raise InputError(f"unit {plain(unit)}: V, mV or uV")
+    opened = opened_for(contract, recording, channels, interpolate=interpolate)
+    marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
+    pieces = in_microvolt(opened, unit)
+    step("checking the signal")
+    unusable = unusable_of(opened, pieces, unit_given=unit is not None)
+    step("filtering and resampling")
+    # A shorter stretch holds no window.
+    whole = [p for p in pieces if p.data.shape[-1] >= round(contract.seconds * opened.sfreq)]
+    leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
+    whole, splined, rows = with_splined(opened, whole, unusable, leave)
+    ready = conditioned(opened, whole, rows, leave)
+    step("cutting windows")
+    slices = taken(opened, pieces, whole, ready, rows, marks, labels)
+    return Windows(
+        data=as_input(slices.signal, contract),
+        signal=slices.signal.astype(np.float32),
+        channels=opened.electrodes,
+        times=np.arange(contract.window) / contract.sfreq,
+        onsets=np.array(slices.onsets, dtype=np.float64),
+        labels=tuple(slices.labels),
+        sfreq=contract.sfreq,
+        decisions=tuple(opened.said),
+        splined=splined,
+        dropped=sum(slices.lost.values()),
+    )

@@ -1,0 +1,1 @@
+"""Experts judge maps without knowing whose they are."""

@@ -1,0 +1,1 @@
+"""Many recordings, models and methods side by side."""

@@ -1,0 +1,260 @@
+"""The windows that an evaluation is made on: by lot out of a recording, or out of an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.composite import Composite
+from ...engine.contract import InputContract
+from ...engine.errors import InputError
+from ...engine.evaluation.features import Features, along
+from ...engine.evaluation.replacement import Replacement
+from ...engine.evaluation.setting import Setting
+from ...engine.explainer import Explainer
+from ...engine.steps import step
+from ..explanation.explained import versions
+from ..explanation.provenance import jsonable, sha256
+from ..recording.read import read
+from ..recording.windows import Windows, cut
+from ..run import indices, with_window
+from ..text import counted, plain
+from .features import features, splined
+
+WINDOWS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What is evaluated, and what it was made from.
+
+    Attributes
+    ----------
+    setting : Setting
+    kind : str
+        Of the features.
+    time_axes : int
+        As for `engine.evaluation.stability.stability`.
+    interpolation : Replacement or None
+        Beside transplants, where electrodes can be made from others.
+    of : int
+        Windows that there were to choose from.
+    unit : str
+        Of what is explained.
+    decisions : tuple of str
+    provenance : mapping
+    """
+
+    setting: Setting
+    kind: str
+    time_axes: int
+    interpolation: Replacement | None
+    of: int
+    unit: str
+    decisions: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+
+def sample(  # noqa: PLR0913
+    model: Path,
+    data: Path,
+    *,
+    contract: InputContract | None = None,
+    composite: str | Composite = "attnlrp",
+    params: Mapping[str, Any] | None = None,
+    target: Any = "predicted",
+    contrast: str | None = "rest",
+    backend: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 64,
+    window: float | None = None,
+    events: str | None = None,
+    channels: str | Sequence[str] | Mapping[str, str] | None = None,
+    unit: str | None = None,
+    interpolate_missing: bool = False,
+    kind: str = "electrodes",
+    bands: Mapping[str, tuple[float, float]] | None = None,
+    windows: int = WINDOWS,
+    seed: int = 0,
+) -> Sample:
+    """Choose the windows of a recording that are evaluated.
+
+    Parameters
+    ----------
+    model, data : Path
+    contract, composite, params, target, contrast, backend, threads
+        As for `run.explain_recording`.
+    batch_size : int
+        Windows that the model runs on at a time.
+    window, events, channels, unit, interpolate_missing
+        As for `run.explain_recording`.
+    kind : {"electrodes", "segments", "bands"}
+        What is taken away.
+    bands : dict of str to (float, float), optional
+    windows : int
+        At most so many, by lot.
+    seed : int
+
+    Returns
+    -------
+    Sample
+    """
+    model, data = Path(model), Path(data)
+    step("reading the model")
+    explainer = Explainer(
+        model,
+        composite=composite,
+        backend=backend,
+        threads=threads,
+        contract=contract,
+        ledger=False,
+        **(params or {}),
+    )
+    contract = explainer.contract
+    if contract is None:
+        raise InputError(
+            f"{plain(model, 300)}: no input contract in its metadata, so it is not known which channels, "
+            "rate and unit it takes; give one (--contract FILE)"
+        )
+    if window is not None:
+        contract = with_window(contract, window)
+    groups = features(kind, contract, bands)
+    step("reading the recording")
+    cuts = cut(
+        read(data), contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
+    )
+    rows = chosen(len(cuts), windows, seed)
+    by_neighbours = kind == "electrodes" and not cuts.splined
+    interpolation = splined(contract, cuts.channels) if by_neighbours else None
+    return Sample(
+        setting=_setting(explainer, cuts.data[rows], groups, target, contrast, contract, batch_size, seed),
+        kind=kind,
+        time_axes=1 if contract.patch is None else 2,
+        interpolation=interpolation,
+        of=len(cuts),
+        unit=contract.output_unit or "logit",
+        decisions=(*cuts.decisions, *_said(cuts, kind, interpolation, len(rows), seed)),
+        provenance={
+            **_about(explainer, data, target, contrast, seed),
+            "options": {
+                "composite": explainer.composite.name,
+                "parameters": dict(params or {}),
+                "window": window,
+                "events": events,
+                "unit": unit,
+                "interpolate_missing": interpolate_missing,
+                "windows": windows,
+                "seed": seed,
+            },
+        },
+    )
+
+
+def of_array(
+    explainer: Explainer,
+    x: NDArray[Any],
+    data: Path,
+    *,
+    target: Any = "predicted",
+    contrast: str | None = "rest",
+    batch_size: int = 64,
+    windows: int = WINDOWS,
+    seed: int = 0,
+) -> Sample:
+    """Choose the rows of an array that are evaluated; features are places along its first axis.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    x : ndarray, shape (window, feature, ...)
+    data : Path
+        The file that it came from.
+    target, contrast, batch_size, windows, seed
+        As for `sample`.
+
+    Raises
+    ------
+    InputError
+        The array has no features.
+    """
+    name = next(iter(explainer.inputs))
+    x = explainer.inputs.checked({name: x})[name]
+    if x.ndim < 2:
+        raise InputError(
+            f"{plain(data.name)}: an array of shape {list(x.shape)} has no features to take away"
+        )
+    contract = explainer.contract
+    known = () if contract is None or contract.input != name else contract.channels
+    names = known if len(known) == x.shape[1] else tuple(map(str, range(x.shape[1])))
+    rows = chosen(len(x), windows, seed)
+    return Sample(
+        setting=_setting(
+            explainer, x[rows], along(x.shape[1:], names), target, contrast, contract, batch_size, seed
+        ),
+        kind="features",
+        time_axes=x.ndim - 2,
+        interpolation=None,
+        of=len(x),
+        unit=(contract.output_unit if contract else None) or "logit",
+        decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, by lot (seed {seed}).",),
+        provenance={
+            **_about(explainer, data, target, contrast, seed),
+            "options": {"composite": explainer.composite.name, "windows": windows, "seed": seed},
+        },
+    )
+
+
+def chosen(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Which windows are evaluated: all, or so many by lot, in order."""
+    if most < 2:
+        raise InputError(f"windows {most}: at least 2, since features are taken from other windows")
+    order = np.random.default_rng((seed, 0x31)).permutation(n)
+    return np.sort(order[:most])
+
+
+def _setting(
+    explainer: Explainer,
+    x: NDArray[Any],
+    groups: Features,
+    target: Any,
+    contrast: str | None,
+    contract: InputContract | None,
+    batch: int,
+    seed: int,
+) -> Setting:
+    against = None if contrast == "none" or isinstance(target, Mapping) else contrast
+    name = contract.input if contract is not None and contract.input in explainer.inputs else ""
+    if contract is not None:
+        target = indices(target, contract)
+    return Setting(explainer, x, groups, target, against, name, batch, seed).settled()
+
+
+def _said(
+    cuts: Windows, kind: str, interpolation: Replacement | None, taken: int, seed: int
+) -> tuple[str, ...]:
+    said = [f"{taken} of {counted(len(cuts), 'window')} were taken, by lot (seed {seed})."]
+    if kind == "electrodes" and interpolation is None:
+        why = "some were splined already" if cuts.splined else "not all have a known position, or are too few"
+        said.append(f"Electrodes are not interpolated from the others: {why}.")
+    return tuple(said)
+
+
+def _about(explainer: Explainer, data: Path, target: Any, contrast: str | None, seed: int) -> dict[str, Any]:
+    contract = explainer.contract
+    return {
+        "model": {
+            "file": plain(explainer.path.name),
+            "name": contract.model if contract else "",
+            "sha256": explainer.sha256,
+        },
+        "data": {"file": plain(data.name), "sha256": sha256(data)},
+        "target": jsonable(target),
+        "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
+        "seed": seed,
+        "versions": versions(),
+    }

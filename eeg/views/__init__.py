@@ -1,0 +1,1 @@
+"""Relevance in other coordinates: bands, components, sources, events, heads."""

@@ -1,0 +1,310 @@
+"""Relevance locked to events: R peaks, blinks, stimuli.
+
+A model that reads the heart has relevance at every R peak; one that does not has it anywhere. The mean over
+events is shown with a bootstrap interval over events, and beside what the same events at slightly other times
+would give: known signals (R peaks, a P300) are the first thing to verify a map on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mne
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
+
+from ...engine.errors import InputError
+from ..electrodes.positions import of_recording
+from ..electrodes.regions import members
+from ..explanation.explained import Explained
+from ..explanation.to_mne import stitched
+from ..recording.read import Recording
+from ..recording.slicing import tagged
+from ..text import counted, listed, plain
+
+Floats = NDArray[np.float64]
+
+FEWEST = 5
+MOVES = 10  # places the null must have for an event
+LEVEL = 0.05
+BLINK = 10  # times the usual size of the signal between 1 and 10 Hz: what may be a blink
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Relevance around events.
+
+    Attributes
+    ----------
+    times : ndarray, shape (time,)
+        Seconds from the event.
+    mean, low, high : ndarray, shape (time,)
+        Mean over events, and its 95 % bootstrap interval.
+    null_low, null_high : ndarray, shape (time,)
+        Between which 95 % of the means over as many moved events lie, sample by sample.
+    events, dropped : int
+        Events that count, and those that no window covers.
+    peak : float
+        Seconds from the event at which the mean is furthest out of the null.
+    p : float
+        How often moved events give a mean that is anywhere as far out (the largest deviation over time,
+        so no correction is due).
+    """
+
+    times: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    null_low: Floats
+    null_high: Floats
+    events: int
+    dropped: int
+    peak: float
+    p: float
+
+    def said(self) -> str:
+        """The outcome in words."""
+        if self.p <= LEVEL:
+            verdict = f"locked to it, furthest {self.peak:+.2f} s from it"
+        else:
+            verdict = "no more around it than at moved times"
+        lost = f", {self.dropped} outside the windows" if self.dropped else ""
+        return f"{verdict} (p = {self.p:.2g}; {counted(self.events, 'event')}{lost})"
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers."""
+        return {
+            "events": self.events,
+            "dropped": self.dropped,
+            "peak": self.peak,
+            "p": self.p,
+            "said": self.said(),
+        }
+
+
+def locked(
+    explained: Explained,
+    events: Sequence[float] | NDArray[Any],
+    *,
+    before: float = 0.2,
+    after: float = 0.6,
+    signed: bool = False,
+    electrodes: str | Sequence[str] | None = None,
+    jitter: float | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Locked:
+    """Average relevance around events.
+
+    Parameters
+    ----------
+    explained : Explained
+    events : sequence of float
+        Seconds from the recording's first sample.
+    before, after : float
+        Seconds around the event.
+    signed : bool
+        Relevance with its sign, in place of its size.
+    electrodes : str or sequence of str, optional
+        A set, a region or names; all by default. What is averaged is the sum over them.
+    jitter : float, optional
+        How far the null moves an event, each way, in seconds; by default a window's length. Events that come
+        in bursts, and relevance that drifts, have nothing to do with each other, and still meet: over a few
+        seconds the null keeps both as they are. `math.inf` takes moments from all of the recording.
+    resamples : int
+        Of the bootstrap, and of the null.
+    seed : int
+
+    Returns
+    -------
+    Locked
+
+    Raises
+    ------
+    InputError
+        Fewer than five events lie whole within explained windows; no such electrodes; or most events cannot
+        be moved, since the stretch around them is as long as their window.
+    """
+    if not (before >= 0 and after > 0 and np.isfinite(before + after)):
+        raise InputError(f"locked: from {before:g} s before to {after:g} s after the event is no stretch")
+    if jitter is not None and not jitter > 0:
+        raise InputError(f"locked: a jitter of {jitter:g} s moves nothing; give seconds above 0")
+    channels = explained.electrodes
+    wanted = electrodes if electrodes is None or isinstance(electrodes, str) else list(electrodes)
+    chosen = channels if wanted is None else members(wanted, channels)
+    if not chosen:
+        raise InputError(f"locked: the model has none of {plain(electrodes)}")
+    relevance, covered, start = stitched(explained)
+    some = relevance[[channels.index(c) for c in chosen]]
+    line = (some if signed else np.abs(some)).sum(0)
+    sfreq = explained.windows.sfreq
+    left, right = round(before * sfreq), round(after * sfreq) + 1
+    gaps = np.concatenate([[0], np.cumsum(covered == 0)])
+
+    def whole(at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a stretch lies within explained signal."""
+        first, last = at - left, at + right
+        inside = (first >= 0) & (last <= len(line))
+        a, b = np.clip(first, 0, len(line)), np.clip(last, 0, len(line))
+        return np.asarray(inside & (gaps[b] == gaps[a]))
+
+    at = np.round((np.asarray(events, dtype=np.float64) - start) * sfreq).astype(np.int64)
+    usable = at[whole(at)] if len(at) else at
+    if len(usable) < FEWEST:
+        raise InputError(
+            f"locked: {counted(len(usable), 'event')} of {len(at)} within explained windows; "
+            f"{FEWEST} are needed"
+        )
+    span = np.arange(-left, right)
+    rng = np.random.default_rng(seed)
+    every = line[usable[:, None] + span]
+    means = np.stack([every[rng.integers(0, len(every), len(every))].mean(0) for _ in range(resamples)])
+    possible = np.flatnonzero(whole(np.arange(len(line))))
+    seconds = explained.relevance.shape[-1] / sfreq if jitter is None else jitter
+    reach = int(min(max(seconds, 0) * sfreq, len(line)))
+    first = np.searchsorted(possible, usable - reach)
+    choices = np.searchsorted(possible, usable + reach, side="right") - first
+    if np.median(choices) < MOVES:
+        raise InputError(
+            f"locked: within {reach / sfreq:g} s most events have fewer than {MOVES} places to be moved to; "
+            "take less before or after, or a larger jitter"
+        )
+    null = np.stack(
+        [
+            line[possible[rng.integers(first, first + choices)][:, None] + span].mean(0)
+            for _ in range(resamples)
+        ]
+    )
+    centre, spread = null.mean(0), np.maximum(null.std(0), 1e-300)
+    far = np.abs(every.mean(0) - centre) / spread
+    furthest = (np.abs(null - centre) / spread).max(1)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    null_low, null_high = np.quantile(null, [0.025, 0.975], axis=0)
+    return Locked(
+        times=span / sfreq,
+        mean=every.mean(0),
+        low=low,
+        high=high,
+        null_low=null_low,
+        null_high=null_high,
+        events=len(usable),
+        dropped=len(at) - len(usable),
+        peak=float(span[far.argmax()] / sfreq),
+        p=float((1 + (furthest >= far.max()).sum()) / (1 + resamples)),
+    )
+
+
+def r_peaks(recording: Recording) -> Floats:
+    """R peaks of a recording with an ECG channel, in seconds from its first sample.
+
+    Raises
+    ------
+    InputError
+        It has none, or no peak is found.
+    """
+    raw = _continuous(recording, "R peaks")
+    names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "ecg"]
+    names = names or [n for n in raw.ch_names if n.upper().replace("EKG", "ECG").startswith("ECG")]
+    if not names:
+        raise InputError(f"{plain(recording.name)}: no ECG channel to find R peaks on")
+    found, _, _ = mne.preprocessing.find_ecg_events(raw, ch_name=names[0], verbose="error")
+    return _seconds(raw, found, recording, "R peak")
+
+
+def blinks(recording: Recording) -> Floats:
+    """Blinks, in seconds from the first sample: on an EOG channel, or on Fp1 or Fp2.
+
+    Raises
+    ------
+    InputError
+        There is no such channel, or no blink is found.
+    """
+    raw = _continuous(recording, "blinks")
+    names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "eog"]
+    names = names or list(members(["Fp1", "Fp2"], of_recording(raw.info, raw.ch_names)))
+    if not names:
+        raise InputError(f"{plain(recording.name)}: neither an EOG channel nor Fp1 or Fp2 to find blinks on")
+    # MNE's own threshold, a quarter of the range, takes the filter's ringing between blinks for some, and one
+    # jerk of the cable hides all others: somewhat more than half a good blink's height is neither.
+    band = mne.filter.filter_data(
+        raw.get_data(picks=[names[0]])[0], raw.info["sfreq"], 1.0, 10.0, verbose="error"
+    )
+    band -= np.median(band)
+    side = 1 if band.max() > -band.min() else -1
+    usual = float(np.median(np.abs(band)))
+    _, far = find_peaks(side * band, height=BLINK * usual, distance=max(1, round(0.2 * raw.info["sfreq"])))
+    height = far["peak_heights"]
+    found = np.zeros((0, 3), dtype=int)
+    if len(height):
+        found = mne.preprocessing.find_eog_events(
+            raw, ch_name=names[0], thresh=0.6 * float(np.quantile(height, 0.75)), verbose="error"
+        )
+    return _seconds(raw, found, recording, "blink")
+
+
+def saccades(recording: Recording) -> Floats:
+    """Horizontal saccades, in seconds from the first sample: steps of F7 less F8, or of a HEOG channel.
+
+    A step is a change within 50 ms that is above six times its usual size (median), and at least 0.2 s from a
+    larger one.
+
+    Raises
+    ------
+    InputError
+        There are no such channels, or no saccade is found.
+    """
+    raw = _continuous(recording, "saccades")
+    heog = [n for n in raw.ch_names if "HEOG" in n.upper()]
+    electrodes = of_recording(raw.info, raw.ch_names)
+    sides = [members([side], electrodes) for side in ("F7", "F8")]
+    if heog:
+        signal = raw.get_data(picks=heog[:1])[0]
+    elif all(sides):
+        a, b = raw.get_data(picks=[side[0] for side in sides])
+        signal = a - b
+    else:
+        raise InputError(f"{plain(recording.name)}: neither a HEOG channel nor F7 and F8 to find saccades on")
+    sfreq = raw.info["sfreq"]
+    smooth = mne.filter.filter_data(
+        signal - signal.mean(), sfreq, 0.1, min(15.0, 0.45 * sfreq), verbose="error"
+    )
+    lag = max(1, round(0.05 * sfreq))
+    change = np.abs(smooth[lag:] - smooth[:-lag])
+    peaks, _ = find_peaks(change, height=6 * float(np.median(change)), distance=max(1, round(0.2 * sfreq)))
+    if not len(peaks):
+        raise InputError(f"{plain(recording.name)}: no saccade was found")
+    return np.asarray((peaks + lag / 2) / sfreq, dtype=np.float64)
+
+
+def stimuli(recording: Recording, description: str) -> Floats:
+    """Onsets of annotations, in seconds from the first sample.
+
+    Raises
+    ------
+    InputError
+        There is no such annotation.
+    """
+    found = [m.onset for m in recording.marks if tagged(m.description, description)]
+    if not found:
+        known = listed(dict.fromkeys(m.description for m in recording.marks))
+        raise InputError(
+            f"{plain(recording.name)}: no annotation {plain(description)}; there are: {known or 'none'}"
+        )
+    return np.array(found)
+
+
+def _continuous(recording: Recording, what: str) -> Any:
+    if recording.is_epochs:
+        raise InputError(
+            f"{plain(recording.name)}: {what} need a continuous recording, this one is cut into epochs"
+        )
+    return recording.data
+
+
+def _seconds(raw: Any, events: Any, recording: Recording, what: str) -> Floats:
+    if len(events) == 0:
+        raise InputError(f"{plain(recording.name)}: no {what} was found")
+    return np.asarray((events[:, 0] - raw.first_samp) / raw.info["sfreq"], dtype=np.float64)
