@@ -23,6 +23,7 @@ from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .explanation import dataset as views
 from .explanation import shares
+from .explanation.explain import explain_windows
 from .explanation.explained import Explained, predictions, truth, versions
 from .explanation.provenance import write_json
 from .recording.read import read
@@ -30,7 +31,6 @@ from .recording.slicing import tagged
 from .recording.windows import cut
 from .reports import html
 from .reports.recording_figures import TITLES, draw
-from .run import explain_windows
 
 NAMES = ("honest", "shortcut")
 SETS = ("frontal-ocular", "sensorimotor")

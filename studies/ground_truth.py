@@ -99,10 +99,10 @@ def relevance_of(method: str, path: Path, x: np.ndarray, seed: int) -> tuple[np.
 
 def by_band(x: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Relevance of each band over all electrodes, [window, band], with a rest."""
-    from onnxplain.eeg.views import spectral
+    from onnxplain.eeg.explanation import bands
 
-    r = spectral.by_frequency(x, m).sum(1)
-    masks = spectral.masks_of(x.shape[-1], SFREQ)
+    r = bands.by_frequency(x, m).sum(1)
+    masks = bands.masks_of(x.shape[-1], SFREQ)
     return np.stack([r[:, inside].sum(-1) for inside in masks.values()], -1), list(masks)
 
 

@@ -10,7 +10,7 @@ from correctness import machine, table
 from scipy import stats
 from sources import SCENES
 
-from onnxplain.eeg.views.spectral import BANDS
+from onnxplain.eeg.explanation.bands import BANDS
 
 COORDINATES = ("space", "time", "band")
 

@@ -15,11 +15,11 @@ from ..eeg.artefacts.component_parts import component_parts
 from ..eeg.artefacts.parts import Missing, Part, look, unplaced
 from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
+from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
 from ..eeg.recording.dataset import Item, recordings
 from ..eeg.recording.read import Recording, read
 from ..eeg.recording.windows import Windows, as_input, cut
-from ..eeg.run import explain_windows
 from ..eeg.text import counted, listed
 from ..eeg.views.baselines import random_copies
 from ..engine.contract import InputContract

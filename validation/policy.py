@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ..eeg.electrodes.regions import PARTITION, SAME, SETS
-from ..eeg.views.spectral import BANDS, REST
+from ..eeg.explanation.bands import BANDS
+from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
 

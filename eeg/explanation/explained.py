@@ -122,9 +122,8 @@ class Explained:
 
     def _bands(self) -> list[dict[str, Any]]:
         """Shares of the frequency bands; none where relevance has no multiplier."""
-        from ..views.spectral import shares as by_band
 
-        return [asdict(s) for s in by_band(self.dataset["bands"])] if "bands" in self.dataset else []
+        return [asdict(s) for s in shares.by_band(self.dataset["bands"])] if "bands" in self.dataset else []
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""

@@ -8,14 +8,19 @@ over windows. Other orders of summing give other numbers: the same map can give 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from ...engine.errors import InputError
 from ..electrodes import regions
 from ..electrodes.positions import Electrodes
+
+# The band of all frequencies that no other has.
+REST = "rest"
 
 
 @dataclass(frozen=True)
@@ -153,3 +158,67 @@ def by_set(
         share(relevance, channels, regions.members(list(electrodes), channels), name=name)
         for name, electrodes in chosen.items()
     ]
+
+
+@dataclass(frozen=True)
+class BandShare:
+    """The relevance share of a band.
+
+    Attributes
+    ----------
+    name : str
+    lower, upper : float
+        Hz; NaN for the rest and for what is unassigned.
+    share : float
+        0 to 1: |R| of its electrodes over |R| of all electrodes and bands, mean over windows.
+    spread : float
+        Standard deviation over windows.
+    signed : float
+        Sum with its sign, mean over windows, in the unit of the output.
+    of_frequencies : float
+        The band's part of all frequencies up to Nyquist: what evenly spread relevance would have.
+    """
+
+    name: str
+    lower: float
+    upper: float
+    share: float
+    spread: float
+    signed: float
+    of_frequencies: float
+
+
+def by_band(view: xr.DataArray) -> list[BandShare]:
+    """Relevance shares of the bands of `bands`; they sum to 1.
+
+    Units are electrode and band: relevance is summed within them first, the ratio is taken in each window.
+
+    Parameters
+    ----------
+    view : xarray.DataArray, dims (epoch, channel, band)
+
+    Raises
+    ------
+    InputError
+        It is another view.
+    """
+    if view.dims != ("epoch", "channel", "band"):
+        raise InputError(f"shares: a view by {', '.join(map(str, view.dims))} is not that of `bands`")
+    units = view.values.reshape(len(view), -1)  # electrode and band
+    nyquist = view.attrs["sfreq"] / 2
+    width = np.minimum(view["upper"].values, nyquist) - np.minimum(view["lower"].values, nyquist)
+    rest = max(0.0, 1.0 - float(np.nansum(width)) / nyquist)
+    found = []
+    for i, name in enumerate(view["band"].values.tolist()):
+        part = width[i] / nyquist if np.isfinite(width[i]) else rest if name == REST else 0.0
+        inside = np.tile(np.arange(view.sizes["band"]) == i, view.sizes["channel"])
+        found.append(
+            BandShare(
+                name=str(name),
+                lower=float(view["lower"].values[i]),
+                upper=float(view["upper"].values[i]),
+                **asdict(summed(units, inside)),
+                of_frequencies=float(part),
+            )
+        )
+    return found

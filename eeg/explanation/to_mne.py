@@ -9,12 +9,12 @@ from typing import Any
 
 import mne
 import numpy as np
-from numpy.typing import NDArray
 
 from ...engine.errors import InputError
 from ..electrodes.regions import members, regions_of
 from ..text import plain
 from .explained import Explained
+from .timeline import stitched
 
 # MNE holds EEG in volt and draws microvolt: relevance is stored so that the number drawn is the relevance.
 _AS_MICROVOLT = 1e-6
@@ -85,38 +85,6 @@ def to_evoked(explained: Explained, what: str = "relevance") -> dict[str, Any]:
         evoked.comment = f"{what}, {name}"
         found[name] = evoked
     return found
-
-
-def stitched(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
-    """Relevance on the recording's own time line.
-
-    Where windows overlap, a sample has the mean of what each gave it.
-
-    Parameters
-    ----------
-    explained : Explained
-
-    Returns
-    -------
-    relevance : ndarray, shape (channel, time)
-        NaN where no window is.
-    covered : ndarray of int, shape (time,)
-        How many windows hold a sample.
-    start : float
-        Seconds from the recording's first sample to the first one here.
-    """
-    windows = explained.windows
-    first = np.round((windows.onsets - windows.onsets.min()) * windows.sfreq).astype(int)
-    relevance = explained.relevance
-    n = relevance.shape[-1]
-    total = np.zeros((relevance.shape[1], int(first.max()) + n))
-    covered = np.zeros(total.shape[1], dtype=np.int64)
-    for at, one in zip(first, relevance, strict=True):
-        total[:, at : at + n] += one
-        covered[at : at + n] += 1
-    total[:, covered == 0] = np.nan
-    np.divide(total, covered, out=total, where=covered > 0)
-    return total, covered, float(windows.onsets.min())
 
 
 def to_annotations(

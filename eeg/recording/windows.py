@@ -176,3 +176,12 @@ def cut(
         splined=splined,
         dropped=sum(slices.lost.values()),
     )
+
+
+def with_window(contract: InputContract, seconds: float) -> InputContract:
+    """The contract with windows of another length."""
+    samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
+    if samples < 1 or (contract.patch and samples % contract.patch):
+        need = f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
+        raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
+    return contract.model_copy(update={"window": samples})

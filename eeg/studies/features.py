@@ -17,9 +17,9 @@ from ...engine.errors import InputError
 from ...engine.evaluation.features import Features, Groups
 from ...engine.evaluation.replacement import Interpolation
 from ..electrodes.positions import Electrodes
+from ..explanation.bands import by_frequency, masks_of
 from ..recording.windows import from_model_layout, to_model_layout
 from ..text import plain
-from ..views.spectral import by_frequency, masks_of
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ def features(
         electrodes).
     contract : InputContract
     bands : dict of str to (float, float), optional
-        In Hz; `spectral.BANDS` by default.
+        In Hz; `bands.BANDS` by default.
 
     Raises
     ------

@@ -18,11 +18,11 @@ from ...engine.evaluation.replacement import Replacement
 from ...engine.evaluation.setting import Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
+from ..explanation.explain import indices
 from ..explanation.explained import versions
 from ..explanation.provenance import jsonable, sha256
 from ..recording.read import read
-from ..recording.windows import Windows, cut
-from ..run import indices, with_window
+from ..recording.windows import Windows, cut, with_window
 from ..text import counted, plain
 from .features import features, splined
 

@@ -23,9 +23,9 @@ from ...engine.errors import InputError
 from ...engine.evaluation.randomisation import randomised_copy
 from ...engine.explainer import Explainer
 from ..explanation import shares
+from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained, truth
 from ..recording.windows import Windows
-from ..run import explain_windows
 from ..text import counted
 
 Floats = NDArray[np.float64]

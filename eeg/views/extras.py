@@ -10,13 +10,14 @@ import numpy as np
 import xarray as xr
 
 from ...engine.steps import step
+from ..artefacts.events import blinks, r_peaks, saccades, stimuli
 from ..electrodes.regions import members
 from ..explanation import shares
 from ..explanation.explained import Explained
 from ..recording.read import Recording
 from ..text import plain
 from .clusters import Spray, artefact_scores, maps_of, spray
-from .event_locked import Floats, Locked, blinks, locked, r_peaks, saccades, stimuli
+from .event_locked import Floats, Locked, locked
 
 # Events that are looked for in the signal; any other name is an annotation's.
 FOUND: Mapping[str, Callable[[Recording], Floats]] = {

@@ -11,6 +11,7 @@ import mne
 import numpy as np
 import pytest
 
+from onnxplain.eeg.artefacts.events import blinks, saccades
 from onnxplain.eeg.electrodes import regions
 from onnxplain.eeg.electrodes.names import fiducials, template_positions
 from onnxplain.eeg.electrodes.positions import Electrodes, series, together
@@ -21,7 +22,6 @@ from onnxplain.eeg.explanation.to_mne import to_epochs
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.views.event_locked import blinks, saccades
 
 TEN_TWENTY = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
 OWN = tuple(f"E{i}" for i in range(1, 13))

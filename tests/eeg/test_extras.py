@@ -11,11 +11,11 @@ import mne
 import numpy as np
 import pytest
 
+from onnxplain.eeg.artefacts.events import saccades
 from onnxplain.eeg.explanation import dataset as views
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.views.event_locked import saccades
 from onnxplain.engine.errors import InputError
 
 MODELS = Path(__file__).parents[2] / "models" / "demo"

@@ -10,9 +10,10 @@ import mne
 import numpy as np
 import pytest
 
+from onnxplain.eeg.artefacts.events import blinks, r_peaks, stimuli
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.recording.read import Mark, Recording
-from onnxplain.eeg.views.event_locked import blinks, locked, r_peaks, stimuli
+from onnxplain.eeg.views.event_locked import locked
 from onnxplain.engine.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))

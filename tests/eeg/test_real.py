@@ -17,11 +17,11 @@ import mne
 import numpy as np
 import pytest
 
+from onnxplain.eeg.artefacts.events import blinks
 from onnxplain.eeg.electrodes.names import normalise
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.views.event_locked import blinks
 from onnxplain.engine.contract import InputContract
 
 ALICE, EEGLABIO = "alice-ml==0.3.9", "eeglabio==0.1.4"

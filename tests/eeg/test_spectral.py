@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnxplain.eeg.explanation.bands import bands as by_bands
 from onnxplain.eeg.explanation.explained import Explained
+from onnxplain.eeg.explanation.shares import by_band
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.views import spectral
 from onnxplain.engine.errors import InputError
@@ -40,7 +42,7 @@ def test_every_view_sums_to_the_electrode_view(n: int) -> None:
     e = explained_of(x, m, left=left)
     whole, assigned = e.relevance.sum(-1), (x * m).sum(-1)
     largest = np.abs(whole).max()
-    bands = spectral.bands(e)
+    bands = by_bands(e)
     assert bands.dims == ("epoch", "channel", "band")
     assert bands["band"].values.tolist()[-2:] == ["rest", "unassigned"]
     np.testing.assert_allclose(bands.sum("band"), whole, atol=1e-9 * largest)
@@ -73,7 +75,7 @@ def test_a_multiplier_in_one_band_reads_that_band() -> None:
     x, _ = noise(400)
     m = np.zeros_like(x)
     m[:, 1] = np.sin(2 * np.pi * 10 * t)
-    found = {s.name: s for s in spectral.shares(spectral.bands(explained_of(x, m)))}
+    found = {s.name: s for s in by_band(by_bands(explained_of(x, m)))}
     assert found["alpha/mu"].share > 1 - 1e-9
     assert sum(s.share for s in found.values()) == pytest.approx(1.0)
     assert found["alpha/mu"].of_frequencies == pytest.approx(0.1)
@@ -112,19 +114,19 @@ def test_a_burst_is_found_in_time_and_frequency() -> None:
 )
 def test_edges_that_make_no_sense(edges: dict[str, tuple[float, float]], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        spectral.bands(explained_of(*noise(200)), edges)
+        by_bands(explained_of(*noise(200)), edges)
 
 
 def test_a_whole_frequency_is_in_the_band_that_starts_with_it() -> None:
     x, _ = noise(130)
     t = np.arange(130) / 100.0
     m = np.sin(2 * np.pi * 30 * t) * np.ones_like(x)
-    found = {s.name: s.share for s in spectral.shares(spectral.bands(explained_of(x, m)))}
+    found = {s.name: s.share for s in by_band(by_bands(explained_of(x, m)))}
     assert found["gamma"] > 1 - 1e-9
 
 
 def test_bands_above_nyquist_have_no_frequencies() -> None:
-    found = {s.name: s for s in spectral.shares(spectral.bands(explained_of(*noise(120), sfreq=50.0)))}
+    found = {s.name: s for s in by_band(by_bands(explained_of(*noise(120), sfreq=50.0)))}
     assert found["gamma"].of_frequencies == 0
     assert sum(s.of_frequencies for s in found.values()) == pytest.approx(1)
 
@@ -136,18 +138,18 @@ def test_windows_that_do_not_fit() -> None:
             spectral.time_frequency(e, **options)
     bare = replace(e, dataset=e.dataset.drop_vars("multiplier"))
     with pytest.raises(InputError, match="no multiplier"):
-        spectral.bands(bare)
+        by_bands(bare)
 
 
 def test_the_demo() -> None:
     found = {}
     for name in ("honest", "shortcut"):
         e = explain_recording(demo_file(f"{name}.onnx"), demo_file("recording.edf"), events="left,right")
-        view = spectral.bands(e)
+        view = by_bands(e)
         whole = e.dataset["relevance"].sum("time", dtype=np.float64)
         off = np.abs(view.sum("band").values - whole.values).max()
         assert off <= 1e-6 * np.abs(whole.values).max()
-        found[name] = {s.name: s.share for s in spectral.shares(view)}
+        found[name] = {s.name: s.share for s in by_band(view)}
     # Rhythms of the hand areas against slow eye movements.
     assert found["honest"]["alpha/mu"] > 0.4 > found["shortcut"]["alpha/mu"]
     slow = {k: v["delta"] + v["rest"] for k, v in found.items()}

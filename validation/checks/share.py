@@ -14,7 +14,6 @@ from ...eeg.electrodes.regions import members
 from ...eeg.explanation import shares
 from ...eeg.explanation.explained import Explained
 from ...eeg.recording.windows import FROM_MICROVOLT
-from ...eeg.views import spectral
 from ..case import Case
 from ..result import PARTS, Result, not_evaluable
 from .untold import no_electrodes, untold
@@ -87,7 +86,7 @@ def _band(case: Case, name: str, limit: float) -> Result:
     if "bands" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input, and so no bands."
         return not_evaluable(f"share.{name}", "technical", "map", why, threshold=limit)
-    found = next(b for b in spectral.shares(case.explained.dataset["bands"]) if b.name == name)
+    found = next(b for b in shares.by_band(case.explained.dataset["bands"]) if b.name == name)
     good = found.share <= limit
     said = (
         f"{found.share:.0%} of the relevance lies in {name} ({found.of_frequencies:.0%} of all frequencies)."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...eeg.views.event_locked import locked, stimuli
+from ...eeg.artefacts.events import stimuli
+from ...eeg.views.event_locked import locked
 from ...eeg.views.extras import FOUND
 from ...engine.errors import OnnxplainError
 from ..case import Case
