@@ -128,15 +128,7 @@ def _shapes(nodes: Iterable[NodeProto]) -> set[str]:
 
 def _shuffle(proto: onnx.ModelProto, rng: np.random.Generator, only: set[str] | None) -> None:
     """Permute weights in place: all, or those of the main graph with these names."""
-    graphs = list(every_graph(proto.graph)) if only is None else [proto.graph]
-    nodes = [node for graph in graphs for node in graph.node]
-    for function in proto.functions if only is None else ():
-        for node in function.node:
-            nodes.append(node)
-            for inner in subgraphs(node):
-                found = list(every_graph(inner))
-                graphs += found
-                nodes += [n for graph in found for n in graph.node]
+    graphs, nodes = _inside(proto) if only is None else ([proto.graph], list(proto.graph.node))
     kept = _shapes(nodes)
 
     def wanted(name: str) -> bool:
@@ -151,13 +143,29 @@ def _shuffle(proto: onnx.ModelProto, rng: np.random.Generator, only: set[str] | 
                 _permute(sparse.values, rng)
     for node in nodes:
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and wanted(node.output[0]):
-            for attribute in node.attribute:
-                if attribute.type == AttributeProto.TENSOR:
-                    _permute(attribute.t, rng)
-                elif attribute.type == AttributeProto.SPARSE_TENSOR:
-                    _permute(attribute.sparse_tensor.values, rng)
-                elif attribute.type == AttributeProto.FLOATS and len(attribute.floats) > 1:
-                    attribute.floats[:] = rng.permutation(list(attribute.floats)).tolist()
+            _permute_constant(node, rng)
+
+
+def _inside(proto: onnx.ModelProto) -> tuple[list[onnx.GraphProto], list[NodeProto]]:
+    """All graphs and nodes of a model, those of its functions and subgraphs among them."""
+    graphs = list(every_graph(proto.graph))
+    nodes = [node for graph in graphs for node in graph.node]
+    for node in (n for function in proto.functions for n in function.node):
+        found = [graph for inner in subgraphs(node) for graph in every_graph(inner)]
+        graphs += found
+        nodes += [node, *(n for graph in found for n in graph.node)]
+    return graphs, nodes
+
+
+def _permute_constant(node: NodeProto, rng: np.random.Generator) -> None:
+    """Shuffle what a Constant has in place."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            _permute(attribute.t, rng)
+        elif attribute.type == AttributeProto.SPARSE_TENSOR:
+            _permute(attribute.sparse_tensor.values, rng)
+        elif attribute.type == AttributeProto.FLOATS and len(attribute.floats) > 1:
+            attribute.floats[:] = rng.permutation(list(attribute.floats)).tolist()
 
 
 def _save(proto: onnx.ModelProto, out: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -209,29 +209,24 @@ def _reach(net: nx.DiGraph[Any], sources: Iterable[Any]) -> set[Any]:
 
 
 def from_model(proto: onnx.ModelProto) -> Graph:
-    """Read a graph (functions already inlined) into nodes and values."""
+    """Read a graph (functions already inlined) into nodes and values.
+
+    Raises
+    ------
+    ModelError
+        A node reads what nothing in the model makes.
+    """
     model = ir.from_proto(_without_maps(proto))
     opsets = {("" if d == "ai.onnx" else d): v for d, v in model.opset_imports.items()}
     constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
     nodes: list[Node] = []
     seen: set[str] = set()
-    for i, n in enumerate(model.graph):
-        attributes = {a.name: _attribute(a) for a in n.attributes.values() if isinstance(a, ir.Attr)}
-        domain = "" if n.domain == "ai.onnx" else n.domain
+    for i, (n, own) in enumerate(zip(model.graph, proto.graph.node, strict=True)):
         name = n.name or f"{n.op_type}_{i}"
         name = name if name not in seen else f"{name}_{i}"
         seen.add(name)
-        node = Node(
-            name,
-            domain,
-            n.op_type,
-            opsets.get(domain, 1),
-            tuple(v.name or "" if v is not None else "" for v in n.inputs),
-            tuple(v.name or "" for v in n.outputs),
-            attributes,
-            tuple(sorted({v for inner in subgraphs(proto.graph.node[i]) for v in free(inner)})),
-        )
-        value = constant_value(node.op_type, domain, attributes)
+        node = _node(n, own, name, opsets)
+        value = constant_value(node.op_type, node.domain, node.attributes)
         if value is not None:
             constants[node.outputs[0]] = value
         else:
@@ -244,6 +239,21 @@ def from_model(proto: onnx.ModelProto) -> Graph:
             if v and v not in known:
                 raise ModelError(f"node {node} reads {v!r}, which nothing in the model makes")
     return Graph(nodes, inputs, outputs, constants)
+
+
+def _node(n: ir.Node, proto: onnx.NodeProto, name: str, opsets: Mapping[str, int]) -> Node:
+    """One node, under a name that no other has."""
+    domain = "" if n.domain == "ai.onnx" else n.domain
+    return Node(
+        name,
+        domain,
+        n.op_type,
+        opsets.get(domain, 1),
+        tuple(v.name or "" if v is not None else "" for v in n.inputs),
+        tuple(v.name or "" for v in n.outputs),
+        {a.name: _attribute(a) for a in n.attributes.values() if isinstance(a, ir.Attr)},
+        tuple(sorted({v for inner in subgraphs(proto) for v in free(inner)})),
+    )
 
 
 def _without_maps(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -115,38 +115,28 @@ def attribution(
     """
     first = parts[0]
     several, facts = first.asked.several, first.facts
-
-    def whole(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-        """All micro-batches of something shaped [K, ...], joined along an axis (without K)."""
-        if len(arrays) == 1:
-            joined = arrays[0]
-        elif axis is None:  # one array for all rows: what is on it is that of all of them together
-            joined = np.sum(arrays, axis=0)
-        else:
-            joined = np.concatenate(arrays, axis=1 + axis)
-        return joined if several else joined[0]
-
     amounts = [(p.facts, picked(p.y, p.asked.seed), p.batch) for p in parts]
-    each = {n: [p.relevance(n) for p in parts] for n in axes}
-    relevance = {n: whole(made, axes[n]) for n, made in each.items()}
+    by_part = {n: [p.relevance(n) for p in parts] for n in axes}
     total = explained(amounts, where)
     sums = {
-        n: [sample_sums(r, p.batch, p.facts.layouts.get(n)) for p, r in zip(parts, made, strict=True)]
-        for n, made in each.items()
+        n: [sample_sums(r, p.batch, p.facts.layouts.get(n)) for p, r in zip(parts, each, strict=True)]
+        for n, each in by_part.items()
     }
+    relevance = {n: _whole(each, several, axes[n]) for n, each in by_part.items()}
     if not all(np.isfinite(r).all() for r in relevance.values()):
         raise ModelError(f"{where}: relevance is not finite under composite {composite!r}")
     left = [n for n in axes if n in first.result.remainders]
+    total = total if several else total[0]
     return Attribution(
         relevance=relevance,
-        multiplier={n: whole([p.multiplier(n) for p in parts], axes[n]) for n in axes},
+        multiplier={n: _whole([p.multiplier(n) for p in parts], several, axes[n]) for n in axes},
         outputs={n: _joined([p.outputs[n] for p in parts]) for n in first.outputs},
-        explained=total if several else total[0],
+        explained=total,
         target=_targets([p.asked.target for p in parts], several),
         output=facts.target,
-        ledger=Ledger(_ledger(parts, several), total.shape if several else total[0].shape),
-        reached={n: whole(made) for n, made in sums.items()},
-        unassigned={n: whole([p.result.remainders[n] for p in parts], axes[n]) for n in left},
+        ledger=Ledger(_ledger(parts, several), total.shape),
+        reached={n: _whole(each, several) for n, each in sums.items()},
+        unassigned={n: _whole([p.result.remainders[n] for p in parts], several, axes[n]) for n in left},
         at={n: _inner(facts, n, [p.result.at[n] for p in parts], several) for n in facts.at},
         at_multiplier={
             n: _inner(facts, n, [p.result.at_multipliers[n] for p in parts], several)
@@ -156,6 +146,17 @@ def attribution(
         notes=tuple(facts.notes),
         samples={n: _samples(parts, n, axes[n]) for n in axes},
     )
+
+
+def _whole(arrays: Sequence[Array], several: bool, axis: int | None = 0) -> Array:
+    """All micro-batches of something shaped [K, ...], joined along an axis (without K)."""
+    if len(arrays) == 1:
+        joined = arrays[0]
+    elif axis is None:  # one array for all rows: what is on it is that of all of them together
+        joined = np.sum(arrays, axis=0)
+    else:
+        joined = np.concatenate(arrays, axis=1 + axis)
+    return joined if several else joined[0]
 
 
 def _samples(parts: Sequence[Part], name: str, axis: int | None) -> InputSamples:
