@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from ..errors import InputError
 
@@ -81,22 +82,6 @@ def estimate(each: Array | Sequence[float], *, seed: int = 0, resamples: int = R
     return Estimate(float(values.mean()), float(low), float(high), n)
 
 
-def ranks(values: Array) -> Array:
-    """Ranks along the last axis from 1; ties share the mean of theirs.
-
-    Parameters
-    ----------
-    values : ndarray, shape (..., group)
-    """
-    flat = np.asarray(values, dtype=np.float64).reshape(-1, np.shape(values)[-1])
-    out = np.empty(flat.shape)
-    for row, x in zip(out, flat, strict=True):
-        _, where, counts = np.unique(x, return_inverse=True, return_counts=True)
-        last = np.cumsum(counts)
-        row[:] = (last - (counts - 1) / 2)[where.ravel()]
-    return out.reshape(np.shape(values))
-
-
 def spearman(a: Array, b: Array) -> Array:
     """Rank correlation of maps, a window each.
 
@@ -110,7 +95,7 @@ def spearman(a: Array, b: Array) -> Array:
         NaN where a map is the same everywhere.
     """
     _check(a, b)
-    x, y = (ranks(v) for v in (a, b))
+    x, y = (stats.rankdata(v, axis=-1) for v in (a, b))
     return cosine(x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True))
 
 
