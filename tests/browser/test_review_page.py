@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +61,11 @@ def test_an_expert_fills_the_page_in(tmp_path: Path) -> None:
     # Of 11, six true and five others: five and five right. By chance (6 * 5 + 5 * 6) / 121 agree.
     assert expert.kappa == pytest.approx((10 / 11 - 60 / 121) / (1 - 60 / 121))
 
+    fits_and_shows(seen, tmp_path)
+
+
+def fits_and_shows(seen: dict[str, Any], folder: Path) -> None:
+    """Nothing is wider than the screen, and all head maps are there."""
     for name, (inner, outer) in seen["wide"].items():
         assert inner <= outer, name
     assert seen["out"]["narrow"] == 0  # every button is on the screen and tall enough for a finger
@@ -67,4 +73,4 @@ def test_an_expert_fills_the_page_in(tmp_path: Path) -> None:
         assert len(images) == 12
         assert all(alt.startswith("Head map ") and width > 0 for alt, width in images)
     for name in ("wide", "narrow", "wide-whole", "narrow-whole", "answered"):
-        assert colours(tmp_path / f"{name}.png") > 1000, name
+        assert colours(folder / f"{name}.png") > 1000, name

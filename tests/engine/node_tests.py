@@ -311,35 +311,57 @@ def _explained(test: NodeTest, form: str, path: Path, feed: dict[str, Array]) ->
         return Outcome(test, "skipped", "its data is not finite", form)
     seed = rng.standard_normal(y.shape).astype(y.dtype if y.dtype != np.float16 else np.float32)
     try:
-        # What is written out has been explained as a whole.
-        for composite in ("gradient",) if "_expanded" in test.name else ("attnlrp", "gradient"):
-            explain = ox.Explainer(path, composite=composite)
-            try:
-                a = explain(feed, target=seed)
-            except ModelError:
-                if composite == "attnlrp":
-                    raise
-                multiplier = dict.fromkeys(feed, np.float64(np.nan))  # an infinite slope: checked beside
-                break
-            multiplier = {n: np.asarray(m) for n, m in a.multiplier.items()}
-            size = np.abs(a.explained).max() + sum(np.abs(r).sum() for r in a.relevance.values())
-            gap = a.ledger.total() + sum(a.reached.values()) - a.explained
-            # Operands of which some have samples and some have not are one account.
-            gap = gap if len(feed) == 1 else gap.sum()
-            if not np.abs(gap).max() <= CLOSURE * size + 1e-12:
-                return Outcome(
-                    test, "failed", f"{composite}: ledger open by {np.abs(gap).max() / size:.1e}", form
-                )
+        explain, multiplier, problem = _accounts(test, path, feed, seed)
     except UnsupportedOperator as e:
         return Outcome(test, "unsupported", str(e), form)
     except OnnxplainError as e:
         return Outcome(test, "failed", f"{type(e).__name__}: {e}", form)
+    if problem:
+        return Outcome(test, "failed", problem, form)
     if any(x.dtype.kind != "f" for x in feed.values()):
         return Outcome(test, "explained", "", form, "integers have no slope")
     if test.op in NOT_SMOOTH:
         return Outcome(test, "explained", "", form, NOT_SMOOTH[test.op])
     if any(x.dtype == np.float16 for x in (y, *feed.values())):
         return Outcome(test, "explained", "", form, "half precision is too coarse for differences")
+    return _smooth(test, form, session, name, feed, seed, explain, multiplier)
+
+
+def _accounts(
+    test: NodeTest, path: Path, feed: dict[str, Array], seed: Array
+) -> tuple[ox.Explainer, dict[str, Array], str]:
+    """Explain under two composites; the last one's multipliers, and what of an account is open."""
+    # What is written out has been explained as a whole.
+    for composite in ("gradient",) if "_expanded" in test.name else ("attnlrp", "gradient"):
+        explain = ox.Explainer(path, composite=composite)
+        try:
+            a = explain(feed, target=seed)
+        except ModelError:
+            if composite == "attnlrp":
+                raise
+            # An infinite slope: checked beside.
+            return explain, dict.fromkeys(feed, np.asarray(np.nan)), ""
+        multiplier = {n: np.asarray(m) for n, m in a.multiplier.items()}
+        size = np.abs(a.explained).max() + sum(np.abs(r).sum() for r in a.relevance.values())
+        gap = a.ledger.total() + sum(a.reached.values()) - a.explained
+        # Operands of which some have samples and some have not are one account.
+        gap = gap if len(feed) == 1 else gap.sum()
+        if not np.abs(gap).max() <= CLOSURE * size + 1e-12:
+            return explain, multiplier, f"{composite}: ledger open by {np.abs(gap).max() / size:.1e}"
+    return explain, multiplier, ""
+
+
+def _smooth(
+    test: NodeTest,
+    form: str,
+    session: Any,
+    name: str,
+    feed: dict[str, Array],
+    seed: Array,
+    explain: ox.Explainer,
+    multiplier: dict[str, Array],
+) -> Outcome:
+    """Multipliers against differences, where the function has a slope."""
     problem = _slope(session, name, feed, seed, multiplier)
     if not problem:
         return Outcome(test, "explained", "", form, "checked")

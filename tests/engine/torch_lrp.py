@@ -19,6 +19,19 @@ def _needs(x: Any) -> bool:
     return isinstance(x, torch.Tensor) and x.requires_grad
 
 
+def _gelu(x: Any, approximate: str = "none") -> Any:
+    return x * (0.5 * (1 + torch.erf(x / 2**0.5))).detach()
+
+
+def _elu(x: Any, *_: Any, **__: Any) -> Any:
+    safe = torch.where(x == 0, torch.ones_like(x), x)
+    return x * torch.where(x == 0, torch.ones_like(x), functional.elu(safe) / safe).detach()
+
+
+def _log(x: Any) -> Any:
+    return x * (torch.log(x) / x).detach()
+
+
 class Lrp(TorchFunctionMode):
     """AttnLRP (Achtibat et al. 2024), or CP-LRP (Ali et al. 2022), by detaching.
 
@@ -37,39 +50,41 @@ class Lrp(TorchFunctionMode):
             return args[0]
         if self.composite == "gradient":
             return func(*args, **kwargs)
-        if func is functional.layer_norm:
-            return _layer_norm(*args, **kwargs)
-        if func is functional.group_norm and not self.pooled:
-            return _group_norm(*args, **kwargs)
-        if func is functional.gelu:
-            x = args[0]
-            return x * (0.5 * (1 + torch.erf(x / 2**0.5))).detach()
-        if func is functional.elu:
-            x = args[0]
-            safe = torch.where(x == 0, torch.ones_like(x), x)
-            return x * torch.where(x == 0, torch.ones_like(x), functional.elu(safe) / safe).detach()
-        if func in (torch.log, torch.Tensor.log):
-            x = args[0]
-            return x * (torch.log(x) / x).detach()
-        if name == "softmax" and self.composite == "cplrp":
-            return func(*args, **kwargs).detach()
-        if func is functional.multi_head_attention_forward:
-            return self._multi_head(*args, **kwargs)
-        if func is functional.scaled_dot_product_attention:
-            return self._attention(*args, **kwargs)
-        if name == "rsqrt":  # the normaliser of RMSNorm is constant
-            return func(*args, **kwargs).detach()
+        whole = self._layer(func)
+        if whole is not None:
+            return whole(*args, **kwargs)
+        if name == "rsqrt" or (name == "softmax" and self.composite == "cplrp"):
+            return func(*args, **kwargs).detach()  # the normaliser of RMSNorm, or attention, is constant
         if name == "abs" and args[0].is_complex():
             return _modulus(args[0])
+        product = self._of_signals(name, args)
+        return func(*args, **kwargs) if product is None else product
+
+    def _layer(self, func: Any) -> Callable[..., Any] | None:
+        """What stands for a whole layer."""
+        found: dict[Any, Callable[..., Any]] = {
+            functional.layer_norm: _layer_norm,
+            functional.gelu: _gelu,
+            functional.elu: _elu,
+            torch.log: _log,
+            torch.Tensor.log: _log,
+            functional.multi_head_attention_forward: self._multi_head,
+            functional.scaled_dot_product_attention: self._attention,
+        }
+        if not self.pooled:
+            found[functional.group_norm] = _group_norm
+        return found.get(func)
+
+    def _of_signals(self, name: str, args: Any) -> Any:
+        """A product whose factors are both signals; None for anything else."""
         if name in ("matmul", "__matmul__", "bmm") and _needs(args[0]) and _needs(args[1]):
-            a, b = args
-            return self._product(torch.matmul, a, b)
+            return self._product(torch.matmul, *args)
         if name == "einsum" and sum(_needs(a) for a in args[1:]) == 2:
             return self._product(lambda a, b: torch.einsum(args[0], a, b), *args[1:])
         if name in ("mul", "__mul__", "square") and all(_needs(a) for a in args):
             a, b = (args[0], args[0]) if name == "square" else args
             return 0.5 * (a * b.detach() + a.detach() * b)
-        return func(*args, **kwargs)
+        return None
 
     @staticmethod
     def _product(product: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:

@@ -179,17 +179,7 @@ def _explain(
 
 def look_ups(graph: onnx.GraphProto, output: str) -> list[str]:
     """What the output has of constant floating tables, read by an index that is none."""
-    constant = {i.name: i.data_type for i in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute[0].HasField("t"):
-            constant[node.output[0]] = node.attribute[0].t.data_type
-        if (
-            node.op_type in ("Identity", "Cast", "DequantizeLinear", "Transpose")
-            and node.input[0] in constant
-        ):
-            constant[node.output[0]] = TensorProto.FLOAT
-        if node.op_type in ("Mul", "Sub") and all(n in constant for n in node.input):
-            constant[node.output[0]] = TensorProto.FLOAT  # numbers of integers, and their scale
+    constant = _constants(graph)
     needed = {output}
     for node in reversed(graph.node):
         if needed & set(node.output):
@@ -209,6 +199,22 @@ def look_ups(graph: onnx.GraphProto, output: str) -> list[str]:
             elif node.op_type == "DequantizeLinear" and node.input[0] in quantised:
                 found.append(node.output[0])
     return found
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, int]:
+    """Types of what no input can change."""
+    constant = {i.name: i.data_type for i in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].HasField("t"):
+            constant[node.output[0]] = node.attribute[0].t.data_type
+        if (
+            node.op_type in ("Identity", "Cast", "DequantizeLinear", "Transpose")
+            and node.input[0] in constant
+        ):
+            constant[node.output[0]] = TensorProto.FLOAT
+        if node.op_type in ("Mul", "Sub") and all(n in constant for n in node.input):
+            constant[node.output[0]] = TensorProto.FLOAT  # numbers of integers, and their scale
+    return constant
 
 
 def index_inputs(graph: onnx.GraphProto) -> set[str]:
