@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from ..drawing.figures import INK, SIGNED, SIZE, Floats, limit, tidy
 from ..text import counted, plain
 from ..views.event_locked import Locked
-from .figures import INK, SIGNED, SIZE, Floats, limit, tidy
 
 _COLOUR = "#6a51a3"
 

@@ -11,11 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..drawing import figures
 from ..explanation import shares
 from ..explanation.explained import Explained, said_target
 from ..text import counted, plain
 from ..views import spectral
-from . import figures, figures_views
+from . import figures_views
 from .html import Drawing, Slides
 
 # What figures are called, and what the section of a report is called that has them.

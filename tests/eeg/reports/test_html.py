@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 from onnxplain.cli import array_report
 from onnxplain.eeg import demo
+from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.region_file import Regions
 from onnxplain.eeg.explanation.explained import Explained
-from onnxplain.eeg.reports import comparison, evaluation, figures, html
+from onnxplain.eeg.reports import comparison, evaluation, html
 from onnxplain.eeg.reports import recording as recording_report
 from onnxplain.eeg.reports.html import Drawing, Slides
 from onnxplain.eeg.reports.recording_figures import TITLES, Drawn
