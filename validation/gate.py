@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..eeg.explanation.explained import versions
-from ..eeg.explanation.provenance import sha256_of_all
+from ..eeg.explanation.provenance import sha256_of_all, versions
 from ..eeg.text import plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError

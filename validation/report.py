@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..eeg.reports.html import Table, said_versions, write
+from ..eeg.drawing.sections import Table
+from ..eeg.reports.html import said_versions, write
 from .result import Result
 from .verdict import Verdict
 

@@ -26,8 +26,8 @@ from ...engine.steps import step
 from ..drawing.figures import head_maps
 from ..electrodes.positions import Electrodes
 from ..explanation import dataset as views
-from ..explanation.explained import Explained, restored, said, said_target, versions
-from ..explanation.provenance import write_json
+from ..explanation.explained import Explained, restored, said, said_target
+from ..explanation.provenance import versions, write_json
 from ..text import counted, listed, plain
 from .page import render
 from .score import Expert, Score, fleiss_kappa, score

@@ -27,8 +27,7 @@ from ..electrodes import regions
 from ..electrodes.positions import Electrodes, Place, together
 from ..explanation import dataset as views
 from ..explanation import shares
-from ..explanation.explained import versions
-from ..explanation.provenance import sha256
+from ..explanation.provenance import sha256, versions
 from ..recording.dataset import Item
 from ..text import counted, plain
 from . import statistics

@@ -19,8 +19,7 @@ from ...engine.evaluation.setting import Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
-from ..explanation.explained import versions
-from ..explanation.provenance import jsonable, sha256
+from ..explanation.provenance import jsonable, sha256, versions
 from ..recording.read import read
 from ..recording.windows import Windows, cut, with_window
 from ..text import counted, plain
