@@ -38,9 +38,20 @@ ROOMS = {
         ("methods",),
         ("evaluation",),
     ),
+    "eeg": (
+        ("text",),
+        ("electrodes",),
+        ("recording", "drawing"),
+        ("explanation", "artefacts"),
+        ("views",),
+        ("run",),
+        ("studies",),
+        ("reports",),
+        ("review", "demo"),
+    ),
 }
 # How many loose files a package may have, its __init__.py among them.
-LOOSE = {"engine": 10}
+LOOSE = {"engine": 10, "eeg": 5}
 
 # Where third-party packages may be imported at all; others only in tests, studies and benchmarks.
 ONLY_IN = {
