@@ -53,6 +53,9 @@ ROOMS = {
 # How many loose files a package may have, its __init__.py among them.
 LOOSE = {"engine": 10, "eeg": 5}
 
+# Packages in which, taken together, no two classes have one name.
+UNIQUE = {"engine", "eeg", "validation"}
+
 # Where third-party packages may be imported at all; others only in tests, studies and benchmarks.
 ONLY_IN = {
     "torch": {"exporters"},
@@ -168,6 +171,18 @@ def test_every_room_is_there(package: str) -> None:
     there |= {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
     assert there == {room for rooms in ROOMS[package] for room in rooms}
     assert len(list((ROOT / package).glob("*.py"))) <= LOOSE[package]
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Who reads `Agreement` need not ask which one. Two private helpers of one meaning may share a name."""
+    found: dict[str, list[str]] = {}
+    for path in FILES:
+        if path.relative_to(ROOT).parts[0] in UNIQUE:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    found.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(found) > 200
+    assert not {name: where for name, where in found.items() if len(where) > 1}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ PLAUSIBLE = (0.5, 500.0)
 
 
 @dataclass(frozen=True)
-class Piece:
+class SignalPiece:
     """A stretch of uninterrupted signal.
 
     Attributes
@@ -72,7 +72,7 @@ def amplitude(x: Signal, sfreq: float) -> NDArray[np.float64]:
 
 
 def check(
-    pieces: Sequence[Piece],
+    pieces: Sequence[SignalPiece],
     names: Sequence[str],
     sfreq: float,
     *,
@@ -86,7 +86,7 @@ def check(
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With the channels `names`, in microvolt.
     names : sequence of str
     sfreq : float
@@ -198,12 +198,14 @@ def _stuck(x: Signal, limit: float) -> int:
     return int((at[1:] & at[:-1]).sum())
 
 
-def spline(pieces: Sequence[Piece], names: Electrodes, wanted: Electrodes, *, where: str) -> list[Signal]:
+def spline(
+    pieces: Sequence[SignalPiece], names: Electrodes, wanted: Electrodes, *, where: str
+) -> list[Signal]:
     """Interpolate channels from all recorded electrodes by spherical splines (Perrin et al. 1989).
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With the sound channels `names`.
     names : Electrodes
     wanted : Electrodes
@@ -247,7 +249,7 @@ def _base(names: Electrodes, chosen: Collection[str], keys: Mapping[str, str]) -
 
 
 def reference(
-    pieces: Sequence[Piece],
+    pieces: Sequence[SignalPiece],
     names: Electrodes,
     contract: InputContract,
     *,
@@ -259,7 +261,7 @@ def reference(
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With every channel of the recording, `names`, in the first rows.
     names : Electrodes
     leave : collection of str
@@ -305,13 +307,13 @@ def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -
 
 
 def condition(
-    pieces: Sequence[Piece], sfreq: float, contract: InputContract, *, recorded: tuple[float, float]
-) -> tuple[list[Piece], list[str]]:
+    pieces: Sequence[SignalPiece], sfreq: float, contract: InputContract, *, recorded: tuple[float, float]
+) -> tuple[list[SignalPiece], list[str]]:
     """Filter and resample as the contract says, with MNE's zero-phase FIR filters.
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
     sfreq : float
         Hz, of the recording.
     contract : InputContract
@@ -320,7 +322,7 @@ def condition(
 
     Returns
     -------
-    pieces : list of Piece
+    pieces : list of SignalPiece
     said : list of str
         What was done and what was left alone, and why.
     """

@@ -10,7 +10,7 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg.recording.conditioning import Piece, amplitude, condition
+from onnxplain.eeg.recording.conditioning import SignalPiece, amplitude, condition
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.recording.slicing import tagged
 from onnxplain.eeg.recording.windows import cut, from_model_layout, to_model_layout
@@ -99,7 +99,7 @@ def test_filters_pass_and_stop(make_contract: MakeContract, make_raw: Make, tmp_
 
 
 def test_filters_that_change_nothing_are_left_out(make_contract: MakeContract) -> None:
-    piece = Piece(0.0, np.random.default_rng(0).normal(size=(2, 4000)))
+    piece = SignalPiece(0.0, np.random.default_rng(0).normal(size=(2, 4000)))
     contract = make_contract(("Fp1", "Cz"), highpass=0.5, lowpass=60.0, notch=60.0)
     out, sentences = condition([piece], 100.0, contract, recorded=(3.0, 40.0))
     assert (out[0].data == piece.data).all()

@@ -10,13 +10,13 @@ from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, Status, not_evaluable
+from ..result import CheckResult, Status, not_evaluable
 
 POINTS, RANDOM = 6, 4
 MAP = "map"
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """The area between curves (ABPC) of electrodes taken away, less that of random orders.
 
     Electrodes are made of the others (spherical splines) where positions are known, and taken from other
@@ -61,6 +61,6 @@ def check(case: Case) -> list[Result]:
         said += " These windows do not tell it from random: that the map is faithful is not shown."
     evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}
     return [
-        Result("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
+        CheckResult("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
                evidence=evidence, why_not="data" if status == "NOT EVALUABLE" else None)
     ]  # fmt: skip

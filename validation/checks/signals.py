@@ -6,10 +6,10 @@ from ...eeg.artefacts.events import DETECTORS, stimuli
 from ...eeg.views.event_locked import event_locked
 from ...engine.errors import OnnxplainError
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Relevance around each event that the policy names, against the same events moved in time."""
     asked = case.policy.checks.signals
     if not asked.events:
@@ -31,7 +31,7 @@ def check(case: Case) -> list[Result]:
         good = found.p <= asked.max_p
         said = f"Relevance around {name}: {found.said()}."
         results.append(
-            Result(
+            CheckResult(
                 key,
                 "method",
                 "PASS" if good else "FAIL",

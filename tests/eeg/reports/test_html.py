@@ -29,7 +29,7 @@ from onnxplain.eeg.reports import recording as recording_report
 from onnxplain.eeg.reports.html import Drawing, Slides
 from onnxplain.eeg.reports.recording_figures import HEAD, OVER_TIME, Drawn, DrawnSection
 from onnxplain.eeg.review import page as review_page
-from onnxplain.eeg.studies.compare import Agreement, Comparison, Row
+from onnxplain.eeg.studies.compare import Comparison, ComparisonRow, SideAgreement
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
 from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
@@ -41,7 +41,7 @@ from onnxplain.eeg.views.registry import kinds
 from onnxplain.eeg.views.spectral import Rhythms
 from onnxplain.validation.gate import Verdict
 from onnxplain.validation.report import write_report
-from onnxplain.validation.result import Result
+from onnxplain.validation.result import CheckResult
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -192,8 +192,8 @@ def recording(name: Name, out: Path) -> Path:
 
 
 def compared(name: Name, out: Path) -> Path:
-    row = Row(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
-    alike = Agreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
+    row = ComparisonRow(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
+    alike = SideAgreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
     found = Comparison(
         (name("a"), name("b")), (1, 1), Electrodes([name(f"E{i}") for i in range(3)]), np.ones((2, 3)) / 3,
         (row,), (alike,), name("test"), (name("note"),),
@@ -223,8 +223,8 @@ def reviewed(name: Name, out: Path) -> Path:
 
 
 def validated(name: Name, out: Path) -> Path:
-    def result(role: Any, status: Any) -> Result:
-        return Result(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
+    def result(role: Any, status: Any) -> CheckResult:
+        return CheckResult(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
 
     roles = ("sign", "task", "technical", "method", "data")
     results = [result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE")]
