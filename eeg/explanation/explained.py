@@ -94,7 +94,7 @@ class Explained:
             ],
             **self.unasked,
             **{name: view.summary(self) for name, view in self.views.items()},
-            "splined": list(self.windows.splined),
+            "splined": list(self.windows.interpolated),
             "decisions": list(self.windows.decisions),
             "notes": self.all_notes(),
         }
@@ -169,7 +169,7 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         labels=tuple(str(label) or None for label in dataset["label"].values),
         sfreq=contract.sfreq,
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
-        splined=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
+        interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
     )
     return Explained(
         dataset, windows, contract, files.provenance(dataset), unit=contract.output_unit or "logit"

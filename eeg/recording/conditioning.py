@@ -97,7 +97,7 @@ def check(
     declared : dict of str to str, optional
         The header's units, for the message.
     repair : bool
-        Unusable channels are returned, to be splined, instead of refused.
+        Unusable channels are returned, to be interpolated, instead of refused.
     where : str
         The recording's name, for messages.
 
@@ -140,12 +140,12 @@ def _levels(data: Sequence[Signal], rows: Mapping[str, int], sfreq: float) -> di
 
 def _refusal(wrong: Mapping[str, list[str]]) -> str:
     groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
-    return f"unusable channels: {groups}; they can be splined on request (--interpolate-missing)"
+    return f"unusable channels: {groups}; they can be interpolated on request (--interpolate-missing)"
 
 
 def _repaired_said(wrong: Mapping[str, list[str]]) -> list[str]:
     return [
-        f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}."
+        f"Recorded but {what}, and interpolated from the other electrodes: {listed(group, 40)}."
         for what, group in wrong.items()
     ]
 
@@ -218,7 +218,7 @@ def spline(
     """
     lost = wanted.nowhere
     if lost:
-        raise InputError(f"{where}: {listed(lost)} cannot be splined, since no position is known for it")
+        raise InputError(f"{where}: {listed(lost)} cannot be interpolated, since no position is known for it")
     keys = {n: normalise(n) for n in wanted}
     # Channels with names of their own count where there are too few whose names say where they lie.
     named = [n for n in names.positions if n not in names.measured]
@@ -227,7 +227,7 @@ def spline(
         base = _base(names, names.positions, keys)
     if len(base) < max(4, len(wanted)):
         raise InputError(
-            f"{where}: {counted(len(wanted), 'channel')} cannot be splined from {len(base)} electrodes"
+            f"{where}: {counted(len(wanted), 'channel')} cannot be interpolated from {len(base)} electrodes"
         )
     info = mne.create_info([*base, *keys.values()], 100.0, "eeg")
     place = {normalise(n): p for each in (names, wanted) for n, p in each.positions.items()}

@@ -138,7 +138,7 @@ def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bo
     marked = [n for n in picked if n in opened.bads and n not in unusable]
     if not marked:
         return unusable
-    how = "splined from the others" if opened.interpolate else "used all the same"
+    how = "interpolated from the others" if opened.interpolate else "used all the same"
     opened.said.append(f"Marked bad in the recording, {how}: {listed(marked, 40)}.")
     return [*unusable, *marked] if opened.interpolate else unusable
 
@@ -157,23 +157,26 @@ def broken_of(opened: Opened, pieces: Sequence[SignalPiece]) -> set[str]:
     return {n for i, n in enumerate(opened.names) if not all(np.isfinite(p.data[i]).all() for p in pieces)}
 
 
-def with_splined(
+def with_interpolated(
     opened: Opened, whole: list[SignalPiece], unusable: Sequence[str], leave: Collection[str]
 ) -> tuple[list[SignalPiece], tuple[str, ...], list[int]]:
     """Pieces with the channels that had to be made behind the others, their names, and the model's rows."""
     wanted, found, names = opened.contract.channels, opened.match, opened.names
-    splined = tuple(n for n in wanted if n in found.splined or found.names.get(n) in unusable)
-    if splined and whole:
+    interpolated = tuple(n for n in wanted if n in found.interpolated or found.names.get(n) in unusable)
+    if interpolated and whole:
         sound = [n for n in names if n not in leave]
         made = spline(
             opened.only(whole, sound),
             opened.recorded.some(sound),
-            opened.electrodes.some(splined),
+            opened.electrodes.some(interpolated),
             where=opened.where,
         )
         whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
-    rows = [len(names) + splined.index(n) if n in splined else names.index(found.names[n]) for n in wanted]
-    return whole, splined, rows
+    rows = [
+        len(names) + interpolated.index(n) if n in interpolated else names.index(found.names[n])
+        for n in wanted
+    ]
+    return whole, interpolated, rows
 
 
 def conditioned(

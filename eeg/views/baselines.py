@@ -31,7 +31,7 @@ from ..explanation.explained import Explained, truth
 from ..explanation.view import View
 from ..recording.windows import Windows
 from ..text import counted
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -387,6 +387,6 @@ def compare_with_baselines(
 
 
 @register("baselines", needs=("model",), order=30, absent={})
-def _baselines(explained: Explained, context: Context) -> BaselineComparison:
+def _baselines(explained: Explained, context: ViewContext) -> BaselineComparison:
     step("explaining copies with random weights")
     return compare_with_baselines(explained, context.model, seed=context.seed)

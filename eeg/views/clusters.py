@@ -26,7 +26,7 @@ from ..explanation.explained import Explained
 from ..explanation.view import View
 from ..recording.windows import Windows
 from ..text import counted
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -309,7 +309,7 @@ def _strategy(
 
 
 @register("clusters", order=20)
-def _strategies(explained: Explained, context: Context) -> Spray:
+def _strategies(explained: Explained, context: ViewContext) -> Spray:
     step("clustering the maps")
     target = explained.dataset["target"].values.tolist() if "target" in explained.dataset else None
     scores = artefact_scores(explained.windows)

@@ -29,7 +29,7 @@ from ..explanation.shares import summed
 from ..explanation.view import View
 from ..recording.windows import FROM_MICROVOLT, from_model_layout
 from ..text import counted, listed
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -369,7 +369,7 @@ class ComponentClasses(View):
 
 
 @register("components", order=40, absent=[])
-def _classes(explained: Explained, context: Context) -> ComponentClasses:
+def _classes(explained: Explained, context: ViewContext) -> ComponentClasses:
     step("finding independent components")
     made = components(explained, seed=context.seed)
     return ComponentClasses(made.by_class(), tuple(made.shares()), made.notes)

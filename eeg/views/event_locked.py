@@ -26,7 +26,7 @@ from ..explanation.explained import Explained
 from ..explanation.timeline import stitched
 from ..explanation.view import View
 from ..text import counted, plain
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -276,7 +276,7 @@ class AroundEvents(View):
 
 
 @register("locked", needs=("recording",), order=10, off=(), absent={})
-def _around_events(explained: Explained, context: Context) -> AroundEvents:
+def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
     made: dict[str, EventLocked] = {}
     for name in context.option:
         step(f"locking to {plain(name, 40)}")

@@ -30,7 +30,7 @@ from ..explanation import shares
 from ..explanation.explained import Explained
 from ..explanation.view import View
 from ..text import counted, plain
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -284,7 +284,7 @@ def _reachable(explained: Explained, model: Path, asked: Sequence[str]) -> tuple
 
 
 @register("inside", needs=("model",), order=60)
-def _inner(explained: Explained, context: Context) -> InnerRelevance:
+def _inner(explained: Explained, context: ViewContext) -> InnerRelevance:
     return inner_relevance(explained, context.model)
 
 

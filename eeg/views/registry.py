@@ -18,7 +18,7 @@ from ..text import listed, plain
 
 
 @dataclass(frozen=True)
-class Context:
+class ViewContext:
     """What a view may be made of beside the explanation.
 
     Attributes
@@ -46,7 +46,7 @@ class Context:
         return found
 
 
-Maker = Callable[[Explained, Context], View]
+Maker = Callable[[Explained, ViewContext], View]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ViewKind:
     name : str
         Its key in `Explained.views` and in summary.json, and the argument of `explain_recording`.
     make : callable
-        Takes the explanation and a `Context`, gives a `View`.
+        Takes the explanation and a `ViewContext`, gives a `View`.
     needs : tuple of str
         "model", "recording", or variables of the explanation's dataset.
     order : int
@@ -155,7 +155,7 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
         As for `options`.
     seed : int
     **given
-        "model" and "recording", as far as there are any (see `Context`).
+        "model" and "recording", as far as there are any (see `ViewContext`).
 
     Returns
     -------
@@ -168,7 +168,7 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
         There is no such view, or it cannot be had of this recording.
     """
     chosen = options(asked)
-    context = Context(given, seed)
+    context = ViewContext(given, seed)
     absent = {}
     for kind in kinds():
         missing = [n for n in kind.needs if n not in given and n not in explained.dataset]

@@ -38,7 +38,7 @@ from ..explanation.bands import (
 from ..explanation.explained import Explained
 from ..explanation.view import View
 from ..text import plain
-from .registry import Context, register
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -257,7 +257,7 @@ class Rhythms(View):
 
 
 @register("bands", needs=("bands", "multiplier"), order=50, absent=[], always=True)
-def _rhythms(explained: Explained, context: Context) -> Rhythms:
+def _rhythms(explained: Explained, context: ViewContext) -> Rhythms:
     bands = explained.dataset["bands"]
     return Rhythms(bands, tuple(shares.by_band(bands)))
 

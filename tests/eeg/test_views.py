@@ -67,7 +67,7 @@ def loudest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
 
     @registry.register("loudest", needs=("recording",), order=15, absent={})
-    def make(explained: Explained, context: registry.Context) -> Loudest:
+    def make(explained: Explained, context: registry.ViewContext) -> Loudest:
         assert context.recording.name == "recording.edf"
         assert context.option is True
         most = np.abs(explained.relevance.sum(-1)).argmax(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.studies.features import features, splined
+from ...eeg.studies.features import features, spline_interpolation
 from ...engine.evaluation.curves import faithfulness
 from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting
@@ -44,7 +44,7 @@ def check(case: Case) -> list[CheckResult]:
         name=case.contract.input,
         seed=case.policy.seed,
     ).settled()
-    fill: Replacement | None = splined(case.contract, case.windows.channels)
+    fill: Replacement | None = spline_interpolation(case.contract, case.windows.channels)
     fill = fill or Transplant(split, data, seed=case.policy.seed)
     maps = {MAP: case.explained.relevance[rows].sum(-1, dtype=np.float64)}
     _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=case.policy.seed)
