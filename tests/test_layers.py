@@ -223,6 +223,14 @@ def test_slow_packages_wait_until_they_are_needed(path: Path) -> None:
         assert first not in LATE, f"{path}:{line}: import {first} inside the function that needs it"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "eeg" / "views").glob("*.py")), ids=lambda path: path.name)
+def test_views_draw_only_when_they_are_asked_to(path: Path) -> None:
+    """Every view is imported by whoever explains a recording, and matplotlib only for a report."""
+    for name, line in imports(path, top=True):
+        slow = name.startswith(("matplotlib", "onnxplain.eeg.drawing.figures"))
+        assert not slow, f"{path}:{line}: import {name} inside the function that draws"
+
+
 def test_every_package_is_installed() -> None:
     """`package-dir` maps the folders at the top; what is in each is found by setup.py (see test_wheel.py)."""
     mapped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]

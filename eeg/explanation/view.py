@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -33,6 +34,7 @@ class View(Protocol):
         """What it adds to the dataset, by name, with its own coordinates."""
         return {}
 
+    @abstractmethod
     def summary(self, explained: Explained) -> Any:
         """Its part of summary.json: anything that JSON can hold."""
         ...

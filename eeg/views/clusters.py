@@ -19,7 +19,6 @@ from scipy.sparse.csgraph import laplacian
 
 from ...engine.errors import InputError
 from ...engine.steps import step
-from ..drawing.figures import share_maps
 from ..drawing.sections import Paragraph, Picture, Section, Table
 from ..electrodes.regions import members
 from ..explanation.explained import Explained
@@ -154,6 +153,8 @@ class Spray(View):
             f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
             for i, s in enumerate(self.strategies[:5], start=1)
         }
+        from ..drawing.figures import share_maps
+
         figure = share_maps(maps, explained.electrodes)
         if figure is not None:
             caption = "Where each cluster of windows has its relevance."

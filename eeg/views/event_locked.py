@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
 from ...engine.steps import step
 from ..artefacts.events import times_of
-from ..drawing.figures import INK
 from ..drawing.sections import Picture, Section, Table
 from ..electrodes.regions import members
 from ..explanation.explained import Explained
@@ -27,6 +25,9 @@ from ..explanation.timeline import stitched
 from ..explanation.view import View
 from ..text import counted, plain
 from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -293,6 +294,10 @@ def event_curves(found: Mapping[str, EventLocked], *, unit: str) -> Figure:
     found : dict of str to EventLocked
     unit : str
     """
+    from matplotlib.figure import Figure
+
+    from ..drawing.figures import INK
+
     n = len(found)
     figure = Figure(figsize=(min(4.6 * n + 0.4, 14), 3.6), layout="constrained")
     for axis, (name, one) in zip(np.atleast_1d(figure.subplots(1, n)), found.items(), strict=True):

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from ...engine.attribution import Attribution
@@ -24,13 +22,15 @@ from ...engine.explainer import Explainer
 from ...engine.file.landmarks import Heads, attention_heads, embedded
 from ...engine.file.load import load
 from ...engine.steps import step
-from ..drawing.figures import SIZE, limit, share_maps, tidy
 from ..drawing.sections import Picture, Section, Strong, Table
 from ..explanation import shares
 from ..explanation.explained import Explained
 from ..explanation.view import View
 from ..text import counted, plain
 from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -161,6 +161,8 @@ class InnerRelevance(View):
             "signal": shares.by_electrode(explained.relevance),
             "position embedding": shares.by_electrode(positions.values[..., None]),
         }
+        from ..drawing.figures import share_maps
+
         figure = share_maps(both, explained.electrodes)
         if figure is not None:
             caption = (
@@ -296,6 +298,11 @@ def head_matrix(share: Floats) -> Figure:
     share : ndarray, shape (layer, head)
         NaN where a layer has no such head.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from ..drawing.figures import SIZE, limit, tidy
+
     layers, heads = share.shape
     figure = Figure(
         figsize=(min(1.8 + 0.5 * heads, 12) + 1.2, min(1.5 + 0.42 * layers, 9)), layout="constrained"

@@ -115,7 +115,10 @@ def kinds() -> list[ViewKind]:
 
 @cache
 def _import_all() -> None:
-    """Import the modules of this folder, once: each registers what it has."""
+    """Import the modules of this folder, once: each registers what it has.
+
+    They import figures only where they draw them: matplotlib takes a while, and not everybody wants a report.
+    """
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{__package__}.{module.name}")
 
@@ -179,6 +182,8 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
         if missing:
             raise InputError(f"view {kind.name}: needs {listed(missing)}, which is not there")
         made = kind.make(explained, replace(context, option=chosen.get(kind.name, True)))
+        if made.name != kind.name:
+            raise ValueError(f"view {kind.name}: what {kind.make.__module__} makes is called {made.name}")
         explained = replace(
             explained,
             dataset=explained.dataset.assign(made.data_vars()),

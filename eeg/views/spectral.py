@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.signal.windows import hann
 
 from ...engine.errors import InputError
-from ..drawing.figures import SIGNED, band_map, limit, tidy
 from ..drawing.sections import Picture, Section, Table, Term
 from ..explanation import shares
 from ..explanation.bands import (
@@ -39,6 +37,9 @@ from ..explanation.explained import Explained
 from ..explanation.view import View
 from ..text import plain
 from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -231,6 +232,8 @@ class Rhythms(View):
             "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
             "the bands over all electrodes."
         )
+        from ..drawing.figures import band_map
+
         figure = band_map(by_band, explained.electrodes, names)
         return Picture(figure, "bands", "Rhythms by electrode", TITLE, caption)
 
@@ -277,6 +280,10 @@ def time_frequency_map(
     highest : float
         Hz up to which it is drawn.
     """
+    from matplotlib.figure import Figure
+
+    from ..drawing.figures import SIGNED, limit, tidy
+
     shown = frequencies <= highest
     inside = (times >= 0) | (np.arange(len(times)) == len(times) - 1)
     some = values[np.ix_(inside, shown)]

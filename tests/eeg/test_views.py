@@ -128,6 +128,15 @@ def test_a_name_is_taken_once() -> None:
         registry.register("clusters")(lambda explained, context: Loudest(()))
 
 
+def test_a_view_is_called_what_it_is_registered_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.kinds()
+    monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
+    registry.register("quietest")(lambda explained, context: Loudest(()))
+    e = made(("Cz", "Pz"), relevance=np.ones((4, 2, 50)))
+    with pytest.raises(ValueError, match=r"view quietest: what test_views makes is called loudest"):
+        registry.with_views(e, {"quietest": True})
+
+
 def test_what_a_view_needs_is_asked_for_first() -> None:
     e = made(("Cz", "Pz"), relevance=np.ones((4, 2, 50)))
     with pytest.raises(InputError, match="view locked: needs recording"):
