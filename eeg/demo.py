@@ -21,16 +21,18 @@ from ..engine.errors import InputError
 from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.explainer import Explainer
 from ..engine.steps import step
+from .drawing.sections import Table
 from .explanation import dataset as views
 from .explanation import shares
 from .explanation.explain import explain_windows
-from .explanation.explained import Explained, predictions, truth, versions
-from .explanation.provenance import write_json
+from .explanation.explained import Explained, predictions, truth
+from .explanation.provenance import versions, write_json
 from .recording.read import read
 from .recording.slicing import tagged
 from .recording.windows import cut
 from .reports import html
-from .reports.recording_figures import TITLES, draw
+from .reports.recording_figures import HEAD, draw
+from .views.registry import with_views
 
 NAMES = ("honest", "shortcut")
 SETS = ("frontal-ocular", "sensorimotor")
@@ -145,7 +147,7 @@ def run_demo(
             "contrast": "rest",
             "options": {"composite": "attnlrp", "threads": threads, "seed": seed},
         }
-        explained = explain_windows(explainer, windows, contract, provenance=about)
+        explained = with_views(explain_windows(explainer, windows, contract, provenance=about), {})
         random: list[list[shares.Share]] = []
         with tempfile.TemporaryDirectory() as temporary:
             for i in range(copies):
@@ -208,16 +210,16 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         step(f"drawing {m.name}")
         files.append(views.save(m.explained.dataset, out / f"{m.name}.nc"))
         drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1, share_limit=top)
-        maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.figures]
-        files += [path for d in drawn.figures for path in d.files]
-    maps.sort(key=lambda pair: pair[1].title != TITLES["head"])
+        maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.drawings()]
+        files += [path for d in drawn.drawings() for path in d.files]
+    maps.sort(key=lambda pair: pair[1].title != HEAD)
     summary = write_json(result.summary(), out / "summary.json")
     step("writing the report")
     page = html.write(
         "demo.html",
         out / "report.html",
         result=result,
-        numbers=html.Table(result.head(), result.rows(), range(1, len(result.head()))),
+        numbers=Table(result.head(), result.rows(), range(1, len(result.head()))),
         maps=maps,
         decisions=result.models[0].explained.windows.decisions,
         provenance=_provenance(result),
@@ -225,7 +227,7 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
     return [*files, summary, page]
 
 
-def _provenance(result: DemoResult) -> html.Table:
+def _provenance(result: DemoResult) -> Table:
     rows = [(m.name, f"sha256 {m.explained.provenance['model']['sha256']}") for m in result.models]
     rows += [("seed", str(result.seed)), ("seconds", f"{result.seconds:.1f}")]
-    return html.Table((), [*rows, *versions().items()])
+    return Table((), [*rows, *versions().items()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ from .electrodes.region_file import Regions
 from .electrodes.regions import SETS
 from .explanation.bands import BANDS
 from .explanation.explain import explain_windows
-from .explanation.explained import Explained, versions
-from .explanation.provenance import jsonable, sha256
+from .explanation.explained import Explained
+from .explanation.provenance import jsonable, sha256, versions
 from .recording.labels import read_labels
 from .recording.read import read
 from .recording.windows import cut, with_window
 from .text import plain
-from .views.extras import Extras, with_extras
+from .views import registry
 
 
 def explain_recording(  # noqa: PLR0913
@@ -45,11 +45,7 @@ def explain_recording(  # noqa: PLR0913
     bands: Mapping[str, tuple[float, float]] | None = None,
     labels: Path | None = None,
     regions: Regions | None = None,
-    components: bool = False,
-    baselines: bool = False,
-    inside: bool = False,
-    clusters: bool = False,
-    locked: Sequence[str] = (),
+    **views: Any,
 ) -> Explained:
     """Explain what a model says about a recording, window by window.
 
@@ -79,8 +75,8 @@ def explain_recording(  # noqa: PLR0913
         A table of labels (see `labels.read_labels`).
     regions : Regions, optional
         Electrode sets and regions; those of the 10-20 system by default.
-    components, baselines, inside, clusters, locked
-        What to put beside it (see `extras.Extras`).
+    **views
+        What to put beside it: names of views (see `registry.kinds`), each True, or with its option.
 
     Returns
     -------
@@ -120,7 +116,7 @@ def explain_recording(  # noqa: PLR0913
         labels=table,
     )
     regions.check(windows.channels, plain(model, 300))
-    extras = Extras(components, baselines, inside, clusters, tuple(locked))
+    asked = registry.options(views)
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
         "data": {"file": plain(data.name), "sha256": sha256(data)},
@@ -140,7 +136,7 @@ def explain_recording(  # noqa: PLR0913
             "labels": None if labels is None else plain(Path(labels).name),
             "sets": {k: list(v) for k, v in regions.sets.items() if SETS.get(k) != v},
             "partition": None if regions.parts is None else {k: list(v) for k, v in regions.parts.items()},
-            **asdict(extras),
+            **asked,
             "bands": {k: list(v) for k, v in (BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
@@ -158,4 +154,4 @@ def explain_recording(  # noqa: PLR0913
     found = replace(found, regions=regions)
     if table is not None and table.onsets is not None:
         recording = replace(recording, marks=(*recording.marks, *(table.marks() or ())))
-    return with_extras(found, extras, model=model, recording=recording, seed=seed)
+    return registry.with_views(found, asked, model=model, recording=recording, seed=seed)

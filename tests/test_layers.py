@@ -38,9 +38,23 @@ ROOMS = {
         ("methods",),
         ("evaluation",),
     ),
+    "eeg": (
+        ("text",),
+        ("electrodes",),
+        ("recording", "drawing"),
+        ("explanation", "artefacts"),
+        ("views",),
+        ("run",),
+        ("studies",),
+        ("reports",),
+        ("review", "demo"),
+    ),
 }
 # How many loose files a package may have, its __init__.py among them.
-LOOSE = {"engine": 10}
+LOOSE = {"engine": 10, "eeg": 5}
+
+# Packages in which, taken together, no two classes have one name.
+UNIQUE = {"engine", "eeg", "validation"}
 
 # Where third-party packages may be imported at all; others only in tests, studies and benchmarks.
 ONLY_IN = {
@@ -159,6 +173,18 @@ def test_every_room_is_there(package: str) -> None:
     assert len(list((ROOT / package).glob("*.py"))) <= LOOSE[package]
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Who reads `Agreement` need not ask which one. Two private helpers of one meaning may share a name."""
+    found: dict[str, list[str]] = {}
+    for path in FILES:
+        if path.relative_to(ROOT).parts[0] in UNIQUE:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    found.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(found) > 150
+    assert not {name: where for name, where in found.items() if len(where) > 1}
+
+
 @pytest.mark.parametrize(
     "path",
     sorted(path for path in (ROOT / "cli").glob("*.py") if path.name not in CHILD_ONLY),
@@ -195,6 +221,14 @@ def test_slow_packages_wait_until_they_are_needed(path: Path) -> None:
     for name, line in imports(path, top=True):
         first = name.partition(".")[0]
         assert first not in LATE, f"{path}:{line}: import {first} inside the function that needs it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "eeg" / "views").glob("*.py")), ids=lambda path: path.name)
+def test_views_draw_only_when_they_are_asked_to(path: Path) -> None:
+    """Every view is imported by whoever explains a recording, and matplotlib only for a report."""
+    for name, line in imports(path, top=True):
+        slow = name.startswith(("matplotlib", "onnxplain.eeg.drawing.figures"))
+        assert not slow, f"{path}:{line}: import {name} inside the function that draws"
 
 
 def test_every_package_is_installed() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..eeg.artefacts.component_parts import component_parts
-from ..eeg.artefacts.parts import Missing, Part, look, unplaced
+from ..eeg.artefacts.parts import ArtefactPart, Missing, look, unplaced
 from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
 from ..eeg.explanation.explain import explain_windows
@@ -176,7 +176,7 @@ class Case:
         )
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, ArtefactPart]:
         """The artefacts' parts of the windows."""
         return self._looked[0]
 
@@ -186,7 +186,7 @@ class Case:
         return self._looked[1]
 
     @cached_property
-    def _looked(self) -> tuple[dict[str, Part], dict[str, Missing]]:
+    def _looked(self) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
         step("looking for artefacts")
         return look(self.windows, self.aside)
 
@@ -201,7 +201,7 @@ class Case:
         return unplaced(self.windows.channels)
 
     @cached_property
-    def component_parts(self) -> dict[str, Part]:
+    def component_parts(self) -> dict[str, ArtefactPart]:
         """The artefacts' parts of the windows, of independent components."""
         step("finding independent components")
         return component_parts(self.windows, self.groups, seed=self.policy.seed)

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..eeg.explanation.explained import versions
-from ..eeg.explanation.provenance import sha256_of_all
+from ..eeg.explanation.provenance import sha256_of_all, versions
 from ..eeg.text import plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError
@@ -17,7 +16,7 @@ from ..engine.steps import step
 from .case import Case, open_case
 from .checks import CHECKS
 from .policy import Policy
-from .result import Result
+from .result import CheckResult
 from .verdict import Verdict, decide
 
 
@@ -81,7 +80,7 @@ class Gate:
 
     def judge(self, case: Case, *, audit: Mapping[str, Any] | None = None) -> Verdict:
         """Run the checks on a case that is open already."""
-        results: list[Result] = []
+        results: list[CheckResult] = []
         for name, check in CHECKS.items():
             if not getattr(self.policy.checks, name).enabled:
                 continue
@@ -89,13 +88,15 @@ class Gate:
             try:
                 results += check(case)
             except OnnxplainError as e:
-                results.append(Result(name, "technical", "NOT EVALUABLE", plain(e, 300), why_not="error"))
+                results.append(
+                    CheckResult(name, "technical", "NOT EVALUABLE", plain(e, 300), why_not="error")
+                )
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]
         return replace(verdict, notes=(*verdict.notes, *notes), audit=dict(audit or {}))
 
-    def _waived(self, results: Sequence[Result]) -> tuple[dict[str, str], list[str]]:
+    def _waived(self, results: Sequence[CheckResult]) -> tuple[dict[str, str], list[str]]:
         today = self._today or datetime.datetime.now(tz=datetime.UTC).date()
         found, notes = {}, []
         for w in self.policy.waivers:

@@ -33,7 +33,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class _Check(_Strict):
+class _CheckSettings(_Strict):
     enabled: bool = True
 
 
@@ -45,26 +45,26 @@ def _known_regions(value: dict[str, float]) -> dict[str, float]:
     return value
 
 
-class Ledger(_Check):
+class LedgerSettings(_CheckSettings):
     """Relevance and ledger against what was explained."""
 
     max_closure: Positive = 1e-3
 
 
-class Determinism(_Check):
+class DeterminismSettings(_CheckSettings):
     """A second run against the first."""
 
     max_difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-5
 
 
-class Parity(_Check):
+class ParitySettings(_CheckSettings):
     """The outputs of a reference file on the same windows."""
 
     reference: str | None = None
     max_difference: Positive = 1e-3
 
 
-class Task(_Check):
+class TaskSettings(_CheckSettings):
     """Whether the model does its task on this recording."""
 
     max_p: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.01
@@ -72,7 +72,7 @@ class Task(_Check):
     imbalance: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.7
 
 
-class Intervention(_Check):
+class InterventionSettings(_CheckSettings):
     """Whether decisions go with an artefact that is exchanged between windows."""
 
     max_follow: Share = 0.2
@@ -80,7 +80,7 @@ class Intervention(_Check):
     required: tuple[Artefact, ...] = ()
 
 
-class Transplant(_Check):
+class TransplantSettings(_CheckSettings):
     """How far decisions may go with all of a region's signal, by region or set of electrodes."""
 
     max_follow: dict[str, Share] = {}
@@ -91,7 +91,7 @@ class Transplant(_Check):
         return _known_regions(value)
 
 
-class ShareCheck(_Check):
+class ShareSettings(_CheckSettings):
     """The artefact's share of the relevance against copies with random weights."""
 
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
@@ -115,7 +115,7 @@ class ShareCheck(_Check):
         return _known_regions(value)
 
 
-class ComponentsCheck(_Check):
+class ComponentsSettings(_CheckSettings):
     """The same of independent components that are called an artefact (ICLabel)."""
 
     max_follow: Share = 0.2
@@ -124,46 +124,46 @@ class ComponentsCheck(_Check):
     artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
 
 
-class Clusters(_Check):
+class ClustersSettings(_CheckSettings):
     """Strategies that go with an artefact."""
 
     max_correlation: Share = 0.5
     min_share: Share = 0.05
 
 
-class Subjects(_Check):
+class SubjectsSettings(_CheckSettings):
     """Whether decisions tell subjects apart rather than classes."""
 
     max_explained: Share = 0.5
     permutations: Annotated[int, Field(ge=99, le=10_000)] = 499
 
 
-class Baseline(_Check):
+class BaselineSettings(_CheckSettings):
     """Whether the label can be read from artefacts alone: what the data offers."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
 
 
-class Faithfulness(_Check):
+class FaithfulnessSettings(_CheckSettings):
     """Whether the answer falls sooner in the map's order than in random ones."""
 
     windows: Annotated[int, Field(ge=4, le=1000)] = 32
 
 
-class Randomisation(_Check):
+class RandomisationSettings(_CheckSettings):
     """Whether maps change when weights are random."""
 
     max_similarity: Share = 0.9
 
 
-class Agreement(_Check):
+class AgreementSettings(_CheckSettings):
     """Whether an unlike method finds the same electrodes."""
 
     min_rank: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.2
     windows: Annotated[int, Field(ge=4, le=1000)] = 16
 
 
-class Signals(_Check):
+class SignalsSettings(_CheckSettings):
     """Whether relevance is locked to signals that the model is known to use."""
 
     events: tuple[Text, ...] = ()
@@ -173,21 +173,21 @@ class Signals(_Check):
 class Checks(_Strict):
     """The checks, by name."""
 
-    ledger: Ledger = Ledger()
-    determinism: Determinism = Determinism()
-    parity: Parity = Parity()
-    task: Task = Task()
-    intervention: Intervention = Intervention()
-    transplant: Transplant = Transplant()
-    share: ShareCheck = ShareCheck()
-    components: ComponentsCheck = ComponentsCheck()
-    clusters: Clusters = Clusters()
-    subjects: Subjects = Subjects()
-    baseline: Baseline = Baseline()
-    faithfulness: Faithfulness = Faithfulness()
-    randomisation: Randomisation = Randomisation()
-    agreement: Agreement = Agreement()
-    signals: Signals = Signals()
+    ledger: LedgerSettings = LedgerSettings()
+    determinism: DeterminismSettings = DeterminismSettings()
+    parity: ParitySettings = ParitySettings()
+    task: TaskSettings = TaskSettings()
+    intervention: InterventionSettings = InterventionSettings()
+    transplant: TransplantSettings = TransplantSettings()
+    share: ShareSettings = ShareSettings()
+    components: ComponentsSettings = ComponentsSettings()
+    clusters: ClustersSettings = ClustersSettings()
+    subjects: SubjectsSettings = SubjectsSettings()
+    baseline: BaselineSettings = BaselineSettings()
+    faithfulness: FaithfulnessSettings = FaithfulnessSettings()
+    randomisation: RandomisationSettings = RandomisationSettings()
+    agreement: AgreementSettings = AgreementSettings()
+    signals: SignalsSettings = SignalsSettings()
 
 
 class Waiver(_Strict):

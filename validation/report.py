@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..eeg.reports.html import Table, said_versions, write
-from .result import Result
+from ..eeg.drawing.sections import Table
+from ..eeg.reports.html import said_versions, write
+from .result import CheckResult
 from .verdict import Verdict
 
 COLOURS = {"PASS": "#1b6e3c", "WARNING": "#8a5a00", "FAIL": "#a11a1a", "NOT EVALUABLE": "#555555"}
@@ -50,7 +51,7 @@ def _against(verdict: Verdict, artefact: str) -> list[str]:
     ]
 
 
-def _checks(verdict: Verdict, results: Sequence[Result]) -> Table:
+def _checks(verdict: Verdict, results: Sequence[CheckResult]) -> Table:
     """Outcome, number and sentence of each check."""
     rows = []
     for r in results:

@@ -28,7 +28,7 @@ Role = Literal["sign", "technical", "task", "method", "data"]
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """One line of a verdict.
 
     Attributes
@@ -98,9 +98,11 @@ def not_evaluable(
     artefact: str = "",
     *,
     threshold: float | None = None,
-) -> Result:
+) -> CheckResult:
     """A check that cannot be made, the kind of reason, and the reason as a sentence.
 
     With a threshold, it is one that the policy holds to a number of its own.
     """
-    return Result(check, role, "NOT EVALUABLE", said, threshold=threshold, artefact=artefact, why_not=why_not)
+    return CheckResult(
+        check, role, "NOT EVALUABLE", said, threshold=threshold, artefact=artefact, why_not=why_not
+    )

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..eeg.text import listed
 from .policy import Policy
-from .result import USES, Overall, Result
+from .result import USES, CheckResult, Overall
 
 FORMAT = 1
 # Artefacts that every recording of a person has, and that are told by the electrodes that see them.
@@ -39,7 +39,7 @@ class Verdict:
         The consequence, and its first reason.
     reasons : tuple of str
         Why, most serious first.
-    results : tuple of Result
+    results : tuple of CheckResult
         Of every check.
     waived : dict of str to str
         Checks whose failing was waived, and the reason given.
@@ -54,7 +54,7 @@ class Verdict:
     status: Overall
     said: str
     reasons: tuple[str, ...]
-    results: tuple[Result, ...]
+    results: tuple[CheckResult, ...]
     waived: Mapping[str, str]
     artefacts: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
@@ -87,11 +87,11 @@ class Findings:
 
     Attributes
     ----------
-    hard : tuple of Result
+    hard : tuple of CheckResult
         Technical and task checks that failed: each of them fails the gate.
-    method : tuple of Result
+    method : tuple of CheckResult
         Checks of the maps that failed: each of them warns.
-    double, single : dict of str to tuple of Result
+    double, single : dict of str to tuple of CheckResult
         Artefact -> signs of it, the strongest artefact first: unlike ones, and of one kind alone.
     looked : bool
         Whether any check for shortcuts could be made.
@@ -101,25 +101,25 @@ class Findings:
         Artefacts of the body that no check could look at for want of known electrodes -> why.
     body : bool
         Whether any artefact of the body could be looked at.
-    unmeasured : tuple of Result
+    unmeasured : tuple of CheckResult
         Regions that the policy holds to a number, and that no electrode is known to lie in.
     unseen : tuple of str
         Artefacts that were looked for and could not be exchanged.
-    noted : tuple of Result
+    noted : tuple of CheckResult
         What the data offers.
     """
 
-    hard: tuple[Result, ...]
-    method: tuple[Result, ...]
-    double: Mapping[str, tuple[Result, ...]]
-    single: Mapping[str, tuple[Result, ...]]
+    hard: tuple[CheckResult, ...]
+    method: tuple[CheckResult, ...]
+    double: Mapping[str, tuple[CheckResult, ...]]
+    single: Mapping[str, tuple[CheckResult, ...]]
     looked: bool
     missing: tuple[str, ...]
     blind: Mapping[str, str]
     body: bool
-    unmeasured: tuple[Result, ...]
+    unmeasured: tuple[CheckResult, ...]
     unseen: tuple[str, ...]
-    noted: tuple[Result, ...]
+    noted: tuple[CheckResult, ...]
 
     @property
     def offered(self) -> frozenset[str]:
@@ -127,12 +127,12 @@ class Findings:
         return frozenset(r.artefact for r in self.noted if r.artefact)
 
 
-def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy) -> Verdict:
+def decide(results: Sequence[CheckResult], waived: Mapping[str, str], policy: Policy) -> Verdict:
     """The verdict on a list of results.
 
     Parameters
     ----------
-    results : sequence of Result
+    results : sequence of CheckResult
     waived : mapping of str to str
         Checks that do not count, with the reason.
     policy : Policy
@@ -153,9 +153,9 @@ def decide(results: Sequence[Result], waived: Mapping[str, str], policy: Policy)
     )
 
 
-def _signs(failed: Sequence[Result]) -> dict[str, tuple[Result, ...]]:
+def _signs(failed: Sequence[CheckResult]) -> dict[str, tuple[CheckResult, ...]]:
     """Artefact -> the signs of it, in the order of the checks."""
-    signs: dict[str, tuple[Result, ...]] = {}
+    signs: dict[str, tuple[CheckResult, ...]] = {}
     for r in failed:
         if r.role == "sign":
             artefact = r.artefact or "unknown"
@@ -164,9 +164,9 @@ def _signs(failed: Sequence[Result]) -> dict[str, tuple[Result, ...]]:
 
 
 def _findings(
-    results: Sequence[Result],
-    failed: Sequence[Result],
-    signs: Mapping[str, tuple[Result, ...]],
+    results: Sequence[CheckResult],
+    failed: Sequence[CheckResult],
+    signs: Mapping[str, tuple[CheckResult, ...]],
     policy: Policy,
 ) -> Findings:
     double, single = _weighed(signs)
@@ -189,8 +189,8 @@ def _findings(
 
 
 def _weighed(
-    signs: Mapping[str, tuple[Result, ...]],
-) -> tuple[dict[str, tuple[Result, ...]], dict[str, tuple[Result, ...]]]:
+    signs: Mapping[str, tuple[CheckResult, ...]],
+) -> tuple[dict[str, tuple[CheckResult, ...]], dict[str, tuple[CheckResult, ...]]]:
     """Artefacts with signs of unlike kinds, and those with signs of one kind alone."""
     # Several artefacts move together: a blink is on electrodes over muscles too. The strongest one leads.
     order = sorted(signs, key=lambda artefact: -_strength(signs[artefact]))
@@ -198,14 +198,14 @@ def _weighed(
     return {a: signs[a] for a in double}, {a: signs[a] for a in order if a not in double}
 
 
-def _exchanged(results: Sequence[Result]) -> tuple[set[str], tuple[str, ...]]:
+def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...]]:
     """Artefacts that were exchanged between windows, and those that should have been and could not."""
     asked = [r for r in results if r.evidence_of == "exchange" and r.artefact]
     seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
 
 
-def _body(results: Sequence[Result]) -> tuple[dict[str, str], bool]:
+def _body(results: Sequence[CheckResult]) -> tuple[dict[str, str], bool]:
     """Artefacts of the body that no check could see for want of known electrodes; whether any was seen."""
     about = [r for r in results if r.role == "sign" and r.artefact in BODY]
     looked = {r.artefact for r in about if r.status != "NOT EVALUABLE"}
@@ -213,15 +213,15 @@ def _body(results: Sequence[Result]) -> tuple[dict[str, str], bool]:
     return {a: unknown[a] for a in BODY if a in unknown and a not in looked}, bool(looked)
 
 
-def _looks(r: Result) -> bool:
+def _looks(r: CheckResult) -> bool:
     return r.role == "sign" and r.status != "NOT EVALUABLE"
 
 
-def _offers(r: Result) -> bool:
+def _offers(r: CheckResult) -> bool:
     return r.role == "data" and r.status == "FAIL"
 
 
-def _unmeasured(r: Result) -> bool:
+def _unmeasured(r: CheckResult) -> bool:
     return r.role == "technical" and r.why_not == "electrodes" and r.threshold is not None
 
 
@@ -264,7 +264,7 @@ def _no_verdict(found: Findings) -> str:
     return ""
 
 
-def _clever_hans(artefact: str, signs: Sequence[Result], offered: bool) -> str:
+def _clever_hans(artefact: str, signs: Sequence[CheckResult], offered: bool) -> str:
     families = listed(sorted({r.family for r in signs}))
     also = "; the data offers it" if offered else ""
     # What an exchange shows is about decisions, and easier to follow than shares of relevance.
@@ -283,7 +283,7 @@ def _notes(found: Findings) -> Iterator[str]:
         yield f"Not told apart in this data, and so not exchanged: {listed(found.unseen)}."
 
 
-def _strength(signs: Sequence[Result]) -> float:
+def _strength(signs: Sequence[CheckResult]) -> float:
     """How far a sign is past its threshold; exchanges lead."""
     return max(
         (r.value or 0.0) / max(r.threshold or 1.0, 1e-9) * (10 if r.evidence_of == "exchange" else 1)

@@ -17,10 +17,10 @@ from typing import Any
 
 import onnxplain as ox
 from onnxplain.eeg.demo import NAMES
+from onnxplain.eeg.drawing.figures import order
 from onnxplain.eeg.electrodes.regions import regions_of
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.recording.windows import cut
-from onnxplain.eeg.reports.figures import order
 from onnxplain.models import demo_file
 
 HERE = Path(__file__).parent

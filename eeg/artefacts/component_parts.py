@@ -17,7 +17,7 @@ from ..electrodes.regions import members
 from ..recording.windows import Windows
 from ..text import counted
 from . import ica as decompose
-from .parts import Part, lowpass
+from .parts import ArtefactPart, lowpass
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class TooFewPlacedError(InputError):
     """Too few electrodes have a known position."""
 
 
-def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, Part]:
+def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -> dict[str, ArtefactPart]:
     """Every artefact's part that components have of these windows.
 
     Parameters
@@ -49,7 +49,7 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
 
     Returns
     -------
-    dict of str to Part
+    dict of str to ArtefactPart
         By kind; an artefact without a component is left out.
 
     Raises
@@ -98,7 +98,7 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
     how["electrode"] += " or, on one electrode far from muscles, muscle"
     fits = f"{len(names)} decompositions" if enough and len(names) > 1 else "one decomposition"
     return {
-        kind: Part(
+        kind: ArtefactPart(
             kind,
             part,
             np.log(part[:, rows].std(-1) + 1e-9),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mne
@@ -118,6 +119,32 @@ def stimuli(recording: Recording, description: str) -> Floats:
             f"{plain(recording.name)}: no annotation {plain(description)}; there are: {known or 'none'}"
         )
     return np.array(found)
+
+
+# Events that are looked for in the signal; any other name is an annotation's.
+DETECTORS: Mapping[str, Callable[[Recording], Floats]] = {
+    "r-peaks": r_peaks,
+    "blinks": blinks,
+    "saccades": saccades,
+}
+
+
+def times_of(recording: Recording, name: str) -> Floats:
+    """When events of a name are, in seconds from the recording's first sample.
+
+    Parameters
+    ----------
+    recording : Recording
+    name : str
+        One of `DETECTORS`, however it is written, or an annotation's.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    key = name.casefold().replace("_", "-").replace(" ", "-")
+    return DETECTORS[key](recording) if key in DETECTORS else stimuli(recording, name)
 
 
 def _continuous(recording: Recording, what: str) -> Any:

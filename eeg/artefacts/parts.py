@@ -35,7 +35,7 @@ LARGE = 2.5  # times the usual size: samples from which an artefact's field is l
 
 
 @dataclass(frozen=True)
-class Part:
+class ArtefactPart:
     """One artefact's part of every window.
 
     Attributes
@@ -82,14 +82,14 @@ class Missing:
     said: str
 
 
-def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, Part]:
+def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, ArtefactPart]:
     """Every artefact's part that can be had of these windows: the first of what `look` gives."""
     return look(windows, aside)[0]
 
 
 def look(
     windows: Windows, aside: dict[str, Floats] | None = None
-) -> tuple[dict[str, Part], dict[str, Missing]]:
+) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
     """Every artefact's part that can be had of these windows, and why there is none of the others.
 
     Parameters
@@ -100,7 +100,7 @@ def look(
 
     Returns
     -------
-    parts : dict of str to Part
+    parts : dict of str to ArtefactPart
         By kind.
     missing : dict of str to Missing
         By kind, of those that have no part.
@@ -116,7 +116,7 @@ def look(
         _mains(x, windows),
     ]
     return (
-        {p.kind: p for p in found if isinstance(p, Part)},
+        {p.kind: p for p in found if isinstance(p, ArtefactPart)},
         {m.kind: m for m in found if isinstance(m, Missing)},
     )
 
@@ -141,7 +141,7 @@ def lowpass(x: Floats, sfreq: float, edge: float) -> Floats:
     return np.asarray(sg.sosfiltfilt(sos, x, axis=-1, padlen=min(x.shape[-1] - 1, 3 * round(sfreq / edge))))
 
 
-def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missing:
+def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> ArtefactPart | Missing:
     """Regression on EOG channels or their proxies, below `EYES_BELOW`, learnt where they are large."""
     if windows.sfreq <= 2 * EYES_BELOW:
         return Missing("eyes", "data", f"{windows.sfreq:g} Hz are too slow for them.")
@@ -173,7 +173,7 @@ def _eyes(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missi
     weights, *_ = np.linalg.lstsq(design, seen, rcond=None)
     part = np.einsum("nkt,kc->nct", p, weights)
     size = np.concatenate([p.mean(-1), np.ptp(p, axis=-1), *_halves(p)], axis=1)
-    return Part("eyes", part, size, f"Eyes: {how}, below {EYES_BELOW:g} Hz.")
+    return ArtefactPart("eyes", part, size, f"Eyes: {how}, below {EYES_BELOW:g} Hz.")
 
 
 def _halves(p: Floats) -> list[Floats]:
@@ -181,7 +181,7 @@ def _halves(p: Floats) -> list[Floats]:
     return [p.max(-1), p.min(-1)]
 
 
-def _muscle(x: Floats, windows: Windows) -> Part | Missing:
+def _muscle(x: Floats, windows: Windows) -> ArtefactPart | Missing:
     """What is fast on electrodes over muscles."""
     rows = _rows(windows, "muscle-prone")
     if windows.sfreq <= 2.5 * MUSCLE_ABOVE:
@@ -198,7 +198,7 @@ def _muscle(x: Floats, windows: Windows) -> Part | Missing:
         part[:, rows] -= _narrow(part[:, rows], windows.sfreq, edge)
     size = np.log(part[:, rows].std(-1) + 1e-9)
     named = ", ".join(windows.channels[i] for i in rows)
-    return Part("muscle", part, size, f"Muscle: above {MUSCLE_ABOVE:g} Hz on {named}.")
+    return ArtefactPart("muscle", part, size, f"Muscle: above {MUSCLE_ABOVE:g} Hz on {named}.")
 
 
 def _narrow(x: Floats, sfreq: float, centre: float) -> Floats:
@@ -210,7 +210,7 @@ def _narrow(x: Floats, sfreq: float, centre: float) -> Floats:
     return np.asarray(np.fft.irfft(spectrum, x.shape[-1]))
 
 
-def _mains(x: Floats, windows: Windows) -> Part | Missing:
+def _mains(x: Floats, windows: Windows) -> ArtefactPart | Missing:
     """What stands out of its neighbourhood around 50 and 60 Hz, on every electrode.
 
     Muscle and sensor noise have these frequencies too, and as much beside them.
@@ -231,10 +231,12 @@ def _mains(x: Floats, windows: Windows) -> Part | Missing:
     if not part.any():
         return Missing("mains", "data", "Nothing stands out at 50 or 60 Hz.")
     size = np.log(np.concatenate(sizes, axis=1) + 1e-9)
-    return Part("mains", part, size, f"Mains: what stands out within {MAINS_WIDTH:g} Hz of 50 and 60 Hz.")
+    return ArtefactPart(
+        "mains", part, size, f"Mains: what stands out within {MAINS_WIDTH:g} Hz of 50 and 60 Hz."
+    )
 
 
-def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Missing:
+def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> ArtefactPart | Missing:
     """The field that R peaks have in common, where they are."""
     sfreq = windows.sfreq
     if sfreq < 60:
@@ -276,4 +278,4 @@ def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> Part | Miss
         part[i, :, t - half : t + half + 1] += amount * field[:, None] * course
         peaks[i] += amount, 1.0
     peaks[:, 0] = np.divide(peaks[:, 0], peaks[:, 1], out=np.zeros(len(x)), where=peaks[:, 1] > 0)
-    return Part("heart", part, peaks, f"Heart: what {how} have in common, {2 * R_WIDTH:g} s of each.")
+    return ArtefactPart("heart", part, peaks, f"Heart: what {how} have in common, {2 * R_WIDTH:g} s of each.")

@@ -60,15 +60,15 @@ class Match:
     Attributes
     ----------
     names : dict of str to str
-        Model name -> recorded name, in the model's order; without the splined ones.
-    splined : tuple of str
+        Model name -> recorded name, in the model's order; without the interpolated ones.
+    interpolated : tuple of str
         Model channels that the recording lacks and that are to be interpolated.
     said : tuple of str
         Sentences about what was decided.
     """
 
     names: Mapping[str, str]
-    splined: tuple[str, ...]
+    interpolated: tuple[str, ...]
     said: tuple[str, ...]
 
 
@@ -298,7 +298,7 @@ def match(
 
 
 def _missing(hints: Sequence[str], of: int, interpolate: bool) -> str:
-    why = "missing channels are splined only on request (--interpolate-missing)"
+    why = "missing channels are interpolated only on request (--interpolate-missing)"
     if interpolate:
         why = "there is no known position to spline them at"
     be = "is" if len(hints) == 1 else "are"
@@ -341,7 +341,7 @@ def _said(
         said.append(f"Not used, since the model does not take them: {listed(extra)}.")
     if missing:
         said.append(
-            f"Not recorded and splined from the other electrodes: {listed(missing, 40)}. "
+            f"Not recorded and interpolated from the other electrodes: {listed(missing, 40)}. "
             "Relevance there belongs to their neighbours."
         )
     return said

@@ -101,7 +101,7 @@ def to_dataset(
     attrs = {
         "title": "Relevance of an EEG recording for a model's output",
         "sfreq": windows.sfreq,
-        "splined": json.dumps(list(windows.splined)),
+        "splined": json.dumps(list(windows.interpolated)),
         "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ... import __version__
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..electrodes.positions import Electrodes
 from ..electrodes.region_file import Regions
 from ..recording.windows import Windows, as_input
 from ..text import listed, plain
-from . import dataset as views
+from . import dataset as files
 from . import shares
-
-if TYPE_CHECKING:
-    from ..views.clusters import Spray
-    from ..views.event_locked import Locked
-    from ..views.network import Inside
-
-_VERSIONED = ("numpy", "scipy", "mne", "onnx", "onnxruntime-gpu", "onnxruntime", "xarray")
+from .view import View
 
 
 @dataclass(frozen=True)
@@ -39,23 +30,21 @@ class Explained:
     Attributes
     ----------
     dataset : xarray.Dataset
-        Everything by name (see `views.to_dataset`).
+        Everything by name (see `dataset.to_dataset`).
     windows : Windows
     contract : InputContract
     provenance : dict
         Files, hashes, options, versions; anything JSON can hold.
     notes : tuple of str
         What the engine had to say.
-    components : tuple of mapping
-        Shares of the classes of independent components (`components.ClassShare`), where they were asked for.
-    baselines : mapping
-        What stands beside (`extras.with_baselines`), where it was asked for.
+    unit : str
+        Of what was explained.
     regions : Regions
         The electrode sets and regions it is read by.
-    inside : Inside or None
-    clusters : Spray or None
-    locked : dict of str to Locked
-        By event. These three where they were asked for.
+    views : dict of str to View
+        What stands beside the map, by name, in the order of the report.
+    unasked : mapping
+        What `summary` has for each view that was not asked for.
     """
 
     dataset: xr.Dataset
@@ -64,12 +53,9 @@ class Explained:
     provenance: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     unit: str = field(default="logit")
-    components: tuple[Mapping[str, Any], ...] = ()
-    baselines: Mapping[str, Any] = field(default_factory=dict)
     regions: Regions = field(default_factory=Regions)
-    inside: Inside | None = None
-    clusters: Spray | None = None
-    locked: Mapping[str, Locked] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
+    unasked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def electrodes(self) -> Electrodes:
@@ -106,24 +92,19 @@ class Explained:
                     self.relevance, self.electrodes, self.regions.partition(self.electrodes)
                 )
             ],
-            "bands": self._bands(),
-            "components": [dict(c) for c in self.components],
-            "baselines": dict(self.baselines),
-            "inside": None if self.inside is None else self.inside.summary(self),
-            "clusters": None if self.clusters is None else self.clusters.summary(),
-            "locked": {name: found.summary() for name, found in self.locked.items()},
-            "splined": list(self.windows.splined),
+            **self.unasked,
+            **{name: view.summary(self) for name, view in self.views.items()},
+            "splined": list(self.windows.interpolated),
             "decisions": list(self.windows.decisions),
-            "notes": list(self.notes),
+            "notes": self.all_notes(),
         }
         if "unassigned" in data:
             out["unassigned"] = float(data["unassigned"].sum(("channel", "time")).mean())
         return out
 
-    def _bands(self) -> list[dict[str, Any]]:
-        """Shares of the frequency bands; none where relevance has no multiplier."""
-
-        return [asdict(s) for s in shares.by_band(self.dataset["bands"])] if "bands" in self.dataset else []
+    def all_notes(self) -> list[str]:
+        """What the engine had to say, and what limits the views."""
+        return [*self.notes, *(note for view in self.views.values() for note in view.notes)]
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
@@ -143,26 +124,11 @@ class Explained:
             if share["electrodes"]:
                 on = f"on {share['of_electrodes']:.0%} of the electrodes"
                 rows.append((share["name"], f"{share['share']:.0%} of the relevance {on}"))
-        if s["bands"]:
-            most = sorted(s["bands"], key=lambda b: -b["share"])[:3]
-            rows.append(("bands", ", ".join(f"{b['name']} {b['share']:.0%}" for b in most)))
-        if s["components"]:
-            most = sorted(s["components"], key=lambda c: -c["share"])[:3]
-            rows.append(("components", ", ".join(f"{c['name']} {c['share']:.0%}" for c in most)))
-        if s["baselines"]:
-            alike = ", ".join(f"{k} {v['cosine']:.2f}" for k, v in s["baselines"]["agreement"].items())
-            rows.append(("beside", f"{alike} (cosine of the electrodes' shares)"))
-        for name, found in s["locked"].items():
-            rows.append(("locked", f"{name}: {found['said']}"))
-        if self.clusters is not None:
-            rows.append(("strategies", self.clusters.text))
-        embedding = s["inside"] and s["inside"]["positions"]
-        if embedding:
-            rows.append(("embedding", f"{embedding['part']:.0%} of what signal and position embedding get"))
+        rows += [row for view in self.views.values() for row in view.lines(self)]
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))
-        return [*rows, *(("note", note) for note in self.notes)]
+        return [*rows, *(("note", note) for note in s["notes"])]
 
 
 def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
@@ -171,21 +137,21 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
     Parameters
     ----------
     dataset : xarray.Dataset
-        As `views.explanation` reads it.
+        As `dataset.explanation` reads it.
     contract : InputContract
         The model's; the length of a window is taken from the dataset.
 
     Returns
     -------
     Explained
-        Without notes, components and baselines.
+        Without notes and views.
 
     Raises
     ------
     InputError
         The contract has other electrodes or another rate, or cannot have windows of this length.
     """
-    channels, n = views.electrodes(dataset), dataset.sizes["time"]
+    channels, n = files.electrodes(dataset), dataset.sizes["time"]
     if channels.names != contract.channels or dataset.attrs.get("sfreq") != contract.sfreq:
         raise InputError(
             f"the explanation has other electrodes ({listed(channels, 4)}) or another rate than the contract"
@@ -203,10 +169,10 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         labels=tuple(str(label) or None for label in dataset["label"].values),
         sfreq=contract.sfreq,
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
-        splined=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
+        interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
     )
     return Explained(
-        dataset, windows, contract, views.provenance(dataset), unit=contract.output_unit or "logit"
+        dataset, windows, contract, files.provenance(dataset), unit=contract.output_unit or "logit"
     )
 
 
@@ -270,14 +236,3 @@ def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[s
     alone = output is not None and output.ndim > 1 and output.shape[-1] == 1
     against = contrast == "rest" and not isinstance(target, Mapping)  # weights are their own contrast
     return "the output" if alone else text + (" against the mean of the others" if against else "")
-
-
-def versions() -> dict[str, str]:
-    """Versions of onnxplain and what it computes with."""
-    found = {"onnxplain": __version__, "python": platform.python_version()}
-    for name in _VERSIONED:
-        try:
-            found[name.removesuffix("-gpu")] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

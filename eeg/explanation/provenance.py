@@ -1,13 +1,43 @@
-"""What is kept with a result so that it can be made again: hashes, and values as JSON knows them."""
+"""What is kept with a result so that it can be made again: hashes, versions, and values as JSON has them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import platform
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from ... import __version__
+
+# What numbers and pages depend on. onnxruntime-gpu is onnxruntime with CUDA.
+_VERSIONED = (
+    "numpy",
+    "scipy",
+    "mne",
+    "mne-icalabel",
+    "python-picard",
+    "scikit-learn",
+    "onnx",
+    "onnxruntime-gpu",
+    "onnxruntime",
+    "xarray",
+    "jinja2",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of onnxplain and what it computes with."""
+    found = {"onnxplain": __version__, "python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name.removesuffix("-gpu")] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def jsonable(value: Any) -> Any:

@@ -27,7 +27,7 @@ PLAUSIBLE = (0.5, 500.0)
 
 
 @dataclass(frozen=True)
-class Piece:
+class SignalPiece:
     """A stretch of uninterrupted signal.
 
     Attributes
@@ -72,7 +72,7 @@ def amplitude(x: Signal, sfreq: float) -> NDArray[np.float64]:
 
 
 def check(
-    pieces: Sequence[Piece],
+    pieces: Sequence[SignalPiece],
     names: Sequence[str],
     sfreq: float,
     *,
@@ -86,7 +86,7 @@ def check(
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With the channels `names`, in microvolt.
     names : sequence of str
     sfreq : float
@@ -97,7 +97,7 @@ def check(
     declared : dict of str to str, optional
         The header's units, for the message.
     repair : bool
-        Unusable channels are returned, to be splined, instead of refused.
+        Unusable channels are returned, to be interpolated, instead of refused.
     where : str
         The recording's name, for messages.
 
@@ -140,12 +140,12 @@ def _levels(data: Sequence[Signal], rows: Mapping[str, int], sfreq: float) -> di
 
 def _refusal(wrong: Mapping[str, list[str]]) -> str:
     groups = "; ".join(f"{listed(group)} {what}" for what, group in wrong.items())
-    return f"unusable channels: {groups}; they can be splined on request (--interpolate-missing)"
+    return f"unusable channels: {groups}; they can be interpolated on request (--interpolate-missing)"
 
 
 def _repaired_said(wrong: Mapping[str, list[str]]) -> list[str]:
     return [
-        f"Recorded but {what}, and splined from the other electrodes: {listed(group, 40)}."
+        f"Recorded but {what}, and interpolated from the other electrodes: {listed(group, 40)}."
         for what, group in wrong.items()
     ]
 
@@ -198,12 +198,14 @@ def _stuck(x: Signal, limit: float) -> int:
     return int((at[1:] & at[:-1]).sum())
 
 
-def spline(pieces: Sequence[Piece], names: Electrodes, wanted: Electrodes, *, where: str) -> list[Signal]:
+def spline(
+    pieces: Sequence[SignalPiece], names: Electrodes, wanted: Electrodes, *, where: str
+) -> list[Signal]:
     """Interpolate channels from all recorded electrodes by spherical splines (Perrin et al. 1989).
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With the sound channels `names`.
     names : Electrodes
     wanted : Electrodes
@@ -216,7 +218,7 @@ def spline(pieces: Sequence[Piece], names: Electrodes, wanted: Electrodes, *, wh
     """
     lost = wanted.nowhere
     if lost:
-        raise InputError(f"{where}: {listed(lost)} cannot be splined, since no position is known for it")
+        raise InputError(f"{where}: {listed(lost)} cannot be interpolated, since no position is known for it")
     keys = {n: normalise(n) for n in wanted}
     # Channels with names of their own count where there are too few whose names say where they lie.
     named = [n for n in names.positions if n not in names.measured]
@@ -225,7 +227,7 @@ def spline(pieces: Sequence[Piece], names: Electrodes, wanted: Electrodes, *, wh
         base = _base(names, names.positions, keys)
     if len(base) < max(4, len(wanted)):
         raise InputError(
-            f"{where}: {counted(len(wanted), 'channel')} cannot be splined from {len(base)} electrodes"
+            f"{where}: {counted(len(wanted), 'channel')} cannot be interpolated from {len(base)} electrodes"
         )
     info = mne.create_info([*base, *keys.values()], 100.0, "eeg")
     place = {normalise(n): p for each in (names, wanted) for n, p in each.positions.items()}
@@ -247,7 +249,7 @@ def _base(names: Electrodes, chosen: Collection[str], keys: Mapping[str, str]) -
 
 
 def reference(
-    pieces: Sequence[Piece],
+    pieces: Sequence[SignalPiece],
     names: Electrodes,
     contract: InputContract,
     *,
@@ -259,7 +261,7 @@ def reference(
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
         With every channel of the recording, `names`, in the first rows.
     names : Electrodes
     leave : collection of str
@@ -305,13 +307,13 @@ def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -
 
 
 def condition(
-    pieces: Sequence[Piece], sfreq: float, contract: InputContract, *, recorded: tuple[float, float]
-) -> tuple[list[Piece], list[str]]:
+    pieces: Sequence[SignalPiece], sfreq: float, contract: InputContract, *, recorded: tuple[float, float]
+) -> tuple[list[SignalPiece], list[str]]:
     """Filter and resample as the contract says, with MNE's zero-phase FIR filters.
 
     Parameters
     ----------
-    pieces : sequence of Piece
+    pieces : sequence of SignalPiece
     sfreq : float
         Hz, of the recording.
     contract : InputContract
@@ -320,7 +322,7 @@ def condition(
 
     Returns
     -------
-    pieces : list of Piece
+    pieces : list of SignalPiece
     said : list of str
         What was done and what was left alone, and why.
     """

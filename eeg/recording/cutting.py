@@ -18,7 +18,7 @@ from ..electrodes.names import Match, match, normalise
 from ..electrodes.positions import Electrodes, of_recording
 from ..electrodes.regions import unknown
 from ..text import counted, listed, plain
-from .conditioning import Piece, check, condition, reference, spline
+from .conditioning import SignalPiece, check, condition, reference, spline
 from .labels import Labels
 from .read import Mark, Recording
 from .slicing import Slices, take
@@ -72,7 +72,7 @@ class Opened:
         """The recorded channels that the model takes."""
         return list(self.match.names.values())
 
-    def only(self, pieces: Sequence[Piece], names: Sequence[str]) -> list[Piece]:
+    def only(self, pieces: Sequence[SignalPiece], names: Sequence[str]) -> list[SignalPiece]:
         """Pieces with some channels alone."""
         rows = [self.names.index(n) for n in names]
         return [replace(p, data=p.data[rows]) for p in pieces]
@@ -108,7 +108,7 @@ def opened_for(
     return Opened(recording, contract, where, names, found, recorded, electrodes, interpolate, said)
 
 
-def in_microvolt(opened: Opened, unit: str | None) -> list[Piece]:
+def in_microvolt(opened: Opened, unit: str | None) -> list[SignalPiece]:
     """The uninterrupted stretches of the recording, with all of its channels."""
     factors = np.full(len(opened.names), 1e6)
     if unit is not None:
@@ -121,7 +121,7 @@ def in_microvolt(opened: Opened, unit: str | None) -> list[Piece]:
     return pieces
 
 
-def unusable_of(opened: Opened, pieces: Sequence[Piece], *, unit_given: bool) -> list[str]:
+def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bool) -> list[str]:
     """Channels that the model takes and that have to be made of others."""
     recording, picked = opened.recording, opened.picked
     unusable, judged = check(
@@ -138,7 +138,7 @@ def unusable_of(opened: Opened, pieces: Sequence[Piece], *, unit_given: bool) ->
     marked = [n for n in picked if n in opened.bads and n not in unusable]
     if not marked:
         return unusable
-    how = "splined from the others" if opened.interpolate else "used all the same"
+    how = "interpolated from the others" if opened.interpolate else "used all the same"
     opened.said.append(f"Marked bad in the recording, {how}: {listed(marked, 40)}.")
     return [*unusable, *marked] if opened.interpolate else unusable
 
@@ -152,33 +152,36 @@ def _slow_said(opened: Opened) -> list[str]:
     return [f"Recorded at a lower rate, {brought}: {listed(slow, 40)}."]
 
 
-def broken_of(opened: Opened, pieces: Sequence[Piece]) -> set[str]:
+def broken_of(opened: Opened, pieces: Sequence[SignalPiece]) -> set[str]:
     """Channels with values that are not numbers."""
     return {n for i, n in enumerate(opened.names) if not all(np.isfinite(p.data[i]).all() for p in pieces)}
 
 
-def with_splined(
-    opened: Opened, whole: list[Piece], unusable: Sequence[str], leave: Collection[str]
-) -> tuple[list[Piece], tuple[str, ...], list[int]]:
+def with_interpolated(
+    opened: Opened, whole: list[SignalPiece], unusable: Sequence[str], leave: Collection[str]
+) -> tuple[list[SignalPiece], tuple[str, ...], list[int]]:
     """Pieces with the channels that had to be made behind the others, their names, and the model's rows."""
     wanted, found, names = opened.contract.channels, opened.match, opened.names
-    splined = tuple(n for n in wanted if n in found.splined or found.names.get(n) in unusable)
-    if splined and whole:
+    interpolated = tuple(n for n in wanted if n in found.interpolated or found.names.get(n) in unusable)
+    if interpolated and whole:
         sound = [n for n in names if n not in leave]
         made = spline(
             opened.only(whole, sound),
             opened.recorded.some(sound),
-            opened.electrodes.some(splined),
+            opened.electrodes.some(interpolated),
             where=opened.where,
         )
         whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
-    rows = [len(names) + splined.index(n) if n in splined else names.index(found.names[n]) for n in wanted]
-    return whole, splined, rows
+    rows = [
+        len(names) + interpolated.index(n) if n in interpolated else names.index(found.names[n])
+        for n in wanted
+    ]
+    return whole, interpolated, rows
 
 
 def conditioned(
-    opened: Opened, whole: Sequence[Piece], rows: Sequence[int], leave: Collection[str]
-) -> list[Piece]:
+    opened: Opened, whole: Sequence[SignalPiece], rows: Sequence[int], leave: Collection[str]
+) -> list[SignalPiece]:
     """The model's channels, referenced, filtered and resampled as the contract says."""
     against, sentence = reference(
         whole, opened.recorded, opened.contract, leave=leave, where=opened.where, own=opened.picked
@@ -197,9 +200,9 @@ def conditioned(
 
 def taken(
     opened: Opened,
-    pieces: Sequence[Piece],
-    whole: Sequence[Piece],
-    ready: Sequence[Piece],
+    pieces: Sequence[SignalPiece],
+    whole: Sequence[SignalPiece],
+    ready: Sequence[SignalPiece],
     rows: Sequence[int],
     marks: Sequence[Mark] | None,
     labels: Labels | None,
@@ -250,7 +253,7 @@ def _places_said(electrodes: Electrodes) -> list[str]:
     return said
 
 
-def _pieces(recording: Recording, names: Sequence[str], factors: NDArray[np.float64]) -> list[Piece]:
+def _pieces(recording: Recording, names: Sequence[str], factors: NDArray[np.float64]) -> list[SignalPiece]:
     sfreq = float(recording.data.info["sfreq"])
     if recording.is_epochs:
         epochs = recording.data
@@ -259,10 +262,12 @@ def _pieces(recording: Recording, names: Sequence[str], factors: NDArray[np.floa
         # MNE does not keep the rate in which event samples count; it is the epochs' own unless they
         # were resampled after they were cut.
         return [
-            Piece(event[0] / sfreq + epochs.tmin, x * factors[:, None], -epochs.tmin, kinds.get(event[2]))
+            SignalPiece(
+                event[0] / sfreq + epochs.tmin, x * factors[:, None], -epochs.tmin, kinds.get(event[2])
+            )
             for x, event in zip(data, epochs.events, strict=True)
         ]
     data = recording.data.get_data(picks=list(names), verbose="error")
     data *= factors[:, None]
     edges = [0, *(round(b * sfreq) for b in recording.breaks), data.shape[-1]]
-    return [Piece(a / sfreq, data[:, a:b]) for a, b in pairwise(edges) if b > a + 1]
+    return [SignalPiece(a / sfreq, data[:, a:b]) for a, b in pairwise(edges) if b > a + 1]

@@ -98,7 +98,7 @@ def _named(paths: list[Path], dataset: Path) -> tuple[Item, ...]:
         entity = _SUBJECT.search(inside.as_posix())
         subject = entity[1] if entity else inside.parts[0] if len(inside.parts) > 1 else _stem(path)
         name = _tidy(_stem(path))
-        if stems[name] > 1:  # all of them with their folders, so that no name hangs on what else is there
+        if stems[name] > 1:  # all of them with their folders, so that no name depends on what else is there
             name = _tidy("_".join(inside.with_name(_stem(path)).parts))
         number, first = 2, name
         while name in items:

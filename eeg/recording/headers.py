@@ -24,7 +24,7 @@ _TAL_ONSET = re.compile(rb"([+-]\d+(?:\.\d*)?)[\x14\x15]")
 
 
 @dataclass(frozen=True)
-class Facts:
+class HeaderFacts:
     """What a header says beyond what MNE keeps.
 
     Attributes
@@ -69,7 +69,7 @@ def looks_like(head: bytes) -> str:
     return "something else"
 
 
-def check_edf(path: Path, *, where: str) -> Facts:
+def check_edf(path: Path, *, where: str) -> HeaderFacts:
     """Check an EDF, EDF+ or BDF header against itself and against the file's size.
 
     Parameters
@@ -126,7 +126,7 @@ def check_edf(path: Path, *, where: str) -> Facts:
             lost = f"{counted(broken, 'annotation')} in the file {'is' if broken == 1 else 'are'} malformed"
             notes = (*notes, f"{lost}, and may be missing here.")
     rates = {n: s / seconds for n, s, t in zip(table.labels, table.samples, table.told, strict=True) if not t}
-    return Facts(rates if len(set(rates.values())) > 1 else {}, table.unscaled, tuple(gaps), notes)
+    return HeaderFacts(rates if len(set(rates.values())) > 1 else {}, table.unscaled, tuple(gaps), notes)
 
 
 def _records_said(promised: int, held: int, where: str) -> tuple[str, ...]:
@@ -214,7 +214,7 @@ def _number(raw: bytes, what: str, where: str) -> float:
     raise InputError(f"{where}: the header's {what} is no number; header and file may not go together")
 
 
-def check_brainvision(path: Path, *, where: str) -> Facts:
+def check_brainvision(path: Path, *, where: str) -> HeaderFacts:
     """Check that a BrainVision header's files lie beside it and that the data are whole.
 
     Raises
@@ -239,7 +239,7 @@ def check_brainvision(path: Path, *, where: str) -> Facts:
         raise InputError(f"{where}: its data file {plain(data.name)} is missing")
     _beside(path, "MarkerFile", found, where)
     _check_samples(data, found, where)
-    return Facts()
+    return HeaderFacts()
 
 
 def _beside(path: Path, key: str, found: Mapping[str, str], where: str) -> Path | None:

@@ -16,7 +16,7 @@ import numpy as np
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids
-from .headers import Facts, check_brainvision, check_edf, looks_like
+from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 
 # Folders that are one recording.
 _FOLDERS = {".mff", ".ds", ".mefd"}
@@ -59,7 +59,7 @@ class Recording:
         Seconds at which the signal jumps: gaps, pauses, places where pieces were joined.
     declared : dict of str to str
         Unit in the header per channel, where it has one.
-    facts : Facts
+    facts : HeaderFacts
         What else the header says.
     notes : tuple of str
         Sentences for the user.
@@ -70,7 +70,7 @@ class Recording:
     marks: tuple[Mark, ...] = ()
     breaks: tuple[float, ...] = ()
     declared: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
+    facts: HeaderFacts = field(default_factory=HeaderFacts)
     notes: tuple[str, ...] = ()
 
     @property
@@ -91,7 +91,7 @@ def _extension(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _check_file(path: Path, extension: str, where: str) -> Facts:
+def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def _check_file(path: Path, extension: str, where: str) -> Facts:
     if stat.S_ISDIR(mode):
         if extension not in _FOLDERS:
             raise InputError(f"{where}: is a folder, not a recording")
-        return Facts()
+        return HeaderFacts()
     if not stat.S_ISREG(mode):
         raise InputError(f"{where}: is no regular file")
     if path.stat().st_size == 0:
@@ -117,7 +117,7 @@ def _check_file(path: Path, extension: str, where: str) -> Facts:
     magic, what = _MAGIC.get(extension, ((b"",), ""))
     if not head.startswith(magic):
         raise InputError(f"{where}: not {what} (looks like {looks_like(head)})")
-    return Facts()
+    return HeaderFacts()
 
 
 def _reason(error: BaseException) -> str:
@@ -292,7 +292,7 @@ def read(path: str | Path) -> Recording:
     return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
 
 
-def _marks(raw: Any, facts: Facts) -> tuple[list[Mark], list[float]]:
+def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:
     """Annotations in seconds from the first sample, and where the signal jumps."""
     marks = []
     breaks = [at for at, _ in facts.gaps]

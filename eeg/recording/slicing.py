@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..text import listed, plain
-from .conditioning import Piece
+from .conditioning import SignalPiece
 from .labels import Labels
 from .read import Mark, Recording
 
@@ -88,8 +88,8 @@ def labelled_marks(
 
 
 def take(
-    ready: Sequence[Piece],
-    original: Sequence[Piece],
+    ready: Sequence[SignalPiece],
+    original: Sequence[SignalPiece],
     rows: Sequence[int],
     sfreq: float,
     recording: Recording,
@@ -101,9 +101,9 @@ def take(
 
     Parameters
     ----------
-    ready : sequence of Piece
+    ready : sequence of SignalPiece
         At the contract's rate.
-    original : sequence of Piece
+    original : sequence of SignalPiece
         The same before filters, at `sfreq`: a flat stretch shows only there.
     rows : sequence of int
         Where the model's channels are in `original`.
@@ -152,7 +152,7 @@ def take(
 
 
 def _starts(
-    ready: Sequence[Piece],
+    ready: Sequence[SignalPiece],
     rate: float,
     width: int,
     is_epochs: bool,

@@ -14,7 +14,7 @@ from ...engine.errors import InputError
 from ...engine.steps import step
 from ..electrodes.positions import Electrodes
 from ..text import plain
-from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, unusable_of, with_splined
+from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, unusable_of, with_interpolated
 from .labels import Labels
 from .read import Recording
 from .slicing import chosen, labelled_marks
@@ -44,8 +44,8 @@ class Windows:
     sfreq : float
         Hz.
     decisions : tuple of str
-        Sentences: what was matched, filtered, resampled, splined, dropped, and why.
-    splined : tuple of str
+        Sentences: what was matched, filtered, resampled, interpolated, dropped, and why.
+    interpolated : tuple of str
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
@@ -59,7 +59,7 @@ class Windows:
     labels: tuple[str | None, ...]
     sfreq: float
     decisions: tuple[str, ...]
-    splined: tuple[str, ...] = ()
+    interpolated: tuple[str, ...] = ()
     dropped: int = 0
 
     def __post_init__(self) -> None:
@@ -160,7 +160,7 @@ def cut(
     # A shorter stretch holds no window.
     whole = [p for p in pieces if p.data.shape[-1] >= round(contract.seconds * opened.sfreq)]
     leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
-    whole, splined, rows = with_splined(opened, whole, unusable, leave)
+    whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
     ready = conditioned(opened, whole, rows, leave)
     step("cutting windows")
     slices = taken(opened, pieces, whole, ready, rows, marks, labels)
@@ -173,7 +173,7 @@ def cut(
         labels=tuple(slices.labels),
         sfreq=contract.sfreq,
         decisions=tuple(opened.said),
-        splined=splined,
+        interpolated=interpolated,
         dropped=sum(slices.lost.values()),
     )
 

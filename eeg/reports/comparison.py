@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..drawing import figures
+from ..drawing.sections import Table
 from ..explanation.provenance import write_json
 from ..studies.compare import Comparison
-from . import figures
-from .html import Drawing, Table
+from .html import Drawing
 from .html import write as write_page
 from .write import write_csv
 

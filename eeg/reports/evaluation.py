@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ...engine.evaluation.intervals import estimate
 from ...engine.steps import step
+from ..drawing.sections import Table
 from ..explanation.provenance import write_json
 from ..studies.evaluate import Evaluation
 from .evaluation_figures import draw
-from .html import Drawing, Table, provenance
+from .html import Drawing, provenance
 from .html import write as write_page
 from .write import write_csv
 

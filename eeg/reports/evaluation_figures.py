@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from ...engine.evaluation.curves import RANDOM_NAME, Curves
 from ...engine.evaluation.intervals import Estimate
 from ...engine.evaluation.measure import POWER_NAME
+from ..drawing import figures
 from ..studies.evaluate import Evaluation
 from ..text import plain
-from . import figures
 from .html import Drawing
 
 # Okabe & Ito's: told apart by colour-blind readers, and by their lines in grey.

@@ -16,22 +16,15 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..drawing.sections import Paragraph, Strong, Table, Term
 from ..text import counted, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LONGEST = 400  # characters of one printed value
+_UNCUT = 10_000  # characters of a paragraph, which no file makes long
 _ON_PAPER = 0.62  # pixels on the page for one of a figure's file, which is drawn finer than a page shows
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: its headings (none: no line of them), its rows, and which columns are set flush right."""
-
-    head: Sequence[object]
-    rows: Sequence[Sequence[object]]
-    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,30 @@ def data_uri(png: bytes) -> Markup:
     return Markup("data:image/png;base64,") + base64.b64encode(png).decode("ascii")
 
 
+def prose(words: Paragraph) -> Markup:
+    """A paragraph as it is written in a section: escaped, with what stands out in bold or italics.
+
+    Parameters
+    ----------
+    words : str or tuple of str, Strong and Term
+
+    Returns
+    -------
+    Markup
+        In one line, however long it is.
+    """
+    forms = {Strong: Markup("<b>{}</b>"), Term: Markup("<i>{}</i>")}
+    found = Markup()
+    for piece in (words,) if isinstance(words, str) else words:
+        if isinstance(piece, str):
+            # A piece keeps the space that parts it from its neighbours.
+            first, last = (" " if each.isspace() else "" for each in (piece[:1], piece[-1:]))
+            found += f"{first}{plain(piece, _UNCUT)}{last}"
+        else:
+            found += forms[type(piece)].format(plain(piece.text, _UNCUT))
+    return found
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -97,8 +114,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(fmt=format, data_uri=data_uri, plain=plain)
+    made.filters.update(fmt=format, data_uri=data_uri, plain=plain, prose=prose)
     made.tests["finite"] = math.isfinite
+    made.tests["table"] = lambda shown: isinstance(shown, Table)
     made.globals["counted"] = counted
     return made
 

@@ -4,53 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..drawing import figures
+from ..drawing.sections import Section
 from ..explanation import shares
 from ..explanation.explained import Explained, said_target
 from ..text import counted, plain
-from ..views import spectral
-from . import figures, figures_views
 from .html import Drawing, Slides
 
-# What figures are called, and what the section of a report is called that has them.
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "head": "Where on the head",
-        "over_time": "Over the window",
-        "rhythms": "Which rhythms",
-        "rhythms_in_time": "Rhythms over time",
-        "events": "Around events",
-        "heads": "Attention heads",
-        "embedding": "Position embedding",
-        "strategies": "Strategies",
-    }
-)
+HEAD, OVER_TIME = "Where on the head", "Over the window"
 FRAMES = 10
 
 Groups = Mapping[str, NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The figures of a report, the head over time, and sentences about what could not be drawn."""
+class DrawnSection:
+    """A section of a view, and its figures by their headings."""
 
-    figures: tuple[Drawing, ...]
+    section: Section
+    drawings: tuple[tuple[str, Drawing], ...] = ()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The figures of a report.
+
+    Attributes
+    ----------
+    heads : tuple of Drawing
+        The map of each class on the head; empty where no electrode has a place.
+    maps : tuple of Drawing
+        Over electrodes and time, and typical windows.
+    said : tuple of str
+        What could not be drawn.
+    slides : Slides or None
+        The head over time.
+    sections : tuple of DrawnSection
+        Those of the views.
+    """
+
+    heads: tuple[Drawing, ...]
+    maps: tuple[Drawing, ...] = ()
     said: tuple[str, ...] = ()
     slides: Slides | None = None
+    sections: tuple[DrawnSection, ...] = ()
 
-    def titled(self, title: str) -> list[Drawing]:
-        """The figures of that title."""
-        return [d for d in self.figures if d.title == title]
-
-    def maps(self) -> list[Drawing]:
-        """The figures whose title is no section's: over electrodes and time, and typical windows."""
-        return [d for d in self.figures if d.title not in TITLES.values()]
+    def drawings(self) -> list[Drawing]:
+        """Every figure that was written, the head first."""
+        of_views = [drawing for each in self.sections for _, drawing in each.drawings]
+        return [*self.heads, *self.maps, *of_views]
 
 
 @dataclass(frozen=True)
@@ -72,13 +82,14 @@ def draw(
     windows: int = 3,
     share_limit: float | None = None,
 ) -> Drawn:
-    """Draw the head maps, the mean electrode x time map, and a typical window of each class.
+    """Draw the head maps, the mean electrode x time map, a typical window of each class, and the views.
 
     Parameters
     ----------
     explained : Explained
     out : Path
-        A folder that exists; files are named `prefix` + head_maps.png, mean_map.png, window_<n>.png.
+        A folder that exists; files are named `prefix` + head_maps.png, mean_map.png, window_<n>.png, and
+        what the views call theirs.
     windows : int
         At most so many windows: of each explained class the one with the median explained value, since the
         extreme one would flatter.
@@ -91,13 +102,20 @@ def draw(
     """
     sheet, groups = _Sheet(out, prefix), _groups(explained)
     heads, lost = _heads(explained, groups, sheet, share_limit)
-    drawn = [*heads, _mean(explained, sheet)]
-    if "bands" in explained.dataset:
-        drawn.append(_bands(explained, sheet))
-    drawn += _typical(explained, groups, sheet, windows)
-    for beside in (_rhythms_in_time, _events, _attention, _embedding, _strategies):
-        drawn += beside(explained, sheet)
-    return Drawn(tuple(drawn), (lost,) if lost else (), _over_time(explained, groups))
+    sections = [each for view in explained.views.values() for each in view.sections(explained)]
+    return Drawn(
+        tuple(heads),
+        (_mean(explained, sheet), *_typical(explained, groups, sheet, windows)),
+        (lost,) if lost else (),
+        _over_time(explained, groups),
+        tuple(_section(each, sheet) for each in sections),
+    )
+
+
+def _section(section: Section, sheet: _Sheet) -> DrawnSection:
+    """A section of a view with its figures written."""
+    drawings = [(p.heading, sheet.drawing(p.figure, p.name, p.title, p.caption)) for p in section.pictures]
+    return DrawnSection(section, tuple(drawings))
 
 
 def _heads(
@@ -119,7 +137,7 @@ def _heads(
         "Relevance summed over each window, mean over the windows in which the class was explained, "
         "on one scale; at the right the relevance share of each electrode over all windows."
     )
-    return [sheet.drawing(figure, "head_maps", TITLES["head"], caption)], lost
+    return [sheet.drawing(figure, "head_maps", HEAD, caption)], lost
 
 
 def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
@@ -141,22 +159,6 @@ def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
         "electrode; the dotted line is where all would end if relevance were spread evenly."
     )
     return sheet.drawing(figure, "mean_map", "When, and on which electrode", caption)
-
-
-def _bands(explained: Explained, sheet: _Sheet) -> Drawing:
-    """Relevance shares, electrode by band."""
-    data = explained.dataset
-    view = np.abs(data["bands"].values)
-    whole = view.sum((1, 2), keepdims=True)
-    kept = whole[:, 0, 0] > 0
-    by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
-    names = [plain(b, 12) for b in data["band"].values.tolist()]
-    figure = figures.band_map(by_band, explained.electrodes, names)
-    caption = (
-        "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
-        "the bands over all electrodes."
-    )
-    return sheet.drawing(figure, "bands", TITLES["rhythms"], caption)
 
 
 def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> Iterator[Drawing]:
@@ -185,7 +187,7 @@ def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> 
 def _over_time(explained: Explained, groups: Groups) -> Slides | None:
     """Head maps of each explained class, a frame for each stretch of the window, on one scale."""
     times, relevance = explained.windows.times, explained.relevance
-    bins = figures_views.bins_of(times, FRAMES)
+    bins = _bins(times, FRAMES)
     means = {name: relevance[i].mean(0, dtype=np.float64) for name, i in list(groups.items())[:3]}
     frames = [{name: m[:, b].mean(-1) for name, m in means.items()} for b in bins]
     top = figures.limit(np.array([list(f.values()) for f in frames]))
@@ -201,81 +203,13 @@ def _over_time(explained: Explained, groups: Groups) -> Slides | None:
             f"{times[b][0]:.2f} to {times[b][-1] + 1 / explained.windows.sfreq:.2f} s from the start: "
             "mean relevance per sample over the windows of each explained class; one scale for all frames."
         )
-    return Slides(tuple(drawn), TITLES["over_time"], tuple(captions))
+    return Slides(tuple(drawn), OVER_TIME, tuple(captions))
 
 
-def _rhythms_in_time(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
-    """Relevance by time and frequency, where the multiplier is known and the rate allows it."""
-    seconds = min(0.5, explained.contract.seconds / 2)
-    if "multiplier" not in explained.dataset or seconds * explained.windows.sfreq < 8:
-        return
-    found = spectral.time_frequency(explained, seconds=seconds, mean=True).sum("channel")
-    figure = figures_views.time_frequency_map(
-        found.transpose("frame", "frequency").values,
-        found["frame"].values,
-        found["frequency"].values,
-        unit=explained.unit,
-        highest=min(explained.contract.lowpass or 60.0, 60.0),
-    )
-    caption = (
-        f"Relevance by time and frequency (windows of {seconds:g} s, so frequencies "
-        f"{1 / seconds:g} Hz apart), summed over electrodes, mean over windows; exact through "
-        "the multiplier."
-    )
-    yield sheet.drawing(figure, "time_frequency", TITLES["rhythms_in_time"], caption)
-
-
-def _events(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
-    """Relevance around events."""
-    if not explained.locked:
-        return
-    caption = (
-        "Size of the relevance around events, summed over electrodes. Grey: where "
-        "means lie when each event is moved at random by up to a window's length."
-    )
-    figure = figures_views.locked_curves(explained.locked, unit=explained.unit)
-    yield sheet.drawing(figure, "locked", TITLES["events"], caption)
-
-
-def _attention(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
-    """Shares of attention heads."""
-    inside = explained.inside
-    if inside is None or inside.heads is None:
-        return
-    caption = "Share of each attention head in the relevance of all heads: that of the values it has read."
-    yield sheet.drawing(figures_views.head_matrix(inside.head_shares()), "heads", TITLES["heads"], caption)
-
-
-def _embedding(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
-    """Electrodes' shares in the signal and in the position embedding."""
-    inside = explained.inside
-    if inside is None or inside.positions is None:
-        return
-    both = {
-        "signal": shares.by_electrode(explained.relevance),
-        "position embedding": shares.by_electrode(inside.positions.values[..., None]),
-    }
-    figure = figures.share_maps(both, explained.electrodes)
-    if figure is not None:
-        caption = (
-            "Relevance share of each electrode: in the signal, and in the constants by which the network "
-            "tells electrodes apart."
-        )
-        yield sheet.drawing(figure, "embedding", TITLES["embedding"], caption)
-
-
-def _strategies(explained: Explained, sheet: _Sheet) -> Iterator[Drawing]:
-    """Where each cluster of windows has its relevance, where there are several."""
-    if explained.clusters is None or len(explained.clusters.strategies) < 2:
-        return
-    maps = {
-        f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
-        for i, s in enumerate(explained.clusters.strategies[:5], start=1)
-    }
-    figure = figures.share_maps(maps, explained.electrodes)
-    if figure is not None:
-        caption = "Where each cluster of windows has its relevance."
-        yield sheet.drawing(figure, "strategies", TITLES["strategies"], caption)
+def _bins(times: NDArray[Any], most: int) -> list[slice]:
+    """At most so many stretches of a window, as alike in length as whole samples allow."""
+    edges = np.unique(np.round(np.linspace(0, len(times), most + 1)).astype(int))
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _groups(explained: Explained) -> Groups:

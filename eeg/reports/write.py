@@ -49,7 +49,7 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
         drawn = draw(explained, out)
         step("writing the report")
         files += [
-            *(p for f in drawn.figures for p in f.files),
+            *(p for f in drawn.drawings() for p in f.files),
             write_report(explained, drawn, out / "report.html"),
         ]
     return files
@@ -78,16 +78,15 @@ def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]], path: Path)
 
 
 def _shares(explained: Explained, summary: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    """Shares of sets, regions, bands, components and electrodes, a row each."""
+    """Shares of sets and regions, what the views have, and electrodes: a row each."""
     for s in summary["shares"]:
         if s["electrodes"]:
             yield "set", s["name"], s["share"], s["signed"], s["of_electrodes"]
     for s in summary["regions"]:
         yield "region", s["name"], s["share"], s["signed"], s["of_electrodes"]
-    for s in summary["bands"]:
-        yield "band", s["name"], s["share"], s["signed"], s["of_frequencies"]
-    for c in summary["components"]:
-        yield "component", c["name"], c["share"], c["signed"], c["of_variance"]
+    for view in explained.views.values():
+        for kind, name, *numbers in view.rows(explained):
+            yield kind, name, *map(jsonable, numbers)
     total = explained.relevance.sum(-1, dtype=np.float64).mean(0)
     each = shares.by_electrode(explained.relevance)
     for name, share, signed in zip(explained.windows.channels, each, total, strict=True):

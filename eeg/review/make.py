@@ -23,11 +23,11 @@ from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.file.load import load
 from ...engine.steps import step
+from ..drawing.figures import head_maps
 from ..electrodes.positions import Electrodes
 from ..explanation import dataset as views
-from ..explanation.explained import Explained, restored, said, said_target, versions
-from ..explanation.provenance import write_json
-from ..reports.figures import head_maps
+from ..explanation.explained import Explained, restored, said, said_target
+from ..explanation.provenance import versions, write_json
 from ..text import counted, listed, plain
 from .page import render
 from .score import Expert, Score, fleiss_kappa, score

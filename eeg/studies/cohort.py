@@ -27,8 +27,7 @@ from ..electrodes import regions
 from ..electrodes.positions import Electrodes, Place, together
 from ..explanation import dataset as views
 from ..explanation import shares
-from ..explanation.explained import versions
-from ..explanation.provenance import sha256
+from ..explanation.provenance import sha256, versions
 from ..recording.dataset import Item
 from ..text import counted, plain
 from . import statistics
@@ -40,7 +39,7 @@ FORMAT: Literal[2] = 2
 
 
 @dataclass(frozen=True)
-class Row:
+class CohortRow:
     """What became of one recording.
 
     Attributes
@@ -73,17 +72,17 @@ class Cohort:
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of CohortRow
         In order of the recordings' names.
     kept : int
         Of them, those that the store had already.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[CohortRow, ...]
     kept: int
 
     @property
-    def good(self) -> tuple[Row, ...]:
+    def good(self) -> tuple[CohortRow, ...]:
         """Those that were explained."""
         return tuple(r for r in self.rows if not r.said)
 
@@ -164,7 +163,7 @@ class Cohort:
 
     def _runs(self) -> list[dict[str, Any]]:
         """Whether a subject's runs give the same share of a set: ICC(2,1), over as many runs as all have."""
-        by_subject: dict[str, list[Row]] = {}
+        by_subject: dict[str, list[CohortRow]] = {}
         for r in self.good:
             by_subject.setdefault(r.subject, []).append(r)
         runs = min(map(len, by_subject.values()))
@@ -242,7 +241,7 @@ def explain_cohort(
     root.attrs[KEY] = question
     for left in store.glob(".*.partial"):  # of a run that was ended
         shutil.rmtree(left, ignore_errors=True)
-    rows: dict[str, Row] = {}
+    rows: dict[str, CohortRow] = {}
     todo = []
     for item in items:
         known = _known(store, item, question)
@@ -268,11 +267,11 @@ def explain_cohort(
     return cohort
 
 
-def _result(future: Any, item: Item) -> Row:
+def _result(future: Any, item: Item) -> CohortRow:
     try:
-        row: Row = future.result()
+        row: CohortRow = future.result()
     except Exception as e:  # a worker that was killed, or ran out of memory
-        return Row(item.name, item.subject, f"the worker failed ({type(e).__name__})")
+        return CohortRow(item.name, item.subject, f"the worker failed ({type(e).__name__})")
     return row
 
 
@@ -323,7 +322,7 @@ def _stamp(path: Path) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _known(store: Path, item: Item, question: str) -> Row | None:
+def _known(store: Path, item: Item, question: str) -> CohortRow | None:
     """What the store has of a recording, if the question and the file are the same."""
     path = store / item.name / ROWS
     try:
@@ -331,7 +330,7 @@ def _known(store: Path, item: Item, question: str) -> Row | None:
         if data.pop("question") != question or data.pop("stamp") != _stamp(item.path):
             return None
         places = {name: (x, y, z) for name, (x, y, z) in data.get("places", {}).items()}
-        return Row(
+        return CohortRow(
             **{
                 **data,
                 "channels": tuple(data["channels"]),
@@ -343,7 +342,7 @@ def _known(store: Path, item: Item, question: str) -> Row | None:
         return None
 
 
-def _task(model: str, item: Item, store: str, options: dict[str, Any], question: str) -> Row:
+def _task(model: str, item: Item, store: str, options: dict[str, Any], question: str) -> CohortRow:
     """Explain one recording and write its group; runs on a worker."""
     from ..run import explain_recording
 
@@ -351,12 +350,12 @@ def _task(model: str, item: Item, store: str, options: dict[str, Any], question:
         stamp = _stamp(item.path)
         found = explain_recording(Path(model), item.path, **options)
     except OnnxplainError as e:
-        return Row(item.name, item.subject, plain(e, 400))
+        return CohortRow(item.name, item.subject, plain(e, 400))
     except MemoryError:
-        return Row(item.name, item.subject, "there is not enough memory for this")
+        return CohortRow(item.name, item.subject, "there is not enough memory for this")
     summary = found.summary()
     accuracy = summary["accuracy"]
-    row = Row(
+    row = CohortRow(
         name=item.name,
         subject=item.subject,
         said="",

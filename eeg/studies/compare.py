@@ -85,7 +85,7 @@ def _by_place(electrodes: Electrodes, keys: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """A set of electrodes on every side.
 
     Attributes
@@ -111,7 +111,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SideAgreement:
     """How alike two sides are.
 
     Attributes
@@ -152,8 +152,8 @@ class Comparison:
         That all have, as the first side names them.
     electrodes : ndarray, shape (side, channel)
         Relevance share of each electrode, mean over subjects; each side sums to 1.
-    rows : tuple of Row
-    agreements : tuple of Agreement
+    rows : tuple of ComparisonRow
+    agreements : tuple of SideAgreement
     test : str or None
         A cluster test of the first two sides' maps over subjects, in words; None for single recordings.
     notes : tuple of str
@@ -163,8 +163,8 @@ class Comparison:
     subjects: tuple[int, ...]
     channels: Electrodes
     electrodes: NDArray[np.float64]
-    rows: tuple[Row, ...]
-    agreements: tuple[Agreement, ...]
+    rows: tuple[ComparisonRow, ...]
+    agreements: tuple[SideAgreement, ...]
     test: str | None
     notes: tuple[str, ...]
 
@@ -292,7 +292,7 @@ def _mean_share(units: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _rows(
     units: Sequence[Sequence[NDArray[np.float64]]], sides: Sequence[Side], channels: Electrodes
-) -> list[Row]:
+) -> list[ComparisonRow]:
     named = [("set", n, regions.members(list(e), channels)) for n, e in regions.SETS.items()]
     named += [("region", n, e) for n, e in regions.partition(channels).items()]
     rows = []
@@ -307,7 +307,7 @@ def _rows(
             m.std(ddof=1) if len(m) > 1 else np.nanstd(side[0]) for m, side in zip(means, found, strict=True)
         ]
         rows.append(
-            Row(
+            ComparisonRow(
                 name=name,
                 kind=kind,
                 share=tuple(float(m.mean()) for m in means),
@@ -359,7 +359,7 @@ def _agreement(
     labels: tuple[str, str],
     share: tuple[NDArray[np.float64], NDArray[np.float64]],
     common: Sequence[str],
-) -> Agreement:
+) -> SideAgreement:
     a, b = share
     found, same = [], []
     for name, first in sides[0].subjects.items():
@@ -372,7 +372,7 @@ def _agreement(
         found_here, same_here = _window_by_window(sides, first, second, common)
         found += found_here
         same += same_here
-    return Agreement(
+    return SideAgreement(
         first=labels[0],
         second=labels[1],
         rank=float(stats.spearmanr(a, b).statistic),

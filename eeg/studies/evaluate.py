@@ -12,7 +12,7 @@ from ...engine.composite import composite as find_composite
 from ...engine.evaluation.curves import RANDOM_NAME
 from ...engine.evaluation.intervals import Estimate, estimate
 from ...engine.evaluation.measure import POWER_NAME, Measured, measure
-from ...engine.evaluation.metrics import Row
+from ...engine.evaluation.metrics import MetricRow
 from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import INTEGRATED, METHODS, OCCLUSION, Method, named
 from ..explanation.provenance import jsonable
@@ -42,7 +42,7 @@ class Evaluation:
         """The method that sanity and stability are of."""
         return self.measured.methods[0]
 
-    def table(self) -> list[Row]:
+    def table(self) -> list[MetricRow]:
         """A row for each metric, method and replacement."""
         return self.measured.rows()
 

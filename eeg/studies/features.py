@@ -130,7 +130,7 @@ class Bands:
         return np.asarray(by_frequency(signal, signal).mean(1) @ self._masks.T.astype(np.float64))
 
 
-def splined(contract: InputContract, electrodes: Electrodes) -> Interpolation | None:
+def spline_interpolation(contract: InputContract, electrodes: Electrodes) -> Interpolation | None:
     """Electrodes from those that remain, by spherical splines (Perrin et al. 1989, eq. 1 to 3).
 
     Parameters

@@ -19,12 +19,11 @@ from ...engine.evaluation.setting import Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
-from ..explanation.explained import versions
-from ..explanation.provenance import jsonable, sha256
+from ..explanation.provenance import jsonable, sha256, versions
 from ..recording.read import read
 from ..recording.windows import Windows, cut, with_window
 from ..text import counted, plain
-from .features import features, splined
+from .features import features, spline_interpolation
 
 WINDOWS = 64
 
@@ -129,8 +128,8 @@ def sample(  # noqa: PLR0913
         read(data), contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
     )
     rows = chosen(len(cuts), windows, seed)
-    by_neighbours = kind == "electrodes" and not cuts.splined
-    interpolation = splined(contract, cuts.channels) if by_neighbours else None
+    by_neighbours = kind == "electrodes" and not cuts.interpolated
+    interpolation = spline_interpolation(contract, cuts.channels) if by_neighbours else None
     return Sample(
         setting=_setting(explainer, cuts.data[rows], groups, target, contrast, contract, batch_size, seed),
         kind=kind,
@@ -239,7 +238,11 @@ def _said(
 ) -> tuple[str, ...]:
     said = [f"{taken} of {counted(len(cuts), 'window')} were taken, by lot (seed {seed})."]
     if kind == "electrodes" and interpolation is None:
-        why = "some were splined already" if cuts.splined else "not all have a known position, or are too few"
+        why = (
+            "some were interpolated already"
+            if cuts.interpolated
+            else "not all have a known position, or are too few"
+        )
         said.append(f"Electrodes are not interpolated from the others: {why}.")
     return tuple(said)
 

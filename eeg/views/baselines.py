@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,16 @@ from scipy import stats
 from ...engine.errors import InputError
 from ...engine.evaluation.randomisation import randomised_copy
 from ...engine.explainer import Explainer
+from ...engine.steps import step
+from ..drawing.sections import Paragraph, Section, Table
+from ..electrodes.regions import members
 from ..explanation import shares
 from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained, truth
+from ..explanation.view import View
 from ..recording.windows import Windows
 from ..text import counted
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -268,7 +273,7 @@ def _standard(x: NDArray[Any]) -> Floats:
 
 
 @dataclass(frozen=True)
-class Beside:
+class BaselineComparison(View):
     """An explanation's electrodes beside those of its baselines.
 
     Attributes
@@ -287,8 +292,64 @@ class Beside:
     csp: CspLda | None
     notes: tuple[str, ...]
 
+    name = "baselines"
 
-def beside(explained: Explained, model: Path, *, copies: int = 3, seed: int = 0) -> Beside:
+    def summary(self, explained: Explained) -> dict[str, Any]:
+        """Shares of sets and electrodes, agreement, and the accuracy of CSP + LDA."""
+        channels = explained.windows.channels
+        units = {"this model": shares.by_electrode(explained.relevance), **self.share}
+        sets = {}
+        for name, names in explained.regions.sets.items():
+            there = members(list(names), channels)
+            if there:
+                inside = np.isin(channels, there)
+                sets[name] = {who: float(share[inside].sum()) for who, share in units.items()}
+        return {
+            "sets": sets,
+            "electrodes": {
+                who: dict(zip(channels, map(float, share), strict=True)) for who, share in units.items()
+            },
+            "agreement": {who: asdict(a) for who, a in self.agreement.items()},
+            "csp": None if self.csp is None else {k: v for k, v in asdict(self.csp).items() if k != "share"},
+        }
+
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """How alike the electrodes' shares are."""
+        alike = ", ".join(f"{who} {a.cosine:.2f}" for who, a in self.agreement.items())
+        yield "beside", f"{alike} (cosine of the electrodes' shares)"
+
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """Shares of sets under the model and its baselines, and how alike they are."""
+        sides, found = ["this model", *self.share], self.summary(explained)
+        rows: list[tuple[object, ...]] = [
+            (name, *(f"{each[s]:.1%}" for s in sides)) for name, each in found["sets"].items()
+        ]
+        for what, values in (
+            ("cosine with this model", [self.agreement[s].cosine for s in sides[1:]]),
+            ("rank correlation with it", [self.agreement[s].rank for s in sides[1:]]),
+        ):
+            rows.append((what, "", *(f"{value:.2f}" for value in values)))
+        content: list[Paragraph | Table] = [
+            Table(("relevance share", *sides), rows, range(1, len(sides) + 1))
+        ]
+        csp = self.csp
+        if csp is not None:
+            content.append(
+                f"CSP with LDA is right in {csp.accuracy:.0%} of {csp.windows} windows in {csp.folds}-fold "
+                f"cross-validation (95 % interval {csp.low:.0%} to {csp.high:.0%}; chance {csp.chance:.0%}). "
+                "Its shares are those of its patterns (Haufe et al. 2014)."
+            )
+        content.append(
+            "Random weights: copies of the network with shuffled weights, on the same windows. A map that "
+            "they share is the architecture's or the signal's. Cosine compares where most lies; the rank "
+            "correlation counts the many electrodes with little as much as the few with most."
+        )
+        yield Section("Beside it", tuple(content))
+
+
+def compare_with_baselines(
+    explained: Explained, model: Path, *, copies: int = 3, seed: int = 0
+) -> BaselineComparison:
     """Every baseline of an explanation.
 
     Parameters
@@ -302,7 +363,7 @@ def beside(explained: Explained, model: Path, *, copies: int = 3, seed: int = 0)
 
     Returns
     -------
-    Beside
+    BaselineComparison
     """
     own = shares.by_electrode(explained.relevance)
     share = {
@@ -320,4 +381,12 @@ def beside(explained: Explained, model: Path, *, copies: int = 3, seed: int = 0)
     else:
         share["CSP + LDA"] = csp.share
         notes = csp.notes
-    return Beside(share, {name: agreement(own, s, seed=seed) for name, s in share.items()}, csp, notes)
+    return BaselineComparison(
+        share, {name: agreement(own, s, seed=seed) for name, s in share.items()}, csp, notes
+    )
+
+
+@register("baselines", needs=("model",), order=30, absent={})
+def _baselines(explained: Explained, context: ViewContext) -> BaselineComparison:
+    step("explaining copies with random weights")
+    return compare_with_baselines(explained, context.model, seed=context.seed)

@@ -7,26 +7,33 @@ or whose windows have an artefact in common, is where a shortcut shows although 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.sparse.csgraph import laplacian
 
 from ...engine.errors import InputError
+from ...engine.steps import step
+from ..drawing.sections import Paragraph, Picture, Section, Table
 from ..electrodes.regions import members
 from ..explanation.explained import Explained
+from ..explanation.view import View
 from ..recording.windows import Windows
 from ..text import counted
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
 FEWEST, MOST_CLUSTERS, EXAMPLES = 20, 8, 10
 # An eigenvalue this near to 0 is a piece of the graph of its own.
 _APART = 1e-8
+
+TITLE = "Strategies"
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,22 @@ class Strategy:
 
 
 @dataclass(frozen=True)
-class Spray:
-    """The strategies, largest first, and the eigenvalues that told how many there are."""
+class Spray(View):
+    """The strategies, largest first, and the eigenvalues that told how many there are.
+
+    Attributes
+    ----------
+    strategies : tuple of Strategy
+    eigenvalues : ndarray
+    label : ndarray of int, shape (window,)
+        The strategy of each window.
+    """
 
     strategies: tuple[Strategy, ...]
     eigenvalues: Floats
     label: NDArray[np.int64]
+
+    name = "clusters"
 
     @property
     def text(self) -> str:
@@ -75,7 +92,11 @@ class Spray:
         sizes = ", ".join(f"{s.share:.0%}" for s in self.strategies)
         return f"{counted(n, 'strategy', 'strategies')}, with {sizes} of the windows."
 
-    def summary(self) -> dict[str, Any]:
+    def data_vars(self) -> Mapping[str, xr.DataArray]:
+        """The strategy of each window."""
+        return {"strategy": xr.DataArray(self.label, dims="epoch")}
+
+    def summary(self, explained: Explained | None = None) -> dict[str, Any]:
         """The numbers; maps are left out."""
         return {
             "said": self.text,
@@ -92,6 +113,52 @@ class Spray:
                 for s in self.strategies
             ],
         }
+
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """How many strategies there are."""
+        yield "strategies", self.text
+
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """How large and how pure they are, which artefact goes with them, and where they lie."""
+        content: list[Paragraph | Table] = [self.text]
+        if len(self.strategies) > 1:
+            content.append(self._table(explained))
+        content.append(
+            "Windows whose maps are alike, found by spectral clustering (Lapuschkin et al. 2019); their "
+            "number is the eigenvalues' gap. A small cluster with an artefact in common is where to look for "
+            "a shortcut."
+        )
+        limit = (
+            "Muscle is scored by fast changes on electrodes over muscles: below "
+            f"{explained.windows.sfreq / 2:g} Hz beta rhythms of the brain are among them."
+        )
+        yield Section(TITLE, tuple(content), tuple(self._maps(explained)), (limit,))
+
+    def _table(self, explained: Explained) -> Table:
+        names = list(dict.fromkeys(a for s in self.strategies for a in s.artefacts))
+        onsets, rows = explained.windows.onsets, []
+        for i, s in enumerate(self.strategies, start=1):
+            purity = "" if s.class_purity is None else f"{s.class_purity:.0%}"
+            each = [f"{s.artefacts.get(a, float('nan')):+.2f}" for a in names]
+            examples = ", ".join(f"{onsets[w]:.1f}" for w in s.examples)
+            rows.append((i, f"{s.share:.0%}", purity, *each, examples))
+        head = ("strategy", "of windows", "of one class", *(f"r with {a}" for a in names), "windows at (s)")
+        return Table(head, rows, range(1, 3 + len(names)))
+
+    def _maps(self, explained: Explained) -> Iterator[Picture]:
+        """Where each cluster of windows has its relevance, where there are several."""
+        if len(self.strategies) < 2:
+            return
+        maps = {
+            f"{i}: {s.share:.0%} of the windows": np.abs(s.map) / max(float(np.abs(s.map).sum()), 1e-300)
+            for i, s in enumerate(self.strategies[:5], start=1)
+        }
+        from ..drawing.figures import share_maps
+
+        figure = share_maps(maps, explained.electrodes)
+        if figure is not None:
+            caption = "Where each cluster of windows has its relevance."
+            yield Picture(figure, "strategies", f"{TITLE}: figure", TITLE, caption)
 
 
 def spray(
@@ -240,3 +307,11 @@ def _strategy(
         artefacts=scores,
         examples=tuple(map(int, nearest)),
     )
+
+
+@register("clusters", order=20)
+def _strategies(explained: Explained, context: ViewContext) -> Spray:
+    step("clustering the maps")
+    target = explained.dataset["target"].values.tolist() if "target" in explained.dataset else None
+    scores = artefact_scores(explained.windows)
+    return spray(maps_of(explained), classes=target, artefacts=scores, seed=context.seed)

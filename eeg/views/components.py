@@ -9,6 +9,7 @@ sample. Components are labelled by ICLabel (Pion-Tonachini, Kreutz-Delgado & Mak
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,13 +19,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
+from ...engine.steps import step
 from ..artefacts import ica as decompose
 from ..artefacts.ica import CLASSES, ENOUGH, FEWEST, VARIANCE
+from ..drawing.sections import Section, Table, Term
 from ..electrodes.positions import Electrodes
 from ..explanation.explained import Explained
 from ..explanation.shares import summed
+from ..explanation.view import View
 from ..recording.windows import FROM_MICROVOLT, from_model_layout
 from ..text import counted, listed
+from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
@@ -288,3 +293,83 @@ def _limits(
     if len(names) < 16:
         said.append(f"With {len(names)} electrodes, components mix what more would separate.")
     return said
+
+
+@dataclass(frozen=True)
+class ComponentClasses(View):
+    """Relevance by class of components: what is kept of `Components` with an explanation.
+
+    Attributes
+    ----------
+    by_class : xarray.DataArray, dims (epoch, class)
+    shares : tuple of ClassShare
+    notes : tuple of str
+        What limits the labels.
+    """
+
+    by_class: xr.DataArray
+    shares: tuple[ClassShare, ...]
+    notes: tuple[str, ...]
+
+    name = "components"
+
+    def data_vars(self) -> Mapping[str, xr.DataArray]:
+        """Relevance of each class (epoch, component_class)."""
+        return {"components": self.by_class.rename({"class": "component_class"})}
+
+    def summary(self, explained: Explained) -> list[dict[str, Any]]:
+        """The shares of the classes."""
+        return [asdict(share) for share in self.shares]
+
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """The classes with most."""
+        most = sorted(self.shares, key=lambda share: -share.share)[:3]
+        yield "components", ", ".join(f"{share.name} {share.share:.0%}" for share in most)
+
+    def rows(self, explained: Explained) -> Iterator[tuple[str, str, float, float, float]]:
+        """A row for each class, beside its part of the variance."""
+        for share in self.shares:
+            yield "component", share.name, share.share, share.signed, share.of_variance
+
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """A table of the classes."""
+        head = (
+            "Class",
+            "relevance share",
+            "with classes as units",
+            "share of variance",
+            "signed sum",
+            "components",
+        )
+        rows = [
+            (
+                share.name,
+                f"{share.share:.1%}",
+                f"{share.of_classes:.1%}",
+                f"{share.of_variance:.1%}",
+                f"{share.signed:+.3g}",
+                share.components or "",
+            )
+            for share in self.shares
+        ]
+        words = (
+            "The signal is split into independent components, each labelled by ICLabel; relevance goes with "
+            "them through the multiplier, exactly. ",
+            Term(RESIDUAL),
+            " is what no component has.",
+        )
+        sfreq, limits = explained.windows.sfreq, []
+        if np.isfinite(sfreq) and sfreq < 250:
+            limits.append(
+                f"ICLabel was trained on wider bands than {sfreq:g} Hz holds: muscle components, which it "
+                "knows by their power above 50 Hz, are told less surely."
+            )
+        table = Table(head, rows, range(1, 6))
+        yield Section("Brain, eye, muscle, heart", (table, words), limits=tuple(limits))
+
+
+@register("components", order=40, absent=[])
+def _classes(explained: Explained, context: ViewContext) -> ComponentClasses:
+    step("finding independent components")
+    made = components(explained, seed=context.seed)
+    return ComponentClasses(made.by_class(), tuple(made.shares()), made.notes)

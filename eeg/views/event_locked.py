@@ -7,18 +7,27 @@ would give: known signals (R peaks, a P300) are the first thing to verify a map 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
+from ...engine.steps import step
+from ..artefacts.events import times_of
+from ..drawing.sections import Picture, Section, Table
 from ..electrodes.regions import members
 from ..explanation.explained import Explained
 from ..explanation.timeline import stitched
+from ..explanation.view import View
 from ..text import counted, plain
+from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -26,9 +35,12 @@ FEWEST = 5
 MOVES = 10  # places the null must have for an event
 LEVEL = 0.05
 
+TITLE = "Around events"
+_COLOUR = "#6a51a3"
+
 
 @dataclass(frozen=True)
-class Locked:
+class EventLocked:
     """Relevance around events.
 
     Attributes
@@ -79,7 +91,7 @@ class Locked:
         }
 
 
-def locked(
+def event_locked(
     explained: Explained,
     events: Sequence[float] | NDArray[Any],
     *,
@@ -90,7 +102,7 @@ def locked(
     jitter: float | None = None,
     resamples: int = 1000,
     seed: int = 0,
-) -> Locked:
+) -> EventLocked:
     """Average relevance around events.
 
     Parameters
@@ -114,7 +126,7 @@ def locked(
 
     Returns
     -------
-    Locked
+    EventLocked
 
     Raises
     ------
@@ -177,7 +189,7 @@ def locked(
     furthest = (np.abs(null - centre) / spread).max(1)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     null_low, null_high = np.quantile(null, [0.025, 0.975], axis=0)
-    return Locked(
+    return EventLocked(
         times=span / sfreq,
         mean=every.mean(0),
         low=low,
@@ -189,3 +201,120 @@ def locked(
         peak=float(span[far.argmax()] / sfreq),
         p=float((1 + (furthest >= far.max()).sum()) / (1 + resamples)),
     )
+
+
+@dataclass(frozen=True)
+class AroundEvents(View):
+    """Relevance around events of several names.
+
+    Attributes
+    ----------
+    by_event : dict of str to EventLocked
+    """
+
+    by_event: Mapping[str, EventLocked]
+
+    name = "locked"
+
+    def data_vars(self) -> Mapping[str, xr.DataArray]:
+        """The curves (event, lag): locked_mean, _low and _high, locked_null_low and _high."""
+        first = next(iter(self.by_event.values()))
+        coords = {"event": list(self.by_event), "lag": ("lag", first.times, {"units": "s"})}
+        return {
+            f"locked_{what}": xr.DataArray(
+                np.stack([getattr(one, what) for one in self.by_event.values()]), coords, ("event", "lag")
+            )
+            for what in ("mean", "low", "high", "null_low", "null_high")
+        }
+
+    def summary(self, explained: Explained) -> dict[str, Any]:
+        """The numbers of each event."""
+        return {name: found.summary() for name, found in self.by_event.items()}
+
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """The outcome for each event."""
+        for name, found in self.by_event.items():
+            yield "locked", f"{name}: {found.said()}"
+
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """A row and a panel for each event."""
+        n = sum(found.events for found in self.by_event.values())
+        rows = [
+            (
+                name,
+                found.events,
+                found.dropped,
+                f"{found.peak:+.2f}",
+                f"{found.p:.2g}",
+                "relevance is locked to them" if found.p <= LEVEL else "no more than at other times",
+            )
+            for name, found in self.by_event.items()
+        ]
+        head = ("events", "counted", "outside the windows", "furthest at (s)", "p", "")
+        curves = Picture(
+            event_curves(self.by_event, unit=explained.unit),
+            "locked",
+            f"{TITLE}: figure",
+            TITLE,
+            "Size of the relevance around events, summed over electrodes. Grey: where "
+            "means lie when each event is moved at random by up to a window's length.",
+        )
+        yield Section(
+            TITLE,
+            (
+                Table(head, rows, (1, 2, 3, 4)),
+                "The p-value compares the mean around the events with means around the same events moved in "
+                "time, at its largest deviation over all lags, so no correction is due. Verify a map on "
+                "signals that are known first: relevance of a model that reads the heart is locked to R "
+                "peaks.",
+            ),
+            (curves,),
+            (
+                "Relevance locked to an event says that the model uses what goes with it "
+                f"({counted(n, 'event')} here), not that the event causes the class.",
+            ),
+        )
+
+
+@register("locked", needs=("recording",), order=10, off=(), absent={})
+def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
+    made: dict[str, EventLocked] = {}
+    for name in context.option:
+        step(f"locking to {plain(name, 40)}")
+        times = times_of(context.recording, name)
+        made[plain(name, 40)] = event_locked(explained, times, seed=context.seed)
+    return AroundEvents(made)
+
+
+def event_curves(found: Mapping[str, EventLocked], *, unit: str) -> Figure:
+    """Relevance around events, a panel each: mean with its interval, and what moved events give.
+
+    Parameters
+    ----------
+    found : dict of str to EventLocked
+    unit : str
+    """
+    from matplotlib.figure import Figure
+
+    from ..drawing.figures import INK
+
+    n = len(found)
+    figure = Figure(figsize=(min(4.6 * n + 0.4, 14), 3.6), layout="constrained")
+    for axis, (name, one) in zip(np.atleast_1d(figure.subplots(1, n)), found.items(), strict=True):
+        axis.fill_between(
+            one.times, one.null_low, one.null_high, color="0.85", lw=0, label="events moved in time (95 %)"
+        )
+        axis.fill_between(one.times, one.low, one.high, color=_COLOUR, alpha=0.3, lw=0)
+        axis.plot(one.times, one.mean, color=_COLOUR, lw=1.6, label="mean, 95 % interval")
+        axis.axvline(0, color="0.3", lw=0.8, ls=":")
+        axis.set_title(
+            f"{plain(name, 40)}: {counted(one.events, 'event')}, p = {one.p:.2g}", fontsize=10, loc="left",
+            color=INK, parse_math=False,
+        )  # fmt: skip
+        axis.set_xlabel("time from the event (s)", fontsize=9)
+        axis.set_ylabel(f"|relevance| per sample ({unit})", fontsize=8)
+        axis.set_ylim(bottom=min(0.0, float(one.low.min())))
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(fontsize=7, frameon=False, loc="best")
+    return figure

@@ -1,16 +1,16 @@
-"""Inside the network: what each attention head carries, and what the position embedding is worth.
+"""Relevance at inner tensors: what each attention head carries, and what the position embedding is worth.
 
-Both are relevance at inner tensors of the same walk. A head's relevance is that of the values it has read.
+Both are of the same walk. A head's relevance is that of the values it has read.
 An embedding that tells the network which electrode is which is a constant: relevance that lands on it did not
 come from the signal, and a network may decide much by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -22,16 +22,22 @@ from ...engine.explainer import Explainer
 from ...engine.file.landmarks import Heads, attention_heads, embedded
 from ...engine.file.load import load
 from ...engine.steps import step
+from ..drawing.sections import Picture, Section, Strong, Table
 from ..explanation import shares
 from ..explanation.explained import Explained
+from ..explanation.view import View
 from ..text import counted, plain
+from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Inside:
-    """Relevance inside a network.
+class InnerRelevance(View):
+    """Relevance of attention heads and of the position embedding.
 
     Attributes
     ----------
@@ -47,6 +53,12 @@ class Inside:
     heads: xr.DataArray | None
     positions: xr.DataArray | None
     notes: tuple[str, ...]
+
+    name = "inside"
+
+    def data_vars(self) -> Mapping[str, xr.DataArray]:
+        """Relevance of heads (epoch, layer, head) and positions (epoch, channel), as far as there are any."""
+        return {str(a.name): a for a in (self.heads, self.positions) if a is not None}
 
     def head_shares(self) -> Floats:
         """Share of each head in that of all, mean over windows, shape (layer, head); NaN for none."""
@@ -97,8 +109,72 @@ class Inside:
             }
         return out
 
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """What the position embedding gets."""
+        embedding = self.summary(explained)["positions"]
+        if embedding is not None:
+            yield "embedding", f"{embedding['part']:.0%} of what signal and position embedding get"
 
-def inside(explained: Explained, model: Path, *, batch_size: int = 8) -> Inside:
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """What each layer's heads carry, and which electrodes' places get most."""
+        found = self.summary(explained)
+        if found["layers"]:
+            yield self._head_section(found["layers"])
+        if found["positions"] is not None and self.positions is not None:
+            yield self._embedding_section(explained, found["positions"], self.positions)
+
+    def _head_section(self, layers: Sequence[Mapping[str, Any]]) -> Section:
+        rows = []
+        for layer in layers:
+            heads = layer["heads"]
+            order = sorted(range(len(heads)), key=lambda i: -heads[i]["share"])[:3]
+            most = ", ".join(f"{i} ({heads[i]['share']:.0%})" for i in order)
+            rows.append(
+                (layer["layer"], len(heads), f"{layer['share']:.1%}", f"{layer['signed']:+.3g}", most)
+            )
+        head = ("layer", "heads", "share of all heads", "signed sum", "heads with most")
+        words = (
+            "A head's relevance is that of the values it has read, summed over tokens. What goes past a "
+            "layer on its skip connection is in no head, so layers do not add up to what was explained."
+        )
+        caption = (
+            "Share of each attention head in the relevance of all heads: that of the values it has read."
+        )
+        title = "Attention heads"
+        picture = Picture(head_matrix(self.head_shares()), "heads", f"{title}: figure", title, caption)
+        return Section(title, (Table(head, rows, (0, 1, 2, 3)), words), (picture,))
+
+    def _embedding_section(
+        self, explained: Explained, found: Mapping[str, Any], positions: xr.DataArray
+    ) -> Section:
+        most = sorted(found["electrodes"], key=lambda e: -e["embedding"])[:8]
+        rows = [(e["name"], f"{e['embedding']:.1%}", f"{e['signal']:.1%}") for e in most]
+        words = (
+            "The constants by which the network tells electrodes apart get ",
+            Strong(f"{found['part']:.0%}"),
+            " of the size of the relevance that they and the signal get together (signed, mean over windows: "
+            f"embedding {found['signed']:+.3g}, signal {found['signal_signed']:+.3g} {explained.unit}). They "
+            "are the same in every window: what they get is relevance of where, not of what was recorded.",
+        )
+        title, pictures = "Position embedding", []
+        both = {
+            "signal": shares.by_electrode(explained.relevance),
+            "position embedding": shares.by_electrode(positions.values[..., None]),
+        }
+        from ..drawing.figures import share_maps
+
+        figure = share_maps(both, explained.electrodes)
+        if figure is not None:
+            caption = (
+                "Relevance share of each electrode: in the signal, and in the constants by which the network "
+                "tells electrodes apart."
+            )
+            pictures.append(Picture(figure, "embedding", f"{title}: figure", title, caption))
+        table = Table(("electrode", "share in the embedding", "in the signal"), rows, (1, 2))
+        return Section(title, (words, table), tuple(pictures))
+
+
+def inner_relevance(explained: Explained, model: Path, *, batch_size: int = 8) -> InnerRelevance:
     """Relevance of attention heads, and of the position embedding by electrode.
 
     Parameters
@@ -110,7 +186,7 @@ def inside(explained: Explained, model: Path, *, batch_size: int = 8) -> Inside:
 
     Returns
     -------
-    Inside
+    InnerRelevance
     """
     proto = load(model).proto
     notes: list[str] = []
@@ -130,14 +206,14 @@ def inside(explained: Explained, model: Path, *, batch_size: int = 8) -> Inside:
     sites = tuple(s for s in sites if s.tensor in asked)
     parts, places = [], []
     for start in range(0, len(explained.windows), batch_size):
-        step("looking inside", start / len(explained.windows))
+        step("explaining inner tensors", start / len(explained.windows))
         rows = slice(start, min(start + batch_size, len(explained.windows)))
         a = _again(explained, model, [*asked, *([table] if table else [])], rows)
         parts.append([s.per_head(a.at[s.tensor], rows.stop - rows.start) for s in sites])
         if table is not None:
             places.append(_by_electrode(a.at[table], n))
-    step("looking inside", 1.0)
-    return Inside(_heads(sites, parts), _positions(explained, table, places), tuple(notes))
+    step("explaining inner tensors", 1.0)
+    return InnerRelevance(_heads(sites, parts), _positions(explained, table, places), tuple(notes))
 
 
 def _heads(sites: Sequence[Heads], parts: Sequence[Sequence[Floats]]) -> xr.DataArray | None:
@@ -207,3 +283,40 @@ def _reachable(explained: Explained, model: Path, asked: Sequence[str]) -> tuple
         good = [name for name in asked if _reached(explained, model, name)]
         return good, [name for name in asked if name not in good]
     return list(asked), []
+
+
+@register("inside", needs=("model",), order=60)
+def _inner(explained: Explained, context: ViewContext) -> InnerRelevance:
+    return inner_relevance(explained, context.model)
+
+
+def head_matrix(share: Floats) -> Figure:
+    """Shares of attention heads, layer by head.
+
+    Parameters
+    ----------
+    share : ndarray, shape (layer, head)
+        NaN where a layer has no such head.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from ..drawing.figures import SIZE, limit, tidy
+
+    layers, heads = share.shape
+    figure = Figure(
+        figsize=(min(1.8 + 0.5 * heads, 12) + 1.2, min(1.5 + 0.42 * layers, 9)), layout="constrained"
+    )
+    axis = figure.subplots()
+    image = axis.imshow(share, cmap=SIZE, vmin=0, vmax=limit(share), aspect="auto", interpolation="nearest")
+    axis.set_xlabel("head", fontsize=9)
+    axis.set_ylabel("layer", fontsize=9)
+    for each in (axis.xaxis, axis.yaxis):
+        each.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    axis.tick_params(labelsize=8)
+    bar = figure.colorbar(image, ax=axis, pad=0.03, fraction=0.05, aspect=25)
+    bar.formatter = PercentFormatter(1.0, decimals=0 if limit(share) > 0.05 else 1)
+    bar.update_ticks()
+    bar.set_label("share of all heads", fontsize=8)
+    tidy(bar)
+    return figure

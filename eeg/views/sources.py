@@ -304,8 +304,10 @@ def _notes(
             f"The signal's reference ({plain(explained.contract.reference, 40)}) has no known place: what "
             "all electrodes have in common is in the residual."
         )
-    if explained.windows.splined:
-        said.append(f"Splined electrodes add nothing to the estimate: {listed(explained.windows.splined)}.")
+    if explained.windows.interpolated:
+        said.append(
+            f"Interpolated electrodes add nothing to the estimate: {listed(explained.windows.interpolated)}."
+        )
     if np.isfinite(fit).any() and np.nanmean(fit) < 0.8:
         said.append(f"The estimate explains {np.nanmean(fit):.0%} of the signal's power.")
     return tuple(said)

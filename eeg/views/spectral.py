@@ -10,7 +10,9 @@ band of its own, "unassigned".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from scipy.signal.windows import hann
 
 from ...engine.errors import InputError
+from ..drawing.sections import Picture, Section, Table, Term
+from ..explanation import shares
 from ..explanation.bands import (
     UNASSIGNED,
     band_coords,
@@ -30,8 +34,16 @@ from ..explanation.bands import (
     weight_of,
 )
 from ..explanation.explained import Explained
+from ..explanation.view import View
+from ..text import plain
+from .registry import ViewContext, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+
+TITLE = "Which rhythms"
 
 
 def spectrum(explained: Explained) -> xr.DataArray:
@@ -156,3 +168,136 @@ def time_frequency(
         "frequency": ("frequency", np.fft.rfftfreq(length, 1 / sfreq), {"units": "Hz"}),
     }
     return named(explained, found, ("frame", "frequency"), coords, epochs=not mean)
+
+
+@dataclass(frozen=True)
+class Rhythms(View):
+    """Shares of the bands, and relevance by time and frequency.
+
+    Attributes
+    ----------
+    bands : xarray.DataArray, dims (epoch, channel, band)
+        As `explanation.bands.bands` makes it; it is in the dataset already.
+    shares : tuple of BandShare
+    """
+
+    bands: xr.DataArray
+    shares: tuple[shares.BandShare, ...]
+
+    name = "bands"
+
+    def summary(self, explained: Explained) -> list[dict[str, Any]]:
+        """Shares of the bands."""
+        return [asdict(share) for share in self.shares]
+
+    def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """The bands with most."""
+        most = sorted(self.shares, key=lambda share: -share.share)[:3]
+        yield "bands", ", ".join(f"{share.name} {share.share:.0%}" for share in most)
+
+    def rows(self, explained: Explained) -> Iterator[tuple[str, str, float, float, float]]:
+        """A row for each band, beside its part of the frequencies."""
+        for share in self.shares:
+            yield "band", share.name, share.share, share.signed, share.of_frequencies
+
+    def sections(self, explained: Explained) -> Iterator[Section]:
+        """A table of the bands, by electrode, and over time."""
+        head = ("Band", "Hz", "relevance share", "share of frequencies", f"signed sum ({explained.unit})")
+        rows = [
+            (
+                share.name,
+                f"{share.lower:g} to {share.upper:g}" if np.isfinite(share.lower) else "",
+                f"{share.share:.1%}",
+                f"{share.of_frequencies:.1%}",
+                f"{share.signed:+.3g}",
+            )
+            for share in self.shares
+        ]
+        words = (
+            "Each electrode's relevance is split into bands through the multiplier (Parseval), exactly: the "
+            "bands add up to the electrode's relevance. ",
+            Term("rest"),
+            " is what lies in no band: the constant part, below the first and above the last.",
+        )
+        pictures = (self._by_electrode(explained), *self._over_time(explained))
+        yield Section(TITLE, (Table(head, rows, (2, 3, 4)), words), pictures)
+
+    def _by_electrode(self, explained: Explained) -> Picture:
+        view = np.abs(self.bands.values)
+        whole = view.sum((1, 2), keepdims=True)
+        kept = whole[:, 0, 0] > 0
+        by_band = (view[kept] / whole[kept]).mean(0) if kept.any() else np.zeros(view.shape[1:])
+        names = [plain(b, 12) for b in self.bands["band"].values.tolist()]
+        caption = (
+            "Relevance share of each electrode and band, mean over windows; all cells sum to 1. Bars: "
+            "the bands over all electrodes."
+        )
+        from ..drawing.figures import band_map
+
+        figure = band_map(by_band, explained.electrodes, names)
+        return Picture(figure, "bands", "Rhythms by electrode", TITLE, caption)
+
+    def _over_time(self, explained: Explained) -> Iterator[Picture]:
+        """By time and frequency, where the rate allows it."""
+        seconds = min(0.5, explained.contract.seconds / 2)
+        if seconds * explained.windows.sfreq < 8:
+            return
+        found = time_frequency(explained, seconds=seconds, mean=True).sum("channel")
+        figure = time_frequency_map(
+            found.transpose("frame", "frequency").values,
+            found["frame"].values,
+            found["frequency"].values,
+            unit=explained.unit,
+            highest=min(explained.contract.lowpass or 60.0, 60.0),
+        )
+        caption = (
+            f"Relevance by time and frequency (windows of {seconds:g} s, so frequencies "
+            f"{1 / seconds:g} Hz apart), summed over electrodes, mean over windows; exact through "
+            "the multiplier."
+        )
+        title = "Rhythms over time"
+        yield Picture(figure, "time_frequency", title, title, caption)
+
+
+@register("bands", needs=("bands", "multiplier"), order=50, absent=[], always=True)
+def _rhythms(explained: Explained, context: ViewContext) -> Rhythms:
+    bands = explained.dataset["bands"]
+    return Rhythms(bands, tuple(shares.by_band(bands)))
+
+
+def time_frequency_map(
+    values: NDArray[Any], times: NDArray[Any], frequencies: NDArray[Any], *, unit: str, highest: float
+) -> Figure:
+    """Relevance over time and frequency.
+
+    Parameters
+    ----------
+    values : ndarray, shape (time, frequency)
+        Summed over electrodes, mean over windows.
+    times, frequencies : ndarray
+        Centres, in seconds and Hz.
+    unit : str
+    highest : float
+        Hz up to which it is drawn.
+    """
+    from matplotlib.figure import Figure
+
+    from ..drawing.figures import SIGNED, limit, tidy
+
+    shown = frequencies <= highest
+    inside = (times >= 0) | (np.arange(len(times)) == len(times) - 1)
+    some = values[np.ix_(inside, shown)]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axis = figure.subplots()
+    top = limit(some)
+    image = axis.pcolormesh(
+        times[inside], frequencies[shown], some.T, cmap=SIGNED, vmin=-top, vmax=top, shading="nearest",
+        rasterized=True,
+    )  # fmt: skip
+    axis.set_xlabel("time in the window (s)", fontsize=9)
+    axis.set_ylabel("frequency (Hz)", fontsize=9)
+    axis.tick_params(labelsize=8)
+    bar = figure.colorbar(image, ax=axis, pad=0.02, fraction=0.04, aspect=25)
+    bar.set_label(f"relevance ({unit})   blue: against, red: for", fontsize=8)
+    tidy(bar)
+    return figure

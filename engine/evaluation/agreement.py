@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Pair:
+class MethodPair:
     """Two methods.
 
     Attributes
@@ -40,13 +40,13 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class MethodAgreement:
     """How alike the maps of several methods are.
 
     Attributes
     ----------
     methods : tuple of str
-    pairs : tuple of Pair
+    pairs : tuple of MethodPair
     k : int
         Of the intersection.
     chance : float
@@ -54,7 +54,7 @@ class Agreement:
     """
 
     methods: tuple[str, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[MethodPair, ...]
     k: int
     chance: float
 
@@ -69,7 +69,7 @@ class Agreement:
         return out
 
 
-def agreement(maps: Mapping[str, Array], *, k: int | None = None, seed: int = 0) -> Agreement:
+def agreement(maps: Mapping[str, Array], *, k: int | None = None, seed: int = 0) -> MethodAgreement:
     """Compare maps of the same windows with one another.
 
     Parameters
@@ -82,7 +82,7 @@ def agreement(maps: Mapping[str, Array], *, k: int | None = None, seed: int = 0)
 
     Returns
     -------
-    Agreement
+    MethodAgreement
 
     Raises
     ------
@@ -96,5 +96,5 @@ def agreement(maps: Mapping[str, Array], *, k: int | None = None, seed: int = 0)
     pairs = []
     for (first, a), (second, b) in combinations(maps.items(), 2):
         rank, top = spearman(np.abs(a), np.abs(b)), top_k(a, b, k)
-        pairs.append(Pair(first, second, estimate(rank, seed=seed), estimate(top, seed=seed)))
-    return Agreement(tuple(maps), tuple(pairs), k, k / groups)
+        pairs.append(MethodPair(first, second, estimate(rank, seed=seed), estimate(top, seed=seed)))
+    return MethodAgreement(tuple(maps), tuple(pairs), k, k / groups)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..steps import step
-from .agreement import Agreement, agreement
+from .agreement import MethodAgreement, agreement
 from .complexity import complexity
 from .curves import POINTS, RANDOM, RANDOM_NAME, RUNS, Curves, Faithfulness, faithfulness
 from .intervals import Estimate, random_relevance
-from .metrics import METRICS, Row
+from .metrics import METRICS, MetricRow
 from .replacement import Replacement
 from .sanity import Sanity, sanity
 from .setting import Method, Setting, named
@@ -38,7 +38,7 @@ class Measured:
         Signed relevance by method; "power" too.
     curves, faithfulness : dict of str to dict
         By replacement, then by method; "random" and "power" too.
-    agreement : Agreement
+    agreement : MethodAgreement
     complexity : dict of str to dict of str to Estimate
         By method, then by measure.
     sanity : Sanity
@@ -50,23 +50,23 @@ class Measured:
     maps: Mapping[str, Array]
     curves: Mapping[str, Mapping[str, Curves]]
     faithfulness: Mapping[str, Mapping[str, Faithfulness]]
-    agreement: Agreement
+    agreement: MethodAgreement
     complexity: Mapping[str, Mapping[str, Estimate]]
     sanity: Sanity
     stability: Mapping[str, Change]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetricRow]:
         """The table, a row for each metric and method."""
         made = self._faithful() + self._sane() + self._stable()
         for measure in self.complexity[RANDOM_NAME]:
             chance, power = (self.complexity[name][measure] for name in (RANDOM_NAME, POWER_NAME))
             made += [
-                Row(METRICS[measure], m, self.complexity[m][measure], random=chance, power=power)
+                MetricRow(METRICS[measure], m, self.complexity[m][measure], random=chance, power=power)
                 for m in self.methods
             ]
         return made
 
-    def _faithful(self) -> list[Row]:
+    def _faithful(self) -> list[MetricRow]:
         parts = (
             ("ABPC", "abpc", "abpc_over_random"),
             ("AOPC", "aopc", "over_random"),
@@ -75,7 +75,7 @@ class Measured:
             ("insertion", "insertion", ""),
         )
         return [
-            Row(
+            MetricRow(
                 METRICS[metric],
                 method,
                 getattr(numbers[method], attribute),
@@ -89,13 +89,13 @@ class Measured:
             for method in self.methods
         ]
 
-    def _sane(self) -> list[Row]:
+    def _sane(self) -> list[MetricRow]:
         found, made = self.sanity, []
         chance, power = (found.references[name] for name in (RANDOM_NAME, POWER_NAME))
         if found.stages:
             last = found.stages[-1].similarity
             made.append(
-                Row(
+                MetricRow(
                     METRICS["randomised weights"],
                     found.method,
                     last.rank,
@@ -105,7 +105,7 @@ class Measured:
             )
         if found.target is not None:
             made.append(
-                Row(
+                MetricRow(
                     METRICS["another class"],
                     found.method,
                     found.target.cosine,
@@ -115,12 +115,12 @@ class Measured:
             )
         return made
 
-    def _stable(self) -> list[Row]:
+    def _stable(self) -> list[MetricRow]:
         made = []
         method = self.methods[0]
         for what, change in self.stability.items():
             made.append(
-                Row(
+                MetricRow(
                     METRICS[f"stability: {what}"],
                     method,
                     change.similarity.rank,
@@ -131,8 +131,8 @@ class Measured:
         noise = self.stability["noise"]
         return [
             *made,
-            Row(METRICS["average sensitivity"], method, noise.average),
-            Row(METRICS["maximum sensitivity"], method, noise.largest),
+            MetricRow(METRICS["average sensitivity"], method, noise.average),
+            MetricRow(METRICS["maximum sensitivity"], method, noise.largest),
         ]
 
 

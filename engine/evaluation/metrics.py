@@ -77,7 +77,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType({m.name: m for m in _ALL})
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricRow:
     """A metric of a method.
 
     Attributes

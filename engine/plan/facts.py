@@ -12,7 +12,7 @@ from ..analysis.shapes import Layout
 
 if TYPE_CHECKING:
     from ..analysis.probe import Probe
-    from ..walk.walker import Recording
+    from ..walk.walker import RecordedWalk
 
 Array = np.ndarray[Any, Any]
 
@@ -110,7 +110,7 @@ class Facts:
     def of(
         cls,
         probe: Probe,
-        recording: Recording,
+        recording: RecordedWalk,
         inputs: Sequence[str],
         *,
         decisions: tuple[tuple[str, Array], ...],

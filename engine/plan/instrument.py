@@ -12,7 +12,7 @@ from ..ops import onnx_moves, onnx_windows  # noqa: F401 (they register what the
 from ..ops.base import Expr
 from ..ops.onnx import Emitter
 from ..ops.onnx_gelu import share_gates
-from ..walk.walker import Recording
+from ..walk.walker import RecordedWalk
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Instrumented:
 def instrument(
     proto: onnx.ModelProto,
     probe: Probe,
-    recording: Recording,
+    recording: RecordedWalk,
     axes: Mapping[str, int | None],
     extra: Sequence[str] = (),
 ) -> Instrumented:
@@ -53,7 +53,7 @@ def instrument(
     ----------
     proto : onnx.ModelProto
     probe : Probe
-    recording : Recording
+    recording : RecordedWalk
     axes : dict of str to (int or None)
         The axis of each input along which its rows lie.
     extra : sequence of str
@@ -94,7 +94,7 @@ def count_samples(probe: Probe, axes: Mapping[str, int | None]) -> Callable[[Emi
     return samples
 
 
-def results(recording: Recording) -> Iterable[Expr]:
+def results(recording: RecordedWalk) -> Iterable[Expr]:
     """What a backward pass is asked for."""
     for message in recording.messages.values():
         yield from (e for e in (message.m, message.r) if e is not None)
@@ -104,7 +104,7 @@ def results(recording: Recording) -> Iterable[Expr]:
     yield from recording.at_multipliers.values()
 
 
-def needed(recording: Recording) -> list[Expr]:
+def needed(recording: RecordedWalk) -> list[Expr]:
     """The part of a recording that a result needs, in order: backward values and constants they read."""
     wanted = {e.index for e in results(recording)}
     for expr in reversed(recording.ops.record):

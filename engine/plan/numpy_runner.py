@@ -13,7 +13,7 @@ from ..file.runtime import Runtime
 from ..ops import numpy as kernels
 from ..ops.base import Array, Expr
 from ..ops.shape_inference import Unknown, shapes_of
-from ..walk.walker import Recording
+from ..walk.walker import RecordedWalk
 from .instrument import Instrumented, needed, results
 from .runner import Result
 
@@ -24,7 +24,7 @@ class NumpyRunner:
     Parameters
     ----------
     instrumented : Instrumented
-    recording : Recording
+    recording : RecordedWalk
     probe : Probe
     runtime : Runtime
     axes : dict of str to (int or None)
@@ -34,7 +34,7 @@ class NumpyRunner:
     def __init__(
         self,
         instrumented: Instrumented,
-        recording: Recording,
+        recording: RecordedWalk,
         probe: Probe,
         runtime: Runtime,
         axes: Mapping[str, int | None],

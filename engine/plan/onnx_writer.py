@@ -14,7 +14,7 @@ from ..analysis.probe import Probe
 from ..file.runtime import numpy_dtype
 from ..ops.base import Expr
 from ..ops.onnx import Emitter, free_weights
-from ..walk.walker import Recording
+from ..walk.walker import RecordedWalk
 from .instrument import count_samples
 from .numpy_runner import NumpyRunner
 from .onnx_runner import SEED
@@ -105,7 +105,7 @@ class BackwardGraphs:
         return model
 
 
-def _outputs(recording: Recording) -> dict[str, Expr]:
+def _outputs(recording: RecordedWalk) -> dict[str, Expr]:
     """What the graph gives, by name: multipliers, messages r, the ledger's entries, inner tensors."""
     messages = recording.messages.items()
     found = {f"m.{n}": m.m for n, m in messages if m.m is not None}

@@ -57,7 +57,7 @@ class Run:
     batch: int
 
 
-class Choice(NamedTuple):
+class ChosenPlan(NamedTuple):
     """A plan for a batch.
 
     Attributes
@@ -88,14 +88,14 @@ class Plans:
         self.request, self._session = request, session
         self._known: dict[Any, list[Plan]] = {}
 
-    def runs(self, feed: Feed, chosen: Choice | None = None) -> Iterator[Run]:
+    def runs(self, feed: Feed, chosen: ChosenPlan | None = None) -> Iterator[Run]:
         """Run the model on a batch, micro-batch by micro-batch.
 
         Parameters
         ----------
         feed : dict of str to ndarray
             As `Inputs.checked` gives it.
-        chosen : Choice, optional
+        chosen : ChosenPlan, optional
             What `choose` gave for it, where that has been asked already.
 
         Yields
@@ -132,7 +132,7 @@ class Plans:
             run.of = total
             yield run
 
-    def choose(self, feed: Feed) -> Choice:
+    def choose(self, feed: Feed) -> ChosenPlan:
         """The plan for a batch, the batch cut for it, and the values of the first micro-batch."""
         inputs = self.request.inputs
         some, own = inputs.signatures(feed)
@@ -140,14 +140,14 @@ class Plans:
             cuts = inputs.micro_batches(plan.facts, feed)
             values = _forward(plan, cuts[0][1])
             if values is not None:
-                return Choice(plan, cuts, values)
+                return ChosenPlan(plan, cuts, values)
         plan = self._made(feed)
         cuts = inputs.micro_batches(plan.facts, feed)
         step("checking the instrumented model")
         values = plan.runner.forward(cuts[0][1])
         self._check(plan, cuts[0][1], values)
         self._known.setdefault(own if plan.facts.by_rows else some, []).append(plan)
-        return Choice(plan, cuts, values)
+        return ChosenPlan(plan, cuts, values)
 
     def _made(self, feed: Feed) -> Plan:
         """A plan for inputs like this one, from disk or from the model."""

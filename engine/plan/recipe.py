@@ -21,7 +21,7 @@ from ..lowering import Lowered
 from ..steps import step
 from ..walk.active_path import active_nodes
 from ..walk.simplify.algebra import simplified
-from ..walk.walker import Recording, record_walk
+from ..walk.walker import RecordedWalk, record_walk
 from .facts import Facts
 from .instrument import instrument
 from .numpy_runner import NumpyRunner
@@ -85,7 +85,7 @@ class Recipe:
         return canonical(self.analysis)
 
     @cached_property
-    def recording(self) -> Recording:
+    def recording(self) -> RecordedWalk:
         """The walk from what is explained back to the inputs.
 
         Raises

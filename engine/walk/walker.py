@@ -27,7 +27,7 @@ from .tokens import Tokens, keep_back, share_equally
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedWalk:
     """The recorded walk, from the explained tensor back to the inputs.
 
     Attributes
@@ -64,7 +64,7 @@ def record_walk(
     where: str,
     ledger: bool = True,
     at: Sequence[str] = (),
-) -> Recording:
+) -> RecordedWalk:
     """Walk back from `target`, recording what every rule does.
 
     Parameters
@@ -122,7 +122,7 @@ def record_walk(
     for name in leaves:
         walk.ledger.add(name, "constant", name, found[name], None, None)
     messages = {s: walker.arrived[s] for s in analysis.graph.inputs if s in walker.arrived}
-    return Recording(ops, target, messages, tuple(walk.ledger.entries), found, multipliers, tuple(nodes))
+    return RecordedWalk(ops, target, messages, tuple(walk.ledger.entries), found, multipliers, tuple(nodes))
 
 
 class _Walker:

@@ -118,7 +118,7 @@ def test_beside_the_demo_models() -> None:
     assert csp.accuracy > csp.chance
     hand = [e.windows.channels.index(c) for c in ("C3", "C4")]
     assert own[hand].sum() > 2 * max(random[hand].sum(), power[hand].sum())
-    every = baselines.beside(e, model, copies=1)
+    every = baselines.compare_with_baselines(e, model, copies=1)
     np.testing.assert_array_equal(every.share["random weights"], random)
     assert every.csp is not None
     assert every.csp.accuracy == csp.accuracy

@@ -132,8 +132,8 @@ def test_mapping_text() -> None:
 
 def test_interpolation_needs_a_position() -> None:
     found = match(["AF7", "Cz"], ["Cz", "F7"], interpolate=True)
-    assert found.splined == ("AF7",)
-    assert any("splined" in s and "AF7" in s for s in found.said)
+    assert found.interpolated == ("AF7",)
+    assert any("interpolated" in s and "AF7" in s for s in found.said)
     with pytest.raises(InputError, match="X7; there is no known position"):
         match(["X7", "Cz"], ["Cz"], interpolate=True)
 

@@ -166,7 +166,7 @@ def test_channels_are_interpolated_on_a_cap_of_its_own(
         raw.save(path, verbose="error")
         model = make_model(make_contract(names), f"{names[0]}.onnx")
         made[names] = explain_recording(model, path, interpolate_missing=True).windows
-        assert made[names].splined == (names[5],)
+        assert made[names].interpolated == (names[5],)
     # The measured head differs from the template's by millimetres.
     a, b = (made[n].signal[:, 5].ravel() for n in (TEN_TWENTY, OWN))
     assert np.corrcoef(a, b)[0, 1] > 0.98

@@ -18,7 +18,7 @@ from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.recording.windows import from_model_layout
 from onnxplain.eeg.reports.evaluation import write
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate, methods_of
-from onnxplain.eeg.studies.features import Bands, Spline, features, splined
+from onnxplain.eeg.studies.features import Bands, Spline, features, spline_interpolation
 from onnxplain.eeg.studies.sample import chosen, of_array, sample
 from onnxplain.engine.composite import composite
 from onnxplain.engine.evaluation.replacement import Transplant
@@ -111,7 +111,7 @@ def test_no_filling_makes_a_flat_electrode(make_contract: Make, naming: Any) -> 
     contract = make_contract()
     x = rng.standard_normal((8, *contract.shape)).astype(np.float32)
     by = features("electrodes", contract)
-    spline = splined(contract, naming.electrodes(contract.channels))
+    spline = spline_interpolation(contract, naming.electrodes(contract.channels))
     assert spline is not None
     for replacement in (Transplant(by, x), spline):
         most = len(contract.channels) - replacement.least
@@ -125,8 +125,11 @@ def test_no_filling_makes_a_flat_electrode(make_contract: Make, naming: Any) -> 
 
 
 def test_without_positions_there_is_no_spline(make_contract: Make) -> None:
-    assert splined(make_contract(("E1", "E2", *"ABCDEFGH")), Electrodes(("E1", "E2", *"ABCDEFGH"))) is None
-    assert splined(make_contract(("Fz", "Cz", "Pz")), Electrodes(("Fz", "Cz", "Pz"))) is None
+    assert (
+        spline_interpolation(make_contract(("E1", "E2", *"ABCDEFGH")), Electrodes(("E1", "E2", *"ABCDEFGH")))
+        is None
+    )
+    assert spline_interpolation(make_contract(("Fz", "Cz", "Pz")), Electrodes(("Fz", "Cz", "Pz"))) is None
 
 
 # --- the demo's models

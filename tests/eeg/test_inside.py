@@ -1,4 +1,4 @@
-"""Inside the network: heads and the position embedding, on a network that has both."""
+"""Relevance at inner tensors: heads and the position embedding, on a network that has both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.views.network import inside
+from onnxplain.eeg.views.network import inner_relevance
 from onnxplain.engine.explainer import Explainer
 
 MODELS = Path(__file__).parents[2] / "models" / "demo"
@@ -21,7 +21,7 @@ def shortcut() -> Explained:
 
 
 def test_heads_and_embedding_of_the_demo(shortcut: Explained) -> None:
-    found = inside(shortcut, MODELS / "shortcut.onnx", batch_size=5)
+    found = inner_relevance(shortcut, MODELS / "shortcut.onnx", batch_size=5)
     n = len(shortcut.windows)
     assert found.notes == ()
     assert found.heads is not None
@@ -39,13 +39,13 @@ def test_heads_and_embedding_of_the_demo(shortcut: Explained) -> None:
     )
     np.testing.assert_allclose(total, a.at["slice_1"].sum((1, 2, 3)), rtol=1e-4, atol=1e-4)
     # Batches do not matter.
-    again = inside(shortcut, MODELS / "shortcut.onnx", batch_size=n)
+    again = inner_relevance(shortcut, MODELS / "shortcut.onnx", batch_size=n)
     assert again.heads is not None
     np.testing.assert_allclose(again.heads.values, found.heads.values, rtol=1e-3, atol=1e-5)
 
 
 def test_the_shortcut_is_in_the_embedding(shortcut: Explained) -> None:
-    summary = inside(shortcut, MODELS / "shortcut.onnx").summary(shortcut)
+    summary = inner_relevance(shortcut, MODELS / "shortcut.onnx").summary(shortcut)
     electrodes = sorted(summary["positions"]["electrodes"], key=lambda e: -e["embedding"])
     assert {e["name"] for e in electrodes[:2]} == {"F7", "F8"}
     assert 0 < summary["positions"]["part"] < 1
@@ -54,7 +54,7 @@ def test_the_shortcut_is_in_the_embedding(shortcut: Explained) -> None:
 
 def test_a_network_without_either_says_so(shortcut: Explained, make_contract, make_model, recorded) -> None:  # type: ignore[no-untyped-def]
     model = make_model(make_contract())
-    found = inside(explain_recording(model, recorded()), model)
+    found = inner_relevance(explain_recording(model, recorded()), model)
     assert found.heads is None
     assert found.positions is None
     assert "No attention was found" in found.notes[0]

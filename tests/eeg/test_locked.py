@@ -13,7 +13,7 @@ import pytest
 from onnxplain.eeg.artefacts.events import blinks, r_peaks, stimuli
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.recording.read import Mark, Recording
-from onnxplain.eeg.views.event_locked import locked
+from onnxplain.eeg.views.event_locked import event_locked
 from onnxplain.engine.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,26 +44,26 @@ def beating() -> tuple[np.ndarray, np.ndarray]:
 def test_a_planted_lag_is_found(beating: tuple[np.ndarray, np.ndarray]) -> None:
     line, beats = beating
     e = explained_of(line)
-    found = locked(e, beats, signed=True)
+    found = event_locked(e, beats, signed=True)
     assert found.peak == pytest.approx(0.12, abs=0.03)
     assert found.p < 0.01
     at = int(np.argmin(abs(found.times - 0.12)))
     assert found.high[at] < found.null_low[at]
     assert found.low[at] < -2.9 < found.high[at]
     assert found.events + found.dropped == len(beats)
-    np.testing.assert_array_equal(locked(e, beats, signed=True).low, found.low)
-    size = locked(e, beats)  # size counts whatever the sign
+    np.testing.assert_array_equal(event_locked(e, beats, signed=True).low, found.low)
+    size = event_locked(e, beats)  # size counts whatever the sign
     assert size.p < 0.01
     with pytest.raises(InputError, match="none of"):
-        locked(e, beats, electrodes="occipital")
-    assert locked(e, beats, electrodes=["C4"]).mean.max() == 0
+        event_locked(e, beats, electrodes="occipital")
+    assert event_locked(e, beats, electrodes=["C4"]).mean.max() == 0
 
 
 def test_events_that_have_nothing_to_do_with_it(beating: tuple[np.ndarray, np.ndarray]) -> None:
     line, _ = beating
     e = explained_of(line)
     rng = np.random.default_rng(5)
-    p = [locked(e, np.sort(rng.uniform(1, 78, 50)), signed=True, resamples=200).p for _ in range(20)]
+    p = [event_locked(e, np.sort(rng.uniform(1, 78, 50)), signed=True, resamples=200).p for _ in range(20)]
     assert sum(q < 0.05 for q in p) <= 4
     assert max(p) > 0.3
 
@@ -71,13 +71,13 @@ def test_events_that_have_nothing_to_do_with_it(beating: tuple[np.ndarray, np.nd
 def test_events_across_gaps_are_dropped(beating: tuple[np.ndarray, np.ndarray]) -> None:
     e = explained_of(beating[0], gap=True)  # windows at 0, 5, 10 s, ...
     starts = np.arange(20) * 5.0
-    found = locked(e, [*(starts + 1), 3.0, 1.9, -4.0, 1e6], before=0.2, after=0.6)
+    found = event_locked(e, [*(starts + 1), 3.0, 1.9, -4.0, 1e6], before=0.2, after=0.6)
     assert found.events == 20
     assert found.dropped == 4
     with pytest.raises(InputError, match="0 events of 2"):
-        locked(e, [3.0, 4.0])
+        event_locked(e, [3.0, 4.0])
     with pytest.raises(InputError, match="no stretch"):
-        locked(e, starts, after=float("nan"))
+        event_locked(e, starts, after=float("nan"))
 
 
 def test_events_of_a_recording() -> None:
@@ -112,8 +112,8 @@ def test_bursts_of_events_and_a_drift_are_not_a_lock() -> None:
         rng = np.random.default_rng(1000 + seed)
         e = explained_of(np.where(np.arange(8000) < 4000, 2.0, 1.0) * rng.normal(size=8000))
         events = np.concatenate([rng.uniform(1, 39, 40), rng.uniform(41, 78, 10)])
-        near.append(locked(e, events, resamples=200).p)
-        anywhere.append(locked(e, events, resamples=200, jitter=math.inf).p)
+        near.append(event_locked(e, events, resamples=200).p)
+        anywhere.append(event_locked(e, events, resamples=200, jitter=math.inf).p)
     assert sum(q < 0.05 for q in near) <= 4
     assert sum(q < 0.05 for q in anywhere) >= 15  # what the jitter is for
 
@@ -123,7 +123,9 @@ def test_unrelated_events_lie_within_the_null(beating: tuple[np.ndarray, np.ndar
     e = explained_of(line)
     inside = []
     for seed in range(10):
-        found = locked(e, np.random.default_rng(40 + seed).uniform(1, 78, 50), signed=True, resamples=400)
+        found = event_locked(
+            e, np.random.default_rng(40 + seed).uniform(1, 78, 50), signed=True, resamples=400
+        )
         inside.append(((found.mean >= found.null_low) & (found.mean <= found.null_high)).mean())
     assert np.mean(inside) == pytest.approx(0.95, abs=0.04)
 
@@ -132,7 +134,7 @@ def test_events_that_cannot_be_moved(beating: tuple[np.ndarray, np.ndarray]) -> 
     e = explained_of(beating[0], gap=True)  # windows of 2 s with gaps between them
     starts = np.arange(20) * 5.0
     with pytest.raises(InputError, match="fewer than 10 places"):
-        locked(e, starts, before=0.0, after=1.97)
-    assert locked(e, starts, before=0.0, after=1.0).events == 20
+        event_locked(e, starts, before=0.0, after=1.97)
+    assert event_locked(e, starts, before=0.0, after=1.0).events == 20
     with pytest.raises(InputError, match="jitter"):
-        locked(e, starts, jitter=0.0)
+        event_locked(e, starts, jitter=0.0)

@@ -10,7 +10,7 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.eeg.recording.conditioning import Piece, amplitude, condition
+from onnxplain.eeg.recording.conditioning import SignalPiece, amplitude, condition
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.recording.slicing import tagged
 from onnxplain.eeg.recording.windows import cut, from_model_layout, to_model_layout
@@ -99,7 +99,7 @@ def test_filters_pass_and_stop(make_contract: MakeContract, make_raw: Make, tmp_
 
 
 def test_filters_that_change_nothing_are_left_out(make_contract: MakeContract) -> None:
-    piece = Piece(0.0, np.random.default_rng(0).normal(size=(2, 4000)))
+    piece = SignalPiece(0.0, np.random.default_rng(0).normal(size=(2, 4000)))
     contract = make_contract(("Fp1", "Cz"), highpass=0.5, lowpass=60.0, notch=60.0)
     out, sentences = condition([piece], 100.0, contract, recorded=(3.0, 40.0))
     assert (out[0].data == piece.data).all()
@@ -197,7 +197,7 @@ def test_one_channel_in_another_unit_is_refused(
 
 
 @pytest.mark.parametrize("value", [0.0, 5e-6, np.nan, np.inf])
-def test_dead_channels_are_refused_or_splined(
+def test_dead_channels_are_refused_or_interpolated(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path, value: float
 ) -> None:
     data = make_raw().get_data()
@@ -208,10 +208,10 @@ def test_dead_channels_are_refused_or_splined(
     with pytest.raises(InputError, match=f"unusable channels: Cz .*{reason}|unusable channels: Cz {reason}"):
         cut(read(path), make_contract())
     windows = cut(read(path), make_contract(), interpolate=True)
-    assert windows.splined == ("Cz",)
+    assert windows.interpolated == ("Cz",)
     assert np.isfinite(windows.data).all()
     assert windows.signal[:, 5].std() > 1
-    assert "splined" in said(windows)
+    assert "interpolated" in said(windows)
 
 
 def test_channel_without_a_scale_in_the_header(make_contract: MakeContract, recorded: Recorded) -> None:
@@ -235,7 +235,7 @@ def test_clipped_channels_are_listed(make_contract: MakeContract, make_raw: Make
     )
 
 
-def test_bad_channels_are_listed_or_splined(
+def test_bad_channels_are_listed_or_interpolated(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path
 ) -> None:
     raw = make_raw()
@@ -243,7 +243,7 @@ def test_bad_channels_are_listed_or_splined(
     raw.save(tmp_path / "a_raw.fif", verbose="error")
     recording = read(tmp_path / "a_raw.fif")
     assert "Marked bad in the recording, used all the same: Cz" in said(cut(recording, make_contract()))
-    assert cut(recording, make_contract(), interpolate=True).splined == ("Cz",)
+    assert cut(recording, make_contract(), interpolate=True).interpolated == ("Cz",)
 
 
 def test_spline_of_a_smooth_field_is_near_it(
@@ -261,7 +261,7 @@ def test_spline_of_a_smooth_field_is_near_it(
     with pytest.raises(InputError, match="missing: Cz"):
         cut(read(tmp_path / "a_raw.fif"), contract)
     windows = cut(read(tmp_path / "a_raw.fif"), contract, interpolate=True)
-    assert windows.splined == ("Cz",)
+    assert windows.interpolated == ("Cz",)
     np.testing.assert_allclose(windows.signal[0, 6], data[6, :200] * 1e6, atol=12)
     np.testing.assert_allclose(windows.signal[0, 5], data[5, :200] * 1e6, atol=1e-3)
 

@@ -27,7 +27,7 @@ from onnxplain.engine.contract import InputContract
 from onnxplain.engine.explainer import Explainer
 from onnxplain.validation import Policy
 from onnxplain.validation.case import Case
-from onnxplain.validation.result import Result
+from onnxplain.validation.result import CheckResult
 
 Floats = NDArray[np.float64]
 
@@ -231,10 +231,10 @@ def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Case], Case]:
 
 
 @pytest.fixture(scope="session")
-def result() -> Callable[[list[Result], str], Result]:
+def result() -> Callable[[list[CheckResult], str], CheckResult]:
     """The one result of a name."""
 
-    def find(results: list[Result], check: str) -> Result:
+    def find(results: list[CheckResult], check: str) -> CheckResult:
         (found,) = [r for r in results if r.check == check]
         return found
 

@@ -11,38 +11,40 @@ import pytest
 
 from onnxplain.engine.errors import InputError
 from onnxplain.validation import Gate, Policy, outputs
-from onnxplain.validation.result import Result, Role, Status, WhyNot, not_evaluable
+from onnxplain.validation.result import CheckResult, Role, Status, WhyNot, not_evaluable
 from onnxplain.validation.verdict import decide
 
 POLICY = Policy(version=1)
 
 
-def made(check: str, role: Role, status: Status, artefact: str = "", value: float | None = 0.5) -> Result:
-    return Result(check, role, status, f"{check} said so.", value, 0.2, artefact)
+def made(
+    check: str, role: Role, status: Status, artefact: str = "", value: float | None = 0.5
+) -> CheckResult:
+    return CheckResult(check, role, status, f"{check} said so.", value, 0.2, artefact)
 
 
-def sign(check: str) -> Result:
+def sign(check: str) -> CheckResult:
     return made(check, "sign", "FAIL", check.partition(".")[2])
 
 
-def unknown(check: str) -> Result:
+def unknown(check: str) -> CheckResult:
     """A sign that could not be looked for, since it is not known where the electrodes lie that it needs."""
     artefact = check.partition(".")[2].partition(".")[0]
     return not_evaluable(check, "sign", "electrodes", f"{check}: no known electrode.", artefact)
 
 
-def absent(check: str) -> Result:
+def absent(check: str) -> CheckResult:
     """A sign of an artefact that was looked for, and is not in this data."""
     artefact = check.partition(".")[2].partition(".")[0]
     return not_evaluable(check, "sign", "data", f"{check}: there is none.", artefact)
 
 
-def held(why_not: WhyNot, threshold: float | None) -> Result:
+def held(why_not: WhyNot, threshold: float | None) -> CheckResult:
     """A region that the policy holds to a number, and that could not be measured."""
     return not_evaluable("share.frontal", "technical", why_not, "There is none.", threshold=threshold)
 
 
-def passed(check: str) -> Result:
+def passed(check: str) -> CheckResult:
     return made(check, "sign", "PASS", check.partition(".")[2].partition(".")[0], 0.0)
 
 
@@ -77,7 +79,7 @@ GOOD = [made("ledger", "technical", "PASS"), made("intervention.eyes", "sign", "
         ([sign("share.eyes"), made("baseline.eyes", "data", "FAIL", "eyes")], "WARNING"),
     ],
 )  # fmt: skip
-def test_verdicts(results: list[Result], status: str) -> None:
+def test_verdicts(results: list[CheckResult], status: str) -> None:
     verdict = decide(results, {}, POLICY)
     assert verdict.status == status
     assert verdict.exit_code == {"PASS": 0, "WARNING": 0}.get(status, 1)
@@ -123,7 +125,7 @@ def test_verdicts(results: list[Result], status: str) -> None:
     ],
 )  # fmt: skip
 def test_no_pass_on_checks_that_could_not_be_made(
-    results: list[Result], status: str, named: tuple[str, ...]
+    results: list[CheckResult], status: str, named: tuple[str, ...]
 ) -> None:
     verdict = decide(results, {}, POLICY)
     assert verdict.status == status
@@ -206,7 +208,7 @@ HOSTILE = "a|b <script>\x00\x1b[31m *x* `y`\nz"
 
 
 def test_words_of_a_file_cannot_break_the_outputs(tmp_path: Path) -> None:
-    verdict = decide([*GOOD, Result("task", "task", "FAIL", HOSTILE, float("nan"))], {}, POLICY)
+    verdict = decide([*GOOD, CheckResult("task", "task", "FAIL", HOSTILE, float("nan"))], {}, POLICY)
     outputs.write(verdict, tmp_path)
     ElementTree.parse(tmp_path / "junit.xml")
     data = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))

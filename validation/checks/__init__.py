@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..case import Case
-from ..result import Result
+from ..result import CheckResult
 from . import (
     agreement,
     baseline,
@@ -24,7 +24,7 @@ from . import (
     transplant,
 )
 
-CHECKS: dict[str, Callable[[Case], list[Result]]] = {
+CHECKS: dict[str, Callable[[Case], list[CheckResult]]] = {
     "ledger": ledger.check,
     "determinism": determinism.check,
     "parity": parity.check,

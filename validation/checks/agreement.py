@@ -8,12 +8,12 @@ from scipy import stats
 from ...engine.methods import occlusion
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 
 SECONDS = 0.25
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Rank correlation of electrodes' relevance shares with those by occlusion."""
     asked = case.policy.checks.agreement
     if case.constant:
@@ -44,4 +44,4 @@ def check(case: Case) -> list[Result]:
         f"Occlusion and {case.policy.composite} order electrodes alike by {rank:.2f} (rank correlation, "
         f"{len(rows)} windows)."
     )
-    return [Result("agreement", "method", "PASS" if good else "FAIL", said, rank, asked.min_rank)]
+    return [CheckResult("agreement", "method", "PASS" if good else "FAIL", said, rank, asked.min_rank)]

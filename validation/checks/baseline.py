@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import PARTS, CheckResult, not_evaluable
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """A cross-validated decoder of labels for each artefact."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -53,7 +53,7 @@ def check(case: Case) -> list[Result]:
         )
         said += ": the data offers a shortcut." if offers else "."
         results.append(
-            Result(
+            CheckResult(
                 f"baseline.{kind}",
                 "data",
                 "FAIL" if offers else "PASS",

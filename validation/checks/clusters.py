@@ -9,11 +9,11 @@ from scipy import stats
 from ...eeg.views.clusters import FEWEST, maps_of, spray
 from ...engine.errors import InputError
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 from .share import of_part
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """The cluster whose windows go with an artefact most."""
     asked = case.policy.checks.clusters
     if len(case.windows) < FEWEST or case.constant:
@@ -34,7 +34,7 @@ def check(case: Case) -> list[Result]:
     except InputError as e:
         return [not_evaluable("clusters", "sign", "data", str(e))]
     if len(found.strategies) < 2:
-        return [Result("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
+        return [CheckResult("clusters", "sign", "PASS", found.text, 0.0, asked.max_correlation)]
     best, kind, share, bad = 0.0, "", 0.0, False
     for s in found.strategies:
         for name, r in s.artefacts.items():
@@ -49,7 +49,7 @@ def check(case: Case) -> list[Result]:
         said += ", which carry its relevance." if bad else ", which do not carry its relevance."
     evidence = found.summary()
     return [
-        Result(
+        CheckResult(
             f"clusters.{kind}" if bad else "clusters", "sign", "FAIL" if bad else "PASS", said, abs(best),
             asked.max_correlation, kind if bad else "", evidence,
         )

@@ -10,12 +10,12 @@ from ...eeg.artefacts.component_parts import KINDS, TooFewPlacedError
 from ...engine.errors import InputError
 from ...engine.steps import step
 from ..case import Case
-from ..result import PARTS, Result, WhyNot, not_evaluable
+from ..result import PARTS, CheckResult, WhyNot, not_evaluable
 from .exchange import exchanged
 from .share import carried
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """For each artefact the exchange of its components, and their share of the relevance."""
     asked = case.policy.checks.components
     try:

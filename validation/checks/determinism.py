@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..case import Case
-from ..result import Result
+from ..result import CheckResult
 
 WINDOWS = 8
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Outputs and relevance of some windows, twice: the largest difference, relative to the largest value."""
     limit = case.policy.checks.determinism.max_difference
     x = {case.contract.input: case.windows.data[: case.batch or WINDOWS]}
@@ -30,4 +30,4 @@ def check(case: Case) -> list[Result]:
         if good
         else f"A second run differs by {found:.1e}: the model is random, or the machine is."
     )
-    return [Result("determinism", "technical", "PASS" if good else "FAIL", said, found, limit)]
+    return [CheckResult("determinism", "technical", "PASS" if good else "FAIL", said, found, limit)]

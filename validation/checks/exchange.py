@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...eeg.artefacts.parts import Part
+from ...eeg.artefacts.parts import ArtefactPart
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import PARTS, CheckResult, not_evaluable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,13 +93,13 @@ def exchange(case: Case, signal: Floats, rng: np.random.Generator, pairs: int = 
     return Exchange(follow.value(), disturb.value(), low, high, len(follow.i))
 
 
-def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
+def exchanged(case: Case, part: ArtefactPart, name: str, limit: float) -> CheckResult:
     """The outcome of one artefact's exchange, as a sign.
 
     Parameters
     ----------
     case : Case
-    part : Part
+    part : ArtefactPart
     name : str
         Of the check.
     limit : float
@@ -125,7 +125,7 @@ def exchanged(case: Case, part: Part, name: str, limit: float) -> Result:
     named = f"{PARTS[part.kind]}{part.account}"
     bad = found.beyond > limit and found.low > 0
     said = found.said(case, named)
-    return Result(
+    return CheckResult(
         name, "sign", "FAIL" if bad else "PASS", said, found.beyond, limit, part.kind, evidence
     )  # fmt: skip
 

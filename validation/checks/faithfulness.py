@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...eeg.studies.features import features, splined
+from ...eeg.studies.features import features, spline_interpolation
 from ...engine.evaluation.curves import faithfulness
 from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, Status, not_evaluable
+from ..result import CheckResult, Status, not_evaluable
 
 POINTS, RANDOM = 6, 4
 MAP = "map"
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """The area between curves (ABPC) of electrodes taken away, less that of random orders.
 
     Electrodes are made of the others (spherical splines) where positions are known, and taken from other
@@ -44,7 +44,7 @@ def check(case: Case) -> list[Result]:
         name=case.contract.input,
         seed=case.policy.seed,
     ).settled()
-    fill: Replacement | None = splined(case.contract, case.windows.channels)
+    fill: Replacement | None = spline_interpolation(case.contract, case.windows.channels)
     fill = fill or Transplant(split, data, seed=case.policy.seed)
     maps = {MAP: case.explained.relevance[rows].sum(-1, dtype=np.float64)}
     _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=case.policy.seed)
@@ -61,6 +61,6 @@ def check(case: Case) -> list[Result]:
         said += " These windows do not tell it from random: that the map is faithful is not shown."
     evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}
     return [
-        Result("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
+        CheckResult("faithfulness", "method", status, said, own.abpc_over_random.low, 0.0,
                evidence=evidence, why_not="data" if status == "NOT EVALUABLE" else None)
     ]  # fmt: skip

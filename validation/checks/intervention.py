@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result
+from ..result import CheckResult
 from .exchange import exchanged
 from .untold import untold
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """A result for each artefact."""
     asked = case.policy.checks.intervention
     results = []

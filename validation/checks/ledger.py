@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..case import Case
-from ..result import Result
+from ..result import CheckResult
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Relevance and ledger against what was explained, at worst over windows."""
     limit = case.policy.checks.ledger.max_closure
     found = float(case.explained.dataset["closure"].max())
@@ -16,4 +16,4 @@ def check(case: Case) -> list[Result]:
         if good
         else f"Relevance and ledger are off by {found:.1e} of what was explained: trust no map of it."
     )
-    return [Result("ledger", "technical", "PASS" if good else "FAIL", said, found, limit)]
+    return [CheckResult("ledger", "technical", "PASS" if good else "FAIL", said, found, limit)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Cosine of each window's electrodes with those under copies with random weights."""
     limit = case.policy.checks.randomisation.max_similarity
     if case.constant:
@@ -27,4 +27,4 @@ def check(case: Case) -> list[Result]:
     said = f"Maps under random weights are alike to the model's by {alike:.2f} (absolute cosine, mean)."
     if not good:
         said += " They show the input or the architecture, not what was learnt."
-    return [Result("randomisation", "method", "PASS" if good else "FAIL", said, alike, limit)]
+    return [CheckResult("randomisation", "method", "PASS" if good else "FAIL", said, alike, limit)]

@@ -9,19 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...eeg.artefacts.parts import Part
+from ...eeg.artefacts.parts import ArtefactPart
 from ...eeg.electrodes.regions import members
 from ...eeg.explanation import shares
 from ...eeg.explanation.explained import Explained
 from ...eeg.recording.windows import FROM_MICROVOLT
 from ..case import Case
-from ..result import PARTS, Result, not_evaluable
+from ..result import PARTS, CheckResult, not_evaluable
 from .untold import no_electrodes, untold
 
 Floats = NDArray[np.float64]
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """A result for each artefact, and for each region that the policy holds to a number."""
     asked = case.policy.checks.share
     results = []
@@ -35,7 +35,7 @@ def check(case: Case) -> list[Result]:
     return results + [_band(case, name, limit) for name, limit in asked.max_band.items()]
 
 
-def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = None) -> float:
+def of_part(explained: Explained, part: ArtefactPart, rows: NDArray[np.int64] | None = None) -> float:
     """The artefact's share of the relevance, summed within electrodes first, mean over (some) windows."""
     scale = FROM_MICROVOLT[explained.contract.unit] * explained.contract.scale
     some_rows = slice(None) if rows is None else rows
@@ -47,13 +47,13 @@ def of_part(explained: Explained, part: Part, rows: NDArray[np.int64] | None = N
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
 
 
-def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Result:
+def carried(case: Case, part: ArtefactPart, name: str, limit: float, least: float) -> CheckResult:
     """A part's share of the relevance over its share in copies with random weights, as a sign.
 
     Parameters
     ----------
     case : Case
-    part : Part
+    part : ArtefactPart
     name : str
         Of the check.
     limit : float
@@ -79,10 +79,10 @@ def carried(case: Case, part: Part, name: str, limit: float, least: float) -> Re
         f"{usual:.0%} ({min(random):.0%} to {max(random):.0%})."
     )
     evidence = {"share": own, "random": random, "how": part.how, "composite": case.policy.composite}
-    return Result(name, "sign", "FAIL" if bad else "PASS", said, ratio, limit, part.kind, evidence)
+    return CheckResult(name, "sign", "FAIL" if bad else "PASS", said, ratio, limit, part.kind, evidence)
 
 
-def _band(case: Case, name: str, limit: float) -> Result:
+def _band(case: Case, name: str, limit: float) -> CheckResult:
     if "bands" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input, and so no bands."
         return not_evaluable(f"share.{name}", "technical", "map", why, threshold=limit)
@@ -91,10 +91,10 @@ def _band(case: Case, name: str, limit: float) -> Result:
     said = (
         f"{found.share:.0%} of the relevance lies in {name} ({found.of_frequencies:.0%} of all frequencies)."
     )
-    return Result(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)
+    return CheckResult(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)
 
 
-def _region(case: Case, name: str, limit: float) -> Result:
+def _region(case: Case, name: str, limit: float) -> CheckResult:
     channels = case.windows.channels
     electrodes = members(name, channels)
     if not electrodes:
@@ -102,4 +102,4 @@ def _region(case: Case, name: str, limit: float) -> Result:
     found = shares.share(case.explained.relevance, channels, electrodes, name=name)
     good = found.share <= limit
     said = f"{found.share:.0%} of the relevance lies on {name} electrodes ({found.of_electrodes:.0%} of all)."
-    return Result(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)
+    return CheckResult(f"share.{name}", "technical", "PASS" if good else "FAIL", said, found.share, limit)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ...eeg.artefacts.events import stimuli
-from ...eeg.views.event_locked import locked
-from ...eeg.views.extras import FOUND
+from ...eeg.artefacts.events import DETECTORS, stimuli
+from ...eeg.views.event_locked import event_locked
 from ...engine.errors import OnnxplainError
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Relevance around each event that the policy names, against the same events moved in time."""
     asked = case.policy.checks.signals
     if not asked.events:
@@ -24,15 +23,15 @@ def check(case: Case) -> list[Result]:
         key = f"signals.{name}"
         try:
             recording = case.recordings[0]
-            times = FOUND[name](recording) if name in FOUND else stimuli(recording, name)
-            found = locked(case.explained, times, seed=case.policy.seed)
+            times = DETECTORS[name](recording) if name in DETECTORS else stimuli(recording, name)
+            found = event_locked(case.explained, times, seed=case.policy.seed)
         except OnnxplainError as e:
             results.append(not_evaluable(key, "method", "data", str(e)))
             continue
         good = found.p <= asked.max_p
         said = f"Relevance around {name}: {found.said()}."
         results.append(
-            Result(
+            CheckResult(
                 key,
                 "method",
                 "PASS" if good else "FAIL",

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..case import Case
-from ..result import Result, WhyNot, not_evaluable
+from ..result import CheckResult, WhyNot, not_evaluable
 
 NAME = "subjects"
 FOLDS, SHUFFLES = 5, 99
 WIDEST = 5000  # features
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """The subject's part of what subjects and classes explain of the output, against shuffled subjects."""
     asked = case.policy.checks.subjects
     names, group = np.unique(np.array(case.groups), return_inverse=True)
@@ -58,7 +58,9 @@ def check(case: Case) -> list[Result]:
         "subjects": len(names), "told_from": told,
     }  # fmt: skip
     return [
-        Result(NAME, "sign", "FAIL" if bad else "PASS", said, part, asked.max_explained, "subject", evidence)
+        CheckResult(
+            NAME, "sign", "FAIL" if bad else "PASS", said, part, asked.max_explained, "subject", evidence
+        )
     ]
 
 

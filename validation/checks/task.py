@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..case import Case
-from ..result import Result, Status, not_evaluable
+from ..result import CheckResult, Status, not_evaluable
 
 Ints = NDArray[np.int64]
 
@@ -15,10 +15,10 @@ Ints = NDArray[np.int64]
 SHUFFLES = 999
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Whether the output depends on the input, decisions are right, and classes are even."""
     if case.constant:
-        return [Result("task", "task", "FAIL", "The output is the same for every window.", 0.0)]
+        return [CheckResult("task", "task", "FAIL", "The output is the same for every window.", 0.0)]
     if not case.has_classes:
         return [not_evaluable("task", "task", "model", "The output is no choice between classes.")]
     known = case.labels >= 0
@@ -29,7 +29,7 @@ def check(case: Case) -> list[Result]:
     return [_accuracy(case, case.decisions[known], labels), *_imbalance(case, labels)]
 
 
-def _accuracy(case: Case, decisions: Ints, labels: Ints) -> Result:
+def _accuracy(case: Case, decisions: Ints, labels: Ints) -> CheckResult:
     """Whether decisions are right more often than by chance, and as often as the policy asks."""
     asked = case.policy.checks.task
     right = decisions == labels
@@ -52,7 +52,7 @@ def _accuracy(case: Case, decisions: Ints, labels: Ints) -> Result:
     elif not enough:
         said = f"It does worse than the {least:.0%} asked for. " + said
     status: Status = "PASS" if good else "FAIL"
-    return Result("task", "task", status, said, balanced, least or chance, evidence=evidence)
+    return CheckResult("task", "task", status, said, balanced, least or chance, evidence=evidence)
 
 
 def _balanced(decisions: Ints, labels: Ints) -> float:
@@ -66,7 +66,7 @@ def _by_chance(decisions: Ints, labels: Ints, balanced: float, rng: np.random.Ge
     return float((1 + (null >= balanced - 1e-12).sum()) / (1 + SHUFFLES))
 
 
-def _imbalance(case: Case, labels: Ints) -> list[Result]:
+def _imbalance(case: Case, labels: Ints) -> list[CheckResult]:
     """A note where most windows are of one class."""
     limit = case.policy.checks.task.imbalance
     counts = np.bincount(labels)
@@ -79,4 +79,4 @@ def _imbalance(case: Case, labels: Ints) -> list[Result]:
         "classes, and shares are means over windows, mostly of that class."
     )
     evidence = {"counts": counts.tolist()}
-    return [Result("task.imbalance", "data", "FAIL", said, largest, limit, evidence=evidence)]
+    return [CheckResult("task.imbalance", "data", "FAIL", said, largest, limit, evidence=evidence)]

@@ -11,7 +11,7 @@ import numpy as np
 from ...eeg.electrodes.regions import PARTITION, members
 from ...engine.steps import step
 from ..case import Case
-from ..result import Result, not_evaluable
+from ..result import CheckResult, not_evaluable
 from .exchange import exchange, why_not
 from .untold import no_electrodes
 
@@ -19,7 +19,7 @@ NAME = "transplant"
 PAIRS = 100
 
 
-def check(case: Case) -> list[Result]:
+def check(case: Case) -> list[CheckResult]:
     """Where the signal lies that decisions go with."""
     asked = case.policy.checks.transplant
     why = why_not(case)
@@ -46,7 +46,7 @@ def check(case: Case) -> list[Result]:
             said = one.said(case, f"the signal of {name} electrodes")
             bad = one.beyond > limit and one.low > 0
             results.append(
-                Result(
+                CheckResult(
                     f"{NAME}.{name}", "technical", "FAIL" if bad else "PASS", said, one.beyond, limit,
                     evidence=found[name],
                 )
@@ -59,10 +59,10 @@ def check(case: Case) -> list[Result]:
             return [not_evaluable(NAME, "technical", "electrodes", why), *results]
         return [not_evaluable(NAME, "technical", "model", "All electrodes lie in one region."), *results]
     said = f"Answers go with whole electrodes transplanted from another window: {'; '.join(each)}."
-    return [Result(NAME, "technical", "PASS", said, evidence={"regions": found}), *results]
+    return [CheckResult(NAME, "technical", "PASS", said, evidence={"regions": found}), *results]
 
 
-def _not_held(case: Case, region: str, limit: float, *, only: bool) -> Result:
+def _not_held(case: Case, region: str, limit: float, *, only: bool) -> CheckResult:
     """A region that the policy holds to a number, and that is no part of the electrodes."""
     if only:
         why = f"The model has only {region} electrodes."

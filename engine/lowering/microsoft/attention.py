@@ -12,7 +12,7 @@ from .table import Fused, writes
 
 
 @dataclass(frozen=True)
-class Heads:
+class ProjectedHeads:
     """Queries, keys and values, [batch, heads, length, size]."""
 
     q: str
@@ -27,7 +27,7 @@ def to_heads(o: Fused, x: str, heads: int, what: str) -> str:
     return o.emit.transpose(split, (0, 2, 1, 3), what=f"{what}/Transpose")
 
 
-def attend(o: Fused, given: Heads, masks: Sequence[str], size_of_output: int) -> str:
+def attend(o: Fused, given: ProjectedHeads, masks: Sequence[str], size_of_output: int) -> str:
     """``softmax(q k^T scale + masks) v``, heads side by side again."""
     emit = o.emit
     scale = float(o.attr("scale", 0.0)) or 1 / np.sqrt(given.size)
@@ -130,7 +130,7 @@ def _self_attention(o: Fused, x: str, *, columns: int, mask: int, past: int, bia
     if o.operand(mask) or o.attr("unidirectional", 0):
         emit.note_size(o.operand(0), 1, queries)
     masks = _masks(o, mask, bias, batch, queries, keys)
-    return [attend(o, Heads(q, k, v, sizes[0] // heads), masks, sizes[2]), *made]
+    return [attend(o, ProjectedHeads(q, k, v, sizes[0] // heads), masks, sizes[2]), *made]
 
 
 @writes("MultiHeadAttention")
@@ -174,7 +174,10 @@ def multi_head_attention(o: Fused) -> Sequence[str]:
             o.operand(1), 2 if len(shapes[1]) == 4 else 1, shapes[1][2 if len(shapes[1]) == 4 else 1]
         )
     masks = _masks(o, 4, 5, shapes[0][0], queries, keys)
-    return [attend(o, Heads(parts[0], parts[1], parts[2], sizes[0] // heads), masks, sizes[2]), *made]
+    return [
+        attend(o, ProjectedHeads(parts[0], parts[1], parts[2], sizes[0] // heads), masks, sizes[2]),
+        *made,
+    ]
 
 
 @writes("RotaryEmbedding")

@@ -11,13 +11,13 @@ from ..microsoft import table
 from ..microsoft.table import Fused, Writer
 from ..workspace import Workspace
 
-__all__ = ["TABLE", "Entry", "Fused", "write_out", "writer_of", "writes"]
+__all__ = ["TABLE", "Decomposition", "Fused", "write_out", "writer_of", "writes"]
 
 When = Callable[[Workspace, onnx.NodeProto], bool]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Decomposition:
     """How an operator is written out.
 
     Attributes
@@ -31,7 +31,7 @@ class Entry:
     when: When | None
 
 
-TABLE: dict[str, Entry] = {}
+TABLE: dict[str, Decomposition] = {}
 
 
 def writes(*op_types: str, when: When | None = None) -> Callable[[Writer], Writer]:
@@ -41,7 +41,7 @@ def writes(*op_types: str, when: When | None = None) -> Callable[[Writer], Write
         for op_type in op_types:
             if op_type in TABLE:
                 raise ValueError(f"{op_type} is written out twice")
-            TABLE[op_type] = Entry(writer, when)
+            TABLE[op_type] = Decomposition(writer, when)
         return writer
 
     return register

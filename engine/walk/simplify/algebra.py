@@ -19,7 +19,7 @@ from ...ops.base import Expr, Ops
 from ...ops.shape_inference import shape_of
 from ...rules.ledger import Entry
 from ...rules.node import Message
-from ..walker import Recording
+from ..walker import RecordedWalk
 from . import moves as simplify_moves
 from . import rows as simplify_rows
 
@@ -29,12 +29,12 @@ _ROUNDS = 4
 _NARROW = 64
 
 
-def simplified(recording: Recording, shapes: Mapping[str, Shape]) -> Recording:
+def simplified(recording: RecordedWalk, shapes: Mapping[str, Shape]) -> RecordedWalk:
     """The same walk, rewritten.
 
     Parameters
     ----------
-    recording : Recording
+    recording : RecordedWalk
     shapes : mapping of str to Shape
         Of the model's values.
     """
@@ -46,7 +46,7 @@ def simplified(recording: Recording, shapes: Mapping[str, Shape]) -> Recording:
 class Rewriter:
     """One round of rewriting, from one record to another."""
 
-    def __init__(self, recording: Recording, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, recording: RecordedWalk, shapes: Mapping[str, Shape]) -> None:
         self.recording, self.shapes = recording, shapes
         self.old = recording.ops
         self.new = Ops(self.old.fold, self.old.dtype)
@@ -56,7 +56,7 @@ class Rewriter:
         self.twice: set[int] = set()
         self._known: dict[int, Shape | None] = {}
 
-    def run(self) -> Recording:
+    def run(self) -> RecordedWalk:
         """Rebuild what a result needs, in order."""
         roots = self._roots()
         live = _live(self.old.record, roots)

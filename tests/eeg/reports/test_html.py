@@ -12,25 +12,36 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
 from onnxplain.cli import array_report
 from onnxplain.eeg import demo
+from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.region_file import Regions
 from onnxplain.eeg.explanation.explained import Explained
-from onnxplain.eeg.reports import comparison, evaluation, figures, html
+from onnxplain.eeg.explanation.shares import BandShare
+from onnxplain.eeg.explanation.view import View
+from onnxplain.eeg.reports import comparison, evaluation, html
 from onnxplain.eeg.reports import recording as recording_report
 from onnxplain.eeg.reports.html import Drawing, Slides
-from onnxplain.eeg.reports.recording_figures import TITLES, Drawn
+from onnxplain.eeg.reports.recording_figures import HEAD, OVER_TIME, Drawn, DrawnSection
 from onnxplain.eeg.review import page as review_page
-from onnxplain.eeg.studies.compare import Agreement, Comparison, Row
+from onnxplain.eeg.studies.compare import Comparison, ComparisonRow, SideAgreement
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
 from onnxplain.eeg.studies.statistics import Interval
+from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
+from onnxplain.eeg.views.clusters import Spray, Strategy
+from onnxplain.eeg.views.components import ClassShare, ComponentClasses
+from onnxplain.eeg.views.event_locked import AroundEvents, EventLocked
+from onnxplain.eeg.views.network import InnerRelevance
+from onnxplain.eeg.views.registry import kinds
+from onnxplain.eeg.views.spectral import Rhythms
 from onnxplain.validation.gate import Verdict
 from onnxplain.validation.report import write_report
-from onnxplain.validation.result import Result
+from onnxplain.validation.result import CheckResult
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -76,16 +87,12 @@ class Page(HTMLParser):
 
 
 class Told(Explained):
-    """An explanation whose summary has everything that can be asked for beside the map."""
+    """An explanation whose summary has everything that a model and a recording can bring."""
 
     name: Name = staticmethod(harmless)
 
     def summary(self) -> dict[str, Any]:
         name = type(self).name
-        heads = [{"share": 0.4, "signed": 0.1}, {"share": 0.6, "signed": 0.2}]
-        strategy = {"share": 0.5, "class_purity": 0.9, "artefacts": {name("blink"): 0.3}, "examples": [0, 1]}
-        csp = {"accuracy": 0.9, "windows": 4, "folds": 2, "low": 0.8, "high": 1.0, "chance": 0.5}
-        part = {"name": name("part"), "share": 0.4, "signed": 0.2}
         return {
             **super().summary(),
             "what": name("what"),
@@ -94,26 +101,38 @@ class Told(Explained):
             "unassigned": 0.25,
             "accuracy": {"correct": 3, "of": 4, "accuracy": 0.75},
             "ledger": {name("kind"): 0.5},
-            "bands": [{**part, "lower": 1.0, "upper": 4.0, "of_frequencies": 0.2}],
-            "components": [{**part, "of_classes": 0.3, "of_variance": 0.1, "components": 2}],
-            "baselines": {
-                "electrodes": {"this model": [], name("side"): []},
-                "sets": {name("set"): {"this model": 0.5, name("side"): 0.2}},
-                "agreement": {"this model": {}, name("side"): {"cosine": 0.3, "rank": 0.2}},
-                "csp": csp,
-            },
-            "inside": {
-                "layers": [{"layer": 0, "share": 1.0, "signed": 0.3, "heads": heads}],
-                "positions": {
-                    "part": 0.3,
-                    "signed": 0.1,
-                    "signal_signed": 0.4,
-                    "electrodes": [{"name": name("Cz"), "embedding": 0.4, "signal": 0.2}],
-                },
-            },
-            "clusters": {"said": name("said"), "strategies": [strategy, strategy]},
-            "locked": {name("event"): {"events": 9, "dropped": 1, "peak": 0.2, "p": 0.03}},
         }
+
+
+def viewed(name: Name, channels: Electrodes) -> dict[str, View]:
+    """Every view there is, with names of files wherever one may be."""
+    band = BandShare(name("band"), 1.0, 4.0, 0.4, 0.1, 0.2, 0.2)
+    component = ClassShare(name("class"), 0.4, 0.1, 0.3, 0.2, 2, 0.5, 0.1)
+    ones = np.ones(len(channels)) / len(channels)
+    alike = {name("side"): SpatialAgreement(0.2, 0.3, 0.5)}
+    csp = CspLda(0.9, 0.8, 1.0, 0.5, ones, 4, 2, ())
+    heads = xr.DataArray(
+        np.ones((4, 1, 2)), {"tensor": ("layer", [name("tensor")])}, ("epoch", "layer", "head"), "heads"
+    )
+    places = xr.DataArray(
+        np.ones((4, len(channels))), dims=("epoch", "channel"), attrs={"tensor": name("table")}
+    )
+    strategy = Strategy((0, 1), 0.5, ones, 0.9, None, {name("blink"): 0.3}, (0, 1))
+    curve = np.ones(5)
+    around = EventLocked(np.arange(5) / 10, curve, curve, curve, curve, curve, 9, 1, 0.2, 0.03)
+    bands = xr.DataArray(
+        np.ones((4, len(channels), 1)), {"band": [name("band")]}, ("epoch", "channel", "band")
+    )
+    every: tuple[View, ...] = (
+        AroundEvents({name("event"): around}),
+        Spray((strategy, strategy), np.ones(3), np.zeros(4, dtype=np.int64)),
+        BaselineComparison({name("side"): ones}, alike, csp, (name("limit"),)),
+        ComponentClasses(bands, (component,), ()),
+        Rhythms(bands, (band,)),
+        InnerRelevance(heads, places, ()),
+    )
+    assert {view.name for view in every} == {kind.name for kind in kinds()}
+    return {view.name: view for view in every}
 
 
 def explained(name: Name) -> Explained:
@@ -139,17 +158,33 @@ def explained(name: Name) -> Explained:
     regions = Regions(sets={name("set"): channels[:1]}, parts={name("region"): channels[1:]})
     made_by = type("Named", (Told,), {"name": staticmethod(name)})
     return made_by(  # type: ignore[no-any-return]
-        e.dataset, windows, contract, kept, (name("note"),), unit=name("unit"), regions=regions
+        e.dataset,
+        windows,
+        contract,
+        kept,
+        (name("note"),),
+        unit=name("unit"),
+        regions=regions,
+        views=viewed(name, windows.channels),
     )
 
 
 def pictured(name: Name, out: Path) -> Drawn:
-    """A figure for every section that has one, and slides."""
+    """A figure wherever there may be one, and slides."""
     figure = Figure(figsize=(1, 1))
     path = figures.save(figure, out / "figure.png")
-    titles = (*TITLES.values(), "Typical window 1")
-    slides = Slides((figure, figure), TITLES["over_time"], (name("first"), name("second")))
-    return Drawn(tuple(Drawing(path, t, name("caption")) for t in titles), (name("lost"),), slides)
+    slides = Slides((figure, figure), OVER_TIME, (name("first"), name("second")))
+
+    def drawing(title: str) -> Drawing:
+        return Drawing(path, title, name("caption"))
+
+    e = explained(name)
+    sections = [
+        DrawnSection(section, tuple((p.heading, drawing(p.title)) for p in section.pictures))
+        for view in e.views.values()
+        for section in view.sections(e)
+    ]
+    return Drawn((drawing(HEAD),), (drawing("Typical window 1"),), (name("lost"),), slides, tuple(sections))
 
 
 def recording(name: Name, out: Path) -> Path:
@@ -157,8 +192,8 @@ def recording(name: Name, out: Path) -> Path:
 
 
 def compared(name: Name, out: Path) -> Path:
-    row = Row(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
-    alike = Agreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
+    row = ComparisonRow(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
+    alike = SideAgreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
     found = Comparison(
         (name("a"), name("b")), (1, 1), Electrodes([name(f"E{i}") for i in range(3)]), np.ones((2, 3)) / 3,
         (row,), (alike,), name("test"), (name("note"),),
@@ -188,8 +223,8 @@ def reviewed(name: Name, out: Path) -> Path:
 
 
 def validated(name: Name, out: Path) -> Path:
-    def result(role: Any, status: Any) -> Result:
-        return Result(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
+    def result(role: Any, status: Any) -> CheckResult:
+        return CheckResult(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
 
     roles = ("sign", "task", "technical", "method", "data")
     results = [result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE")]
@@ -240,7 +275,7 @@ class Evaluations:
                 "versions": {"onnxplain": name("1")},
             },
         )
-        drawn = pictured(name, out).figures
+        drawn = pictured(name, out).drawings()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evaluation, "draw", lambda *_: (drawn[:1], drawn[1:2]))
             return evaluation.write(Evaluation(sample, self.found.measured, (name("note"),)), out)[-1]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.image import AxesImage, imread
 
+from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.regions import PARTITION, region
-from onnxplain.eeg.reports import figures
 
 NAMES = ("O1", "Cz", "EEG T3-REF", "Fp1", "F8", "C4", "Pz", "F7")
 HEADS = Electrodes(NAMES)
