@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -207,6 +207,11 @@ class Case:
         """The artefacts' parts of the windows, of independent components."""
         step("finding independent components")
         return component_parts(self.windows, self.groups, seed=self.policy.seed)
+
+    def settings(self, check: str) -> Mapping[str, Any]:
+        """What the policy says to a check of another package; empty where it says nothing."""
+        said = self.policy.checks.other.get(check)
+        return {} if said is None else dict(said.model_extra or {})
 
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""

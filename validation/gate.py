@@ -16,6 +16,7 @@ from ..engine.errors import OnnxplainError
 from ..engine.steps import step
 from .case import Case, open_case
 from .checks import CHECKS
+from .other import other_checks, versions_of
 from .policy import Policy
 from .result import Result
 from .verdict import Verdict, decide
@@ -90,6 +91,7 @@ class Gate:
                 results += check(case)
             except OnnxplainError as e:
                 results.append(Result(name, "technical", "NOT EVALUABLE", plain(e, 300), why_not="error"))
+        results += other_checks(case, CHECKS)
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]
@@ -117,7 +119,7 @@ def _audit(case: Case, data: Path, policy: Policy, threads: int | None) -> dict[
         "subjects": len(set(case.groups)),
         "seed": policy.seed,
         "threads": threads,
-        "versions": versions(),
+        "versions": {**versions(), **versions_of(policy)},
         "made": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
         "decisions": list(case.windows.decisions),
     }
