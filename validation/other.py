@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Any, get_args
+from typing import get_args
 
 from ..eeg.explanation.provenance import jsonable
 from ..eeg.text import listed, plain
@@ -50,7 +50,7 @@ def other_checks(case: Case, own: Collection[str]) -> Iterator[Result]:
             yield not_evaluable(name, "technical", "error", said)
 
 
-def _named(result: Any, name: str) -> Result:
+def _named(result: object, name: str) -> Result:
     """A result as the gate's own are: its name begins with the check's, and every field is what it may be."""
     if not isinstance(result, Result):
         raise TypeError(f"it gave {type(result).__name__}, not Result")
@@ -66,11 +66,10 @@ def _named(result: Any, name: str) -> Result:
     for number in (result.value, result.threshold):
         if number is not None and not math.isfinite(number):
             raise ValueError(f"it gave {number} for a number")
-    if result.check != name and not result.check.startswith(f"{name}."):
-        result = replace(result, check=f"{name}.{result.check}")
+    named = result.check == name or result.check.startswith(f"{name}.")
     return replace(
         result,
-        check=plain(result.check, 120),
+        check=plain(result.check if named else f"{name}.{result.check}", 120),
         said=plain(result.said, 500),
         evidence=jsonable(result.evidence),
     )

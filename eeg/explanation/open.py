@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class ModelKeywords(TypedDict, total=False):
 
 
 def open_model(
-    model: str | Path,
+    model: str | os.PathLike[str],
     contract: InputContract | None = None,
     *,
     composite: str | Composite = "attnlrp",
@@ -83,7 +84,7 @@ def open_model(
     """
     step("reading the model")
     explainer = Explainer(
-        model,
+        Path(model),
         composite=composite,
         backend=backend,
         threads=threads,
@@ -93,7 +94,7 @@ def open_model(
     )
     if explainer.contract is None:
         raise InputError(
-            f"{plain(model, 300)}: no input contract in its metadata, so it is not known which channels, "
-            "rate and unit it takes; give one (contract=, or --contract FILE)"
+            f"{plain(Path(model), 300)}: no input contract in its metadata, so it is not known which "
+            "channels, rate and unit it takes; give one (contract=, or --contract FILE)"
         )
     return explainer, explainer.contract

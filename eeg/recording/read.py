@@ -66,6 +66,8 @@ class Recording:
         What else the header says.
     notes : tuple of str
         Sentences for the user.
+    in_memory : bool
+        It came from an object and no file, so that it is in volt unless somebody has scaled it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Recording:
     declared: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     notes: tuple[str, ...] = ()
+    in_memory: bool = False
 
     @property
     def is_epochs(self) -> bool:
@@ -115,7 +118,7 @@ class Recording:
                 raise LimitError("a copy of the recording in memory does not fit into memory") from None
             marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else _marks(copy, Facts())
             copy = _anonymise(copy)
-        return cls(f"in memory: {kind}", copy, tuple(marks), tuple(breaks), notes=notes)
+        return cls(f"in memory: {kind}", copy, tuple(marks), tuple(breaks), notes=notes, in_memory=True)
 
     def digest(self) -> str:
         """SHA-256 of channels, rate, signal, and annotations or events."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg.explanation.explained import Explained
+from onnxplain.eeg.explanation.open import ModelOptions
 from onnxplain.eeg.recording.options import WindowOptions
 from onnxplain.eeg.recording.read import read
-from onnxplain.eeg.run import explain_recording
+from onnxplain.eeg.run import RecordingKeywords, explain_recording
+from onnxplain.eeg.studies.sample import SampleKeywords, sample
+from onnxplain.eeg.views.extras import Extras
 from onnxplain.engine.errors import InputError
 from onnxplain.exporters.extras import spare_torchaudio
 
@@ -145,6 +150,31 @@ def test_windows_of_a_braindecode_dataset(
     assert any("Windows of 2 recordings" in d for d in found.windows.decisions)
     part = explain_recording(model, windows, events="right")
     assert set(part.windows.labels) == {"right"}
+
+
+def test_the_unit_is_that_of_the_numbers_in_memory(raw: Any, model: Path) -> None:
+    """The unit of the file that an object was read from has been applied: given again, it is refused."""
+    want = explain_recording(model, raw)
+    with pytest.raises(InputError, match="is no EEG"):
+        explain_recording(model, raw, unit="uV")
+    scaled = raw.copy().apply_function(lambda x: x * 1e6)
+    with pytest.raises(InputError, match="is no EEG"):
+        explain_recording(model, scaled)
+    found = explain_recording(model, scaled, unit="uV")
+    np.testing.assert_allclose(found.relevance, want.relevance, atol=1e-6 * np.abs(want.relevance).max())
+    assert any("taken as uV" in d for d in found.windows.decisions)
+
+
+def test_the_keywords_that_editors_know_are_those_there_are() -> None:
+    for typed, records in (
+        (RecordingKeywords, (ModelOptions, WindowOptions, Extras)),
+        (SampleKeywords, (ModelOptions, WindowOptions)),
+    ):
+        names = {f.metadata.get("keyword", f.name) for record in records for f in fields(record)}
+        assert set(typed.__annotations__) == names
+        function = {RecordingKeywords: explain_recording, SampleKeywords: sample}[typed]
+        text = function.__doc__ or ""
+        assert all(re.search(rf"\b{name}\b", text) for name in names)
 
 
 def test_what_is_no_recording(model: Path, raw: Any) -> None:

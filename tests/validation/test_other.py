@@ -15,6 +15,7 @@ from onnxplain.engine.errors import InputError, PolicyError
 from onnxplain.validation import Gate, Policy, outputs
 from onnxplain.validation.case import Case
 from onnxplain.validation.checks import CHECKS
+from onnxplain.validation.other import versions_of
 from onnxplain.validation.result import Result
 from onnxplain.validation.schema import VerdictFile
 from onnxplain.validation.verdict import Verdict
@@ -90,6 +91,7 @@ def test_a_check_is_made_after_the_gates_own(install: Install, judge: Judge) -> 
     assert "64 windows, {}" in judge().results[-2].said
     VerdictFile.model_validate(json.loads(json.dumps(verdict.to_dict())))
     assert "lab.more" in outputs.card(verdict)
+    assert versions_of(Policy(version=1)) == {"lab-checks": "1.0"}
 
 
 @pytest.mark.parametrize(
