@@ -57,6 +57,7 @@ def command(
     if out.exists() and overwrite:
         shutil.rmtree(out)
     options.settle(given)
+    options.window_options(given)
     found = explain_cohort(model, items, out, options=given, scheduler=scheduler, workers=workers)
     summary = found.summary()
     if as_json:

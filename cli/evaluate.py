@@ -86,6 +86,7 @@ def sample_of(model: Path, data: Path, given: dict[str, Any]) -> Sample:
     options.settle(given)
     contrast, contract, params = given.pop("contrast"), given.pop("contract"), dict(given.pop("params"))
     if data.suffix.lower() not in ARRAYS:
+        options.window_options(given)
         return sample(model, data, contract=contract, contrast=contrast, params=params, **given)
     options.without_recording(given, RECORDINGS_ONLY, data)
     if given.pop("kind") != "electrodes":

@@ -106,6 +106,7 @@ def _recording(
     from ..eeg.reports.write import write
     from ..eeg.run import explain_recording
 
+    options.window_options(given)
     given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
     given["locked"] = given["locked"] or ()
     explained = explain_recording(model, data, params=params, **given)

@@ -296,6 +296,17 @@ def settle(given: dict[str, Any]) -> None:
         given["contract"] = InputContract.from_file(given["contract"])
 
 
+def window_options(given: dict[str, Any]) -> None:
+    """Put the options of how a recording is cut together, as "window_options"."""
+    from dataclasses import fields
+
+    from ..eeg.recording.options import WindowOptions
+
+    names = {f.name: f.metadata.get("keyword", f.name) for f in fields(WindowOptions)}
+    there = {field: given.pop(option) for field, option in names.items() if option in given}
+    given["window_options"] = WindowOptions(**there)
+
+
 def without_recording(given: dict[str, Any], names: Iterable[str], data: Path) -> None:
     """Take out options that are for recordings, where the data are arrays.
 

@@ -63,6 +63,37 @@ def domains() -> frozenset[str]:
     return frozenset(_domains)
 
 
+def offered(group: str) -> dict[str, metadata.EntryPoint]:
+    """What installed packages offer under an entry-point group, not imported yet.
+
+    Parameters
+    ----------
+    group : {"onnxplain.rules", "onnxplain.checks"}
+
+    Returns
+    -------
+    dict of str to EntryPoint
+        By their names.
+
+    Raises
+    ------
+    InputError
+        Two have one name.
+    """
+    found: dict[str, metadata.EntryPoint] = {}
+    for entry in metadata.entry_points(group=group):
+        if entry.name in found:
+            package = package_of(entry)
+            raise InputError(f"two packages offer {entry.name!r} under {group}; uninstall one ({package})")
+        found[entry.name] = entry
+    return found
+
+
+def package_of(entry: metadata.EntryPoint) -> str:
+    """The name of the package that an entry point is of."""
+    return entry.dist.name if entry.dist is not None else entry.module
+
+
 @cache
 def load(group: str) -> dict[str, Any]:
     """What installed packages offer under an entry-point group, imported once.
@@ -82,14 +113,12 @@ def load(group: str) -> dict[str, Any]:
         One of them cannot be imported, or two have one name.
     """
     found: dict[str, Any] = {}
-    for entry in metadata.entry_points(group=group):
-        package = entry.dist.name if entry.dist is not None else entry.module
-        if entry.name in found:
-            raise InputError(f"two packages offer {entry.name!r} under {group}; uninstall one ({package})")
+    for name, entry in offered(group).items():
         try:
-            found[entry.name] = entry.load()
+            found[name] = entry.load()
         except Exception as e:  # whatever a package of somebody else's raises
             reason = " ".join(str(e).split()) or type(e).__name__
+            package = package_of(entry)
             raise InputError(
                 f"the package {package} offers {entry.value!r} under {group}, which cannot be imported "
                 f"({reason}); mend or uninstall it"

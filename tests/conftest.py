@@ -7,6 +7,7 @@ with positions in the file.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.file.load import load
 from onnxplain.models import demo_file
+
+# What tests of several folders share.
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 _ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, n)]
 

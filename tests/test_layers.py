@@ -44,9 +44,9 @@ ROOMS = {
         ("recording", "drawing"),
         ("explanation", "artefacts"),
         ("views",),
-        ("run",),
         ("studies",),
         ("reports",),
+        ("run",),
         ("review", "demo"),
     ),
 }

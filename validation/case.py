@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,11 @@ from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
+from ..eeg.explanation.open import open_model
 from ..eeg.recording.dataset import Item, recordings
+from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
-from ..eeg.recording.windows import Windows, as_input, cut
+from ..eeg.recording.windows import Windows, as_input
 from ..eeg.text import counted, listed
 from ..eeg.views.baselines import random_copies
 from ..engine.contract import InputContract
@@ -206,6 +208,11 @@ class Case:
         step("finding independent components")
         return component_parts(self.windows, self.groups, seed=self.policy.seed)
 
+    def settings(self, check: str) -> Mapping[str, Any]:
+        """What the policy says to a check of another package; empty where it says nothing."""
+        said = self.policy.checks.other.get(check)
+        return {} if said is None else dict(said.model_extra or {})
+
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""
         return np.random.default_rng([self.policy.seed, *of.encode()])
@@ -233,14 +240,7 @@ def open_case(
     OnnxplainError
         Either cannot be used, in one line.
     """
-    step("reading the model")
-    explainer = Explainer(model, composite=policy.composite, contract=contract, threads=threads)
-    if explainer.contract is None:
-        raise InputError(
-            f"{model}: no input contract in its metadata, so it is not known which channels, rate and unit "
-            "it takes; give one (--contract FILE)"
-        )
-    contract = explainer.contract
+    explainer, contract = open_model(model, contract, composite=policy.composite, threads=threads)
     dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")
     items = recordings(data) if dataset else (Item(data.stem, data.stem, data),)
     found: list[tuple[Windows, str, dict[str, Floats]]] = []
@@ -250,7 +250,7 @@ def open_case(
         step("reading the recordings", i / len(items) if len(items) > 1 else None)
         try:
             recording = read(item.path)
-            windows = cut(recording, contract, events=_events(recording, contract, policy))
+            windows = WindowOptions(events=_events(recording, contract, policy)).cut(recording, contract)
         except OnnxplainError as e:
             if len(items) == 1:
                 raise

@@ -15,6 +15,7 @@ from ..engine.errors import OnnxplainError
 from ..engine.steps import step
 from .case import Case, open_case
 from .checks import CHECKS
+from .other import other_checks, versions_of
 from .policy import Policy
 from .result import CheckResult
 from .verdict import Verdict, decide
@@ -91,6 +92,7 @@ class Gate:
                 results.append(
                     CheckResult(name, "technical", "NOT EVALUABLE", plain(e, 300), why_not="error")
                 )
+        results += other_checks(case, CHECKS)
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]
@@ -118,7 +120,7 @@ def _audit(case: Case, data: Path, policy: Policy, threads: int | None) -> dict[
         "subjects": len(set(case.groups)),
         "seed": policy.seed,
         "threads": threads,
-        "versions": versions(),
+        "versions": {**versions(), **versions_of(policy)},
         "made": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
         "decisions": list(case.windows.decisions),
     }

@@ -15,6 +15,7 @@ from ..eeg.explanation.bands import BANDS
 from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
+from ..engine.extensions import CHECKS, offered
 
 VERSION = 1
 Artefact = Literal["eyes", "heart", "muscle", "mains"]
@@ -170,8 +171,17 @@ class SignalsSettings(_CheckSettings):
     max_p: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.05
 
 
+class OtherSettings(BaseModel):
+    """A check of another package: what it is given is for the check to read (`Case.settings`)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    enabled: bool = True
+    required: bool = False
+
+
 class Checks(_Strict):
-    """The checks, by name."""
+    """The checks, by name; those of other packages by their entry points' names under `other`."""
 
     ledger: LedgerSettings = LedgerSettings()
     determinism: DeterminismSettings = DeterminismSettings()
@@ -188,6 +198,22 @@ class Checks(_Strict):
     randomisation: RandomisationSettings = RandomisationSettings()
     agreement: AgreementSettings = AgreementSettings()
     signals: SignalsSettings = SignalsSettings()
+    other: dict[str, OtherSettings] = {}
+
+    @field_validator("other")
+    @classmethod
+    def _installed(cls, value: dict[str, OtherSettings]) -> dict[str, OtherSettings]:
+        known = installed()
+        for name in value:
+            if name not in known:
+                there = f"installed are {', '.join(known)}" if known else "none is installed"
+                raise ValueError(f"no package offers a check {name!r}; {there}")
+        return value
+
+
+def installed() -> tuple[str, ...]:
+    """Names of the checks that other packages offer."""
+    return tuple(sorted(offered(CHECKS)))
 
 
 class Waiver(_Strict):
@@ -201,8 +227,9 @@ class Waiver(_Strict):
     @classmethod
     def _known(cls, value: str) -> str:
         family, dot, about = value.partition(".")
-        if family not in Checks.model_fields or (dot and not about):
-            raise ValueError(f"no check {value!r}; there are {', '.join(Checks.model_fields)}")
+        known = [*(name for name in Checks.model_fields if name != "other"), *installed()]
+        if family not in known or (dot and not about):
+            raise ValueError(f"no check {value!r}; there are {', '.join(known)}")
         return value
 
 
@@ -374,6 +401,11 @@ checks:
   agreement: {min_rank: 0.2, windows: 16}
   # Signals that the model is known to use (r-peaks, blinks, saccades, annotations): verified first.
   signals: {events: [], max_p: 0.05}
+
+  # Checks of other packages that are installed (docs/extending.md), by name; all of them are made unless
+  # turned off. required: without a result there is no pass. Anything else is for the check to read:
+  # {drift: {enabled: true, required: true, max_correlation: 0.3}}.
+  other: {}
 
 # A failing check that is known and accepted, for a time:
 # waivers:

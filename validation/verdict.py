@@ -105,6 +105,8 @@ class Findings:
         Regions that the policy holds to a number, and that no electrode is known to lie in.
     unseen : tuple of str
         Artefacts that were looked for and could not be exchanged.
+    unmade : tuple of str
+        Checks of other packages that the policy requires, and that gave nothing.
     noted : tuple of CheckResult
         What the data offers.
     """
@@ -119,6 +121,7 @@ class Findings:
     body: bool
     unmeasured: tuple[CheckResult, ...]
     unseen: tuple[str, ...]
+    unmade: tuple[str, ...]
     noted: tuple[CheckResult, ...]
 
     @property
@@ -184,6 +187,7 @@ def _findings(
         body=body,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
+        unmade=_unmade(results, policy),
         noted=tuple(filter(_offers, results)),
     )
 
@@ -211,6 +215,12 @@ def _body(results: Sequence[CheckResult]) -> tuple[dict[str, str], bool]:
     looked = {r.artefact for r in about if r.status != "NOT EVALUABLE"}
     unknown = {r.artefact: r.said for r in reversed(about) if r.why_not == "electrodes"}
     return {a: unknown[a] for a in BODY if a in unknown and a not in looked}, bool(looked)
+
+
+def _unmade(results: Sequence[CheckResult], policy: Policy) -> tuple[str, ...]:
+    """Checks of other packages that the policy requires, and that have no result but NOT EVALUABLE."""
+    made = {r.family for r in results if r.status != "NOT EVALUABLE"}
+    return tuple(n for n, other in policy.checks.other.items() if other.required and n not in made)
 
 
 def _looks(r: CheckResult) -> bool:
@@ -259,6 +269,8 @@ def _no_verdict(found: Findings) -> str:
         return "No check for shortcuts could be made: that is no pass."
     if found.missing:
         return f"The policy requires a look for {listed(found.missing)}, and there could be none."
+    if found.unmade:
+        return f"The policy requires the check {listed(found.unmade)}, and it could not be made."
     if found.blind and not found.body:
         return "Neither eyes, heart nor muscle could be looked at: that is no pass."
     return ""

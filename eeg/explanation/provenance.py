@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import platform
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..text import plain
+
+if TYPE_CHECKING:
+    from ..recording.read import Recording
 
 from ... import __version__
 
@@ -115,6 +121,24 @@ def sha256_of_all(path: Path) -> str:
         whole.update(f"{one.relative_to(path).as_posix()}\0".encode())
         whole.update(bytes.fromhex(_digest(one)))
     return whole.hexdigest()
+
+
+def about(recording: Recording, data: Any) -> dict[str, Any]:
+    """What is kept of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    data : path-like or object
+        Where it came from: a file, or something in memory.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        "file", its name or what it was in memory, and "sha256", of the file or of the content.
+    """
+    hashed = sha256(Path(data)) if isinstance(data, (str, os.PathLike)) else recording.digest()
+    return {"file": plain(recording.name), "sha256": hashed}
 
 
 def _digest(path: Path) -> str:

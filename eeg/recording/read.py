@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import stat
 import warnings
@@ -17,6 +19,7 @@ from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
+from .objects import as_mne
 
 # Folders that are one recording.
 _FOLDERS = {".mff", ".ds", ".mefd"}
@@ -50,7 +53,7 @@ class Recording:
     Attributes
     ----------
     name : str
-        The file's name, without its folder.
+        The file's name, without its folder; "in memory: Raw" and so on where there is no file.
     data : mne.io.BaseRaw or mne.BaseEpochs
         Loaded and anonymised.
     marks : tuple of Mark
@@ -63,6 +66,8 @@ class Recording:
         What else the header says.
     notes : tuple of str
         Sentences for the user.
+    in_memory : bool
+        It came from an object and no file, so that it is in volt unless somebody has scaled it.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Recording:
     declared: Mapping[str, str] = field(default_factory=dict)
     facts: HeaderFacts = field(default_factory=HeaderFacts)
     notes: tuple[str, ...] = ()
+    in_memory: bool = False
 
     @property
     def is_epochs(self) -> bool:
@@ -81,6 +87,48 @@ class Recording:
     def factor(self, channel: str, unit: str) -> float:
         """What to multiply a channel by when its stored numbers are in `unit`, whatever the header says."""
         return _FACTOR[unit] / _FACTOR.get(self.declared.get(channel, "V"), 1.0)
+
+    @classmethod
+    def of(cls, data: Any) -> Recording:
+        """A recording that is in memory already.
+
+        Parameters
+        ----------
+        data : mne.io.BaseRaw, mne.BaseEpochs, or braindecode dataset of windows
+            In volt, as MNE has it. It is copied: what is done to the recording does not reach it. Windows
+            of a braindecode dataset are epochs whose events are their targets.
+
+        Returns
+        -------
+        Recording
+            Anonymised, with the object's annotations or events: as `read` gives it of a file.
+
+        Raises
+        ------
+        InputError
+            It is another thing, in one line.
+        LimitError
+            A copy of it does not fit into memory.
+        """
+        with mne.utils.use_log_level("error"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                copy, kind, notes = as_mne(data)
+            except MemoryError:
+                raise LimitError("a copy of the recording in memory does not fit into memory") from None
+            marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else _marks(copy, HeaderFacts())
+            copy = _anonymise(copy)
+        return cls(f"in memory: {kind}", copy, tuple(marks), tuple(breaks), notes=notes, in_memory=True)
+
+    def digest(self) -> str:
+        """SHA-256 of channels, rate, signal, and annotations or events."""
+        data, whole = self.data, hashlib.sha256()
+        events = [data.events.tolist(), data.event_id] if self.is_epochs else []
+        said = [data.ch_names, float(data.info["sfreq"]), events, [vars(m) for m in self.marks], self.breaks]
+        whole.update(repr(said).encode())
+        for i in range(len(data.ch_names)):  # a copy of all would take as much memory again
+            whole.update(np.ascontiguousarray(data.get_data(picks=[i])).tobytes())
+        return whole.hexdigest()
 
 
 def _extension(path: Path) -> str:
@@ -226,12 +274,12 @@ def _warned(messages: list[str]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def read(path: str | Path) -> Recording:
+def read(path: str | os.PathLike[str]) -> Recording:
     """Read a recording of any kind that MNE knows (EDF, BDF, BrainVision, EEGLAB, FIF raw or epochs, ...).
 
     Parameters
     ----------
-    path : str or Path
+    path : path-like
 
     Returns
     -------
@@ -290,6 +338,27 @@ def read(path: str | Path) -> Recording:
             "times count recorded signal only, and no window spans a gap."
         )
     return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
+
+
+def recording_of(data: Any) -> Recording:
+    """What somebody calls a recording: a path is read, an object in memory copied (see `Recording.of`).
+
+    Parameters
+    ----------
+    data : path-like, Recording, mne.io.BaseRaw, mne.BaseEpochs, or braindecode dataset of windows
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    InputError
+        One line with what it is and the reason.
+    """
+    if isinstance(data, Recording):
+        return data
+    return read(data) if isinstance(data, (str, os.PathLike)) else Recording.of(data)
 
 
 def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:

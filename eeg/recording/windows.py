@@ -132,7 +132,7 @@ def cut(
     channels : str, sequence or mapping, optional
         Which recorded channel each model channel is (see `channels.parse_mapping`).
     unit : {"V", "mV", "uV"}, optional
-        Unit of the numbers stored in the file, whatever its header says.
+        Unit of the numbers stored in the file, whatever its header says, or of those in memory.
     interpolate : bool
         Spline missing and unusable channels instead of refusing.
     labels : Labels, optional
@@ -155,7 +155,9 @@ def cut(
     marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
     pieces = in_microvolt(opened, unit)
     step("checking the signal")
-    unusable = unusable_of(opened, pieces, unit_given=unit is not None)
+    # Who gives a unit vouches for it, but of an object it may be the file's unit that is meant, long applied.
+    vouched = unit is not None and not recording.in_memory
+    unusable = unusable_of(opened, pieces, unit_given=vouched)
     step("filtering and resampling")
     # A shorter stretch holds no window.
     whole = [p for p in pieces if p.data.shape[-1] >= round(contract.seconds * opened.sfreq)]

@@ -121,16 +121,8 @@ def _section(section: Section, sheet: _Sheet) -> DrawnSection:
 def _heads(
     explained: Explained, groups: Groups, sheet: _Sheet, share_limit: float | None
 ) -> tuple[list[Drawing], str]:
-    """Head maps of each explained class, and who is not on them."""
-    total = explained.relevance.sum(-1, dtype=np.float64)
-    maps = {f"{name} ({counted(len(i), 'window')})": total[i].mean(0) for name, i in list(groups.items())[:4]}
-    figure, lost = figures.head_maps(
-        maps,
-        explained.electrodes,
-        unit=f"{explained.unit} per window",
-        size=shares.by_electrode(explained.relevance),
-        size_limit=share_limit,
-    )
+    """The drawing of the head maps, and who is not on them."""
+    figure, lost = head_figure(explained, groups, share_limit)
     if figure is None:
         return [], lost
     caption = (
@@ -138,6 +130,22 @@ def _heads(
         "on one scale; at the right the relevance share of each electrode over all windows."
     )
     return [sheet.drawing(figure, "head_maps", HEAD, caption)], lost
+
+
+def head_figure(
+    explained: Explained, groups: Groups | None = None, share_limit: float | None = None
+) -> tuple[Figure | None, str]:
+    """Head maps of each explained class and of shares, and who is not on them; None where nobody would be."""
+    groups = _groups(explained) if groups is None else groups
+    total = explained.relevance.sum(-1, dtype=np.float64)
+    maps = {f"{name} ({counted(len(i), 'window')})": total[i].mean(0) for name, i in list(groups.items())[:4]}
+    return figures.head_maps(
+        maps,
+        explained.electrodes,
+        unit=f"{explained.unit} per window",
+        size=shares.by_electrode(explained.relevance),
+        size_limit=share_limit,
+    )
 
 
 def _mean(explained: Explained, sheet: _Sheet) -> Drawing:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.composite import Composite
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.evaluation.features import Features, along
@@ -19,9 +19,11 @@ from ...engine.evaluation.setting import Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
-from ..explanation.provenance import jsonable, sha256, versions
-from ..recording.read import read
-from ..recording.windows import Windows, cut, with_window
+from ..explanation.open import ModelKeywords, ModelOptions, open_model
+from ..explanation.provenance import about, jsonable, sha256, versions
+from ..recording.options import WindowKeywords, WindowOptions, sorted_into
+from ..recording.read import recording_of
+from ..recording.windows import Windows
 from ..text import counted, plain
 from .features import features, spline_interpolation
 
@@ -59,74 +61,63 @@ class Sample:
     provenance: Mapping[str, Any]
 
 
-def sample(  # noqa: PLR0913
-    model: Path,
-    data: Path,
+class SampleKeywords(ModelKeywords, WindowKeywords, total=False):
+    """What `sample` takes by name beside its own parameters."""
+
+
+def sample(
+    model: str | os.PathLike[str],
+    data: Any,
     *,
-    contract: InputContract | None = None,
-    composite: str | Composite = "attnlrp",
-    params: Mapping[str, Any] | None = None,
     target: Any = "predicted",
     contrast: str | None = "rest",
-    backend: str = "auto",
-    threads: int | None = None,
     batch_size: int = 64,
-    window: float | None = None,
-    events: str | None = None,
-    channels: str | Sequence[str] | Mapping[str, str] | None = None,
-    unit: str | None = None,
-    interpolate_missing: bool = False,
     kind: str = "electrodes",
     bands: Mapping[str, tuple[float, float]] | None = None,
     windows: int = WINDOWS,
     seed: int = 0,
+    window_options: WindowOptions | None = None,
+    **options: Unpack[SampleKeywords],
 ) -> Sample:
     """Choose the windows of a recording that are evaluated.
 
     Parameters
     ----------
-    model, data : Path
-    contract, composite, params, target, contrast, backend, threads
+    model, data, target, contrast, window_options
         As for `run.explain_recording`.
     batch_size : int
         Windows that the model runs on at a time.
-    window, events, channels, unit, interpolate_missing
-        As for `run.explain_recording`.
     kind : {"electrodes", "segments", "bands"}
         What is taken away.
     bands : dict of str to (float, float), optional
     windows : int
-        At most so many, by lot.
+        At most so many, at random.
     seed : int
+    contract, composite, params, backend, threads : optional
+        As for `run.explain_recording`.
+    events, channels, unit, interpolate_missing, window, labels : optional
+        As for `run.explain_recording`.
 
     Returns
     -------
     Sample
+
+    Raises
+    ------
+    OnnxplainError
+        The model or the recording cannot be used, in one line.
+    TypeError
+        A keyword is none of these.
     """
-    model, data = Path(model), Path(data)
-    step("reading the model")
-    explainer = Explainer(
-        model,
-        composite=composite,
-        backend=backend,
-        threads=threads,
-        contract=contract,
-        ledger=False,
-        **(params or {}),
-    )
-    contract = explainer.contract
-    if contract is None:
-        raise InputError(
-            f"{plain(model, 300)}: no input contract in its metadata, so it is not known which channels, "
-            "rate and unit it takes; give one (--contract FILE)"
-        )
-    if window is not None:
-        contract = with_window(contract, window)
+    opening, cutting, _ = sorted_into(options, "sample", ModelOptions, WindowOptions)
+    opened = ModelOptions(**opening)
+    explainer, contract = open_model(model, **vars(opened), ledger=False)
+    windowing = replace(window_options or WindowOptions(), **cutting).loaded()
+    contract = windowing.contract(contract)
     groups = features(kind, contract, bands)
     step("reading the recording")
-    cuts = cut(
-        read(data), contract, events=events, channels=channels, unit=unit, interpolate=interpolate_missing
-    )
+    recording = recording_of(data)
+    cuts = windowing.cut(recording, contract)
     rows = chosen(len(cuts), windows, seed)
     by_neighbours = kind == "electrodes" and not cuts.interpolated
     interpolation = spline_interpolation(contract, cuts.channels) if by_neighbours else None
@@ -139,14 +130,11 @@ def sample(  # noqa: PLR0913
         unit=contract.output_unit or "logit",
         decisions=(*cuts.decisions, *_said(cuts, kind, interpolation, len(rows), seed)),
         provenance={
-            **_about(explainer, data, target, contrast, seed),
+            **_about(explainer, about(recording, data), target, contrast, seed),
             "options": {
                 "composite": explainer.composite.name,
-                "parameters": dict(params or {}),
-                "window": window,
-                "events": events,
-                "unit": unit,
-                "interpolate_missing": interpolate_missing,
+                "parameters": dict(opened.params or {}),
+                **windowing.provenance(),
                 "windows": windows,
                 "seed": seed,
             },
@@ -202,7 +190,7 @@ def of_array(
         unit=(contract.output_unit if contract else None) or "logit",
         decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, by lot (seed {seed}).",),
         provenance={
-            **_about(explainer, data, target, contrast, seed),
+            **_about(explainer, {"file": plain(data.name), "sha256": sha256(data)}, target, contrast, seed),
             "options": {"composite": explainer.composite.name, "windows": windows, "seed": seed},
         },
     )
@@ -247,7 +235,9 @@ def _said(
     return tuple(said)
 
 
-def _about(explainer: Explainer, data: Path, target: Any, contrast: str | None, seed: int) -> dict[str, Any]:
+def _about(
+    explainer: Explainer, data: Mapping[str, Any], target: Any, contrast: str | None, seed: int
+) -> dict[str, Any]:
     contract = explainer.contract
     return {
         "model": {
@@ -255,7 +245,7 @@ def _about(explainer: Explainer, data: Path, target: Any, contrast: str | None, 
             "name": contract.model if contract else "",
             "sha256": explainer.sha256,
         },
-        "data": {"file": plain(data.name), "sha256": sha256(data)},
+        "data": data,
         "target": jsonable(target),
         "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
         "seed": seed,

@@ -3,6 +3,7 @@
 >>> import onnxplain as ox
 >>> explain = ox.Explainer("model.onnx", composite="attnlrp")  # doctest: +SKIP
 >>> explain(x, target="predicted").relevance["x"]  # doctest: +SKIP
+>>> ox.explain_recording("model.onnx", raw).report("report.html")  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import eeg as eeg
+    from .eeg.run import explain_recording as explain_recording
     from .engine import methods as methods
     from .engine.attribution import Attribution as Attribution
     from .engine.compile.compiler import compile as compile
@@ -44,6 +47,7 @@ _HOME = {
     "OnnxplainError": "engine.errors",
     "PolicyError": "engine.errors",
     "UnsupportedOperator": "engine.errors",
+    "explain_recording": "eeg.run",
     "Explainer": "engine.explainer",
     "Inspection": "engine.inspection",
     "inspect": "engine.inspection",
@@ -52,7 +56,7 @@ _HOME = {
 }
 
 # Modules that are public under a name of their own.
-_MODULES = {"methods": "engine.methods"}
+_MODULES = {"eeg": "eeg", "methods": "engine.methods"}
 
 __all__ = ["__version__", *sorted({**_HOME, **_MODULES})]
 

@@ -276,3 +276,50 @@ def test_epochs_end_to_end(
     found = explain_recording(make_model(make_contract()), tmp_path / "a-epo.fif")
     assert found.summary()["labels"] == {"left": 1, "right": 1}
     assert found.summary()["accuracy"]["of"] == 2
+
+
+def test_it_saves_itself(files: tuple[Path, Path, InputContract], tmp_path: Path) -> None:
+    model, data, _ = files
+    found = explain_recording(model, data, events="left,right")
+    own, written = tmp_path / "new" / "own", tmp_path / "written"
+    written.mkdir()
+    write(found, written)
+    paths = found.save(own)
+    assert sorted(p.name for p in paths) == sorted(p.name for p in own.iterdir())
+    assert {p.name for p in own.iterdir()} == {p.name for p in written.iterdir()}
+    assert (own / "summary.json").read_bytes() == (written / "summary.json").read_bytes()
+    with pytest.raises(InputError, match=r"relevance\.nc: exists; overwrite=True"):
+        found.save(own)
+    assert len(found.save(own, report=False, overwrite=True)) == 3
+    with pytest.raises(InputError, match="cannot be made a folder"):
+        found.save(model)
+
+
+def test_it_reports_and_plots_itself(files: tuple[Path, Path, InputContract], tmp_path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    model, data, _ = files
+    found = explain_recording(model, data)
+    before = sorted(tmp_path.iterdir())
+    page = found.report(tmp_path / "page.html")
+    assert sorted(tmp_path.iterdir()) == sorted([*before, page])  # one file, and its figures are inside
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") >= 3
+    assert "Where on the head" in text
+    with pytest.raises(InputError, match=r"page\.html: exists"):
+        found.report(page)
+    assert found.report(page, overwrite=True) == page
+    with pytest.raises(InputError, match="there is no folder"):
+        found.report(tmp_path / "none" / "page.html")
+    figure = found.plot()
+    assert len(figure.axes) >= 2
+    figure.savefig(tmp_path / "head.png")
+    assert (tmp_path / "head.png").stat().st_size > 10_000
+    assert plt.get_fignums() == []
+
+
+def test_no_plot_without_a_head(make_contract: MakeContract, make_model: Make, recorded: Make) -> None:
+    names = ("E1", "E2", "E3")
+    found = explain_recording(make_model(make_contract(names)), recorded(names=names))
+    with pytest.raises(InputError, match="head map"):
+        found.plot()

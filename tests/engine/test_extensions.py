@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import onnx.parser
 import pytest
+from installing import installed
 
 # Negative and positive parts of a signal, by the library of another package: not onnx's, not onnxruntime's.
 MODEL = """
@@ -55,16 +56,6 @@ except ox.OnnxplainError as e:
 else:
     print(json.dumps({"relevance": a.relevance["x"].tolist(), "closure": a.closure().tolist()}))
 """
-
-
-def installed(folder: Path, name: str, group: str, module: str, source: str) -> Path:
-    """A package in a folder as pip would have put it there."""
-    (folder / f"{module}.py").write_text(source)
-    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[{group}]\nlab = {module}\n")
-    return folder
 
 
 def explained(model: Path, backend: str, *beside: Path, cache: str = "off") -> dict:

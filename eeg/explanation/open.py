@@ -1,0 +1,100 @@
+"""A model's file opened for recordings: an Explainer, and the contract that it must have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ...engine.composite import Composite
+from ...engine.contract import InputContract
+from ...engine.errors import InputError
+from ...engine.explainer import Explainer
+from ...engine.steps import step
+from ..text import plain
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is opened and explained.
+
+    Attributes
+    ----------
+    contract : InputContract or None
+        In place of the one in the model's metadata.
+    composite, backend, threads
+        As for `Explainer`.
+    params : mapping or None
+        Parameters of the composite.
+    """
+
+    contract: InputContract | None = None
+    composite: str | Composite = "attnlrp"
+    params: Mapping[str, Any] | None = None
+    backend: str = "auto"
+    threads: int | None = None
+
+
+class ModelKeywords(TypedDict, total=False):
+    """The fields of `ModelOptions`, as keywords."""
+
+    contract: InputContract | None
+    composite: str | Composite
+    params: Mapping[str, Any] | None
+    backend: str
+    threads: int | None
+
+
+def open_model(
+    model: str | os.PathLike[str],
+    contract: InputContract | None = None,
+    *,
+    composite: str | Composite = "attnlrp",
+    params: Mapping[str, Any] | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    ledger: bool = True,
+) -> tuple[Explainer, InputContract]:
+    """Open a model that recordings can be cut for.
+
+    Parameters
+    ----------
+    model : path-like
+        ONNX file.
+    contract : InputContract, optional
+        In place of the one in the model's metadata.
+    composite, backend, threads, ledger
+        As for `Explainer`.
+    params : mapping, optional
+        Parameters of the composite.
+
+    Returns
+    -------
+    explainer : Explainer
+    contract : InputContract
+
+    Raises
+    ------
+    InputError
+        There is no contract, neither given nor in the model's metadata.
+    OnnxplainError
+        The model cannot be used.
+    """
+    step("reading the model")
+    explainer = Explainer(
+        Path(model),
+        composite=composite,
+        backend=backend,
+        threads=threads,
+        contract=contract,
+        ledger=ledger,
+        **(params or {}),
+    )
+    if explainer.contract is None:
+        raise InputError(
+            f"{plain(Path(model), 300)}: no input contract in its metadata, so it is not known which "
+            "channels, rate and unit it takes; give one (contract=, or --contract FILE)"
+        )
+    return explainer, explainer.contract
