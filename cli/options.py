@@ -246,7 +246,7 @@ windows = _option(
     default=64,
     show_default=True,
     metavar="N",
-    help="At most so many windows, by lot.",
+    help="At most so many windows, at random.",
 )
 run_size = _option(
     "--batch-size", type=positive, default=64, show_default=True, help="Windows run at a time."

@@ -39,7 +39,7 @@ class Explainer:
     composite : str or Composite
         Which rules: a preset's name (see `composites`) or a composite of one's own.
     backend : {"auto", "numpy", "onnx"}
-        What runs the way back: numpy, onnxruntime on a graph made for it, or that where it can be made.
+        What runs the backward pass: numpy, onnxruntime on a graph made for it, or that where it can be made.
     providers : sequence of str, optional
         onnxruntime execution providers for the forward pass.
     threads : int, optional

@@ -130,7 +130,7 @@ class Evaluation:
         if len(set(leaders.values())) > 1:
             each = ", ".join(f"{method} by {r}" for r, method in leaders.items())
             said.append(
-                f"Which method is the most faithful hangs on what stands in for what is gone: {each}."
+                f"Which method is the most faithful depends on what stands in for what is gone: {each}."
             )
         stages = found.sanity.stages
         if stages:

@@ -1,4 +1,4 @@
-"""The windows that an evaluation is made on: by lot out of a recording, or out of an array."""
+"""The windows that an evaluation is made on: at random out of a recording, or out of an array."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def of_array(
         interpolation=None,
         of=len(x),
         unit=(contract.output_unit if contract else None) or "logit",
-        decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, by lot (seed {seed}).",),
+        decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, at random (seed {seed}).",),
         provenance={
             **_about(explainer, {"file": plain(data.name), "sha256": sha256(data)}, target, contrast, seed),
             "options": {"composite": explainer.composite.name, "windows": windows, "seed": seed},
@@ -197,7 +197,7 @@ def of_array(
 
 
 def chosen(n: int, most: int, seed: int) -> NDArray[np.int64]:
-    """Which windows are evaluated: all, or so many by lot, in order."""
+    """Which windows are evaluated: all, or so many at random, in order."""
     if most < 2:
         raise InputError(f"windows {most}: at least 2, since features are taken from other windows")
     order = np.random.default_rng((seed, 0x31)).permutation(n)
@@ -224,7 +224,7 @@ def _setting(
 def _said(
     cuts: Windows, kind: str, interpolation: Replacement | None, taken: int, seed: int
 ) -> tuple[str, ...]:
-    said = [f"{taken} of {counted(len(cuts), 'window')} were taken, by lot (seed {seed})."]
+    said = [f"{taken} of {counted(len(cuts), 'window')} were taken, at random (seed {seed})."]
     if kind == "electrodes" and interpolation is None:
         why = (
             "some were interpolated already"

@@ -44,7 +44,7 @@ def folded(a: Array) -> Array:
     A change stays unseen once in 256 times, and there are a million numbers or more.
     """
     if a.dtype.kind != "f" or a.size < _LARGE:
-        return a.copy()  # onnxruntime's memory is held until all of it is let go
+        return a.copy()  # onnxruntime's memory is held until all of it is freed
     found = np.ascontiguousarray(a).view(np.uint8).reshape(*a.shape, a.dtype.itemsize)
     return np.asarray(np.bitwise_xor.reduce(found, axis=-1))
 

@@ -112,7 +112,7 @@ def _facts(graph: Graph, seen: Observed) -> Probe:
             m if m == n else Batch(n - m, m - 2 * (n - m)) for m, n in zip(a.shape, b.shape, strict=True)
         )
         if name not in varying and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
-            constants[name] = a.copy()  # its own: onnxruntime's memory is held until all of it is let go
+            constants[name] = a.copy()  # its own: onnxruntime's memory is held until all of it is freed
     dtypes = {n: v.dtype for n, v in seen.two.items()}
     for name, array in graph.constants.items():
         shapes[name] = array.shape

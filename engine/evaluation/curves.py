@@ -174,7 +174,7 @@ def faithfulness(
 
 
 def order_of(relevance: Array, rng: np.random.Generator) -> Array:
-    """Groups from the most relevant to the least, signed; ties by lot, shape (window, group)."""
+    """Groups from the most relevant to the least, signed; ties at random, shape (window, group)."""
     lot = rng.random(relevance.shape)
     keys = np.stack([lot, -np.asarray(relevance, dtype=np.float64)])  # the last key counts first
     return np.lexsort(keys, axis=-1)

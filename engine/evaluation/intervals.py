@@ -26,7 +26,7 @@ class Estimate:
         The mean; NaN where no window has a number.
     low, high : float
         Its 95 % interval: percentile bootstrap over windows (Efron & Tibshirani 1993, ch. 13). Windows of one
-        recording are not independent of each other, so it tells how much the mean hangs on the windows that
+        recording are not independent of each other, so it tells how much the mean depends on the windows that
         were taken, and not what other recordings would give. NaN below two windows.
     n : int
         Windows that have a number.

@@ -1,7 +1,7 @@
 """Sanity: does a map change when the model or the question does? (Adebayo et al. 2018; Sixt et al. 2020)
 
 A map that stays as it is when the weights are random explains the input and not the model. The test is
-necessary and no ranking: it has no right amount of change. How much a map changes hangs on the architecture
+necessary and no ranking: it has no right amount of change. How much a map changes depends on the architecture
 (skip connections carry the input past random layers), on how noisy the method is, and on what similarity is
 taken of (Binder et al. 2023, "Shortcomings of top-down randomization-based sanity checks"): noise passes
 best.
@@ -127,7 +127,7 @@ def sanity(
 
 
 def _other_class(setting: Setting, method: Method, seed: int) -> Similarity | None:
-    """Each window's class against another one by lot (Quantus: RandomLogit), by the plain outputs.
+    """Each window's class against another one at random (Quantus: RandomLogit), by the plain outputs.
 
     Against the rest, the other of two classes would have the same map with its sign turned, whatever the
     method.

@@ -1,6 +1,6 @@
 """Choosing a composite: on one half of the windows, judged on the other.
 
-The best of many looks better than it is on the windows that chose it. So windows are split by lot, ABPC on
+The best of many looks better than it is on the windows that chose it. So windows are split at random, ABPC on
 one half chooses, and what is reported is ABPC on the half that had no say, beside that of the default.
 """
 
@@ -152,7 +152,7 @@ class Tuned:
 
 
 def halves(n: int, seed: int) -> tuple[Array, Array]:
-    """Indices of two halves of n windows, by lot."""
+    """Indices of two halves of n windows, at random."""
     order = np.random.default_rng((seed, 0x2A)).permutation(n)
     return np.sort(order[: (n + 1) // 2]), np.sort(order[(n + 1) // 2 :])
 

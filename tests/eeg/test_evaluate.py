@@ -216,7 +216,7 @@ def test_windows_are_chosen_by_the_seed(make_contract: Make, make_model: Make, r
     np.testing.assert_array_equal(first.setting.x, again.setting.x)
     assert not np.array_equal(first.setting.x, other.setting.x)
     assert (len(first.setting), first.of) == (5, 10)
-    assert "5 of 10 windows were taken, by lot (seed 1)." in first.decisions
+    assert "5 of 10 windows were taken, at random (seed 1)." in first.decisions
     assert list(chosen(4, 9, 0)) == [0, 1, 2, 3]
     with pytest.raises(ox.InputError, match="at least 2"):
         chosen(4, 1, 0)

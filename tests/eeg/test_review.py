@@ -104,7 +104,7 @@ def test_strength_does_not_tell(sides: tuple[Explained, dict[str, Explained]], t
         boxes = re.findall(r'data-id="(\w+)".*?base64,([^"]+)"', p.read_text(), re.DOTALL)
         found.append({(ids[i]["label"], ids[i]["window"]): picture for i, picture in boxes})
     assert found[0] == found[1]
-    # The order hangs on the relevance and not on the seed alone, so who has the seed cannot deal it again.
+    # The order depends on the relevance and not on the seed alone, so who has the seed cannot deal it again.
     orders = [
         [
             e["label"] + str(e["window"])

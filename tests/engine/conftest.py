@@ -23,7 +23,7 @@ from networks import CHANNELS, WINDOW, Exported, convnet, exported, frozen_doubl
 
 @pytest.fixture(autouse=True)
 def numbers_of_its_own(request: pytest.FixtureRequest) -> None:
-    """What a test draws hangs on its name, not on the tests that ran before it in the same process."""
+    """What a test draws depends on its name, not on the tests that ran before it in the same process."""
     fresh = np.random.default_rng([7, zlib.crc32(request.node.nodeid.encode())])
     core.rng.bit_generator.state = fresh.bit_generator.state
 

@@ -10,7 +10,7 @@ import onnxplain as ox
 from onnxplain.engine.ops import numpy as kernels
 
 TOKENS, WIDTH = 12, 8
-RNG = np.random.default_rng(5)  # its own: what is compared is rounding, which hangs on the numbers
+RNG = np.random.default_rng(5)  # its own: what is compared is rounding, which depends on the numbers
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_the_same_numbers(case, composite, tmp_path, monkeypatch):
 
 
 def _multiplied(case, composite, tmp_path, monkeypatch) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Shapes of the products on the way back, without the axis K."""
+    """Shapes of the products in the backward pass, without the axis K."""
     explain = ox.Explainer(case.save(tmp_path), composite, backend="numpy", ledger=False)
     explain(case.inputs, target=0)
     seen = []
