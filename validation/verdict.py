@@ -105,6 +105,8 @@ class Findings:
         Regions that the policy holds to a number, and that no electrode is known to lie in.
     unseen : tuple of str
         Artefacts that were looked for and could not be exchanged.
+    broken : tuple of CheckResult
+        Checks that were begun, and ended in an error.
     unmade : tuple of str
         Checks of other packages that the policy requires, and that gave nothing.
     noted : tuple of CheckResult
@@ -121,6 +123,7 @@ class Findings:
     body: bool
     unmeasured: tuple[CheckResult, ...]
     unseen: tuple[str, ...]
+    broken: tuple[CheckResult, ...]
     unmade: tuple[str, ...]
     noted: tuple[CheckResult, ...]
 
@@ -187,6 +190,7 @@ def _findings(
         body=body,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
+        broken=tuple(r for r in results if r.why_not == "error"),
         unmade=_unmade(results, policy),
         noted=tuple(filter(_offers, results)),
     )
@@ -240,7 +244,7 @@ def _status(found: Findings) -> Overall:
         return "FAIL"
     if _no_verdict(found):
         return "NOT EVALUABLE"
-    if found.single or found.method or found.blind or found.unmeasured:
+    if found.single or found.method or found.blind or found.unmeasured or found.broken:
         return "WARNING"
     return "PASS"
 
@@ -259,6 +263,8 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield f"Whether the model {_uses(artefact)} could not be looked for. {why}"
     for r in found.unmeasured:
         yield f"The policy holds {r.check} to a number that could not be measured. {r.said}"
+    for r in found.broken:
+        yield f"The check {r.check} was begun, and could not be finished. {r.said}"
     for r in found.method:
         yield f"Maps may mislead: {r.said}"
 

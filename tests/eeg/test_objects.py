@@ -18,7 +18,7 @@ from onnxplain.eeg.recording.options import WindowOptions
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.run import RecordingKeywords, explain_recording
 from onnxplain.eeg.studies.sample import SampleKeywords, sample
-from onnxplain.eeg.views.extras import Extras
+from onnxplain.eeg.views import registry
 from onnxplain.engine.errors import InputError
 from onnxplain.exporters.extras import spare_torchaudio
 
@@ -86,7 +86,7 @@ def test_the_users_object_stays_as_it_is(raw: Any, model: Path) -> None:
     raw.info["bads"] = [raw.ch_names[2]]
     before = raw.copy()
     found = explain_recording(model, raw, interpolate_missing=True)
-    assert found.windows.splined
+    assert found.windows.interpolated
     np.testing.assert_array_equal(raw.get_data(), before.get_data())
     assert mne.utils.object_diff(raw.info, before.info) == ""
     assert raw.annotations == before.annotations
@@ -167,10 +167,12 @@ def test_the_unit_is_that_of_the_numbers_in_memory(raw: Any, model: Path) -> Non
 
 def test_the_keywords_that_editors_know_are_those_there_are() -> None:
     for typed, records in (
-        (RecordingKeywords, (ModelOptions, WindowOptions, Extras)),
+        (RecordingKeywords, (ModelOptions, WindowOptions)),
         (SampleKeywords, (ModelOptions, WindowOptions)),
     ):
         names = {f.metadata.get("keyword", f.name) for record in records for f in fields(record)}
+        if typed is RecordingKeywords:
+            names |= {kind.name for kind in registry.kinds() if not kind.always}
         assert set(typed.__annotations__) == names
         function = {RecordingKeywords: explain_recording, SampleKeywords: sample}[typed]
         text = function.__doc__ or ""

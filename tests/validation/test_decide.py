@@ -63,6 +63,8 @@ GOOD = [made("ledger", "technical", "PASS"), made("intervention.eyes", "sign", "
         ([*GOOD, made("share.eyes", "sign", "FAIL", "eyes")], "WARNING"),
         ([*GOOD, made("agreement", "method", "FAIL")], "WARNING"),
         ([*GOOD, made("baseline.eyes", "data", "FAIL", "eyes")], "PASS"),
+        # What was begun and could not be finished has said nothing.
+        ([*GOOD, not_evaluable("share.muscle", "sign", "error", "It failed.", "muscle")], "WARNING"),
         # Two unlike signs on one artefact.
         ([sign("intervention.eyes"), sign("share.eyes")], "FAIL"),
         # On two artefacts, or two of relevance alone: no more than a warning.
