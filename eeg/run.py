@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from .electrodes.region_file import Regions
 from .recording.options import WindowOptions
 from .reports.explained_recording import ExplainedRecording
-from .views.explained_recording import RecordingKeywords, explained_recording
+from .views.explain import RecordingKeywords, explain_with_views
 
 
 def explain_recording(
@@ -81,7 +81,7 @@ def explain_recording(
     >>> e.report("report.html")  # doctest: +SKIP
     """
     return ExplainedRecording.of(
-        explained_recording(
+        explain_with_views(
             model,
             data,
             target=target,

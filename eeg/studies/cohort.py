@@ -344,11 +344,11 @@ def _known(store: Path, item: Item, question: str) -> CohortRow | None:
 
 def _task(model: str, item: Item, store: str, options: dict[str, Any], question: str) -> CohortRow:
     """Explain one recording and write its group; runs on a worker."""
-    from ..views.explained_recording import explained_recording
+    from ..views.explain import explain_with_views
 
     try:
         stamp = _stamp(item.path)
-        found = explained_recording(Path(model), item.path, **options)
+        found = explain_with_views(Path(model), item.path, **options)
     except OnnxplainError as e:
         return CohortRow(item.name, item.subject, plain(e, 400))
     except MemoryError:

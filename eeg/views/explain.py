@@ -34,7 +34,7 @@ class RecordingKeywords(ModelKeywords, WindowKeywords, total=False):
     locked: Sequence[str]
 
 
-def explained_recording(
+def explain_with_views(
     model: str | os.PathLike[str],
     data: Any,
     *,
