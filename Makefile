@@ -25,7 +25,7 @@ demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long" --durations=15
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --durations=15
 
 # A test at a time: here the tests are long, and their files hold nothing that would be made twice.
 test-long: $(VENV)/.dev

@@ -118,8 +118,10 @@ def test_what_was_not_asked_for_is_empty_in_the_summary() -> None:
 
 
 def test_a_view_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InputError, match="view component: there is none of this name; there are locked"):
+    with pytest.raises(TypeError, match=r"no keyword 'component'; did you mean components"):
         explain_recording(MODELS / "honest.onnx", MODELS / "recording.edf", component=True)
+    with pytest.raises(InputError, match="view component: there is none of this name; there are locked"):
+        registry.options({"component": True})
 
 
 def test_a_name_is_taken_once() -> None:

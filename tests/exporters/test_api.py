@@ -104,7 +104,14 @@ def test_torchaudio_is_replaced_only_where_it_does_not_load(monkeypatch: pytest.
     monkeypatch.delitem(sys.modules, stub)
 
 
-@pytest.mark.parametrize("name", sorted(cards()))
+# The largest take half a minute to build: `make test-long` has them.
+LARGE = {"steegformer", "zuna"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.long] if n in LARGE else []) for n in sorted(cards())],
+)
 def test_a_cards_network_is_as_large_as_it_says_and_takes_its_input(name: str) -> None:
     import torch
 

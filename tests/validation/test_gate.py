@@ -106,7 +106,7 @@ def test_a_dataset_of_subjects(tmp_path: Path) -> None:
     assert _result(verdict, "subjects").value < 0.01
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_files_that_take_so_many_windows(tmp_path: Path, batch: int, verdicts: dict[str, Verdict]) -> None:
     model = onnx.load(demo_file("shortcut.onnx"))
     for value in (*model.graph.input, *model.graph.output):

@@ -1,4 +1,7 @@
-"""Four planted cases with one seed: what the study of the gate does, on networks trained here and now."""
+"""Four planted cases with one seed: what the study of the gate does, on networks trained here and now.
+
+One shortcut and a constant output are looked at by `make test`, and all of them by `make test-long` beside.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,15 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "studies"))
 SEED = 2000  # none of those that thresholds were set on, and none of the study's
 
 
-@pytest.mark.parametrize("name", ["saccade", "blink", "mains", "constant"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "saccade",
+        pytest.param("blink", marks=pytest.mark.long),
+        pytest.param("mains", marks=pytest.mark.long),
+        "constant",
+    ],
+)
 def test_planted_cases_get_the_verdict_written_down_before(name: str, tmp_path: Path) -> None:
     import planted
 

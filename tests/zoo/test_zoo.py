@@ -20,8 +20,8 @@ import onnxplain as ox
 MODELS = entries()
 # What `make test` looks at: a small one of each kind. `make test-long` has the others.
 QUICK = {
-    "iclabel", "spindle_eeg", "silero_vad_half", "namaste_wakeword", "vflite_int8", "ppocr_cls", "khmersm",
-    "attacut_sc", "arname_encoder", "logreg_iris", "surfaces_mlp", "surfaces_validity",
+    "iclabel", "silero_vad_half", "namaste_wakeword", "ppocr_cls", "khmersm", "attacut_sc", "arname_encoder",
+    "logreg_iris", "surfaces_mlp", "surfaces_validity",
 }  # fmt: skip
 # How far float32 may be from float64 along a direction, where the manifest names no reason for more.
 GRADIENT = 1e-2
