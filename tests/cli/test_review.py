@@ -139,6 +139,7 @@ def test_other_rules_are_noted(run: Run, explained: Path, tmp_path: Path) -> Non
     assert "contrast none and explained rest" in notes[1]
 
 
+@pytest.mark.long
 def test_what_cannot_be_made(refused: Callable[..., str], explained: Path, tmp_path: Path) -> None:
     own, honest = explained / "shortcut", f"a={explained / 'honest'}"
     (tmp_path / "empty").mkdir()
@@ -171,6 +172,7 @@ def test_what_cannot_be_made(refused: Callable[..., str], explained: Path, tmp_p
     assert "--out" in refused("make", own, "--other", honest)
 
 
+@pytest.mark.long
 def test_what_cannot_be_scored(
     run: Run, refused: Callable[..., str], explained: Path, tmp_path: Path
 ) -> None:

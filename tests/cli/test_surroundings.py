@@ -78,6 +78,7 @@ def test_o3_outputs_that_exist_and_links(run: Run, line: Line, files: Path) -> N
     assert (files / "out" / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.long
 def test_o3_a_log_that_is_none(run: Run, line: Line, files: Path) -> None:
     """An audit log is gone on with only where it is whole."""
     log = files / "audit.jsonl"
@@ -88,6 +89,7 @@ def test_o3_a_log_that_is_none(run: Run, line: Line, files: Path) -> None:
     assert "NO_SUCH_KEY" in _refused(run, line, files, "--audit-key", "NO_SUCH_KEY")
 
 
+@pytest.mark.long
 def test_o4_two_at_once_write_one_verdict(files: Path) -> None:
     command = [sys.executable, "-m", "onnxplain", *ARGUMENTS, "--out", "out"]
     both = [
@@ -103,6 +105,7 @@ def test_o4_two_at_once_write_one_verdict(files: Path) -> None:
     assert not [p for p in files.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
     """Nothing that looks like a verdict is left, and the next run finds its place free."""
@@ -157,6 +160,7 @@ def test_o8_a_decimal_comma_changes_no_number(
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["two words of 脳波\nin two lines", "-dash 100%s {x} $HOME"])
 def test_o8_names_of_files(run: Run, files: Path, name: str) -> None:
     folder = files / name
@@ -207,6 +211,7 @@ def test_o10_no_display_and_no_network(
     assert not re.search(r"(<link[^>]* href|src)\s*=\s*[\"']?https?:", page)
 
 
+@pytest.mark.long
 def test_o11_seed_and_threads_are_kept(run: Run, files: Path) -> None:
     (files / "policy.yaml").write_text(QUICK + "seed: 7\n", encoding="utf-8")
     found = [json.loads(run(*ARGUMENTS, "--json", "--threads", "1").stdout) for _ in range(2)]

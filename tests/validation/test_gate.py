@@ -55,6 +55,7 @@ def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
     assert _result(shortcut, "baseline.eyes").status == "PASS"
 
 
+@pytest.mark.long
 def test_a_second_run_says_the_same(verdicts: dict[str, Verdict]) -> None:
     again = Gate().run(demo_file("shortcut.onnx"), RECORDING)
     for a, b in zip(again.results, verdicts["shortcut"].results, strict=True):
@@ -84,6 +85,7 @@ def test_a_constant_output_never_passes(tmp_path: Path) -> None:
     assert _result(verdict, "intervention.eyes").status == "NOT EVALUABLE"
 
 
+@pytest.mark.long
 def test_a_model_that_knows_nothing_never_passes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     verdict = Gate().run(_changed(tmp_path, lambda w: rng.normal(size=w.shape)), RECORDING)
@@ -92,6 +94,7 @@ def test_a_model_that_knows_nothing_never_passes(tmp_path: Path) -> None:
     assert verdict.exit_code == 1
 
 
+@pytest.mark.long
 def test_a_dataset_of_subjects(tmp_path: Path) -> None:
     for subject in ("sub-01", "sub-02"):
         (tmp_path / "data" / subject).mkdir(parents=True)
@@ -169,6 +172,7 @@ def _one_number(name: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_models_whose_output_is_a_number(tmp_path: Path) -> None:
     shortcut = Gate().run(_one_number("shortcut", tmp_path), RECORDING)
     assert shortcut.status == "FAIL"
@@ -192,6 +196,7 @@ def test_components_are_another_account_of_the_same(verdicts: dict[str, Verdict]
     assert eyes.evidence["removed_changes"] > 0.2
 
 
+@pytest.mark.long
 def test_regions_and_bands_can_be_held_to_numbers() -> None:
     limits = "{max_share: {sensorimotor: 0.1, occipital: 0.9}, max_band: {gamma: 0.5}}"
     follow = "{max_follow: {sensorimotor: 0.3, frontal-ocular: 0.3, cardiac-prone: 0.1}}"
