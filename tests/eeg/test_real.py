@@ -157,6 +157,7 @@ def test_full_report_of_blinks(
     assert sum(c["share"] for c in found["components"]) == pytest.approx(1)
 
 
+@pytest.mark.long
 def test_full_report_of_the_sample(
     sample: tuple[Path, Path],
     make_contract: Callable[..., InputContract],
