@@ -162,6 +162,13 @@ class Attribution:
         Per graph input, where each sample of the batch is in it.
     contract : InputContract or None
         The model's, which names the axes of `to_xarray`.
+    reference : dict of str to ndarray, or None
+        Per graph input, what a difference was explained against, in that input's shape (or one row of it for
+        all); the mean of them where there were several. None where relevance is against zero.
+    against : tuple of Attribution
+        Where there were several references: the explanation against each. Relevance, multipliers, ledger and
+        what is explained are the means of theirs, so ``relevance = (x - reference) * multiplier`` holds for
+        each, and not for their mean.
     """
 
     relevance: Mapping[str, Array]
@@ -179,6 +186,13 @@ class Attribution:
     notes: Sequence[str] = ()
     samples: Mapping[str, InputSamples] = field(default_factory=dict)
     contract: InputContract | None = None
+    reference: Mapping[str, Array] | None = None
+    against: tuple[Attribution, ...] = ()
+
+    @property
+    def per_reference(self) -> tuple[Attribution, ...]:
+        """The explanation against each reference; itself alone where there is one or none."""
+        return self.against or (self,)
 
     @property
     def rows_are_samples(self) -> bool:

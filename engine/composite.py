@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 # Where a layer stands that has others before it, but none of its own kind.
 FIRST_OF_KIND = "first of its kind"
 
-_LAYER = ("epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient")
+_LAYER = (
+    "epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient", "secant",
+)  # fmt: skip
 
 # The choices for each kind of layer; the first is the default.
 VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "linear": _LAYER,
         "conv": _LAYER,
-        "product": ("uniform", "signal", "gradient"),
-        "division": ("numerator", "gradient"),
-        "softmax": ("attnlrp", "constant", "gradient"),
-        "norm": ("identity", "pooled", "gradient"),
-        "activation": ("identity", "pass", "gradient"),
+        "product": ("uniform", "signal", "gradient", "secant"),
+        "division": ("numerator", "gradient", "secant"),
+        "softmax": ("attnlrp", "constant", "gradient", "secant"),
+        "norm": ("identity", "pooled", "gradient", "secant"),
+        "activation": ("identity", "pass", "gradient", "secant"),
     }
 )
 
@@ -145,6 +147,14 @@ class Composite:
                 raise InputError(
                     f"composite {self.name!r}: no rule {variant!r} for {kind!r} layers; known: {known}"
                 )
+        secants = {self.variant(kind) == "secant" for kind in VARIANTS} | {
+            r.rule == "secant" for r in self.layers
+        }
+        if len(secants) > 1:
+            raise InputError(
+                f"composite {self.name!r}: secants are of a difference, other rules are not: take the rule "
+                "'secant' for every kind of layer, or for none"
+            )
         for rule in self.layers:
             if rule.rule not in _LAYER:
                 raise InputError(
@@ -192,8 +202,18 @@ class Composite:
 
     @property
     def is_gradient(self) -> bool:
-        """Whether every operator gets its true derivative: nothing is held constant then."""
+        """Whether every operator gets its true derivative."""
         return self.variant("activation") == "gradient"
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether relevance is that of a difference: of what is explained from a reference."""
+        return self.variant("activation") == "secant"
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether relevance goes wherever the function depends on something: no factor counts as a constant."""
+        return self.is_gradient or self.is_difference
 
     def to_yaml(self, *, about: str = "") -> str:
         """The composite as YAML that `from_file` reads.
@@ -352,6 +372,12 @@ _PRESETS = (
         "gradient",
         "the true derivative of every operator; relevance is input x gradient",
         dict.fromkeys(VARIANTS, "gradient"),
+    ),
+    Composite(
+        "difference",
+        "against real reference windows: exact secants of every operator, so that relevance sums to "
+        "f(x) - f(reference)",
+        dict.fromkeys(VARIANTS, "secant"),
     ),
 )
 

@@ -19,10 +19,11 @@ from .errors import InputError
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
-from .plan.plans import Plans
+from .plan.plans import Plans, Run
+from .plan.references import References, references
 from .plan.request import Request
-from .plan.results import Part, attribution, explained, picked
-from .plan.targets import ask
+from .plan.results import Part, attribution, averaged, explained, picked
+from .plan.targets import Asked, ask
 
 Array = np.ndarray[Any, Any]
 
@@ -123,7 +124,12 @@ class Explainer:
         self.inputs, self.output, self.backend = self._request.inputs, self._request.output, backend
 
     def __call__(
-        self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None
+        self,
+        x: Array | Mapping[str, Array],
+        target: Any = "predicted",
+        contrast: str | None = None,
+        *,
+        reference: Array | Mapping[str, Array] | None = None,
     ) -> Attribution:
         """Explain a batch.
 
@@ -136,10 +142,15 @@ class Explainer:
             tuple for dense outputs; "all"; or an array of the output's shape.
         contrast : {"rest", None}
             "rest" explains the class against the mean of the others.
+        reference : ndarray, or dict of input name to ndarray
+            For the composite `difference`: what the batch is explained against. One window; as many as the
+            batch has, one for each; or a set [n, ...] that all are held against (of as many as the batch has:
+            [n, 1, ...]). "predicted" is what the model says of x.
 
         Returns
         -------
         Attribution
+            Of a difference, relevance sums to what is explained at x less its mean over the references.
 
         Raises
         ------
@@ -150,18 +161,46 @@ class Explainer:
         ModelError
             The output is not finite, or the model cannot run on this input.
         """
-        feed, outputs = self.inputs.checked(x), self._request.outputs
-        axes, parts = self.inputs.axes(feed), []
+        feed, where = self.inputs.checked(x), str(self.path)
+        axes, name = self.inputs.axes(feed), self.composite.name
+        against = self._against(reference, feed)
+        parts: list[list[Part]] = [[] for _ in range(len(against) if against else 1)]
         for run in self._plans.runs(feed):
-            facts, values = run.plan.facts, run.values
-            y = values[facts.target]
-            asked = ask(y, target, contrast, self._classes, run.samples, run.of)
-            result = run.plan.runner.backward(values, asked.seed, run.batch)
-            own = dict(zip(outputs, map(values.__getitem__, outputs), strict=True))
-            parts.append(Part(facts, run.feed, own, y, asked, result, run.batch))
-            del values  # all else that was computed can go
-        made = attribution(parts, axes, self.composite.name, str(self.path))
+            asked = ask(
+                run.values[run.plan.facts.target], target, contrast, self._classes, run.samples, run.of
+            )
+            for i, own in enumerate(parts):
+                own.append(self._part(run, asked, against, i))
+        made = averaged([attribution(own, axes, name, where) for own in parts])
         return replace(made, contract=self.contract)
+
+    def _part(self, run: Run, asked: Asked, against: References | None, i: int) -> Part:
+        """One micro-batch explained, against reference i where there are some."""
+        facts, values = run.plan.facts, run.values
+        there, pair = None, None
+        if against is not None:
+            row = run.samples.start * facts.rows
+            there, pair = against.values(run.plan, run.feed, row, i)
+        result = run.plan.runner.backward(values, asked.seed, run.batch, pair)
+        own = {n: values[n] for n in self._request.outputs}
+        y = None if pair is None else pair[facts.target]
+        return Part(facts, run.feed, own, values[facts.target], asked, result, run.batch, there, y)
+
+    def _against(self, reference: Any, feed: Mapping[str, Array]) -> References | None:
+        """What a difference is explained against."""
+        if not self.composite.is_difference:
+            if reference is not None:
+                raise InputError(
+                    f"composite {self.composite.name!r} explains against zero; with a reference: "
+                    "composite='difference'"
+                )
+            return None
+        if reference is None:
+            raise InputError(
+                f"composite {self.composite.name!r} explains a difference: give reference=, windows of the same "
+                "shape that are held against these (others that the model calls otherwise, or a rest condition)"
+            )
+        return references(self.inputs, reference, dict(feed), str(self.path))
 
     def value(
         self, x: Array | Mapping[str, Array], target: Any = "predicted", contrast: str | None = None

@@ -7,8 +7,9 @@ stabilised denominator) can be left to onnxruntime beside the forward pass.
 
 Conventions
 -----------
-* Three kinds of value: constants; *forward* values, shaped like tensors of the model; *backward*
-  values, with a leading axis K (one slice for each explained target) before that shape.
+* Four kinds of value: constants; *forward* values, shaped like tensors of the model; *paired* values, of the
+  same shapes, made of a forward pass and of a second one, of a reference; *backward* values, with a leading
+  axis K (one slice for each explained target) before that shape.
 * Axes are negative and shapes are those of the model's tensors: the axis K is never named.
 * Broadcasting is numpy's, aligned at the last axis, so forward and backward values mix.
 """
@@ -25,7 +26,10 @@ from numpy.typing import NDArray
 from ..analysis.shapes import Layout, Shape
 
 Array = NDArray[Any]
-Kind = Literal["const", "forward", "backward"]
+Kind = Literal["const", "forward", "paired", "backward"]
+
+# Made of constants alone: a constant; of backward values and others: a backward value.
+_ORDER: tuple[Kind, ...] = ("const", "forward", "paired", "backward")
 
 
 @dataclass(eq=False, frozen=True)
@@ -34,7 +38,7 @@ class Expr:
 
     Attributes
     ----------
-    kind : {"const", "forward", "backward"}
+    kind : {"const", "forward", "paired", "backward"}
     op : str
         The primitive that makes it; "const", "value" (a tensor of the model) or "seed" for leaves.
     args : tuple of Expr
@@ -96,6 +100,10 @@ class Ops:
         """A tensor of the model, by name."""
         return self._make("value", (), {"name": name}, kind="forward")
 
+    def reference(self, e: Expr) -> Expr:
+        """What a forward value is in the forward pass of the reference; a constant is the same there."""
+        return e if e.kind == "const" else self._make("reference", (e,), kind="paired")
+
     def seed(self, name: str = "seed") -> Expr:
         """What relevance starts from, shaped [K, *shape of the explained tensor]."""
         return self._make("seed", (), {"name": name}, kind="backward")
@@ -106,6 +114,8 @@ class Ops:
             return self.value(attrs["name"])
         if op == "ones":
             return self.ones(attrs["shape"])
+        if op == "reference":
+            return self.reference(args[0])
         return self.seed(attrs["name"]) if op == "seed" else self._make(op, args, attrs)
 
     def adopt(self, constant: Expr) -> Expr:
@@ -135,8 +145,7 @@ class Ops:
         attrs = attrs or {}
         exprs = tuple(a if isinstance(a, Expr) else self.const(a) for a in args)
         if kind is None:
-            kinds = {a.kind for a in exprs}
-            kind = "backward" if "backward" in kinds else "forward" if "forward" in kinds else "const"
+            kind = _ORDER[max((_ORDER.index(a.kind) for a in exprs), default=0)]
         if kind == "const":
             folded = ("folded", op, tuple(a.index for a in exprs), _key(attrs))
             if folded not in self._known:
@@ -279,6 +288,10 @@ class Ops:
         if not axes:
             return a
         return self._make("mean", (a,), {"axes": tuple(sorted(axes)), "keepdims": keepdims})
+
+    def max(self, a: Expr, axes: Sequence[int]) -> Expr:
+        """The largest over negative axes, which stay with length 1."""
+        return self._make("max", (a,), {"axes": tuple(sorted(axes))})
 
     def inverse_std(self, a: Expr, axes: Sequence[int], eps: float) -> Expr:
         """``1 / sqrt(var(a) + eps)`` over negative axes: what a LayerNormalization divides by."""

@@ -107,6 +107,11 @@ def _mean(c: Context, a: Array, *, axes: tuple[int, ...], keepdims: bool) -> Arr
 
 
 @_kernel
+def _max(c: Context, a: Array, *, axes: tuple[int, ...]) -> Array:
+    return np.asarray(a.max(axis=axes, keepdims=True))
+
+
+@_kernel
 def _inverse_std(c: Context, a: Array, *, axes: tuple[int, ...], eps: float) -> Array:
     return np.asarray(1 / np.sqrt(a.var(axis=axes, keepdims=True) + a.dtype.type(eps)))
 

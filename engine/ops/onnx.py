@@ -204,6 +204,7 @@ class Emitter:
 
     def _emit(self, e: Expr) -> str:
         self.here, self.lead = e, 0
+        assert e.op != "reference", "the reference's values are given"
         if e.op in ("value", "seed"):
             return self._value(e.attrs["name"])
         if e.op == "const":
@@ -338,6 +339,11 @@ def _sum(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) 
 @emitter
 def _mean(e: Emitter, args: list[str], *, axes: tuple[int, ...], keepdims: bool) -> str:
     return _reduce(e, "ReduceMean", args, axes, keepdims)
+
+
+@emitter
+def _max(e: Emitter, args: list[str], *, axes: tuple[int, ...]) -> str:
+    return _reduce(e, "ReduceMax", args, axes, True)
 
 
 def _reduce(e: Emitter, kind: str, args: list[str], axes: tuple[int, ...], keepdims: bool) -> str:

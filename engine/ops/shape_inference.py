@@ -141,6 +141,11 @@ def _mean(e: Expr, a: Shape, *, axes: tuple[int, ...], keepdims: bool) -> Shape:
 
 
 @_rule
+def _max(e: Expr, a: Shape, *, axes: tuple[int, ...]) -> Shape:
+    return _reduced(a, axes, True)
+
+
+@_rule
 def _inverse_std(e: Expr, a: Shape, *, axes: tuple[int, ...], eps: float) -> Shape:
     return _reduced(a, axes, True)
 

@@ -68,7 +68,7 @@ def instrument(
     fetched: dict[int, str] = {}
     for expr in needed(recording):
         for arg in expr.args:
-            if expr.kind == "backward" and arg.kind == "forward":
+            if arg.kind == "forward":
                 fetched[arg.index] = emitter.fetch(arg, inputs.__contains__)
     wanted = dict.fromkeys([recording.target, *fetched.values(), *extra])
     fetch = [n for n in wanted if n not in inputs]
@@ -105,9 +105,9 @@ def results(recording: RecordedWalk) -> Iterable[Expr]:
 
 
 def needed(recording: RecordedWalk) -> list[Expr]:
-    """The part of a recording that a result needs, in order: backward values and constants they read."""
+    """The part of a recording that a result needs, in order: all but the forward values it is made of."""
     wanted = {e.index for e in results(recording)}
     for expr in reversed(recording.ops.record):
-        if expr.index in wanted and expr.kind == "backward":
+        if expr.index in wanted and expr.kind in ("paired", "backward"):
             wanted.update(a.index for a in expr.args)
     return [e for e in recording.ops.record if e.index in wanted and e.kind != "forward"]

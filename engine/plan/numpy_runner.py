@@ -61,14 +61,15 @@ class NumpyRunner:
         values: Mapping[str, Array],
         seed: Array,
         batch: int,
+        reference: Mapping[str, Array] | None = None,
         shapes: dict[int, tuple[int, ...]] | None = None,
     ) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs.
 
-        `shapes` is filled with those of all backward values, without K.
+        `shapes` is filled with those of all paired and backward values, without K.
         """
-        recording = self.recording
-        known: dict[int, Array] = {i: values[name] for i, name in self.instrumented.fetched.items()}
+        recording, fetched = self.recording, self.instrumented.fetched
+        known: dict[int, Array] = {i: values[name] for i, name in fetched.items()}
         uses = self._uses.copy()
         contexts = (kernels.Context(batch, 0), kernels.Context(batch, 1))
         kept: dict[int, Array] = {}
@@ -78,7 +79,10 @@ class NumpyRunner:
                     known[expr.index] = seed.astype(recording.ops.dtype)
                 elif expr.op == "const":
                     known[expr.index] = expr.attrs["array"]
-                elif expr.kind == "backward":
+                elif expr.op == "reference":
+                    assert reference is not None
+                    known[expr.index] = reference[fetched[expr.args[0].index]]
+                else:
                     args = [known[a.index] for a in expr.args]
                     known[expr.index] = kernels.run(
                         expr.op, args, expr.attrs, contexts[expr.args[0].kind == "backward"]
@@ -87,8 +91,9 @@ class NumpyRunner:
                         uses[a.index] -= 1
                         if not uses[a.index]:
                             del known[a.index]  # the last reader has read it
-                if shapes is not None and (expr.kind == "backward" or expr.op == "seed"):
-                    shapes[expr.index] = known[expr.index].shape[1:]
+                if shapes is not None and expr.op != "const":
+                    lead = int(expr.kind == "backward")
+                    shapes[expr.index] = known[expr.index].shape[lead:]
                 if expr.index in self._wanted:
                     kept[expr.index] = known[expr.index]
         messages = recording.messages.items()
@@ -109,7 +114,7 @@ class NumpyRunner:
             return self.measured_shapes(feed)
 
     def measured_shapes(self, feed: Mapping[str, Array]) -> dict[int, Shape]:
-        """Shapes of all backward values, with the batch in them: found by carrying a seed back.
+        """Shapes of all paired and backward values, with the batch in them: found by carrying a seed back.
 
         Parameters
         ----------
@@ -121,7 +126,7 @@ class NumpyRunner:
             values = self.forward(rows)
             found: dict[int, tuple[int, ...]] = {}
             seed = np.ones((1, *values[self.recording.target].shape))
-            self.backward(values, seed, samples, found)
+            self.backward(values, seed, samples, values, found)
             return found
 
         if self._probe.mode != "open":
@@ -142,7 +147,7 @@ def _readers(steps: list[Expr]) -> dict[int, int]:
     """How often each value is read, so that it can be freed after the last time."""
     count: dict[int, int] = {}
     for expr in steps:
-        if expr.kind == "backward":
+        if expr.op != "reference":
             for a in expr.args:
                 count[a.index] = count.get(a.index, 0) + 1
     return count

@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 
 # Name of what a backward pass that is written as a graph starts from.
 SEED = "seed"
+# Before the name of a value of the reference's forward pass.
+REFERENCE = "onnxplain/reference/"
 
 
 class Values(dict[str, Any]):
@@ -85,14 +87,19 @@ class OnnxRunner:
                 (values[name],) = self._runtime.run(self._forward, [name], feed)
         return values
 
-    def backward(self, values: Values, seed: Array, batch: int) -> Result:
+    def backward(self, values: Values, seed: Array, batch: int, reference: Values | None = None) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
         if len(seed) not in self._back:
             self._back[len(seed)] = self._open(len(seed))
         opened, facts = self._back[len(seed)], self._facts
         given = np.ascontiguousarray(seed if len(seed) > 1 else seed[0], facts.dtype)
         feed = {SEED: ort.OrtValue.ortvalue_from_numpy(given)}
-        feed |= {i.name: values.own(i.name) for i in opened.get_inputs() if i.name != SEED}
+        for name in (i.name for i in opened.get_inputs() if i.name != SEED):
+            if name.startswith(REFERENCE):
+                assert reference is not None
+                feed[name] = reference.own(name.removeprefix(REFERENCE))
+            else:
+                feed[name] = values.own(name)
         names = [o.name for o in opened.get_outputs()]
         made = self._runtime.run_values(opened, names, feed)
         arrays = {n: v.numpy() for n, v in made.items()}

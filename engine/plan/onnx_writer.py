@@ -17,7 +17,7 @@ from ..ops.onnx import Emitter, free_weights
 from ..walk.walker import RecordedWalk
 from .instrument import count_samples
 from .numpy_runner import NumpyRunner
-from .onnx_runner import SEED
+from .onnx_runner import REFERENCE, SEED
 
 Array = np.ndarray[Any, Any]
 
@@ -91,6 +91,9 @@ class BackwardGraphs:
         )
         for index, name in self._fetched.items():
             emitter.given(index, name)
+        for e in self._recording.ops.record:
+            if e.op == "reference" and e.args[0].index in self._fetched:
+                emitter.given(e.index, REFERENCE + self._fetched[e.args[0].index])
         for name, e in _outputs(self._recording).items():
             graph.node.append(helper.make_node("Identity", [emitter.name(e)], [name], name=name))
             graph.output.append(onnx.ValueInfoProto(name=name))
@@ -100,7 +103,8 @@ class BackwardGraphs:
         graph.initializer.extend(weights)
         made = {o for n in graph.node for o in n.output} | {t.name for t in weights} | {""}
         for name in sorted(read - made):
-            kind = helper.np_dtype_to_tensor_dtype(self._types[name] or self._recording.ops.dtype)
+            dtype = self._types[name.removeprefix(REFERENCE)]
+            kind = helper.np_dtype_to_tensor_dtype(dtype or self._recording.ops.dtype)
             graph.input.append(helper.make_tensor_value_info(name, kind, None))
         return model
 

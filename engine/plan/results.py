@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,10 @@ class Part:
     result : Result
     batch : int
         Number of samples.
+    reference : dict of str to ndarray, optional
+        What went in as the reference of each sample.
+    y_reference : ndarray, optional
+        The explained tensor there.
     """
 
     facts: Facts
@@ -43,13 +47,30 @@ class Part:
     asked: Asked
     result: Result
     batch: int
+    reference: Mapping[str, Array] | None = None
+    y_reference: Array | None = None
+
+    def amounts(self) -> Array:
+        """What the seed picks out of the explained tensor, or of its difference, [K, *its shape]."""
+        found = picked(self.y, self.asked.seed)
+        if self.y_reference is None:
+            return found
+        return found.astype(np.float64) - picked(self.y_reference, self.asked.seed)
+
+    def amount(self, name: str) -> Array:
+        """What the relevance of an input is a multiple of: the input, or how far it is from its reference."""
+        x = self.feed[name]
+        if self.reference is None or x.dtype.kind == "b":
+            return x
+        # In double: near values would lose what tells them apart.
+        return np.asarray(x.astype(np.float64) - self.reference[name], self.facts.dtype)
 
     def relevance(self, name: str) -> Array:
         """``x m + r`` of an input, [K, *its shape].
 
         Nothing is formed where no multiplier arrived: 0 * inf is not relevance.
         """
-        m, r, x = self.result.multipliers.get(name), self.result.remainders.get(name), self.feed[name]
+        m, r, x = self.result.multipliers.get(name), self.result.remainders.get(name), self.amount(name)
         if m is None and r is None:
             return self.zeros(name)
         made: Any = 0 if m is None else np.where(m == 0, 0, m * x)
@@ -115,7 +136,7 @@ def attribution(
     """
     first = parts[0]
     several, facts = first.asked.several, first.facts
-    amounts = [(p.facts, picked(p.y, p.asked.seed), p.batch) for p in parts]
+    amounts = [(p.facts, p.amounts(), p.batch) for p in parts]
     by_part = {n: [p.relevance(n) for p in parts] for n in axes}
     total = explained(amounts, where)
     sums = {
@@ -145,7 +166,43 @@ def attribution(
         composite=composite,
         notes=tuple(facts.notes),
         samples={n: _samples(parts, n, axes[n]) for n in axes},
+        reference=None if first.reference is None else {n: _references(parts, n, axes[n]) for n in axes},
     )
+
+
+def averaged(each: Sequence[Attribution]) -> Attribution:
+    """The explanation against several references: the mean of those against each."""
+    if len(each) == 1:
+        return each[0]
+
+    def mean(of: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        return {n: np.mean([a[n] for a in of], axis=0, dtype=np.float64).astype(of[0][n].dtype) for n in of[0]}
+
+    first = each[0]
+    keys = dict.fromkeys((e.node, e.kind, e.tensor) for a in each for e in a.ledger)
+    entries = []
+    for key in keys:
+        own = [e.relevance for a in each for e in a.ledger if (e.node, e.kind, e.tensor) == key]
+        entries.append(LedgerEntry(*key, np.sum(own, axis=0) / len(each)))
+    return replace(
+        first,
+        relevance=mean([a.relevance for a in each]),
+        multiplier=mean([a.multiplier for a in each]),
+        explained=np.mean([a.explained for a in each], axis=0),
+        ledger=Ledger(tuple(entries), first.ledger.shape),
+        reached=mean([a.reached for a in each]),
+        unassigned=mean([a.unassigned for a in each]),
+        at=mean([a.at for a in each]),
+        at_multiplier=mean([a.at_multiplier for a in each]),
+        reference=mean([a.reference or {} for a in each]),
+        against=tuple(each),
+    )
+
+
+def _references(parts: Sequence[Part], name: str, axis: int | None) -> Array:
+    """What the samples of all micro-batches were held against, in one input."""
+    arrays = [p.reference[name] for p in parts if p.reference is not None]
+    return arrays[0] if axis is None or len(arrays) == 1 else np.concatenate(arrays, axis)
 
 
 def _whole(arrays: Sequence[Array], several: bool, axis: int | None = 0) -> Array:

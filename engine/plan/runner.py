@@ -50,7 +50,7 @@ class Runner(Protocol):
         """
         ...
 
-    def backward(self, values: Any, seed: Array, batch: int) -> Result:
+    def backward(self, values: Any, seed: Array, batch: int, reference: Any = None) -> Result:
         """Carry a seed back to the inputs.
 
         Parameters
@@ -60,6 +60,8 @@ class Runner(Protocol):
         seed : ndarray, shape (K, *shape of the explained tensor)
         batch : int
             Number of samples.
+        reference : mapping of str to ndarray, optional
+            What `forward` gave for the reference of each sample, where the composite takes one.
         """
         ...
 

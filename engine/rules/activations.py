@@ -88,15 +88,20 @@ def register(name: str, f: Function, *, since: int = 1) -> None:
     rule(name, kind="activation", carry="gate", since=since)(function)
 
 
-def _phi(op: Ops, x: Expr) -> Expr:
+def normal_cdf(op: Ops, x: Expr) -> Expr:
     """The normal distribution function."""
     return op.mul(op.add(op.erf(op.mul(x, 1 / math.sqrt(2))), 1.0), 0.5)
 
 
+def gelu_inner(op: Ops, x: Expr) -> Expr:
+    """What the tanh approximation of GELU is the tanh of."""
+    cubic = op.add(x, op.mul(op.mul(op.mul(x, x), x), 0.044715))
+    return op.mul(cubic, math.sqrt(2 / math.pi))
+
+
 def _tanh_gate(op: Ops, x: Expr) -> Expr:
     """The gate of the tanh approximation of GELU."""
-    cubic = op.add(x, op.mul(op.mul(op.mul(x, x), x), 0.044715))
-    return op.mul(op.add(op.tanh(op.mul(cubic, math.sqrt(2 / math.pi))), 1.0), 0.5)
+    return op.mul(op.add(op.tanh(gelu_inner(op, x)), 1.0), 0.5)
 
 
 def _gelu_slope(op: Ops, node: NodeContext, x: Expr) -> Expr:
@@ -106,11 +111,11 @@ def _gelu_slope(op: Ops, node: NodeContext, x: Expr) -> Expr:
         # d/dx of g = (1 + tanh u)/2 is 2 g (1 - g) u'
         return op.add(g, op.mul(op.mul(x, inner), op.mul(op.mul(g, op.sub(1.0, g)), 2.0)))
     density = op.mul(op.exp(op.mul(op.mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
-    return op.add(_phi(op, x), op.mul(x, density))
+    return op.add(normal_cdf(op, x), op.mul(x, density))
 
 
 def _gelu_gate(op: Ops, node: NodeContext, x: Expr) -> Expr:
-    return _tanh_gate(op, x) if node.attr("approximate", "none") == "tanh" else _phi(op, x)
+    return _tanh_gate(op, x) if node.attr("approximate", "none") == "tanh" else normal_cdf(op, x)
 
 
 def expm1_over(op: Ops, x: Expr) -> Expr:

@@ -15,7 +15,7 @@ from .registry import rule
 @rule("Einsum", kind="linear", since=12, carry="own")
 def einsum(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | None]:
     """A layer by the composite's rule; a product with several active operands (AttnLRP, Prop. 3.3)."""
-    equation = _Equation(op, node)
+    equation = Equation(op, node)
     active = [i for i in range(node.count) if node.active(i)]
     if len(active) == 1 and node.count == 2:
         return _layer(op, node, m, equation, active[0])
@@ -31,7 +31,7 @@ def einsum(op: Ops, node: NodeContext, m: Expr | None) -> list[Message | Expr | 
 
 
 def _layer(
-    op: Ops, node: NodeContext, m: Expr | None, equation: _Equation, i: int
+    op: Ops, node: NodeContext, m: Expr | None, equation: Equation, i: int
 ) -> list[Message | Expr | None]:
     """An Einsum of a signal, operand i, with a weight."""
 
@@ -53,7 +53,7 @@ def _layer(
     return result
 
 
-class _Equation:
+class Equation:
     """What an Einsum says, and its adjoints.
 
     Attributes
@@ -71,9 +71,9 @@ class _Equation:
         self._op, self._node = op, node
         self._free = next(x for x in "UVWXYZuvwxyz" if x not in "".join([self.out, *self.terms]))
 
-    def value(self, i: int) -> Expr:
-        """An operand, in the shape that its letters are for."""
-        x, shape = self._node.input(i), self.shapes[i]
+    def value(self, i: int, x: Expr | None = None) -> Expr:
+        """An operand (or x in its place), in the shape that its letters are for."""
+        x, shape = self._node.input(i) if x is None else x, self.shapes[i]
         return x if shape == self._node.shape(i) else self._op.reshape(x, shape)
 
     def whole(self, i: int, got: Message | Expr) -> Message | Expr:

@@ -91,9 +91,13 @@ class NodeContext:
 
     Attributes
     ----------
+    step_kind : str
+        What the ledger calls relevance that ends where a decision was made.
     remainder : Expr or None
         The message r of the output, for rules that deal with it themselves.
     """
+
+    step_kind = "nonlinear"
 
     def __init__(self, node: Node, walk: Walk, *, moves_relevance: bool = False) -> None:
         self.node, self.moves_relevance = node, moves_relevance
@@ -124,10 +128,14 @@ class NodeContext:
         """The activation of output i."""
         return self._walk.tensor(self.node.outputs[i])
 
+    def amount(self, i: int = 0) -> Expr:
+        """What the relevance of an output is a multiple of: its value as a number."""
+        y = self._walk.tensor(self.node.outputs[i])
+        return self._op.as_float(y) if self._analysis.kind(self.node.outputs[i]) in "iub" else y
+
     def activation(self) -> Expr:
         """The first output as a number, where it is an integer that stands for one."""
-        y = self.output()
-        return self._op.as_float(y) if self._analysis.kind(self.node.outputs[0]) in "iu" else y
+        return self.amount()
 
     def const(self, i: int) -> Array | None:
         """The value of operand i where no input can change it; None where it is absent or varies."""
@@ -211,9 +219,7 @@ class NodeContext:
         """
         if message.r is None:
             return message
-        op, name = self._op, self.node.outputs[i]
-        y = op.value(name)
-        y = op.as_float(y) if self._analysis.kind(name) in "iu" else y
+        op, name, y = self._op, self.node.outputs[i], self.amount(i)
         delta = max(DELTA, self._walk.composite.parameters.get("stabilizer", 0.0))
         signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
         extra = op.div(message.r, signed)

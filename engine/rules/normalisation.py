@@ -66,9 +66,8 @@ def instance_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | N
     spatial = node.rank() - 2
     axes = tuple(range(-spatial, 0))
     eps = float(node.attr("epsilon", 1e-5))
-    per_channel: Shape = (node.shape(0)[1], *(1 for _ in axes))
-    node.absorb("bias", m, op.reshape(node.input(2), per_channel))
-    g = op.mul(m, op.reshape(node.input(1), per_channel))
+    node.absorb("bias", m, per_channel(op, node, 2))
+    g = op.mul(m, per_channel(op, node, 1))
     x = node.input(0)
     if _derivative(node, axes):
         node.absorb("normalisation", _kept_by_derivative(op, node, g, x, axes, eps))
@@ -78,13 +77,26 @@ def instance_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | N
 @rule("GroupNormalization", kind="norm", since=18)
 def group_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
     """The LN rule over each group of channels and the spatial axes."""
+    split, axes, scale, shift = group_norm_parts(op, node)
+    shape, eps = node.shape(0), float(node.attr("epsilon", 1e-5))
+    node.absorb("bias", m, shift)
+    g = op.mul(m, scale)
+    x = op.reshape(node.input(0), split)
+    g = op.reshape(g, split)
+    if _derivative(node, axes):
+        kept = _kept_by_derivative(op, node, g, x, axes, eps)
+        node.absorb("normalisation", op.reshape(kept, shape))
+    return [op.reshape(_standardise(op, node, x, g, axes, eps), shape), None, None]
+
+
+def group_norm_parts(op: Ops, node: NodeContext) -> tuple[Shape, tuple[int, ...], Expr, Expr]:
+    """Shape of the groups, the axes that each is normalised over, scale and shift ready to broadcast."""
     shape, groups = node.shape(0), int(node.attr("num_groups"))
     channels = shape[1]
     if isinstance(channels, Batch):
         raise node.refuse("its channels grow with the batch")
     split: Shape = (shape[0], groups, channels // groups, *shape[2:])
     axes = tuple(range(-(len(split) - 2), 0))
-    eps = float(node.attr("epsilon", 1e-5))
     ones = tuple(1 for _ in shape[2:])
 
     def affine(i: int) -> Expr:
@@ -95,14 +107,12 @@ def group_normalization(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None
         wide = op.expand(op.reshape(value, (groups, 1)), (groups, channels // groups))
         return op.reshape(wide, (channels, *ones))
 
-    node.absorb("bias", m, affine(2))
-    g = op.mul(m, affine(1))
-    x = op.reshape(node.input(0), split)
-    g = op.reshape(g, split)
-    if _derivative(node, axes):
-        kept = _kept_by_derivative(op, node, g, x, axes, eps)
-        node.absorb("normalisation", op.reshape(kept, shape))
-    return [op.reshape(_standardise(op, node, x, g, axes, eps), shape), None, None]
+    return split, axes, affine(1), affine(2)
+
+
+def per_channel(op: Ops, node: NodeContext, i: int) -> Expr:
+    """Operand i, one number a channel, ready to broadcast with operand 0."""
+    return op.reshape(node.input(i), (node.shape(0)[1], *(1 for _ in node.shape(0)[2:])))
 
 
 @rule("BatchNormalization", kind="scale", carry="own")
@@ -117,9 +127,7 @@ def batch_normalization(op: Ops, node: NodeContext, m: Expr | None) -> list[Mess
     if node.variant("activation") == "pass":
         return [Message(r=relevance(op, node, m)), None, None, None, None]
     m = node.as_multiplier(m)
-    ones = tuple(1 for _ in node.shape(0)[2:])
-    per_channel: Shape = (node.shape(0)[1], *ones)
-    gamma, beta, mean, variance = (op.reshape(node.input(i), per_channel) for i in (1, 2, 3, 4))
+    gamma, beta, mean, variance = (per_channel(op, node, i) for i in (1, 2, 3, 4))
     scale = op.div(gamma, op.sqrt(op.add(variance, float(node.attr("epsilon", 1e-5)))))
     node.absorb("bias", m, op.sub(beta, op.mul(mean, scale)))
     return [op.mul(m, scale), None, None, None, None]

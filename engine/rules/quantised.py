@@ -17,13 +17,13 @@ from .node import Message, NodeContext
 from .registry import rule
 
 # Of the integers that signals are quantised to.
-_RANGES = {
+RANGES = {
     np.dtype(t): (float(np.iinfo(t).min), float(np.iinfo(t).max))
     for t in (np.int8, np.uint8, np.int16, np.uint16)
 }
 
 
-def _along(op: Ops, node: NodeContext, value: Expr, shape: Shape) -> Expr:
+def along(op: Ops, node: NodeContext, value: Expr, shape: Shape) -> Expr:
     """A scale or zero point, one number or one a channel, ready to broadcast with the operand."""
     if len(shape) == 0:
         return value
@@ -46,13 +46,13 @@ def quantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
 
     Beyond the range of the integers it is a Clip: ``m / x`` times what came out, and no slope.
     """
-    scale = _along(op, node, node.input(1), node.shape(1))
+    scale = along(op, node, node.input(1), node.shape(1))
     x, q = node.input(0), op.as_float(node.output())
     exact = op.div(x, scale)
     m_exact = m
-    if node.out_dtype() in _RANGES:
-        low, high = _RANGES[node.out_dtype()]
-        zero = _along(op, node, op.as_float(node.input(2)), node.shape(2)) if node.has(2) else op.const(0.0)
+    if node.out_dtype() in RANGES:
+        low, high = RANGES[node.out_dtype()]
+        zero = along(op, node, op.as_float(node.input(2)), node.shape(2)) if node.has(2) else op.const(0.0)
         line = op.add(exact, zero)
         inside = op.mul(
             op.where(op.greater(line, low - 0.5), 1.0, 0.0), op.where(op.less(line, high + 0.5), 1.0, 0.0)
@@ -78,10 +78,10 @@ def dynamic_quantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Expr | 
 @rule("DequantizeLinear", kind="scale", since=10, carry="gate")
 def dequantize_linear(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """``m scale``; the zero point goes to the ledger, or on to a token as r."""
-    scale = _along(op, node, node.input(1), node.shape(1))
+    scale = along(op, node, node.input(1), node.shape(1))
     got = op.mul(m, scale)
     if node.has(2):
-        zero = _along(op, node, op.as_float(node.input(2)), node.shape(2))
+        zero = along(op, node, op.as_float(node.input(2)), node.shape(2))
         if node.embedded(0):
             return [Message(got, op.neg(op.mul(got, zero))), *[None] * (node.count - 1)]
         node.absorb("rounding", got, op.neg(zero))

@@ -25,6 +25,12 @@ def _axes(node: NodeContext, default: int, from_axis_on: bool) -> tuple[int, ...
     return tuple(range(axis, 0)) if from_axis_on else (axis,)
 
 
+def softmax_axes(node: NodeContext) -> tuple[int, ...]:
+    """The axes that a Softmax or LogSoftmax normalises over."""
+    late = node.node.version >= 13
+    return _axes(node, -1 if late else 1, from_axis_on=not late)
+
+
 def _softmax(op: Ops, node: NodeContext, m: Expr | None, axes: tuple[int, ...]) -> list[Expr | None]:
     """The rule (AttnLRP, eq. 13) for both forms of relevance."""
     s, x, r = node.output(), node.input(0), node.take_remainder()

@@ -19,7 +19,7 @@ register(
 )
 
 
-def _hard(op: Ops, n: NodeContext, x: Expr) -> tuple[float, float, Expr]:
+def hard_line(op: Ops, n: NodeContext, x: Expr) -> tuple[float, float, Expr]:
     """Slope, value at 0 and the unclipped line of HardSigmoid."""
     alpha, beta = float(n.attr("alpha", 0.2)), float(n.attr("beta", 0.5))
     return alpha, beta, op.add(op.mul(x, alpha), beta)
@@ -32,7 +32,7 @@ def _inside(op: Ops, line: Expr, low: float, high: float) -> Expr:
 @rule("HardSigmoid", kind="activation", carry="gate")
 def hard_sigmoid(op: Ops, node: NodeContext, m: Expr) -> Result:
     """``m (f(x) - f(0)) / x``, f(0) to the ledger (identity rule around the origin's value)."""
-    alpha, beta, line = _hard(op, node, node.input(0))
+    alpha, beta, line = hard_line(op, node, node.input(0))
     start = min(max(beta, 0.0), 1.0)
 
     def gate(op: Ops, n: NodeContext, x: Expr) -> Expr:

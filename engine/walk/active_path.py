@@ -26,7 +26,7 @@ def carries(analysis: Analysis) -> set[str]:
 def blocked(analysis: Analysis, composite: Composite) -> set[tuple[Node, int]]:
     """Operands that count as constants under a composite."""
     found: set[tuple[Node, int]] = set()
-    if not composite.is_gradient:
+    if not composite.holds_nothing:
         found |= {(node, i) for node in analysis.nodes for i in node.held}
     if composite.variant("softmax") == "constant":
         found |= {(node, i) for node in attention_weights(analysis) for i in range(len(node.inputs))}

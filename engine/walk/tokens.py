@@ -33,9 +33,9 @@ class Tokens:
 
     def __init__(self, analysis: Analysis, composite: Composite, active: AbstractSet[str]) -> None:
         self._analysis, self._active = analysis, active
-        self._is_gradient = composite.is_gradient
+        self._steps_end = composite.holds_nothing
         self._quantised = quantised_values(analysis)
-        self._elements = elements(analysis) if self._is_gradient else set()
+        self._elements = elements(analysis) if self._steps_end else set()
 
     def are_made_by(self, node: Node) -> bool:
         """Whether what comes out of a node is tokens: integers or bits that stand for no number."""
@@ -47,7 +47,7 @@ class Tokens:
 
         An input's own elements that are used as an index pass their relevance on, whatever their type.
         """
-        if not self._is_gradient or not self.are_made_by(node):
+        if not self._steps_end or not self.are_made_by(node):
             return False
         counts = any(message.m is not None for message in out)
         return any(
@@ -60,9 +60,9 @@ def keep_back(op: Ops, node: NodeContext, out: Sequence[Message]) -> None:
     """Put all relevance of a node's outputs into the ledger."""
     for i, (message, tensor) in enumerate(zip(out, node.node.outputs, strict=True)):
         if message.m is not None:
-            node.absorb("nonlinear", message.m, op.as_float(node.output(i)), tensor=tensor)
+            node.absorb(node.step_kind, message.m, node.amount(i), tensor=tensor)
         if message.r is not None:
-            node.absorb("nonlinear", message.r, tensor=tensor)
+            node.absorb(node.step_kind, message.r, tensor=tensor)
 
 
 def share_equally(op: Ops, node: NodeContext, r: Expr) -> list[Message | None]:

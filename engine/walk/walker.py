@@ -21,6 +21,8 @@ from ..rules import registry
 from ..rules.common import unbroadcast
 from ..rules.ledger import Entry, RecordedLedger
 from ..rules.node import Message, NodeContext, Walk
+from ..secants import registry as secants
+from ..secants.pair import PairContext
 from .active_path import active_nodes, blocked, first_layers, weights_of
 from .quantised_values import embedded_values, zero_points
 from .tokens import Tokens, keep_back, share_equally
@@ -138,11 +140,14 @@ class _Walker:
             return
         found = registry.find(node)
         assert found is not None
-        context, m, r = NodeContext(node, self.walk), [x.m for x in out], [x.r for x in out]
+        context, m, r = self.context(node), [x.m for x in out], [x.r for x in out]
         if self.tokens.end_at(node, out):
             keep_back(self.op, context, out)
         elif all(x is None for x in m) and self.tokens.are_made_by(node):
             self.pass_tokens(node, found, r)
+        elif isinstance(context, PairContext) and not all(x is None for x in m):
+            m = [context.converted(message, i).m for i, message in enumerate(out)]
+            self.send(context, secants.carried_back(self.op, context, found.function, _trimmed(m)))
         elif found.carry == "own":
             context.remainder = r[0]
             self.send(context, found.function(self.op, context, m[0]))
@@ -155,18 +160,23 @@ class _Walker:
             if any(x is not None for x in r):
                 self.pass_relevance(node, found, r)
 
+    def context(self, node: Node, *, moves_relevance: bool = False) -> NodeContext:
+        """What a rule sees of a node."""
+        kind = PairContext if self.walk.composite.is_difference else NodeContext
+        return kind(node, self.walk, moves_relevance=moves_relevance)
+
     def pass_tokens(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
         """Relevance of tokens past an operator on integers: it moves, or stays with its element."""
         if found.carry == "move":
             self.pass_relevance(node, found, r)
             return
-        context = NodeContext(node, self.walk, moves_relevance=True)
+        context = self.context(node, moves_relevance=True)
         assert r[0] is not None
         self.send(context, share_equally(self.op, context, r[0]))
 
     def pass_relevance(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
         """A message r past an operator that moves it, or gates its one signal."""
-        context = NodeContext(node, self.walk, moves_relevance=True)
+        context = self.context(node, moves_relevance=True)
         if found.carry == "move":
             got = found.function(self.op, context, *_trimmed(r))
             self.send(context, [Message(r=g) if isinstance(g, Expr) else g for g in got])
@@ -200,6 +210,8 @@ class _Walker:
         op, value = self.op, self.walk.tensor(name)
         if zero is not None:  # the number that an integer stands for
             value = op.sub(op.as_float(value), op.as_float(self.walk.tensor(zero)))
+        if self.walk.composite.is_difference:
+            value = op.sub(value, op.reference(value))
         product = None
         if message.m is not None:
             product = op.where(op.equal(message.m, 0.0), 0.0, op.mul(message.m, value))

@@ -1,0 +1,1 @@
+"""Secants: what a difference of two activations is made of, operator by operator."""

@@ -1,0 +1,492 @@
+"""Functions of one number: ``(f(a) - f(a')) / (a - a')``, DeepLIFT's rescale rule (Shrikumar et al. 2017, eq. 3).
+
+In float32 that quotient cancels where a and a' are close. Where the difference of f has a closed form it is
+written out (``e^a - e^a' = (e^a + e^a') tanh((a - a')/2)``); functions with corners are straight on both sides of
+them, so their quotient is as exact as a and a' are; the others take the derivative at the middle, with the next
+term of its series, where a and a' are closer than a tenth of what the function bends over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..ops.base import Expr, Ops
+from ..rules.activations import gelu_inner, normal_cdf
+from ..rules.common import unbroadcast
+from ..rules.thresholds import hard_line
+from .pair import PairContext
+from .registry import secant
+from .softmax import tanhc
+
+
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A number here and there.
+
+    Attributes
+    ----------
+    a, b : Expr
+        In the window, and in the reference.
+    d : Expr
+        ``a - b``.
+    same : Expr
+        Whether they are equal.
+    over : Expr
+        d, and 1 where they are equal: something to divide by.
+    """
+
+    a: Expr
+    b: Expr
+    d: Expr
+    same: Expr
+    over: Expr
+
+    def middle(self, op: Ops) -> Expr:
+        """The mean of both."""
+        return op.mul(op.add(self.a, self.b), 0.5)
+
+
+def pair(op: Ops, a: Expr) -> Pair:
+    """A forward value here and there."""
+    return pair_of(op, a, op.reference(a))
+
+
+def pair_of(op: Ops, a: Expr, b: Expr) -> Pair:
+    """Two values."""
+    same = op.equal(a, b)
+    d = op.where(same, 0.0, op.sub(a, b))
+    return Pair(a, b, d, same, op.where(same, 1.0, d))
+
+
+def quotient(op: Ops, x: Pair, y: Pair, near: Expr, close: Expr | None = None) -> Expr:
+    """``(y - y') / (x - x')``, and `near` where x and x' are close: by default, where they are equal."""
+    return op.where(x.same if close is None else close, near, op.div(y.d, x.over))
+
+
+def within(op: Ops, x: Pair, scale: Expr | float) -> Expr:
+    """Whether x and x' are closer than a tenth of the scale that a function bends over."""
+    return op.less(op.abs(x.d), op.mul(scale, 0.1) if isinstance(scale, Expr) else 0.1 * scale)
+
+
+def step(op: Ops, x: Expr, at: float = 0.0, direction: float = 1.0) -> Expr:
+    """One beyond a point, zero before it."""
+    beyond = op.greater(x, at) if direction > 0 else op.less(x, at)
+    return op.where(beyond, 1.0, 0.0)
+
+
+def ramp(op: Ops, x: Pair, below: float | Expr = 0.0) -> Expr:
+    """Of ``max(x, 0) + below min(x, 0)``: the part of the way that lies above 0, and the rest."""
+    up = op.div(op.sub(op.maximum(x.a, 0.0), op.maximum(x.b, 0.0)), x.over)
+    above = op.where(x.same, step(op, x.a), up)
+    if isinstance(below, (int, float)):
+        return above if below == 0 else op.add(op.mul(above, 1 - below), below)
+    return op.add(op.mul(above, op.sub(1.0, below)), below)
+
+
+def exponential(op: Ops, x: Pair, y: Expr | None = None, z: Expr | None = None) -> Expr:
+    """``(e^x - e^x') / (x - x')``, the logarithmic mean of both."""
+    y, z = op.exp(x.a) if y is None else y, op.exp(x.b) if z is None else z
+    return op.mul(op.mul(op.add(y, z), 0.5), tanhc(op, op.mul(x.d, 0.5)))
+
+
+def sinc(op: Ops, x: Expr) -> Expr:
+    """``sin(x) / x``."""
+    zero = op.equal(x, 0.0)
+    return op.where(zero, 1.0, op.div(op.sin(x), op.where(zero, 1.0, x)))
+
+
+def sinhc(op: Ops, x: Expr) -> Expr:
+    """``sinh(x) / x``."""
+    zero = op.equal(x, 0.0)
+    return op.where(zero, 1.0, op.div(op.sinh(x), op.where(zero, 1.0, x)))
+
+
+def averaged(op: Ops, x: Pair, slope: Callable[[Expr], Expr]) -> Expr:
+    """The mean of a slope along the way from x' to x, by Gauss and Legendre's three points."""
+    off = op.mul(x.d, 0.5 * math.sqrt(0.6))
+    middle = x.middle(op)
+    outer = op.add(slope(op.sub(middle, off)), slope(op.add(middle, off)))
+    return op.add(op.mul(slope(middle), 8 / 18), op.mul(outer, 5 / 18))
+
+
+Function = Callable[[Ops, PairContext, Pair, Pair], Expr]
+
+
+def _register(function: Function, *op_types: str) -> None:
+    def call(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
+        made = function(op, node, pair(op, node.number(0)), pair(op, node.number_made()))
+        return [op.mul(m, made), *[None] * (node.count - 1)]
+
+    call.__doc__ = function.__doc__
+    secant(*op_types)(call)
+
+
+def _function(*op_types: str) -> Callable[[Function], Function]:
+    def register(function: Function) -> Function:
+        _register(function, *op_types)
+        return function
+
+    return register
+
+
+# -- straight on both sides of a corner ------------------------------------------------------------------
+
+
+@_function("Relu")
+def relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The part of the way above 0."""
+    return ramp(op, x)
+
+
+@_function("LeakyRelu")
+def leaky_relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The part of the way above 0, and the rest with the slope there."""
+    return ramp(op, x, float(node.attr("alpha", 0.01)))
+
+
+@_function("Abs")
+def absolute(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The part of the way above 0, less the part below."""
+    return absolute_of(op, x)
+
+
+def absolute_of(op: Ops, x: Pair) -> Expr:
+    """The secant of ``|x|``."""
+    sign = op.sub(step(op, x.a), step(op, x.a, 0.0, -1.0))
+    return op.where(x.same, sign, op.div(op.sub(op.abs(x.a), op.abs(x.b)), x.over))
+
+
+@secant("PRelu")
+def parametric_relu(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
+    """As Relu above 0; below, a product with the slope."""
+    x = pair(op, node.here(0))
+    sent: list[Expr | None] = [None, None]
+    if node.active(0):
+        sent[0] = op.mul(m, ramp(op, x, node.input(1)))
+    if node.active(1):
+        below = node.middle(op.minimum(node.here(0), 0.0))
+        sent[1] = unbroadcast(op, op.mul(m, below), node.out_shape(), node.shape(1))
+    return sent
+
+
+@_function("HardSigmoid")
+def hard_sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The slope of its line inside; a quotient over a corner."""
+    slope, _, line = hard_line(op, node, x.a)
+    return _clipped(op, x, y, line, 0.0, 1.0, slope)
+
+
+@_function("HardSwish")
+def hard_swish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A product of x and its gate."""
+    line = op.add(op.mul(x.a, 1 / 6), 0.5)
+    gate = op.minimum(op.maximum(line, 0.0), 1.0)
+    gates = pair(op, gate)
+    return op.add(gates.middle(op), op.mul(x.middle(op), _clipped(op, x, gates, line, 0.0, 1.0, 1 / 6)))
+
+
+def _clipped(op: Ops, x: Pair, y: Pair, line: Expr, low: float, high: float, slope: float) -> Expr:
+    """Of a line that is cut off: its slope where both ends are on it, else the quotient."""
+    on = op.mul(step(op, line, low), step(op, line, high, -1.0))
+    both = op.mul(on, op.reference(on))
+    outside = op.where(x.same, 0.0, op.div(y.d, x.over))
+    return op.where(op.greater(both, 0.5), slope, outside)
+
+
+@_function("Softsign")
+def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``1 / ((1 + |x|) (1 + |x'|))`` on one side of 0."""
+    one_side = op.div(1.0, op.mul(op.add(op.abs(x.a), 1.0), op.add(op.abs(x.b), 1.0)))
+    apart = op.less(op.mul(x.a, x.b), 0.0)
+    return op.where(apart, op.div(y.d, x.over), one_side)
+
+
+# -- exponentials --------------------------------------------------------------------------------------
+
+
+@_function("Exp")
+def exp(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The logarithmic mean of both values."""
+    return exponential(op, x, y.a, y.b)
+
+
+def _elu(op: Ops, x: Pair, alpha: float, width: float) -> Expr:
+    """``max(x, 0) + alpha (exp(min(x, 0) / width) - 1)``."""
+    above = ramp(op, x)
+    low = op.mul(op.minimum(x.a, 0.0), 1 / width)
+    below = exponential(op, pair(op, low))
+    return op.add(above, op.mul(op.mul(op.sub(1.0, above), below), alpha / width))
+
+
+@_function("Elu")
+def elu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A ramp above 0, an exponential below."""
+    return _elu(op, x, float(node.attr("alpha", 1.0)), 1.0)
+
+
+@_function("Celu")
+def celu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A ramp above 0, an exponential below."""
+    alpha = float(node.attr("alpha", 1.0))
+    return _elu(op, x, alpha, alpha)
+
+
+@_function("Selu")
+def selu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A ramp above 0, an exponential below."""
+    return op.mul(_elu(op, x, float(node.attr("alpha", 1.6732632)), 1.0), float(node.attr("gamma", 1.0507010)))
+
+
+@_function("Sigmoid")
+def sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``(s (1 - s') + s' (1 - s)) tanhc((x - x')/2) / 2``."""
+    mixed = op.add(op.mul(y.a, op.sub(1.0, y.b)), op.mul(y.b, op.sub(1.0, y.a)))
+    return op.mul(mixed, op.mul(tanhc(op, op.mul(x.d, 0.5)), 0.5))
+
+
+@_function("Tanh")
+def tanh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``(1 - t t') tanhc(x - x')``."""
+    return op.mul(op.sub(1.0, op.mul(y.a, y.b)), tanhc(op, x.d))
+
+
+def softplus_of(op: Ops, x: Pair, y: Pair) -> Expr:
+    """The mean of the sigmoid along the way."""
+    s = op.sigmoid(x.middle(op))
+    bend = op.mul(op.mul(op.mul(s, op.sub(1.0, s)), op.sub(1.0, op.mul(s, 2.0))), 1 / 24)
+    near = op.add(s, op.mul(bend, op.mul(x.d, x.d)))
+    return quotient(op, x, y, near, within(op, x, 2.0))
+
+
+@_function("Softplus")
+def softplus(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The mean of the sigmoid along the way."""
+    return softplus_of(op, x, y)
+
+
+@_function("Mish")
+def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A product of x and the tanh of its softplus."""
+    plus = op.softplus(x.a)
+    plus_pair, gate = pair(op, plus), pair(op, op.tanh(plus))
+    bend = op.mul(op.sub(1.0, op.mul(gate.a, gate.b)), tanhc(op, plus_pair.d))
+    slope = op.mul(bend, softplus_of(op, x, plus_pair))
+    return op.add(gate.middle(op), op.mul(x.middle(op), slope))
+
+
+@_function("Erf")
+def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """The mean of its density along the way."""
+    middle = x.middle(op)
+    square = op.mul(middle, middle)
+    density = op.mul(op.exp(op.neg(square)), 2 / math.sqrt(math.pi))
+    # The second derivative of exp(-x^2) is (4 x^2 - 2) exp(-x^2).
+    bend = op.mul(op.mul(op.sub(square, 0.5), op.mul(x.d, x.d)), 1 / 6)
+    return quotient(op, x, y, op.mul(density, op.add(bend, 1.0)), within(op, x, 1.0))
+
+
+@_function("Gelu")
+def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """A product of x and its gate, the normal distribution function (or its tanh approximation)."""
+    if node.attr("approximate", "none") == "tanh":
+        inner = pair(op, gelu_inner(op, x.a))
+        t = pair(op, op.tanh(inner.a))
+        # The cubic's own secant, without a quotient.
+        cubic = op.add(op.mul(x.a, x.a), op.add(op.mul(x.a, x.b), op.mul(x.b, x.b)))
+        rise = op.mul(op.add(op.mul(cubic, 0.044715), 1.0), math.sqrt(2 / math.pi))
+        bend = op.mul(op.sub(1.0, op.mul(t.a, t.b)), tanhc(op, op.mul(x.d, rise)))
+        slope = op.mul(op.mul(bend, rise), 0.5)
+        gate = op.mul(op.add(t.middle(op), 1.0), 0.5)
+    else:
+        phi = pair(op, normal_cdf(op, x.a))
+        slope = _half_normal(op, x, phi)
+        gate = phi.middle(op)
+    return op.add(gate, op.mul(x.middle(op), slope))
+
+
+def _half_normal(op: Ops, x: Pair, phi: Pair) -> Expr:
+    """The mean of the normal density along the way, phi its integral."""
+    middle = x.middle(op)
+    square = op.mul(middle, middle)
+    density = op.mul(op.exp(op.mul(square, -0.5)), 1 / math.sqrt(2 * math.pi))
+    bend = op.mul(op.mul(op.sub(square, 1.0), op.mul(x.d, x.d)), 1 / 24)
+    return quotient(op, x, phi, op.mul(density, op.add(bend, 1.0)), within(op, x, 1.5))
+
+
+# -- powers, roots, logarithms ---------------------------------------------------------------------------
+
+
+def logarithm(op: Ops, x: Pair, y: Pair) -> Expr:
+    """One over the logarithmic mean of x and x'."""
+    total = op.add(x.a, x.b)
+    r = op.div(x.d, op.where(op.equal(total, 0.0), 1.0, total))
+    square = op.mul(r, r)
+    series = op.add(op.mul(op.add(op.mul(op.add(op.mul(square, 1 / 7), 1 / 5), square), 1 / 3), square), 1.0)
+    return quotient(op, x, y, op.div(op.mul(series, 2.0), total), op.less(square, 0.01))
+
+
+@_function("Log")
+def log(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """One over the logarithmic mean of x and x'."""
+    return logarithm(op, x, y)
+
+
+@_function("Sqrt")
+def sqrt(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``1 / (sqrt(x) + sqrt(x'))``."""
+    return _root(op, y)
+
+
+def _root(op: Ops, y: Pair) -> Expr:
+    total = op.add(y.a, y.b)
+    empty = op.equal(total, 0.0)
+    return op.where(empty, 0.0, op.div(1.0, op.where(empty, 1.0, total)))
+
+
+@_function("Reciprocal")
+def reciprocal(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``-1 / (x x')``."""
+    return op.neg(op.mul(y.a, y.b))
+
+
+def power_of(op: Ops, x: Pair, y: Pair, p: float) -> Expr:
+    """The secant of ``x^p`` for one exponent."""
+    if p in (0.0, 1.0):
+        return op.const(p)
+    if p in (2.0, 3.0, 4.0):
+        total, rest = op.add(x.a, x.b), op.add(op.mul(x.a, x.a), op.mul(x.b, x.b))
+        if p == 2:
+            return total
+        return op.add(rest, op.mul(x.a, x.b)) if p == 3 else op.mul(total, rest)
+    if p == 0.5:
+        return _root(op, y)
+    if p == -1:
+        return op.neg(op.mul(y.a, y.b))
+    if p == -0.5:
+        product = op.mul(y.a, y.b)
+        return op.neg(op.div(op.mul(product, product), op.add(y.a, y.b)))
+    middle = x.middle(op)
+    flat = op.equal(middle, 0.0)
+    r = op.div(x.d, op.where(flat, 1.0, middle))
+    slope = op.mul(op.pow(op.where(flat, 1.0, middle), p - 1.0), p)
+    near = op.mul(slope, op.add(op.mul(op.mul(r, r), (p - 1) * (p - 2) / 24), 1.0))
+    near = op.where(flat, 0.0, near)
+    # Two that are alike are close, at 0 too.
+    return quotient(op, x, y, near, op.less(op.abs(x.d), op.add(op.mul(op.abs(middle), 0.05), _TINY)))
+
+
+@secant("Pow")
+def power(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
+    """The secant of the base, of the exponent, or of both: each with the mean over the other's two values."""
+    x = pair(op, op.as_float(node.here(0)))
+    exponent = node.const(1)
+    y = pair_of(op, node.made_here(), node.made_there())
+    if exponent is not None and exponent.size == 1:
+        got = op.mul(m, power_of(op, x, y, float(exponent.reshape(()))))
+        return [unbroadcast(op, got, node.out_shape(), node.shape(0)), None]
+    p = pair(op, op.as_float(node.here(1)))
+    across, back = op.pow(x.a, p.b), op.pow(x.b, p.a)
+    sent: list[Expr | None] = [None, None]
+    for i, (own, other) in enumerate(((x, p), (p, x))):
+        if not node.active(i):
+            continue
+        slope = _slope_of_base if i == 0 else _slope_of_exponent
+        # From x' to x with the exponent here and there; from p' to p with the base here and there.
+        pairs = ((y.a, back), (across, y.b)) if i == 0 else ((y.a, across), (back, y.b))
+        several = node.active(1 - i)
+        parts = [
+            quotient(op, own, pair_of(op, u, v), slope(op, own, o), _close(op, own))
+            for (u, v), o in zip(pairs, (other.a, other.b), strict=True)
+        ]
+        made = op.mul(op.add(*parts), 0.5) if several else parts[0]
+        sent[i] = unbroadcast(op, op.mul(m, made), node.out_shape(), node.shape(i))
+    return sent
+
+
+def _close(op: Ops, x: Pair) -> Expr:
+    return op.less(op.abs(x.d), op.add(op.mul(op.abs(x.middle(op)), 2e-3), _TINY))
+
+
+def _slope_of_base(op: Ops, x: Pair, p: Expr) -> Expr:
+    middle = x.middle(op)
+    safe = op.where(op.equal(middle, 0.0), 1.0, middle)
+    slope = op.mul(p, op.pow(safe, op.sub(p, 1.0)))
+    return op.where(op.equal(middle, 0.0), op.where(op.equal(p, 1.0), 1.0, 0.0), slope)
+
+
+def _slope_of_exponent(op: Ops, p: Pair, x: Expr) -> Expr:
+    log = op.log(op.where(op.greater(x, 0.0), x, 1.0))
+    return op.mul(log, op.pow(x, p.middle(op)))
+
+
+# -- circles and hyperbolas ------------------------------------------------------------------------------
+
+
+@_function("Sin")
+def sin(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``cos(middle) sinc((x - x')/2)``."""
+    return op.mul(op.cos(x.middle(op)), sinc(op, op.mul(x.d, 0.5)))
+
+
+@_function("Cos")
+def cos(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``-sin(middle) sinc((x - x')/2)``."""
+    return op.neg(op.mul(op.sin(x.middle(op)), sinc(op, op.mul(x.d, 0.5))))
+
+
+@_function("Sinh")
+def sinh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``cosh(middle) sinhc((x - x')/2)``."""
+    return op.mul(op.cosh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
+
+
+@_function("Cosh")
+def cosh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``sinh(middle) sinhc((x - x')/2)``."""
+    return op.mul(op.sinh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
+
+
+@_function("Tan")
+def tan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``(1 + y y') tan(x - x') / (x - x')`` where x and x' are close."""
+    turned = op.div(sinc(op, x.d), op.cos(x.d))
+    near = op.mul(op.add(op.mul(y.a, y.b), 1.0), turned)
+    return quotient(op, x, y, near, within(op, x, 5.0))
+
+
+def _by_slope(slope: Callable[[Ops, Expr], Expr], scale: Callable[[Ops, Expr], Expr], *op_types: str) -> None:
+    def function(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+        near = averaged(op, x, lambda at: slope(op, at))
+        return quotient(op, x, y, near, within(op, x, op.mul(scale(op, x.middle(op)), 2.0)))
+
+    function.__doc__ = "The mean of the slope along the way, by three points where x and x' are close."
+    _register(function, *op_types)
+
+
+def _wide(op: Ops, x: Expr) -> Expr:
+    return op.sqrt(op.add(op.mul(x, x), 1.0))
+
+
+def _to_one(op: Ops, x: Expr) -> Expr:
+    return op.maximum(op.sub(1.0, op.abs(x)), 0.0)
+
+
+def _inside_one(op: Ops, x: Expr) -> Expr:
+    return op.mul(op.sub(1.0, x), op.add(1.0, x))
+
+
+_by_slope(lambda op, x: op.div(1.0, op.add(op.mul(x, x), 1.0)), _wide, "Atan")
+_by_slope(lambda op, x: op.div(1.0, _wide(op, x)), _wide, "Asinh")
+_by_slope(lambda op, x: op.div(1.0, op.sqrt(_inside_one(op, x))), _to_one, "Asin")
+_by_slope(lambda op, x: op.div(-1.0, op.sqrt(_inside_one(op, x))), _to_one, "Acos")
+_by_slope(lambda op, x: op.div(1.0, _inside_one(op, x)), _to_one, "Atanh")
+_by_slope(
+    lambda op, x: op.div(1.0, op.sqrt(op.mul(op.sub(x, 1.0), op.add(x, 1.0)))),
+    lambda op, x: op.maximum(op.sub(x, 1.0), 0.0),
+    "Acosh",
+)
