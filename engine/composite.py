@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 FIRST_OF_KIND = "first of its kind"
 
 _LAYER = (
-    "epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient", "secant",
+    "epsilon", "gamma", "gamma_positive", "zplus", "alpha_beta", "wsquare", "flat", "zbox", "gradient",
+    "secant",
 )  # fmt: skip
 
 # The choices for each kind of layer; the first is the default.
@@ -212,7 +213,7 @@ class Composite:
 
     @property
     def holds_nothing(self) -> bool:
-        """Whether relevance goes wherever the function depends on something: no factor counts as a constant."""
+        """Whether relevance goes wherever something depends on the input: no factor is a constant."""
         return self.is_gradient or self.is_difference
 
     def to_yaml(self, *, about: str = "") -> str:

@@ -103,6 +103,7 @@ class Explainer:
         if threads is not None and (isinstance(threads, bool) or threads < 1):
             raise InputError(f"threads must be at least 1, not {threads}")
         self.composite = find_composite(composite, parameters)
+        self._is_difference = self.composite.is_difference
         loaded = load(model)
         self.path, self.sha256, self.contract = Path(model), loaded.sha256, contract or loaded.contract
         runtime = Runtime(str(self.path), providers, threads)
@@ -186,9 +187,33 @@ class Explainer:
         y = None if pair is None else pair[facts.target]
         return Part(facts, run.feed, own, values[facts.target], asked, result, run.batch, there, y)
 
+    def references(
+        self, reference: Array | Mapping[str, Array], x: Array | Mapping[str, Array]
+    ) -> References:
+        """References to give to several calls, so that their forward passes are made once for all.
+
+        Parameters
+        ----------
+        reference : ndarray, or dict of input name to ndarray
+            A set, or one window, as for a call.
+        x : ndarray, or dict of input name to ndarray
+            A batch of the kind that will be explained; one row is enough.
+
+        Returns
+        -------
+        References
+            To be given as ``reference=``.
+
+        Raises
+        ------
+        InputError
+            They do not fit the model.
+        """
+        return references(self.inputs, reference, self.inputs.checked(x), str(self.path))
+
     def _against(self, reference: Any, feed: Mapping[str, Array]) -> References | None:
         """What a difference is explained against."""
-        if not self.composite.is_difference:
+        if not self._is_difference:
             if reference is not None:
                 raise InputError(
                     f"composite {self.composite.name!r} explains against zero; with a reference: "
@@ -197,9 +222,11 @@ class Explainer:
             return None
         if reference is None:
             raise InputError(
-                f"composite {self.composite.name!r} explains a difference: give reference=, windows of the same "
-                "shape that are held against these (others that the model calls otherwise, or a rest condition)"
+                f"composite {self.composite.name!r} explains a difference: give reference=, windows of the "
+                "same shape to hold these against (some that the model calls otherwise, or a rest condition)"
             )
+        if isinstance(reference, References):
+            return reference
         return references(self.inputs, reference, dict(feed), str(self.path))
 
     def value(

@@ -56,6 +56,10 @@ class NumpyRunner:
         names = self.instrumented.names
         return {**feed, **dict(zip(names, self.runtime.run(self.session, names, feed), strict=True))}
 
+    def size(self, values: Mapping[str, Array]) -> int:
+        """Bytes that the values of a forward pass take."""
+        return sum(np.asarray(v).nbytes for v in values.values())
+
     def backward(
         self,
         values: Mapping[str, Array],

@@ -87,6 +87,11 @@ class OnnxRunner:
                 (values[name],) = self._runtime.run(self._forward, [name], feed)
         return values
 
+    def size(self, values: Values) -> int:
+        """Bytes that the values of a forward pass take."""
+        tensors = [v for v in values.made.values() if v.is_tensor()]
+        return sum(v.tensor_size_in_bytes() for v in tensors)
+
     def backward(self, values: Values, seed: Array, batch: int, reference: Values | None = None) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs."""
         if len(seed) not in self._back:

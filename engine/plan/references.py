@@ -1,8 +1,8 @@
 """Reference windows, which a difference is explained against: their forward passes are made once.
 
-A set of references is held against every sample. Their values are kept for one number of rows (a micro-batch),
-each reference repeated that often, so that window and reference have values of the same shapes whatever the model
-does with its batch.
+A set of references is held against every sample. Their values are kept for one number of rows (a micro-
+batch), each reference repeated that often, so that window and reference have values of the same shapes
+whatever the model does with its batch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .runner import Plan
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]
 
-# Bytes that kept values of references may take; beyond it fewer samples go at once.
+# Bytes that kept values of references may take; those beyond it are made anew for each micro-batch.
 ROOM = 512 * 2**20
 
 
@@ -47,6 +47,7 @@ class References:
 
     def __post_init__(self) -> None:
         self._kept: dict[tuple[int, int, int], tuple[Plan, Feed, Mapping[str, Any]]] = {}
+        self._size = 0
 
     def __len__(self) -> int:
         return len(self.feeds)
@@ -82,8 +83,8 @@ class References:
         for n, x in given.items():
             if x.shape != feed[n].shape:
                 raise InputError(
-                    f"input {n!r}: the reference has shape {list(x.shape)}, the window {list(feed[n].shape)}; "
-                    "both must be alike"
+                    f"input {n!r}: the reference has shape {list(x.shape)}, the window "
+                    f"{list(feed[n].shape)}; both must be alike"
                 )
         try:
             values = plan.runner.forward(given)
@@ -94,15 +95,17 @@ class References:
         if plan.facts.decisions and not plan.facts.holds(values):
             differ = [n for n, v in plan.facts.decisions if not np.array_equal(values[n], v)]
             raise self._apart(f"condition {differ[0]!r} differs")
-        if self.shared:
+        size = plan.runner.size(values)
+        if self.shared and self._size + size <= ROOM:
             # The plan is kept beside, so that its id stays taken.
             self._kept[key] = plan, given, values
+            self._size += size
         return given, values
 
     def _apart(self, why: str) -> InputError:
         return InputError(
-            f"{self.where}: window and reference take different branches ({why}): there is no difference between "
-            "them to explain; choose a reference that the model treats alike"
+            f"{self.where}: window and reference take different branches ({why}): there is no difference "
+            "between them to explain; choose a reference that the model treats alike"
         )
 
 
@@ -121,8 +124,8 @@ def references(inputs: Inputs, reference: Any, feed: Feed, where: str) -> Refere
     ----------
     inputs : Inputs
     reference : ndarray, or dict of input name to ndarray
-        One window; one for each row of the windows; or a set of n. As many as there are rows are one for each;
-        a set of that many is written [n, 1, ...]. Inputs that are not named are what they are in the windows.
+        One window; one for each row of the windows; or a set of n. As many as there are rows are one for
+        each; a set of that many is written [n, 1, ...]. Inputs that are not named are as in the windows.
     feed : dict of str to ndarray
         The windows.
     where : str
@@ -153,7 +156,10 @@ def references(inputs: Inputs, reference: Any, feed: Feed, where: str) -> Refere
     for i in range(n):
         given = {name: v[i if len(v) > 1 else 0] for name, v in sets.items()}
         feeds.append(
-            {k: known.array(given[k], where) if k in given else feed[k] for k, known in inputs.by_name.items()}
+            {
+                k: known.array(given[k], where) if k in given else feed[k]
+                for k, known in inputs.by_name.items()
+            }
         )
     shared = all(
         axes[k] is None or x.shape[axes[k]] == 1 for f in feeds for k, x in f.items() if x is not feed.get(k)
@@ -180,8 +186,8 @@ def _sets(value: Array, x: Array, axis: int | None, name: str) -> list[Array]:
         found = []
     if not found:
         raise InputError(
-            f"input {name!r}: a reference of shape {list(value.shape)} for windows of shape {list(x.shape)}; give "
-            "one window, one for each, or a set [n, ...]"
+            f"input {name!r}: a reference of shape {list(value.shape)} for windows of shape {list(x.shape)}; "
+            "give one window, one for each, or a set [n, ...]"
         )
     for each in found:
         rows = 1 if axis is None else each.shape[axis]

@@ -176,7 +176,9 @@ def averaged(each: Sequence[Attribution]) -> Attribution:
         return each[0]
 
     def mean(of: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-        return {n: np.mean([a[n] for a in of], axis=0, dtype=np.float64).astype(of[0][n].dtype) for n in of[0]}
+        return {
+            n: np.mean([a[n] for a in of], axis=0, dtype=np.float64).astype(of[0][n].dtype) for n in of[0]
+        }
 
     first = each[0]
     keys = dict.fromkeys((e.node, e.kind, e.tensor) for a in each for e in a.ledger)

@@ -50,6 +50,10 @@ class Runner(Protocol):
         """
         ...
 
+    def size(self, values: Any) -> int:
+        """Bytes that the values of a forward pass take."""
+        ...
+
     def backward(self, values: Any, seed: Array, batch: int, reference: Any = None) -> Result:
         """Carry a seed back to the inputs.
 

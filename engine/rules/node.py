@@ -115,6 +115,10 @@ class NodeContext:
         """Whether relevance can go to operand i."""
         return self.has(i) and self.node.inputs[i] in self._walk.active and i not in self._held
 
+    def varies(self, i: int) -> bool:
+        """Whether operand i can depend on what is in an input."""
+        return self.has(i) and self._analysis.varies(self.node.inputs[i])
+
     @property
     def count(self) -> int:
         """Number of operands, absent ones included."""

@@ -1,13 +1,13 @@
 """Norms: the path through the standard deviation is part of the difference.
 
 With ``c = x - mean(x)`` and ``r = sqrt(mean(c^2) + eps)`` a norm is ``y = c / r``. It is taken as what it
-undoes, ``c = r y``, a product of two factors: ``c - c' = rbar (y - y') + ybar (r - r')``, bars for means of
-both passes. With ``r - r' = mean((c + c') (c - c')) / (r + r')`` the multiplier of c is
+undoes, ``c = r y``, a product of two factors: ``c - c' = rbar (y - y') + ybar (r - r')``, bars for means
+of both passes. With ``r - r' = mean((c + c') (c - c')) / (r + r')`` the multiplier of c is
 
     ``(g - u mean(g ybar)) / rbar``,  ``u = (c + c') / (r + r')``,
 
-the derivative with every part replaced by a mean of both passes. ``y = c (1/r)`` as a product is as exact, but
-where one of the two signals is flat its ``1/r`` is large, and large multipliers cancel.
+the derivative with every part replaced by a mean of both passes. ``y = c (1/r)`` as a product is as exact,
+but where one of the two signals is flat its ``1/r`` is large, and large multipliers cancel.
 """
 
 from __future__ import annotations
@@ -18,17 +18,14 @@ from .pair import PairContext
 from .registry import secant
 
 
-def standardised(
-    op: Ops, node: PairContext, x: Expr, g: Expr, axes: tuple[int, ...], eps: float
-) -> Expr:
+def standardised(op: Ops, node: PairContext, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     """Multiplier of x where ``y = (x - mean) / r`` over `axes` and g is the multiplier of y."""
     c, inverse = op.sub(x, op.mean(x, axes)), op.inverse_std(x, axes, eps)
-    r, y = op.div(1.0, inverse), op.mul(c, inverse)
-    r_sum = op.add(r, op.reference(r))
-    u = op.div(op.add(c, op.reference(c)), r_sum)
-    mixed = op.sub(g, op.mul(u, op.mean(op.mul(g, node.middle(y)), axes)))
-    back = op.div(op.mul(mixed, 2.0), r_sum)
-    return op.sub(back, op.mean(back, axes))
+    r, y = op.div(0.5, inverse), op.mul(c, inverse)
+    per = op.div(1.0, op.add(r, op.reference(r)))
+    pulled = op.mul(op.mean(op.mul(g, node.middle(y)), axes), op.mul(per, 0.5))
+    mixed = op.mul(op.sub(g, op.mul(op.add(c, op.reference(c)), pulled)), per)
+    return op.sub(mixed, op.mean(mixed, axes))
 
 
 @secant("LayerNormalization")

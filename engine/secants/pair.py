@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..ops.base import Expr
 from ..rules.node import Message, NodeContext
 
+
 class PairContext(NodeContext):
     """A node in two forward passes.
 
@@ -54,7 +55,11 @@ class PairContext(NodeContext):
 
     def middle(self, a: Expr) -> Expr:
         """The mean of a forward value and of what it is in the reference."""
-        return a if a.kind == "const" else self._op.mul(self._op.add(a, self._op.reference(a)), 0.5)
+        if a.kind == "const":
+            return a
+        # Halved beside each forward pass, which is once for all references.
+        half = self._op.mul(a, 0.5)
+        return self._op.add(half, self._op.reference(half))
 
     # -- what rules read ------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ def _orders(players: list[int]) -> list[tuple[int, ...]]:
 
 @secant("ReduceProd")
 def reduce_product(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """Factor by factor, from both ends: ``(prod before, here) (prod after, there)``, and the other way round."""
+    """Factor by factor: ``(prod before, here) (prod after, there)``, and the other way round."""
     axes = reduced_axes(node)
     if not axes:
         return [m, None][: node.count]
@@ -157,5 +157,3 @@ def cumulative_product(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]
             found[i] = got if i not in found else op.add(found[i], got)
     empty = op.mul(_at(op, m, 0, axis), 0.0)
     return [op.concat([found.get(i, empty) for i in range(length)], axis), None]
-
-

@@ -1,4 +1,4 @@
-"""Quantised numbers: rounding has no slope, so the difference passes straight through; the rest is rounding."""
+"""Quantised numbers: the difference passes straight through rounding; the rest stays there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..ops.base import Expr, Ops
 from ..rules.node import Message
 from ..rules.quantised import RANGES, along, conv_integer, matmul_integer
-from .functions import pair, quotient, pair_of
+from .functions import pair, pair_of, quotient
 from .pair import PairContext
 from .registry import secant
 
@@ -34,7 +34,7 @@ def quantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 
 @secant("DynamicQuantizeLinear")
 def dynamic_quantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """``m / scale``, the scale that of the middle; what its change does cancels where it is multiplied back."""
+    """``m / scale``, the scale that of the middle; what its change does cancels further on."""
     sent: list[Expr | None] = [op.div(m, node.middle(node.made_here(1)))]
     node.keep_rest("rounding", m, sent)
     return sent

@@ -1,4 +1,4 @@
-"""Reductions that are no sums: norms and logarithms of sums."""
+"""Reductions that are no sums: norms and squares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ..rules.reduction import kept, reduced_axes, spread
 from .functions import Pair, absolute_of, pair, pair_of, power_of
 from .pair import PairContext
 from .registry import secant
-from .softmax import log_sum_weights
 
 
 @secant("ReduceSumSquare")
@@ -35,16 +34,6 @@ def reduce_l2(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     empty = op.equal(total, 0.0)
     per = op.where(empty, 0.0, op.div(op.add(x.a, x.b), op.where(empty, 1.0, total)))
     return [op.mul(spread(op, node, m, axes), per), None][: node.count]
-
-
-@secant("ReduceLogSumExp")
-def reduce_log_sum_exp(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The weights of a softmax, of both passes mixed."""
-    axes, x = reduced_axes(node), node.here(0)
-    total = op.reshape(node.made_here(), kept(node, axes))
-    s = op.exp(op.sub(x, total))
-    w = log_sum_weights(op, node.apart(0), node.difference(total), s, op.reference(s))
-    return [op.mul(spread(op, node, m, axes), w), None][: node.count]
 
 
 def _p_norm(op: Ops, node: PairContext, m: Expr, back: Callable[[Expr], Expr]) -> Expr:

@@ -20,7 +20,16 @@ from .pair import PairContext
 
 SecantFunction = Callable[..., "Sequence[Expr | Message | None]"]
 
-_MODULES = ("decisions", "functions", "normalisation", "products", "quantised", "reduction", "selection", "softmax")
+_MODULES = (
+    "decisions",
+    "functions",
+    "normalisation",
+    "products",
+    "quantised",
+    "reduction",
+    "selection",
+    "softmax",
+)
 
 # Linear, or products of two factors: their rule for derivatives is exact at the middle.
 _AT_MIDDLE = frozenset(
@@ -28,7 +37,17 @@ _AT_MIDDLE = frozenset(
         *("Add", "Sub", "Sum", "Neg", "Mul", "MatMul", "Gemm", "Linear", "Conv", "ConvTranspose"),
         *("BatchNormalization", "Mean", "ReduceSum", "ReduceMean", "CumSum", "DFT", "STFT", "Col2Im"),
         *("Resize", "Upsample", "AveragePool", "GlobalAveragePool", "MaxUnpool"),
-        *("Cast", "CastLike", "Compress", "Concat", "DepthToSpace", "Dropout", "Expand", "Flatten", "Identity"),
+        *(
+            "Cast",
+            "CastLike",
+            "Compress",
+            "Concat",
+            "DepthToSpace",
+            "Dropout",
+            "Expand",
+            "Flatten",
+            "Identity",
+        ),
         *("Pad", "Reshape", "ReverseSequence", "Scatter", "ScatterElements", "ScatterND", "Slice"),
         *("SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Trilu", "Unsqueeze"),
         *("DequantizeLinear", "OneHot"),
@@ -95,9 +114,10 @@ def carried_back(
     first = m[0]
     if is_exact_at_middle(node.node):
         sent = rule(op, node, *m)
-        varies = [i for i in range(node.count) if node.has(i) and node.const(i) is None]
         rounds = bool(node.attr(ROUNDED))
-        if first is not None and (rounds or any(not node.active(i) for i in varies)):
+        if first is not None and (
+            rounds or any(node.varies(i) and not node.active(i) for i in range(node.count))
+        ):
             # An operand that relevance does not go to changes all the same: an index, a scale.
             node.keep_rest("rounding" if rounds else "decision", first, sent)
         return sent

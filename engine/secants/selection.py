@@ -1,12 +1,12 @@
 """Operators that pick: what was picked here and what was picked there share the difference.
 
-Let i be picked in the window (a) and j in the reference (a'), so that the outputs differ by ``a_i - a'_j``. For
-maxima the straight way from one to the other crosses where both are alike, at
+Let i be picked in the window (a) and j in the reference (a'), so that the outputs differ by ``a_i -
+a'_j``. For maxima the straight way from one to the other crosses where both are alike, at
 
     ``p = (a'_j - a'_i) / (a'_j - a'_i + a_i - a_j)``
 
-of it; ``1 - p`` of the multiplier to i and p to j is exact. Where something else picks, the two may jump: then
-half goes to each, and what that leaves is a decision.
+of it; ``1 - p`` of the multiplier to i and p to j is exact. Where something else picks, the two may jump:
+then half goes to each, and what that leaves is a decision.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def where(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
         node.keep_rest("decision", m, [])
         return [None, None, None]
     chosen, other = node.here(0), node.there(0)
-    if node.const(0) is not None:
+    if not node.varies(0):
         to_first, to_second = op.where(chosen, 1.0, 0.0), op.where(chosen, 0.0, 1.0)
     else:
         # i is what the window takes, j what the reference takes.
@@ -70,7 +70,7 @@ def where(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     for i, part in ((1, to_first), (2, to_second)):
         got = unbroadcast(op, op.mul(m, part), node.out_shape(), node.shape(i)) if node.active(i) else None
         sent.append(got)
-    if node.const(0) is None:
+    if node.varies(0):
         node.keep_rest("decision", m, sent)
     return sent
 
@@ -255,7 +255,7 @@ def gather_nd(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 def _gathered(op: Ops, node: PairContext, m: Expr, pick: Pick, put: Pick) -> list[Expr | None]:
     """By an index that is constant, or that the input decides."""
     index = node.here(1)
-    if index.kind == "const":
+    if not node.varies(1):
         return [put(m, index), None]
     got = _by_index(op, node, m, index, pick, put)
     node.keep_rest("decision", m, [got])
