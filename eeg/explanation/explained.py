@@ -20,6 +20,7 @@ from ..recording.windows import Windows, as_input
 from ..text import listed, plain
 from . import dataset as files
 from . import shares
+from .references import ReferenceWindows
 from .view import View
 
 
@@ -41,6 +42,8 @@ class Explained:
         Of what was explained.
     regions : Regions
         The electrode sets and regions it is read by.
+    references : ReferenceWindows or None
+        What the windows are held against; None where relevance is against zero.
     views : dict of str to View
         What stands beside the map, by name, in the order of the report.
     unasked : mapping
@@ -54,6 +57,7 @@ class Explained:
     notes: tuple[str, ...] = ()
     unit: str = field(default="logit")
     regions: Regions = field(default_factory=Regions)
+    references: ReferenceWindows | None = None
     views: Mapping[str, View] = field(default_factory=dict)
     unasked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -172,7 +176,27 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
     )
     return Explained(
-        dataset, windows, contract, files.provenance(dataset), unit=contract.output_unit or "logit"
+        dataset,
+        windows,
+        contract,
+        files.provenance(dataset),
+        unit=contract.output_unit or "logit",
+        references=_held(dataset, contract),
+    )
+
+
+def _held(dataset: xr.Dataset, contract: InputContract) -> ReferenceWindows | None:
+    """What the windows of an explanation that was read back were held against."""
+    if "reference_index" not in dataset:
+        return None
+    signal = np.asarray(dataset["reference_signal"].values, dtype=np.float32)
+    return ReferenceWindows(
+        data=as_input(signal, contract),
+        signal=signal,
+        index=np.asarray(dataset["reference_index"].values, dtype=np.int64),
+        onsets=dataset["held_onset"].values,
+        labels=tuple(str(label) or None for label in dataset["held_label"].values),
+        how=str(dataset.attrs.get("against", "")),
     )
 
 

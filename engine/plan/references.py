@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, ModelError
+from ..errors import DifferentBranches, InputError, ModelError
 from .inputs import Inputs
 from .runner import Plan
 
@@ -102,8 +102,8 @@ class References:
             self._size += size
         return given, values
 
-    def _apart(self, why: str) -> InputError:
-        return InputError(
+    def _apart(self, why: str) -> DifferentBranches:
+        return DifferentBranches(
             f"{self.where}: window and reference take different branches ({why}): there is no difference "
             "between them to explain; choose a reference that the model treats alike"
         )
