@@ -5,8 +5,8 @@ is divided by x: for R(t) = x(t) m(t), Parseval gives
 ``sum over t of R = sum over f of w_f Re(conj(X_f) M_f) / N`` with X and M the real Fourier transforms, and
 w = 1 for the constant and (N even) the Nyquist bin, 2 elsewhere. Bands are a partition: they sum to the
 relevance they came from. Of a difference x is how far the signal is from a
-reference, and bands are the mean over references. Where a composite leaves relevance at the input without a multiplier, that part is a
-band of its own, "unassigned".
+reference, and bands are the mean over references. Where a composite leaves relevance at the input without a
+multiplier, that part is a band of its own, "unassigned".
 """
 
 from __future__ import annotations

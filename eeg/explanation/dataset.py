@@ -35,7 +35,6 @@ def to_dataset(
     closure: NDArray[Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
     references: ReferenceWindows | None = None,
-    by_reference: NDArray[Any] | None = None,
 ) -> xr.Dataset:
     """Name the axes of an explanation.
 
@@ -60,8 +59,6 @@ def to_dataset(
         Anything JSON can hold; kept as JSON text in the attribute "provenance".
     references : ReferenceWindows, optional
         What the windows were held against. Then the multiplier has an axis of references after the first.
-    by_reference : ndarray, shape (epoch, reference, channel), optional
-        Relevance of each electrode against each reference.
 
     Returns
     -------
@@ -69,7 +66,7 @@ def to_dataset(
         relevance, multiplier and signal (epoch, channel, time); explained, target, onset, label
         (epoch); output (epoch, class); ledger (epoch, kind). Against references: multiplier (epoch,
         reference, channel, time); reference_signal (held, channel, time) of all windows that others were held
-        against, held_onset and held_label; reference_index (epoch, reference), which of them; by_reference.
+        against, held_onset and held_label; reference_index (epoch, reference), which of them.
     """
     unit = contract.output_unit or "logit"
     wide = ("epoch", "channel", "time")
@@ -105,7 +102,6 @@ def to_dataset(
     if references is not None:
         data["reference_signal"] = (("held", "channel", "time"), references.signal, {"units": "uV"})
         data["reference_index"] = (("epoch", "reference"), references.index)
-        data["by_reference"] = (("epoch", "reference", "channel"), by_reference, {"units": unit})
         coords["held_onset"] = ("held", references.onsets, {"units": "s"})
         coords["held_label"] = ("held", np.array([label or "" for label in references.labels], dtype=object))
     if ledger:

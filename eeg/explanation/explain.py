@@ -88,11 +88,13 @@ def explain_windows(
         closure=made.joined(Attribution.closure),
         provenance=provenance,
         references=references,
-        by_reference=None if references is None else made.by_reference(contract),
     )
     notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
     notes += () if references is None else references.notes
     unit = contract.output_unit or "logit"
+    if references is not None:
+        each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
+        dataset = dataset.assign(by_reference=each)
     found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit, references=references)
     if "multiplier" not in dataset:
         return found

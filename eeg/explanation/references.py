@@ -1,7 +1,7 @@
 """What a window is explained against: other windows, which the model calls otherwise, or of a rest condition.
 
-EEG is never silent, and what a network says of one window is made by how it differs from others: relevance against
-a few real windows follows what decides, where relevance against zero follows what is there.
+EEG is never silent, and what a network says of one window is made by how it differs from others: relevance
+against a few real windows follows what decides, where relevance against zero follows what is there.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ReferenceWindows:
     notes: tuple[str, ...] = ()
 
     def groups(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Windows that have the same references: which they are, and which of `data` they are held against."""
+        """Windows with the same references: which they are, and which of `data` they are held against."""
         rows, of = np.unique(self.index, axis=0, return_inverse=True)
         return [(np.flatnonzero(of.reshape(-1) == i), row) for i, row in enumerate(rows)]
 
@@ -178,8 +178,8 @@ def _within(
     n, wanted = len(windows), options.references
     if n < 2:
         raise InputError(
-            "against other windows: the recording has one window only; name another recording to hold it against "
-            "(against=FILE), or ask for relevance against zero (against='none')"
+            "against other windows: the recording has one window only; name another recording to hold "
+            "it against (against=FILE), or ask for relevance against zero (against='none')"
         )
     everybody = np.arange(n)
     if str(options.against) == ANY:
@@ -270,8 +270,8 @@ def _elsewhere(
             labels = sorted({label for label in windows.labels if label is not None})
             there = f"; labels are {listed(labels, 6)}" if labels else ""
             raise InputError(
-                f"against {plain(asked, 80)}: no such label, and no such file ({e}); there are other, any and "
-                f"none{there}"
+                f"against {plain(asked, 80)}: no such label, and no such file ({e}); there are other, any "
+                f"and none{there}"
             ) from None
         if len(found):
             return found

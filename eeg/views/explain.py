@@ -143,8 +143,8 @@ def explained_both_ways(
     Returns
     -------
     explained : Explained
-        Against other windows; against zero where that was asked for, or where it cannot be had otherwise: then a
-        note says why.
+        Against other windows; against zero where that was asked for, or where it cannot be had
+        otherwise: then a note says why.
     zero : Explained or None
         Against zero, where the first is against other windows and the composite is one against zero.
 

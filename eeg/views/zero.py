@@ -1,7 +1,8 @@
 """Beside relevance of a difference: the same windows against zero, by the composite that was asked for.
 
-Both are exact, of unlike questions. Against zero relevance says what a network takes up; against other windows,
-what made its answer another one. Where they disagree the first is what is there, and the second what decides.
+Both are exact, of unlike questions. Against zero relevance says what a network takes up; against other
+windows, what made its answer another one. Where they disagree the first is what is there, and the second what
+decides.
 """
 
 from __future__ import annotations
@@ -76,13 +77,13 @@ class AgainstZero(View):
         by = f"rank correlation of the electrodes {self.rank:.2f}"
         if set(first) & set(second):
             return (
-                f"Against zero ({self.composite}) most relevance is on {listed(second)}, against other windows on "
-                f"{listed(first)} ({by})."
+                f"Against zero ({self.composite}) most relevance is on {listed(second)}, against other "
+                f"windows on {listed(first)} ({by})."
             )
         return (
             f"The two maps disagree: against zero ({self.composite}) most relevance is on {listed(second)}, "
-            f"which is what the network takes up; against other windows it is on {listed(first)}, which is what "
-            f"makes its answers differ ({by})."
+            f"which is what the network takes up; against other windows it is on {listed(first)}, which is "
+            f"what makes its answers differ ({by})."
         )
 
     def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
@@ -114,9 +115,9 @@ class AgainstZero(View):
 
 
 _READING = (
-    "Relevance against zero asks where there is something that the network uses at all; relevance against other "
-    "windows asks what made it answer otherwise. EEG is never silent: a rhythm that is weaker than in other windows "
-    "can decide, and against zero it counts for the other class."
+    "Relevance against zero asks where there is something that the network uses at all; relevance against "
+    "other windows asks what made it answer otherwise. EEG is never silent: a rhythm that is weaker than in "
+    "other windows can decide, and against zero it counts for the other class."
 )
 
 
