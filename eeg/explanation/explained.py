@@ -78,6 +78,8 @@ class Explained:
         out: dict[str, Any] = {
             **self.provenance,
             "what": said_target(self),
+            "against": None if self.references is None else self.references.how,
+            "agreement": agreement(self),
             "unit": self.unit,
             "windows": len(self.windows),
             "windows_dropped": self.windows.dropped,
@@ -128,6 +130,9 @@ class Explained:
             if share["electrodes"]:
                 on = f"on {share['of_electrodes']:.0%} of the electrodes"
                 rows.append((share["name"], f"{share['share']:.0%} of the relevance {on}"))
+        if s["agreement"] is not None:
+            like = f"as many others would give a map that correlates with this one at {s['agreement']:.2f}"
+            rows.append(("references", like))
         rows += [row for view in self.views.values() for row in view.lines(self)]
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
@@ -240,9 +245,30 @@ def accuracy(explained: Explained) -> dict[str, Any] | None:
     return {"correct": correct, "of": int(known.sum()), "accuracy": correct / int(known.sum())}
 
 
+def agreement(explained: Explained) -> float | None:
+    """How alike the electrodes' relevance would be with as many other references; None for one or none.
+
+    The correlation of two halves of the references, over electrodes and windows, stepped up to all of them
+    (Spearman and Brown).
+    """
+    if "by_reference" not in explained.dataset:
+        return None
+    each = explained.dataset["by_reference"].values
+    n = each.shape[1]
+    if n < 2:
+        return None
+    a, b = each[:, : n // 2].mean(1).ravel(), each[:, n // 2 : 2 * (n // 2)].mean(1).ravel()
+    if not a.std() or not b.std():
+        return None
+    r = float(np.corrcoef(a, b)[0, 1])
+    return 2 * r / (1 + r) if r > 0 else r
+
+
 def said_target(explained: Explained) -> str:
-    """What was explained, in words."""
-    return said(explained.dataset, explained.provenance, explained.contract.classes)
+    """What was explained, in words, and what it was held against."""
+    what = said(explained.dataset, explained.provenance, explained.contract.classes)
+    held = explained.references
+    return what if held is None else f"{what}, held against {held.how}"
 
 
 def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[str]) -> str:
