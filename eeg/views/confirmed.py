@@ -51,13 +51,13 @@ class Exchange(View):
         yield Section(
             "Confirmed by exchange?",
             (
-                f"{said[0].upper()}{said[1:]} The map's parts were found in one half of the windows, the "
-                "pairs are of the other.",
+                f"{said[0].upper()}{said[1:]} The map's parts were found in one half of the windows, "
+                "the pairs are of the other.",
                 Table(("Exchanged", "of the way", "95 % interval"), [_row(w) for w in ways], (1, 2)),
             ),
             limits=(
-                "An exchange of electrodes takes along whatever else they carry: it confirms that the decision "
-                "goes with these parts, and not why.",
+                "An exchange of electrodes takes along whatever else they carry: it confirms that the "
+                "decision goes with these parts, and not why.",
             ),
         )
 
