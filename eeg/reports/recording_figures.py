@@ -171,7 +171,8 @@ def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
     )
     caption = (
         f"Size of the relevance {_against(explained)}, without its sign, mean over windows. Bars: "
-        "relevance share of each electrode; the dotted line is where all would end if relevance were spread evenly."
+        "relevance share of each electrode; the dotted line is where all would end if relevance were spread "
+        "evenly."
     )
     return sheet.drawing(figure, "mean_map", "When, and on which electrode", caption)
 
