@@ -118,6 +118,7 @@ def to_dataset(
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
         "against": "zero" if references is None else references.how,
+        "explains": "value" if references is None else "difference",
     }
     return xr.Dataset(data, coords, attrs)
 
