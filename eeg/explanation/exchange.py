@@ -149,7 +149,7 @@ def confirm(
     order = rng.permutation(n)
     seen, new = order[: n // 2], order[n // 2 :]
     rows, partners = _pairs(explained, new, rng, pairs)
-    if len(rows) < FEWEST or not len(seen):
+    if len(rows) < FEWEST or len(np.unique(rows)) < FEWEST // 2:
         return None
     value = _value(explained, explainer)
     x, z = signal[rows], partners

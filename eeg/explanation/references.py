@@ -131,7 +131,7 @@ def references_for(
         return _within(explainer, windows, contract, options, rng)
     named = [i for i, label in enumerate(windows.labels) if fits(label, asked)]
     if named:
-        how = f"{counted(min(options.references, len(named)), 'window')} labelled {plain(asked, 40)}"
+        how = f"{{n}} windows labelled {plain(asked, 40)}"
         return _drawn(windows, [np.array(named)] * len(windows), options.references, rng, how, own=True)
     found = _elsewhere(asked, windows, contract, recut)
     wanted = min(options.references, len(found))
@@ -231,7 +231,9 @@ def _drawn(
         fewest = min(fewest, len(row))
     if not fewest:
         raise InputError("against other windows: there is a window that has none to be held against")
-    chosen = np.stack([row[:fewest] for row in rows])
+    # A window with fewer has them more than once; where all have fewer, there are fewer.
+    most = max(map(len, rows))
+    chosen = np.stack([np.resize(row, most) for row in rows])
     used, index = np.unique(chosen, return_inverse=True)
     return ReferenceWindows(
         windows.data[used],
@@ -239,7 +241,7 @@ def _drawn(
         index.reshape(chosen.shape),
         windows.onsets[used],
         tuple(windows.labels[i] for i in used),
-        how.format(n=fewest),
+        how.format(n=most),
         _few(fewest, wanted),
     )
 
@@ -247,7 +249,7 @@ def _drawn(
 def _few(found: int, wanted: int) -> tuple[str, ...]:
     if found >= wanted:
         return ()
-    return (f"Only {counted(found, 'window')} to be held against, {wanted} were asked for.",)
+    return (f"Some windows are held against {counted(found, 'other')} only; {wanted} were asked for.",)
 
 
 def _is_file(asked: str) -> bool:
