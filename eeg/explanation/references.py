@@ -241,7 +241,7 @@ def _drawn(
         index.reshape(chosen.shape),
         windows.onsets[used],
         tuple(windows.labels[i] for i in used),
-        how.format(n=most),
+        how.replace("{n}", str(most)),
         _few(fewest, wanted),
     )
 

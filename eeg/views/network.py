@@ -93,10 +93,10 @@ class InnerRelevance(View):
                 )
         if self.positions is not None:
             own = self.positions.values
-            signal = explained.relevance.sum(-1, dtype=np.float64)
+            signal = _against_zero(explained).sum(-1, dtype=np.float64)
             both = np.abs(own).sum(1) + np.abs(signal).sum(1)
             part = np.abs(own).sum(1)[both > 0] / both[both > 0]
-            mine, theirs = shares.by_electrode(own[..., None]), shares.by_electrode(explained.relevance)
+            mine, theirs = shares.by_electrode(own[..., None]), shares.by_electrode(_against_zero(explained))
             out["positions"] = {
                 "tensor": plain(self.positions.attrs["tensor"]),
                 "signed": float(own.sum(1).mean()),
@@ -154,11 +154,12 @@ class InnerRelevance(View):
             Strong(f"{found['part']:.0%}"),
             " of the size of the relevance that they and the signal get together (signed, mean over windows: "
             f"embedding {found['signed']:+.3g}, signal {found['signal_signed']:+.3g} {explained.unit}). They "
-            "are the same in every window: what they get is relevance of where, not of what was recorded.",
+            "are the same in every window: what they get is relevance of where, not of what was recorded. "
+            "Both are against zero: of a difference constants get nothing.",
         )
         title, pictures = "Position embedding", []
         both = {
-            "signal": shares.by_electrode(explained.relevance),
+            "signal": shares.by_electrode(_against_zero(explained)),
             "position embedding": shares.by_electrode(positions.values[..., None]),
         }
         from ..drawing.figures import share_maps
@@ -205,15 +206,63 @@ def inner_relevance(explained: Explained, model: Path, *, batch_size: int = 8) -
         notes.append(f"{counted(len(lost), 'layer')} of attention has no relevance, and is left out.")
     sites = tuple(s for s in sites if s.tensor in asked)
     parts, places = [], []
-    for start in range(0, len(explained.windows), batch_size):
+    zero = explained.references is None
+    for start in range(0, len(explained.windows), batch_size) if zero or table is not None else ():
         step("explaining inner tensors", start / len(explained.windows))
         rows = slice(start, min(start + batch_size, len(explained.windows)))
-        a = _again(explained, model, [*asked, *([table] if table else [])], rows)
-        parts.append([s.per_head(a.at[s.tensor], rows.stop - rows.start) for s in sites])
+        a = _again(explained, model, [*(asked if zero else ()), *([table] if table else [])], rows)
+        if zero:
+            parts.append([s.per_head(a.at[s.tensor], rows.stop - rows.start) for s in sites])
         if table is not None:
             places.append(_by_electrode(a.at[table], n))
+    if not zero and sites:
+        parts = [_of_difference(explained, model, sites, batch_size)]
     step("explaining inner tensors", 1.0)
     return InnerRelevance(_heads(sites, parts), _positions(explained, table, places), tuple(notes))
+
+
+def _against_zero(explained: Explained) -> NDArray[Any]:
+    """Relevance of the signal that constants can be held beside: of a difference they get none."""
+    found = explained.dataset.get("relevance_zero", explained.dataset["relevance"])
+    return np.asarray(found.values)
+
+
+def _of_difference(
+    explained: Explained, model: Path, sites: Sequence[Heads], batch_size: int
+) -> list[Floats]:
+    """Relevance of each head against other windows, [epoch, head] for each layer."""
+    held, name = explained.references, explained.contract.input
+    assert held is not None
+    explainer = Explainer(
+        model, composite="difference", contract=explained.contract, at=[s.tensor for s in sites]
+    )
+    found: list[Floats | None] = [None] * len(sites)
+    for rows, against in held.groups():
+        given = explainer.references(
+            {name: held.data[against][:, None]}, {name: explained.windows.data[rows[:1]]}
+        )
+        for start in range(0, len(rows), batch_size):
+            own = rows[start : start + batch_size]
+            a = explainer(
+                explained.windows.data[own],
+                target=_target(explained, own),
+                contrast=explained.provenance.get("contrast", "rest"),
+                reference=given,
+            )
+            for i, site in enumerate(sites):
+                made = site.per_head(a.at[site.tensor], len(own))
+                whole = found[i]
+                if whole is None:
+                    whole = found[i] = np.zeros((len(explained.windows), made.shape[1]))
+                whole[own] = made
+    return [f for f in found if f is not None]
+
+
+def _target(explained: Explained, rows: slice | NDArray[np.int64]) -> Any:
+    """What was explained of some windows."""
+    if "target" in explained.dataset:
+        return [int(t) for t in explained.dataset["target"].values[rows]]
+    return explained.provenance.get("target", "predicted")
 
 
 def _heads(sites: Sequence[Heads], parts: Sequence[Sequence[Floats]]) -> xr.DataArray | None:
@@ -259,11 +308,8 @@ def _again(explained: Explained, model: Path, at: Sequence[str], rows: slice) ->
         at=at,
         **options.get("parameters", {}),
     )
-    target: Any = explained.provenance.get("target", "predicted")
     against = explained.provenance.get("contrast", "rest")
-    if "target" in explained.dataset:
-        target = [int(t) for t in explained.dataset["target"].values[rows]]
-    return explainer(explained.windows.data[rows], target=target, contrast=against)
+    return explainer(explained.windows.data[rows], target=_target(explained, rows), contrast=against)
 
 
 def _reached(explained: Explained, model: Path, name: str, length: int | None = None) -> bool:
