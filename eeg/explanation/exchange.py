@@ -106,10 +106,16 @@ class Confirmed:
         if not np.isfinite(way.way):
             return "not confirmed: what is explained hardly changes between the windows of a pair."
         return (
-            f"{self.verdict}: {way.parts}, {way.way:.0%} of the way ({way.low:.0%} to {way.high:.0%}) when "
+            f"{self.verdict}: {way.parts}, {percent(way.way)} of the way ({percent(way.low)} to "
+            f"{percent(way.high)}) when "
             f"exchanged in {counted(self.pairs, 'pair')} that the map has not seen; as many other electrodes "
-            f"{other.way:.0%}."
+            f"{percent(other.way)}."
         )
+
+
+def percent(part: float) -> str:
+    """A part in whole per cent, without a sign at 0."""
+    return f"{round(100 * part)}%" if np.isfinite(part) else "not told"
 
 
 Value = Callable[[Floats, NDArray[np.int64]], Floats]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.explainer import Explainer
 from ..drawing.sections import Section, Table
-from ..explanation.exchange import Confirmed, Way, confirm
+from ..explanation.exchange import Confirmed, Way, confirm, percent
 from ..explanation.explained import Explained
 from ..explanation.view import View
 from .registry import ViewContext, register
@@ -63,7 +63,7 @@ class Exchange(View):
 
 
 def _row(way: Way) -> tuple[str, str, str]:
-    return way.parts, f"{way.way:.0%}", f"{way.low:.0%} to {way.high:.0%}"
+    return way.parts, percent(way.way), f"{percent(way.low)} to {percent(way.high)}"
 
 
 @register("exchange", needs=("model", "reference_index"), order=5, always=True)

@@ -90,11 +90,6 @@ class AgainstZero(View):
         """The sentence."""
         yield "against zero", self.said(explained)
 
-    def rows(self, explained: Explained) -> Iterator[tuple[str, str, float, float, float]]:
-        """A row for each set."""
-        for s in shares.by_set(self.plain.relevance, explained.electrodes, explained.regions.sets):
-            yield "set against zero", s.name, s.share, s.signed, s.of_electrodes
-
     def sections(self, explained: Explained) -> Iterator[Section]:
         """Both maps of shares, side by side."""
         both = {
