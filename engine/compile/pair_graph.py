@@ -128,11 +128,21 @@ class _PairGraph:
         for e in live:
             for a in e.args:
                 if a.kind == "forward" and e.op != "reference":
-                    self.emitter.given(a.index, self.here_emitter.name(a))
+                    self.emitter.given(a.index, self._window(a))
         self._references(live)
         outputs = self._outputs(kinds, amount)
         self._join(outputs)
         return in_order(self.model)
+
+    def _window(self, a: Expr) -> str:
+        """A value of the windows' forward pass."""
+        if a.op != "value":
+            return self.here_emitter.name(a)
+        # Cast where it is read: onnxruntime (1.31) drops a Cast that undoes another one, and forgets the Scan.
+        name = a.attrs["name"]
+        dtype = self.probe.dtypes.get(name, self.dtype)
+        wrong = dtype.kind == "f" and dtype != self.dtype
+        return self.emitter.node("Cast", [name], to=self.kind) if wrong else self.here_emitter.name(a)
 
     def _check_names(self) -> None:
         graph = self.model.graph
@@ -457,7 +467,7 @@ def _rename(
     for tensor in tensors:
         tensor.name = names.get(tensor.name, tensor.name)
     for node in nodes:
-        node.name = REFERENCE + node.name
+        node.name = REFERENCE + node.name if node.name else ""
         node.input[:] = [names.get(v, v) for v in node.input]
         node.output[:] = [names.get(v, v) for v in node.output]
         for inner in subgraphs(node):
