@@ -52,7 +52,9 @@ class Wanted:
     references: Feed = field(default_factory=dict)
 
 
-def wanted(recipe: Recipe, targets: int | None, baked: Sequence[Feed] | None = None) -> Wanted:
+def wanted(
+    recipe: Recipe, targets: int | None, baked: Sequence[Feed] | None = None, *, guarded: bool = False
+) -> Wanted:
     """Explain random targets by numpy.
 
     Parameters
@@ -61,6 +63,8 @@ def wanted(recipe: Recipe, targets: int | None, baked: Sequence[Feed] | None = N
     targets : int or None
     baked : sequence of dict of str to ndarray, optional
         References, where the file has them: of one row each.
+    guarded : bool
+        Whether one that takes other branches than the recipe's leaves no numbers.
     """
     numpy, is_difference = recipe.numpy, recipe.request.composite.is_difference
     at, feed = recipe.request.inputs.micro_batches(recipe.facts, _windows(recipe, is_difference))[0]
@@ -75,12 +79,13 @@ def wanted(recipe: Recipe, targets: int | None, baked: Sequence[Feed] | None = N
     each: list[dict[str, Array]] = []
     for there, given in pairs:
         found = numpy.backward(values, seed, batch, given)
+        apart = guarded and given is not None and not recipe.facts.holds(given)
         made = {}
         for name in recipe.request.inputs:
             m, r, x = found.multipliers.get(name), found.remainders.get(name), feed[name]
             amount = x if there is None else x.astype(seed.dtype) - there[name].astype(seed.dtype)
             full: Any = (0 if m is None else m * amount) + (0 if r is None else r)
-            made[RELEVANCE + name] = np.broadcast_to(full, (len(seed), *x.shape))
+            made[RELEVANCE + name] = np.broadcast_to(np.nan if apart else full, (len(seed), *x.shape))
         each.append(made)
     added = {n: np.mean([e[n] for e in each], axis=0) for n in each[0]}
     outputs = {name: values[name] for name in numpy.instrumented.outputs}

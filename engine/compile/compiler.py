@@ -122,9 +122,9 @@ def compile(
     every = list(recipes(way))
     kinds = list(dict.fromkeys(e.kind for r in every for e in r.recording.entries)) if ledger else []
 
-    def graph(one: Recipe) -> onnx.ModelProto:
+    def graph(one: Recipe, guarded: bool = True) -> onnx.ModelProto:
         if rules.is_difference:
-            return pair_graph(one, kinds=kinds, targets=targets, baked=baked)
+            return pair_graph(one, kinds=kinds, targets=targets, baked=baked, guarded=guarded)
         return one_graph(one, kinds=kinds, targets=targets)
 
     made = joined(way, recipe, graph, source)
@@ -133,8 +133,9 @@ def compile(
     feeds = None if baked is None else baked.feeds
     for other in every:
         if other is not recipe:
-            check(graph(other), other.proto, wanted(other, targets, feeds), runtime)
-    own = wanted(recipe, targets, feeds)
+            # A way that this input does not take: here it is made to.
+            check(graph(other, False), other.proto, wanted(other, targets, feeds), runtime)
+    own = wanted(recipe, targets, feeds, guarded=True)
     for one in every:
         one.numpy.close()
     check(made, loaded.proto, own, runtime)

@@ -63,7 +63,12 @@ class Baked:
 
 
 def pair_graph(
-    recipe: Recipe, *, kinds: Sequence[str], targets: int | None, baked: Baked | None = None
+    recipe: Recipe,
+    *,
+    kinds: Sequence[str],
+    targets: int | None,
+    baked: Baked | None = None,
+    guarded: bool = True,
 ) -> onnx.ModelProto:
     """The model with its relevance against references.
 
@@ -76,6 +81,8 @@ def pair_graph(
         As for `one_graph`.
     baked : Baked, optional
         References to have in the file; otherwise they are inputs of it.
+    guarded : bool
+        Whether relevance is no number where a reference takes other branches than the recipe's.
 
     Raises
     ------
@@ -83,7 +90,7 @@ def pair_graph(
         A step of the backward pass cannot be written in ONNX.
     """
     try:
-        return _PairGraph(recipe, targets, baked).made(kinds)
+        return _PairGraph(recipe, targets, baked, guarded).made(kinds)
     except NotImplementedError as e:
         where = recipe.request.where
         raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
@@ -92,7 +99,8 @@ def pair_graph(
 class _PairGraph:
     """One graph: `model` has the windows' forward pass, `there` a reference's, `pairs` what reads both."""
 
-    def __init__(self, recipe: Recipe, targets: int | None, baked: Baked | None) -> None:
+    def __init__(self, recipe: Recipe, targets: int | None, baked: Baked | None, guarded: bool) -> None:
+        self.guarded = guarded
         self.recipe, self.baked, self.probe = recipe, baked, recipe.probe
         self.inputs, self.dtype = recipe.request.inputs, recipe.recording.ops.dtype
         self.model, self.there, self.pairs = (_copy(recipe.proto) for _ in range(3))
@@ -138,7 +146,7 @@ class _PairGraph:
         """A value of the windows' forward pass."""
         if a.op != "value":
             return self.here_emitter.name(a)
-        # Cast where it is read: onnxruntime (1.31) drops a Cast that undoes another one, and forgets the Scan.
+        # Cast where it is read: onnxruntime (1.31) drops a Cast that undoes another and forgets the Scan.
         name = a.attrs["name"]
         dtype = self.probe.dtypes.get(name, self.dtype)
         wrong = dtype.kind == "f" and dtype != self.dtype
@@ -321,7 +329,8 @@ class _PairGraph:
 
     def _decisions(self) -> list[tuple[str, Array]]:
         """Conditions that a reference might not meet."""
-        return [(n, v) for n, v in self.recipe.lowered.decisions if n in self.probe.varying]
+        known = self.recipe.lowered.decisions if self.guarded else ()
+        return [(n, v) for n, v in known if n in self.probe.varying]
 
     def _apart(self) -> str:
         """Not a number where a reference takes other branches than the windows of this graph; 0 elsewhere."""
@@ -486,7 +495,8 @@ def _invariant(
     """Nodes that are the same for every reference, and the others."""
     changing, outer, inner = set(scanned), [], []
     for node in nodes:
-        if reads(node) & changing or (node.op_type == "Identity" and node.output[0].startswith(REFERENCE)):
+        named = node.op_type == "Identity" and node.output[0].startswith(REFERENCE)
+        if reads(node) & changing or named or node.op_type == "Cast":
             changing.update(node.output)
             inner.append(node)
         else:
