@@ -7,7 +7,7 @@ One by one, since activations of one pair stay in a processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,13 @@ from onnx import helper, numpy_helper
 
 from ..analysis.shapes import Dim, Shape
 from ..errors import ModelError
-from ..file.protobuf import subgraphs
-from ..lowering.graphs import ancestors, is_random, reads, rename_free
 from ..ops.base import Expr
 from ..ops.onnx import PREFIX, Emitter, cast_float
 from ..ops.onnx_gelu import share_gates
-from ..plan.instrument import count_samples, results
+from ..plan.instrument import count_samples
 from ..plan.onnx_runner import REFERENCE, SEED
 from ..plan.recipe import Recipe
+from . import parts
 from .copies import Copies, UnevenError, copies
 from .one_graph import (
     EXPLAINED,
@@ -103,28 +102,36 @@ class _PairGraph:
         self.guarded = guarded
         self.recipe, self.baked, self.probe = recipe, baked, recipe.probe
         self.inputs, self.dtype = recipe.request.inputs, recipe.recording.ops.dtype
-        self.model, self.there, self.pairs = (_copy(recipe.proto) for _ in range(3))
+        self.model, self.there, self.pairs = (parts.copied(recipe.proto) for _ in range(3))
         del self.pairs.graph.node[:]
         # What is the same in both forward passes: weights, and what is made of them alone.
-        self.own = _constant(recipe.proto.graph)
+        self.own = parts.constant(recipe.proto.graph)
         self.front: list[Dim] = [] if targets is None else [targets]
         self.kind = cast_float(self.dtype)
         self.shapes = recipe.numpy.shapes(recipe.first)
-        samples = count_samples(self.probe, recipe.axes)
-        common = {"samples": samples, "shapes": self.shapes}
-        self.here_emitter = Emitter(self.model, self.probe.dtypes, self.dtype, **common)
-        self.there_emitter = Emitter(self.there, self.probe.dtypes, self.dtype, **common)
-        self.emitter = Emitter(
-            self.pairs,
+        self.here_emitter, self.there_emitter = self._emitter(self.model), self._emitter(self.there)
+        self.emitter = self._emitter(self.pairs, targets, f"{PREFIX}back/", recipe.numpy.shared)
+        self.scanned: list[tuple[str, str, int]] = []  # outside, in the body, axis
+        self.constants: dict[str, Array] = {}
+
+    def _emitter(
+        self,
+        model: onnx.ModelProto,
+        targets: int | None = None,
+        prefix: str = PREFIX,
+        shared: Collection[int] = (),
+    ) -> Emitter:
+        samples = count_samples(self.probe, self.recipe.axes)
+        return Emitter(
+            model,
             self.probe.dtypes,
             self.dtype,
             targets=targets,
-            prefix=f"{PREFIX}back/",
-            shared=recipe.numpy.shared,
-            **common,
+            shapes=self.shapes,
+            samples=samples,
+            prefix=prefix,
+            shared=shared,
         )
-        self.scanned: list[tuple[str, str, int]] = []  # outside, in the body, axis
-        self.constants: dict[str, Array] = {}
 
     # -- what is written --------------------------------------------------------------------------------
 
@@ -132,7 +139,7 @@ class _PairGraph:
         """The graph."""
         self._check_names()
         amount = self._explained()
-        live = _live(self.recipe, amount)
+        live = parts.live(self.recipe, amount)
         for e in live:
             for a in e.args:
                 if a.kind == "forward" and e.op != "reference":
@@ -195,9 +202,9 @@ class _PairGraph:
     def _references(self, live: Sequence[Expr]) -> None:
         """What the backward pass reads of a reference's forward pass."""
         e, ops = self.emitter, self.recipe.recording.ops
-        alone = _alone(live)
-        read = _read_outside(live, alone)
-        forward = {x.index: _forward(ops, x, self.shapes) for x in alone}
+        alone = parts.alone(live)
+        read = parts.read_outside(live, alone)
+        forward = parts.forward(ops, alone, self.shapes)
         names = {x.index: self.there_emitter.name(forward[x.index]) for x in read}
         share_gates(self.there.graph, self.dtype)
         share_gates(self.model.graph, self.dtype)
@@ -245,7 +252,7 @@ class _PairGraph:
                 put = helper.make_node("Identity", [made], [REFERENCE + name])
             e.graph.node.append(put)
         names |= {t.name: REFERENCE + t.name for t in graph.initializer if t.name not in self.own}
-        _rename(graph.initializer, nodes, names)
+        parts.renamed(graph.initializer, nodes, names)
         e.graph.node.extend(nodes)
         self.model.graph.initializer.extend(t for t in graph.initializer if t.name not in self.own)
 
@@ -294,7 +301,7 @@ class _PairGraph:
 
     def _run(self, names: Sequence[str], *feeds: Feed) -> list[dict[str, Array]]:
         """Values of the forward pass of references."""
-        model, runtime = _copy(self.there), self.recipe.request.runtime
+        model, runtime = parts.copied(self.there), self.recipe.request.runtime
         inputs = {v.name for v in (*model.graph.input, *model.graph.initializer)}
         weights = {t.name: t for t in model.graph.initializer}
         del model.graph.output[:]
@@ -334,14 +341,14 @@ class _PairGraph:
 
     def _apart(self) -> str:
         """Not a number where a reference takes other branches than the windows of this graph; 0 elsewhere."""
-        e, parts = self.emitter, []
+        e, differ = self.emitter, []
         for name, value in self._decisions():
             wrong = e.node("Not", [e.node("Equal", [REFERENCE + name, e.constant(value)])])
             number = e.node("Cast", [wrong], to=self.kind)
-            parts.append(e.node("ReduceMax", [number], keepdims=0))
-        if not parts:
+            differ.append(e.node("ReduceMax", [number], keepdims=0))
+        if not differ:
             return ""
-        most = e.node("Max", parts)
+        most = e.node("Max", differ)
         none, nan = (e.constant(np.asarray(v, self.dtype)) for v in (0, np.nan))
         return e.node("Where", [e.node("Greater", [most, none]), nan, none])
 
@@ -371,7 +378,7 @@ class _PairGraph:
             kind = double if name == EXPLAINED and not spoiled else self.kind
             body.output.append(helper.make_tensor_value_info(end, kind, None))
             ends.append(end)
-        outer, inner = _invariant(_ordered(nodes, ends), {i.name for i in body.input})
+        outer, inner = parts.invariant(parts.ordered(nodes, ends), {i.name for i in body.input})
         body.node.extend(inner)
         graph.node.extend(outer)
         graph.initializer.extend(t for t in self.pairs.graph.initializer if t.name not in self.own)
@@ -414,91 +421,3 @@ class _PairGraph:
                 graph.input.append(helper.make_tensor_value_info(REFERENCES + name, known[name], dims))
         target = probe.shapes[self.recipe.recording.target]
         graph.input.append(helper.make_tensor_value_info(SEED, self.kind, declared([*self.front, *target])))
-
-
-def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
-    made = onnx.ModelProto()
-    made.CopyFrom(proto)
-    return made
-
-
-def _live(recipe: Recipe, amount: Expr) -> list[Expr]:
-    """What the outputs are made of, in order: paired and backward values and constants."""
-    wanted = {e.index for e in results(recipe.recording)} | {amount.index}
-    record = recipe.recording.ops.record
-    for e in reversed(record):
-        if e.index in wanted and e.kind in ("paired", "backward"):
-            wanted.update(a.index for a in e.args)
-    return [e for e in record if e.index in wanted and e.kind != "forward"]
-
-
-def _alone(live: Sequence[Expr]) -> list[Expr]:
-    """Values that are made of the reference alone."""
-    found: dict[int, Expr] = {}
-    for e in live:
-        own = all(a.kind == "const" or a.index in found for a in e.args)
-        if e.kind == "paired" and (e.op == "reference" or own):
-            found[e.index] = e
-    return list(found.values())
-
-
-def _read_outside(live: Sequence[Expr], alone: Sequence[Expr]) -> list[Expr]:
-    """Those of them that something else reads."""
-    inside = {e.index for e in alone}
-    read = {a.index for e in live if e.index not in inside for a in e.args}
-    return [e for e in alone if e.index in read]
-
-
-def _forward(ops: Any, e: Expr, shapes: dict[int, Shape]) -> Expr:
-    """The same as a value of one forward pass."""
-    if e.kind == "const":
-        return e
-    if e.op == "reference":
-        return e.args[0]
-    made: Expr = ops.make(e.op, [_forward(ops, a, shapes) for a in e.args], e.attrs)
-    if e.index in shapes:
-        shapes.setdefault(made.index, shapes[e.index])
-    return made
-
-
-def _constant(graph: onnx.GraphProto) -> set[str]:
-    """Weights, and values that are made of them alone."""
-    found = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
-    for node in graph.node:
-        if not is_random(node) and all(v in found for v in reads(node)):
-            found.update(o for o in node.output if o)
-    return found
-
-
-def _rename(
-    tensors: Sequence[onnx.TensorProto], nodes: Sequence[onnx.NodeProto], names: Mapping[str, str]
-) -> None:
-    for tensor in tensors:
-        tensor.name = names.get(tensor.name, tensor.name)
-    for node in nodes:
-        node.name = REFERENCE + node.name if node.name else ""
-        node.input[:] = [names.get(v, v) for v in node.input]
-        node.output[:] = [names.get(v, v) for v in node.output]
-        for inner in subgraphs(node):
-            rename_free(inner, names)
-
-
-def _ordered(nodes: Sequence[onnx.NodeProto], ends: Sequence[str]) -> list[onnx.NodeProto]:
-    """What some values need, in an order in which every value is made before it is read."""
-    model = onnx.ModelProto(graph=onnx.GraphProto(node=ancestors(nodes, ends)))
-    return list(in_order(model).graph.node)
-
-
-def _invariant(
-    nodes: Sequence[onnx.NodeProto], scanned: set[str]
-) -> tuple[list[onnx.NodeProto], list[onnx.NodeProto]]:
-    """Nodes that are the same for every reference, and the others."""
-    changing, outer, inner = set(scanned), [], []
-    for node in nodes:
-        named = node.op_type == "Identity" and node.output[0].startswith(REFERENCE)
-        if reads(node) & changing or named or node.op_type == "Cast":
-            changing.update(node.output)
-            inner.append(node)
-        else:
-            outer.append(node)
-    return outer, inner
