@@ -22,11 +22,17 @@ Row = Mapping[str, Any]
 TITLES = {
     "forward": "the model alone",
     **{f"compiled {c}": f"compiled file, {c}" for c in ("attnlrp", "cplrp", "gamma", "gradient")},
+    **{
+        f"compiled difference r{n}": f"compiled file, difference, {n} reference{'s' * (n > 1)} in it"
+        for n in (1, 4)
+    },
     "compiled attnlrp x4": "compiled file, attnlrp, 4 targets at once",
     "compiled attnlrp ledger": "compiled file, attnlrp, with ledger",
     "explainer attnlrp": "`Explainer`, attnlrp",
     **{f"numpy {c}": f"`Explainer`, numpy, {c}" for c in ("attnlrp", "cplrp", "gamma", "gradient")},
     "numpy attnlrp x4": "`Explainer`, numpy, attnlrp, 4 targets at once",
+    "exchange electrodes": "each electrode exchanged with 4 references",
+    "expected gradients": "`expected_gradients`, 8 steps, 4 references",
     "torch gradient": "torch: input x gradient",
     "lxt attnlrp": "LXT: AttnLRP",
     "captum IG": "captum: Integrated Gradients, 50 steps",

@@ -19,6 +19,11 @@ from . import console, options, output
 @click.option("--ledger", is_flag=True, help="Also give what stayed on the way, by kind.")
 @click.option("--output", "explained", help="The output to explain, by name.")
 @options.example
+@click.option(
+    "--references",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of a difference: reference windows to have in the file (.npy, .npz).",
+)
 @options.contract
 @options.overwrite
 @options.as_json
@@ -33,6 +38,7 @@ def command(
     ledger: bool,
     explained: str | None,
     example: Path | None,
+    references: Path | None,
     contract: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -41,7 +47,8 @@ def command(
     """Write MODEL and its relevance as one ONNX file, which needs nothing but onnxruntime.
 
     It takes the model's inputs and `seed`, shaped like the explained output (1 at a class, 0 elsewhere),
-    and gives the model's outputs and `relevance.<input>`, for any batch size.
+    and gives the model's outputs and `relevance.<input>`, for any batch size. Under the composite
+    `difference` it takes `reference.<input>` too, a set of windows to hold these against, or has it inside.
     """
     output.check(out, overwrite=overwrite, folder=False)
     from ..engine.compile.compiler import about, compile
@@ -57,6 +64,7 @@ def command(
         ledger=ledger,
         output=explained,
         example=None if example is None else arrays.load(example),
+        references=None if references is None else arrays.load(references),
         contract=None if contract is None else InputContract.from_file(contract),
         **parameters,
     )
@@ -68,5 +76,7 @@ def command(
     console.say(f"inputs      {', '.join(found['inputs'])}")
     console.say(f"outputs     {', '.join(found['outputs'])}")
     console.say(f"explained   {found['explained']}, composite {found['composite']}")
+    if isinstance(found["references"], int):
+        console.say(f"references  {found['references']}, in the file")
     for note in found["notes"]:
         console.say(f"note        {note}")

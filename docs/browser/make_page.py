@@ -3,6 +3,8 @@
 python docs/browser/make_page.py [FOLDER]     by default build/browser
 
 It gets the page, onnxruntime-web, the demo's two models compiled, and one window of the demo's recording.
+Each model is compiled twice: by `attnlrp`, and by `difference` with four other windows of the recording
+in the file.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import onnxplain as ox
 from onnxplain.eeg.demo import NAMES
@@ -28,6 +32,7 @@ PAGE = ("index.html", "page.css", "page.js", "files.js", "map.js")
 # The bundle has its loader inside and needs nothing but the WebAssembly beside it.
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 # A window that the two demo models disagree on.
+REFERENCES = 4
 LABEL, SAID = "left/contradict", "a window with the left hand imagined and a saccade to the right"
 
 
@@ -68,6 +73,20 @@ def window(contract: ox.InputContract) -> dict[str, Any]:
     }
 
 
+def references(name: str) -> tuple[np.ndarray[Any, Any], str]:
+    """Windows of the recording that a model calls otherwise than the page's, and what it calls them."""
+    model = demo_file(f"{name}.onnx")
+    contract = ox.inspect(model).contract
+    assert contract is not None
+    recording = read(demo_file("recording.edf"))
+    own, others = (cut(recording, contract, **events).data for events in ({"events": LABEL}, {}))
+    logits = ox.Explainer(model).predict(np.concatenate([own[:1], others]))[contract.output]
+    said = logits.argmax(axis=1)
+    fits = np.flatnonzero(said[1:] != said[0])
+    chosen = np.sort(np.random.default_rng(0).choice(fits, REFERENCES, replace=False))
+    return others[chosen], str((contract.classes or ())[1 - said[0]])
+
+
 def build(folder: Path, packages: Path) -> None:
     """Make the folder, installing packages beside it."""
     dist = install(HERE, packages) / "node_modules" / "onnxruntime-web" / "dist"
@@ -77,8 +96,14 @@ def build(folder: Path, packages: Path) -> None:
         shutil.copyfile(HERE / name, folder / name)
     for name in RUNTIME:
         shutil.copyfile(dist / name, folder / "ort" / name)
+    against = {}
     for name in NAMES:
-        ox.compile(demo_file(f"{name}.onnx"), folder / "models" / f"{name}.lrp.onnx", ledger=True)
+        model, (others, said) = demo_file(f"{name}.onnx"), references(name)
+        ox.compile(model, folder / "models" / f"{name}.lrp.onnx", ledger=True)
+        to = folder / "models" / f"{name}.difference.onnx"
+        ox.compile(model, to, "difference", ledger=True, references=others)
+        against[name] = f"{len(others)} windows of the same recording that the model calls {said}"
+    (folder / "models" / "references.json").write_text(json.dumps(against), encoding="utf-8")
     contract = ox.inspect(demo_file("honest.onnx")).contract
     assert contract is not None
     (folder / "window.json").write_text(json.dumps(window(contract)), encoding="utf-8")

@@ -15,7 +15,7 @@ let shown = null; // what the map shows
 
 // ---- files -----------------------------------------------------------------------------------
 
-// `choice` is what the list of models says while this one is shown.
+// `choice` is what the lists of models and of rules say while this one is shown.
 async function openModel(bytes, name, choice) {
   const about = metadata(bytes);
   if (!about["onnxplain.compiled"]) {
@@ -27,6 +27,9 @@ async function openModel(bytes, name, choice) {
   const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
   const session = await ort.InferenceSession.create(bytes, options);
   const inputs = session.inputMetadata.filter((i) => i.name !== "seed");
+  if (inputs.some((i) => i.name.startsWith("reference.")) && rules.references === "given") {
+    throw new Refused("takes reference windows as an input; compile it with --references FILE to have them in it");
+  }
   const input = inputs[0];
   const seed = session.inputMetadata.find((i) => i.name === "seed");
   const output = session.outputMetadata.find((o) => o.name === rules.explained);
@@ -39,7 +42,8 @@ async function openModel(bytes, name, choice) {
   }
   if (contract.channels?.length !== shape[0]) delete contract.channels;
   const names = { input: input.name, output: output.name };
-  model = { name, choice, session, contract, rules, shape, ...names, seed: seed.shape[1] };
+  const against = rules.references ? `${rules.references} reference windows in its file` : "a silent signal";
+  model = { name, choice, session, contract, rules, against, shape, ...names, seed: seed.shape[1] };
 }
 
 // Why the model cannot take a window; nothing where it can.
@@ -101,11 +105,13 @@ async function explain() {
     model: model.name,
     window: sample.name,
     composite: model.rules.composite,
+    against: model.against,
     classes: classes(),
     logits,
     predicted,
     target,
-    explained: sum(logits.map((y, i) => y * seed[i])),
+    // Of a difference: less the mean over the references.
+    explained: got.explained ? got.explained.data[0] : sum(logits.map((y, i) => y * seed[i])),
     channels,
     total: each.map(sum),
     share: size.map((s) => s / all),
@@ -129,7 +135,7 @@ function redraw() {
   });
   const name = (contract.unit ?? (contract.sfreq ? "uV" : "")).replace("uV", "\u00b5V");
   $("caption").textContent =
-    `Electrode by time. The lines are the signal; a row is ${short(unit / (contract.scale ?? 1))} ${name} high. ` +
+    `Relevance against ${shown.against}, electrode by time. The lines are the signal; a row is ${short(unit / (contract.scale ?? 1))} ${name} high. ` +
     "Beyond the ends of the colour bar lies the strongest half percent of the samples.";
 }
 
@@ -150,7 +156,8 @@ function show() {
   const others = names.length === 2 ? names[1 - target] : "the mean of the others";
   const what = names.length === 1 ? names[0] : `${names[target]} against ${others}`;
   $("result").hidden = false;
-  $("title").textContent = `${what}: ${shown.model} on ${sample.label ?? shown.window}`;
+  const how = shown.composite === "difference" ? "difference to other windows" : "relevance against silence";
+  $("title").textContent = `${what}: ${shown.model} on ${sample.label ?? shown.window}, ${how}`;
   const best = (i) => (i === predicted && names.length > 1 ? " (predicted)" : "");
   const digits = (value) => value.toFixed(3).replace("-", "\u2212");
   cells($("logits"), names.map((name, i) => [name + best(i), digits(logits[i])]));
@@ -158,7 +165,7 @@ function show() {
   const kept = Object.entries(ledger);
   const account = kept.map(([kind, value]) => `${short(value)} (${kind})`).join(", ");
   $("account").textContent =
-    `Explained, by ${shown.composite}: ${what}, ${short(explained)}. The map adds up to ${short(sum(total))}` +
+    `Explained, by ${shown.composite} against ${shown.against}: ${what}, ${short(explained)}. The map adds up to ${short(sum(total))}` +
     (kept.length ? `; on the way stayed ${account}.` : ".");
   const strongest = channels.map((_, i) => i).sort((a, b) => share[b] - share[a]);
   const percent = (i) => `${(100 * share[i]).toFixed(1)} %`;
@@ -210,7 +217,7 @@ function act(name, what) {
       $("error").hidden = false;
       if (!shown) $("status").textContent = "Nothing is explained yet.";
     }
-    if (model) $("model").value = model.choice;
+    if (model) [$("model").value, $("rules").value] = model.choice;
     $("main").setAttribute("aria-busy", "false");
   });
   return last;
@@ -222,12 +229,26 @@ async function fetched(path) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-async function demo(path) {
-  await openModel(await fetched(path), path.split("/").pop(), path);
-  openWindow(await fetched("window.json"), "window.json");
+async function json(path) {
+  return JSON.parse(new TextDecoder().decode(await fetched(path)));
 }
 
-$("model").addEventListener("change", (event) => act(event.target.value, () => demo(event.target.value)));
+async function demo(name, rules) {
+  const kept = sample;
+  const path = `models/${name}.${rules}.onnx`;
+  await openModel(await fetched(path), name, [name, rules]);
+  if (rules === "difference") model.against = (await json("models/references.json"))[name];
+  if (!kept || misfit(kept)) openWindow(await fetched("window.json"), "window.json");
+}
+
+// A choice in one list; the other one stays, or is the first where it was a file of the user's own.
+function chosen() {
+  for (const id of ["model", "rules"]) if (!$(id).value) $(id).selectedIndex = 0;
+  const choice = [$("model").value, $("rules").value];
+  act(choice.join(", "), () => demo(...choice));
+}
+$("model").addEventListener("change", chosen);
+$("rules").addEventListener("change", chosen);
 $("target").addEventListener("change", () => act(model.name, () => {}));
 for (const id of ["own-model", "own-window"]) {
   // A file that was changed on disk can be chosen again.
@@ -237,7 +258,7 @@ $("own-model").addEventListener("change", ({ target }) => {
   const [file] = target.files;
   if (!file) return;
   act(file.name, async () => {
-    await openModel(new Uint8Array(await file.arrayBuffer()), file.name, "");
+    await openModel(new Uint8Array(await file.arrayBuffer()), file.name, ["", ""]);
     if (sample && misfit(sample)) sample = null;
   });
 });
@@ -254,4 +275,4 @@ $("save").addEventListener("click", () => {
 });
 new ResizeObserver(redraw).observe($("map"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-act($("model").value, () => demo($("model").value));
+chosen();

@@ -6,7 +6,6 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,19 @@ from ..file.load import load
 from ..file.runtime import Runtime, write
 from ..lowering.opset import raised
 from ..plan.example import example_for
-from ..plan.onnx_runner import SEED
-from ..plan.parity import disagreement, gap, spread_of
 from ..plan.recipe import Recipe
+from ..plan.references import references as given_references
 from ..plan.request import Request
 from ..steps import step
 from .branches import Way, explored, impossible, joined, recipes
-from .one_graph import RELEVANCE, one_graph
+from .check import check, wanted
+from .one_graph import one_graph
+from .pair_graph import Baked, pair_graph
 
 Array = np.ndarray[Any, Any]
 
 # Relevance is written in operators of this opset; ScatterND that adds came with 18 in float32.
 OPSET = 18
-# How far a compiled file's relevance may be from numpy's, relative to the largest.
-AGREES = 1e-3
 METADATA = "onnxplain.compiled"
 
 
@@ -48,6 +46,7 @@ def compile(
     output: str | None = None,
     example: Any = None,
     contract: InputContract | None = None,
+    references: Array | Mapping[str, Array] | None = None,
     overwrite: bool = True,
     **parameters: Any,
 ) -> Path:
@@ -55,6 +54,10 @@ def compile(
 
     The file has the model's inputs and ``seed``, shaped like what is explained (one-hot at a class, or any
     weights), and gives the model's outputs and ``relevance.<input>``. It needs nothing but onnxruntime.
+
+    Under a composite that explains a difference it takes ``reference.<input>`` [n, ...] beside each input, a
+    set that every window of the batch is held against, and gives ``explained`` [batch] too: f(x) less its
+    mean over the references. Relevance is the mean over them.
 
     Parameters
     ----------
@@ -72,6 +75,9 @@ def compile(
         An input. Open dimensions other than the batch get its sizes; made up where it is missing.
     contract : InputContract, optional
         In the place of the one in the file's metadata.
+    references : ndarray or dict of str to ndarray, optional
+        Of a difference: one reference or a set [n, ...] to have in the file, which then takes none. What the
+        model gives for them is computed here and kept in the file.
     overwrite : bool
     **parameters : float
         Of the composite.
@@ -102,28 +108,37 @@ def compile(
     where = str(model)
     known = contract or loaded.contract
     source = raised(loaded.proto, where, lowest=OPSET, to=OPSET)
+    if references is not None and not rules.is_difference:
+        raise InputError(
+            f"composite {rules.name!r} explains against zero; with references: composite='difference'"
+        )
     runtime = Runtime(where)
     asked = output or (known.output if known else None)
     request = Request.of(source, runtime.session(source), runtime, rules, asked, ledger=ledger)
     recipe = example_for(request, example, known)
+    baked = None if references is None else _baked(recipe, references, where)
     way = explored(recipe)
     step("writing relevance into the graph")
     every = list(recipes(way))
     kinds = list(dict.fromkeys(e.kind for r in every for e in r.recording.entries)) if ledger else []
 
-    def graph(one: Recipe) -> onnx.ModelProto:
+    def graph(one: Recipe, guarded: bool = True) -> onnx.ModelProto:
+        if rules.is_difference:
+            return pair_graph(one, kinds=kinds, targets=targets, baked=baked, guarded=guarded)
         return one_graph(one, kinds=kinds, targets=targets)
 
     made = joined(way, recipe, graph, source)
-    describe(made, recipe, way, loaded.sha256, known, targets)
+    describe(made, recipe, way, loaded.sha256, known, targets, baked)
     step("checking the compiled file")
+    feeds = None if baked is None else baked.feeds
     for other in every:
         if other is not recipe:
-            check(graph(other), other.proto, reference(other, targets), runtime)
-    wanted = reference(recipe, targets)
+            # A way that this input does not take: here it is made to.
+            check(graph(other, False), other.proto, wanted(other, targets, feeds), runtime)
+    own = wanted(recipe, targets, feeds, guarded=True)
     for one in every:
         one.numpy.close()
-    check(made, loaded.proto, wanted, runtime)
+    check(made, loaded.proto, own, runtime)
     save(made, path)
     return path
 
@@ -154,6 +169,7 @@ def describe(
     sha256: str,
     contract: InputContract | None,
     targets: int | None,
+    baked: Baked | None = None,
 ) -> None:
     """Write into the metadata what a compiled file is of."""
     from ... import __version__
@@ -172,6 +188,7 @@ def describe(
             "source_sha256": sha256,
             "explained": recipe.recording.target,
             "targets": targets,
+            "references": (len(baked.feeds) if baked else "given") if rules.is_difference else None,
             "ways": sum(1 for _ in recipes(way)),
             "notes": [*recipe.facts.notes, *notes],
         },
@@ -182,81 +199,13 @@ def describe(
         model.metadata_props.add(key=key, value=value)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What a compiled model is compared with.
-
-    Attributes
-    ----------
-    feed : dict of str to ndarray
-    seed : ndarray
-        As the compiled model takes it.
-    outputs : dict of str to ndarray
-        Of the instrumented model.
-    relevance : dict of str to ndarray
-        By numpy.
-    approximate : bool
-        Whether numbers are rounded to 8 or 16 bits.
-    """
-
-    feed: Mapping[str, Array]
-    seed: Array
-    outputs: Mapping[str, Any]
-    relevance: Mapping[str, Array]
-    approximate: bool
-
-
-def reference(recipe: Recipe, targets: int | None) -> Reference:
-    """Explain random targets by numpy."""
-    inputs, numpy = recipe.request.inputs, recipe.numpy
-    at, feed = inputs.micro_batches(recipe.facts, dict(recipe.first))[0]
-    values = numpy.forward(feed)
-    y = values[recipe.recording.target]
-    seed = np.random.default_rng(0).standard_normal((targets or 1, *y.shape))
-    seed = seed.astype(recipe.recording.ops.dtype)
-    found = numpy.backward(values, seed, at.stop - at.start)
-    relevance = {}
-    for name in inputs:
-        m, r = found.multipliers.get(name), found.remainders.get(name)
-        full: Any = (0 if m is None else m * feed[name]) + (0 if r is None else r)
-        wide = np.broadcast_to(full, (len(seed), *feed[name].shape))
-        relevance[name] = wide if targets is not None else wide[0]
-    outputs = {name: values[name] for name in numpy.instrumented.outputs}
-    return Reference(
-        feed, seed if targets is not None else seed[0], outputs, relevance, recipe.facts.approximate
-    )
-
-
-def check(made: onnx.ModelProto, source: onnx.ModelProto, wanted: Reference, runtime: Runtime) -> None:
-    """Run a compiled model, and compare it with its source and with numpy.
-
-    Raises
-    ------
-    ModelError
-        It does not run, its outputs are not the source's, or its relevance not numpy's.
-    """
-
-    def outcome(model: onnx.ModelProto, more: Mapping[str, Array]) -> dict[str, Any]:
-        # One session at a time: each has the weights twice.
-        opened = runtime.session(model)
-        names = [o.name for o in opened.get_outputs()]
-        return dict(zip(names, runtime.run(opened, names, {**wanted.feed, **more}), strict=True))
-
-    def spread() -> dict[str, float]:
-        return spread_of(runtime.session(source), source, wanted.feed, runtime)
-
-    got, own = outcome(made, {SEED: wanted.seed}), outcome(source, {})
-    found = disagreement(own, got, spread if wanted.approximate else None)
-    if found is not None:
-        raise ModelError(f"{runtime.where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
-    if wanted.approximate and disagreement(wanted.outputs, got, None) is not None:
-        return  # activations are others, by a step of 8 bits here and there: so is relevance
-    for name in wanted.relevance:
-        apart = gap(got[RELEVANCE + name], wanted.relevance[name])
-        if not apart <= AGREES:
-            raise ModelError(
-                f"{runtime.where}: compiled, relevance of {name!r} is {apart:.1e} from numpy's; refused"
-            )
+def _baked(recipe: Recipe, given: Any, where: str) -> Baked:
+    """References as a file has them, each one row."""
+    inputs, first = recipe.request.inputs, dict(recipe.first)
+    one = first if recipe.probe.mode == "joint" else inputs.take(first, 0, 1)
+    found = given_references(inputs, given, one, where)
+    named = set(given) if isinstance(given, Mapping) else set(inputs)
+    return Baked(found.feeds, frozenset(n for n in inputs if n not in named))
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:

@@ -23,10 +23,13 @@ from ..ops.onnx_gelu import share_gates
 from ..plan.instrument import count_samples
 from ..plan.onnx_runner import SEED
 from ..plan.recipe import Recipe
+from ..rules.node import Message
 
 Array = np.ndarray[Any, Any]
 
 RELEVANCE, LEDGER = "relevance.", "ledger."
+# Of a difference: before the name of an input, its references; and f(x) less its mean over them.
+REFERENCES, EXPLAINED = "reference.", "explained"
 
 
 def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> onnx.ModelProto:
@@ -71,55 +74,65 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> o
     kind = cast_float(dtype)
     front: list[Dim] = [] if targets is None else [targets]
     seed_shape = [*front, *probe.shapes[recording.target]]
-    model.graph.input.append(helper.make_tensor_value_info(SEED, kind, _declared(seed_shape)))
+    model.graph.input.append(helper.make_tensor_value_info(SEED, kind, declared(seed_shape)))
     for i in model.graph.input:
         if i.name in inputs.by_name and i.name not in initialisers:
-            _fix(i, probe.shapes[i.name], axes[i.name] if probe.mode == "open" else None)
-    out = _Outputs(emitter, kind, front, probe)
+            fix(i, probe.shapes[i.name], axes[i.name] if probe.mode == "open" else None)
+    out = Outputs(emitter, kind, front, probe)
     try:
         for name in inputs:
-            message = recording.messages.get(name)
-            m = None if message is None or message.m is None else emitter.name(message.m)
-            r = None if message is None or message.r is None else emitter.name(message.r)
-            out.relevance(name, m, r)
+            out.give(RELEVANCE + name, out.relevance(name, recording.messages.get(name)), name)
         for k in kinds:
-            out.ledger(k, [x.relevance for x in recording.entries if x.kind == k])
+            out.give(LEDGER + k, out.ledger([x.relevance for x in recording.entries if x.kind == k]))
     except NotImplementedError as e:
         raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
     for import_ in model.opset_import:
         if import_.domain == "ai.onnx":
             import_.domain = ""
-    _drop_unread(model.graph)
+    drop_unread(model.graph)
     share_gates(model.graph, dtype)
-    return _sorted(model)
+    return in_order(model)
 
 
-class _Outputs:
+class Outputs:
     """The outputs that are added."""
 
     def __init__(self, emitter: Emitter, kind: int, front: list[Dim], probe: Probe) -> None:
         self.emitter, self.kind, self.front, self.probe = emitter, kind, front, probe
 
-    def relevance(self, name: str, m: str | None, r: str | None) -> None:
-        """``x m + r``."""
-        e, shape = self.emitter, self.probe.shapes[name]
-        made = r
-        if m is not None or r is None:
-            x = name
-            if self.probe.dtypes[name] != e.dtype:
-                x = e.node("Cast", [name], to=self.kind)
-            made = e.node(
-                "Mul", [x, m or e.constant(np.zeros([1] * (len(shape) + len(self.front)), e.dtype))]
-            )
-            if m is None and self.front:
-                made = e.node(
-                    "Expand", [made, e.ints([d for d in self.front if isinstance(d, int)] + [1] * len(shape))]
-                )
-            if r is not None:
-                made = e.node("Add", [made, r])
-        self.give(RELEVANCE + name, made, shape)
+    def relevance(self, name: str, message: Message | None, reference: str | None = None) -> str:
+        """``x m + r`` of an input, or ``(x - x') m + r``.
 
-    def ledger(self, kind: str, entries: Sequence[Expr]) -> None:
+        Parameters
+        ----------
+        name : str
+            The input.
+        message : Message, optional
+            What arrived at it.
+        reference : str, optional
+            Its reference.
+        """
+        e, shape = self.emitter, self.probe.shapes[name]
+        m = None if message is None or message.m is None else e.name(message.m)
+        r = None if message is None or message.r is None else e.name(message.r)
+        if m is None and r is not None:
+            return r
+        x = self.as_number(name, name)
+        if reference is not None:
+            x = e.node("Sub", [x, self.as_number(name, reference)])
+        made = e.node("Mul", [x, m or e.constant(np.zeros([1] * (len(shape) + len(self.front)), e.dtype))])
+        if m is None and self.front:
+            made = e.node(
+                "Expand", [made, e.ints([d for d in self.front if isinstance(d, int)] + [1] * len(shape))]
+            )
+        return made if r is None else e.node("Add", [made, r])
+
+    def as_number(self, name: str, x: str) -> str:
+        """An input, or a reference of it, in the arithmetic's type."""
+        e = self.emitter
+        return x if self.probe.dtypes[name] == e.dtype else e.node("Cast", [x], to=self.kind)
+
+    def ledger(self, entries: Sequence[Expr]) -> str:
         """The sum of some entries, for each sample."""
         e = self.emitter
         parts = [e.name(x) for x in entries]
@@ -127,24 +140,23 @@ class _Outputs:
             front = [d for d in self.front if isinstance(d, int)]
             parts = [e.node("Expand", [e.constant(np.zeros(1)), e.shape([*front, Batch()])])]
         total = parts[0] if len(parts) == 1 else e.node("Sum", parts)
-        self.give(LEDGER + kind, e.node("Cast", [total], to=self.kind), (Batch(),))
+        return e.node("Cast", [total], to=self.kind)
 
-    def give(self, name: str, made: str | None, shape: Shape) -> None:
-        """Name a value and make it an output."""
-        if made is None:
-            return
+    def give(self, name: str, made: str, source: str | None = None) -> None:
+        """Name a value and make it an output, shaped like an input or one number a sample."""
+        shape = (Batch(),) if source is None else self.probe.shapes[source]
         graph = self.emitter.graph
         graph.node.append(helper.make_node("Identity", [made], [name], name=f"onnxplain/{name}"))
-        dims = _declared([*self.front, *shape])
+        dims = declared([*self.front, *shape])
         graph.output.append(helper.make_tensor_value_info(name, self.kind, dims))
 
 
-def _declared(shape: Sequence[Dim]) -> list[int | str]:
+def declared(shape: Sequence[Dim]) -> list[int | str]:
     """A shape as a file declares it; what grows with the batch by name."""
     return [d if isinstance(d, int) else "batch" if d == Batch() else f"batch_{d}" for d in shape]
 
 
-def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
+def fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
     """Declare the sizes that a combined graph is made for; the batch stays open."""
     dims = value.type.tensor_type.shape.dim
     if len(dims) != len(shape):
@@ -154,7 +166,7 @@ def _fix(value: onnx.ValueInfoProto, shape: Shape, batch: int | None) -> None:
             dim.dim_value = size
 
 
-def _drop_unread(graph: onnx.GraphProto) -> None:
+def drop_unread(graph: onnx.GraphProto) -> None:
     """Constants that were written for what came to nothing; onnxruntime would warn of each."""
     read = {v for node in graph.node for v in reads(node)}
     unread = {t.name for t in graph.initializer if t.name.startswith(PREFIX)} - read
@@ -164,7 +176,7 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
         graph.initializer.extend(kept)
 
 
-def _sorted(model: onnx.ModelProto) -> onnx.ModelProto:
+def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
     """With nodes in an order in which every value is made before it is read."""
     graph = model.graph
     known = {t.name for t in graph.initializer} | {i.name for i in graph.input} | {""}

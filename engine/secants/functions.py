@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..ops.base import Expr, Ops
-from ..rules.activations import gelu_inner, normal_cdf
+from ..rules.activations import gelu_inner
 from ..rules.common import unbroadcast
 from ..rules.thresholds import hard_line
 from .pair import PairContext
@@ -307,9 +307,11 @@ def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
         slope = op.mul(op.mul(bend, rise), 0.5)
         gate = op.mul(op.add(t.middle(op), 1.0), 0.5)
         return op.add(gate, op.mul(x.middle(op), slope))
-    # Its slope at both ends is computed beside each forward pass, which is once for all references.
-    density = op.mul(op.exp(op.mul(op.mul(x.a, x.a), -0.5)), 1 / math.sqrt(2 * math.pi))
-    half = op.mul(op.add(normal_cdf(op, x.a), op.mul(x.a, density)), 0.5)
+    # Half its slope at both ends is computed beside each forward pass, which is once for all references:
+    # (erf(e) + 1)/4 + e exp(-e^2) / (2 sqrt pi), e = x / sqrt 2.
+    e = op.mul(x.a, 1 / math.sqrt(2))
+    bell = op.exp(op.sub(-0.5 * math.log(4 * math.pi), op.mul(e, e)))
+    half = op.add(op.mul(op.add(op.erf(e), 1.0), 0.25), op.mul(e, bell))
     d = op.sub(x.a, x.b)
     near = op.add(half, op.reference(half))
     return op.where(op.less(op.abs(d), _NEAR), near, op.div(op.sub(y.a, y.b), d))

@@ -21,11 +21,14 @@ from .registry import secant
 def standardised(op: Ops, node: PairContext, x: Expr, g: Expr, axes: tuple[int, ...], eps: float) -> Expr:
     """Multiplier of x where ``y = (x - mean) / r`` over `axes` and g is the multiplier of y."""
     c, inverse = op.sub(x, op.mean(x, axes)), op.inverse_std(x, axes, eps)
-    r, y = op.div(0.5, inverse), op.mul(c, inverse)
-    per = op.div(1.0, op.add(r, op.reference(r)))
-    pulled = op.mul(op.mean(op.mul(g, node.middle(y)), axes), op.mul(per, 0.5))
-    mixed = op.mul(op.sub(g, op.mul(op.add(c, op.reference(c)), pulled)), per)
-    return op.sub(mixed, op.mean(mixed, axes))
+    y, twice = op.mul(c, op.mul(inverse, 0.25)), op.mul(inverse, 2.0)
+    there = op.reference(twice)
+    # One over the mean of both r. A number divided by an array is slow in onnxruntime.
+    per = op.div(op.mul(twice, there), op.add(twice, there))
+    # Centred before and not after, which is the same, as c and y are centred: there it goes into weights.
+    g = op.sub(g, op.mean(g, axes))
+    pulled = op.mul(op.mean(op.mul(g, op.add(y, op.reference(y))), axes), per)
+    return op.mul(op.sub(g, op.mul(op.add(c, op.reference(c)), pulled)), per)
 
 
 @secant("LayerNormalization")

@@ -22,15 +22,19 @@ from .registry import secant
 
 # In the place of a mask's -inf: what it is multiplied with is 0.
 _LOW = -1e30
+# Added before a number is divided by: 0 over 0 is then 1.
+_TINY = 1.2345e-30
 
 
 def tanhc(op: Ops, x: Expr) -> Expr:
     """``tanh(x) / x``, 1 at 0."""
-    return op.where(op.equal(x, 0.0), 1.0, op.div(op.tanh(x), x))
+    # Too little to change what is not 0, and no number that is likely to be met with the other sign.
+    x = op.add(x, _TINY)
+    return op.div(op.tanh(x), x)
 
 
 def _log_mean(op: Ops, node: PairContext, x: Expr, s: Expr, total: Expr) -> Expr:
-    """L of ``s = exp(x - total)``."""
+    """L of ``s = exp(x - total)``, where x may be -inf."""
     half = op.maximum(op.mul(op.sub(x, total), 0.5), _LOW)
     return op.mul(node.middle(s), tanhc(op, op.sub(half, op.reference(half))))
 

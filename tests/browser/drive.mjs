@@ -1,4 +1,4 @@
-// node drive.mjs JOB.json, JOB: {url, chromium, out, model, window}
+// node drive.mjs JOB.json, JOB: {url, chromium, out, model, window, wrong, given}
 //
 // Uses the page as a person would: looks at the demo, chooses a class and the other model, their own files, a
 // wrong file, and a telephone's width. What it saw goes to OUT/seen.json, pictures beside it.
@@ -42,6 +42,13 @@ await page.selectOption("#target", "predicted");
 await numbers("other model");
 await picture("other");
 
+await page.selectOption("#rules", "difference");
+await numbers("difference");
+seen.titles = [seen.title, await page.textContent("#title")];
+seen.account = await page.textContent("#account");
+await picture("difference");
+await width("difference");
+
 await page.click("summary >> nth=0");
 await page.setInputFiles("#own-model", job.model);
 await settled();
@@ -53,6 +60,9 @@ seen.errors.window = await page.textContent("#error");
 await page.setInputFiles("#own-model", job.wrong);
 await settled();
 seen.errors.model = await page.textContent("#error");
+await page.setInputFiles("#own-model", job.given);
+await settled();
+seen.errors.given = await page.textContent("#error");
 await picture("error");
 
 await page.setViewportSize({ width: 390, height: 844 });
@@ -60,6 +70,10 @@ await page.goto(job.url);
 await settled();
 await picture("narrow");
 await width("narrow");
+await page.selectOption("#rules", "difference");
+await settled();
+await picture("narrow-difference");
+await width("narrow difference");
 await page.emulateMedia({ colorScheme: "dark" });
 await page.waitForTimeout(200);
 await picture("dark");

@@ -28,6 +28,14 @@ def expected(name: str, window: dict, target: object = "predicted") -> ox.Attrib
     return ox.Explainer(demo_file(f"{name}.onnx"))(x, target=target, contrast="rest")
 
 
+def expected_difference(name: str, window: dict) -> ox.Attribution:
+    from make_page import references
+
+    x = np.asarray(window["data"], np.float32).reshape(1, *window["shape"])
+    explain = ox.Explainer(demo_file(f"{name}.onnx"), "difference")
+    return explain(x, contrast="rest", reference=references(name)[0])
+
+
 def apart(values: list[float], a: ox.Attribution) -> float:
     (want,) = a.relevance.values()
     return float(np.abs(np.asarray(values) - want.reshape(-1)).max() / np.abs(want).max())
@@ -41,9 +49,11 @@ def test_page(address: str, site: Path, window: dict, tmp_path: Path):
     np.save(tmp_path / "window.npy", x)
     (tmp_path / "wrong.npy").write_bytes(b"no window")
     own = ox.compile(demo_file("honest.onnx"), tmp_path / "own.onnx", "cplrp", ledger=True)
+    given = ox.compile(demo_file("honest.onnx"), tmp_path / "given.onnx", "difference")
     job = {
         "url": address, "chromium": browser, "out": str(tmp_path), "model": str(own),
         "window": str(tmp_path / "window.npy"), "wrong": str(tmp_path / "wrong.npy"),
+        "given": str(given),
     }  # fmt: skip
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = node("drive.mjs", tmp_path / "job.json", cwd=packages)
@@ -58,6 +68,13 @@ def test_page(address: str, site: Path, window: dict, tmp_path: Path):
     assert maps["demo"]["logits"] == pytest.approx(honest.outputs["logits"][0].tolist(), abs=1e-4)
     assert apart(maps["second class"]["relevance"], expected("honest", window, 1)) <= CLOSE
     assert apart(maps["other model"]["relevance"], expected("shortcut", window)) <= CLOSE
+    difference = expected_difference("shortcut", window)
+    assert apart(maps["difference"]["relevance"], difference) <= CLOSE
+    assert maps["difference"]["explained"] == pytest.approx(float(difference.explained[0]), abs=1e-4)
+    assert "silence" in seen["titles"][0]
+    assert "difference to other windows" in seen["titles"][1]
+    assert "against 4 windows of the same recording that the model calls" in seen["account"]
+    assert "compile it with --references" in seen["errors"]["given"]
     a = ox.Explainer(demo_file("honest.onnx"), "cplrp")(x, contrast="rest")
     assert apart(maps["own files"]["relevance"], a) <= CLOSE
     for found in maps.values():  # what stayed on the way is told too
@@ -71,7 +88,7 @@ def test_page(address: str, site: Path, window: dict, tmp_path: Path):
     assert seen["errors"]["model"].startswith("wrong.npy: ")
     for inner, outer in seen["wide"].values():
         assert inner <= outer
-    for name in ("demo", "other", "error", "narrow", "dark"):
+    for name in ("demo", "other", "difference", "error", "narrow", "narrow-difference", "dark"):
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
@@ -89,6 +106,29 @@ def test_node_example(site: Path, window: dict, tmp_path: Path):
     lines = done.stdout.splitlines()
     assert len(lines) == len(window["classes"]) + len(window["channels"])
     assert sum(line.endswith("predicted") for line in lines) == 1
+
+
+def test_node_example_of_a_difference(site: Path, window: dict, tmp_path: Path):
+    """References in the file, and given beside the window."""
+    from make_page import references
+
+    program("npm")
+    source = ROOT / "examples" / "node"
+    packages = installed(source, "node")
+    shutil.copyfile(source / "explain.mjs", packages / "explain.mjs")
+    given = ox.compile(demo_file("shortcut.onnx"), tmp_path / "given.onnx", "difference")
+    others = references("shortcut")[0]
+    beside = {**window, "references": others.ravel().tolist()}
+    (tmp_path / "beside.json").write_text(json.dumps(beside), encoding="utf-8")
+    want = expected_difference("shortcut", window)
+    inside = site / "models" / "shortcut.difference.onnx"
+    for model, file in ((inside, site / "window.json"), (given, tmp_path / "beside.json")):
+        done = node("explain.mjs", model, file, tmp_path / "out.json", cwd=packages)
+        assert done.returncode == 0, done.stderr
+        found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+        assert apart(found["relevance"], want) <= CLOSE
+        name, value = done.stdout.splitlines()[-1].split("\t")
+        assert (name, float(value)) == ("explained", pytest.approx(float(want.explained[0]), abs=1e-4))
 
 
 def test_the_compiled_demo_is_for_any_runtime(site: Path):

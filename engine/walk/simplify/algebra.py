@@ -21,6 +21,7 @@ from ...rules.ledger import Entry
 from ...rules.node import Message
 from ..walker import RecordedWalk
 from . import moves as simplify_moves
+from . import pairs as simplify_pairs
 from . import rows as simplify_rows
 
 # One rewriting makes room for another: a factor reaches the weights it goes into step by step.
@@ -179,7 +180,7 @@ def _same_width(v: Expr, w: Expr) -> bool:
 
 def _matmul(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
     """``(q v) C = q (v^T C)`` for a constant v along the last axis."""
-    found = simplify_moves.matmul(r, e, args)
+    found = simplify_moves.matmul(r, e, args) or simplify_pairs.turned_product(r, e, args)
     if found is not None:
         return found
     q, c = args
@@ -213,6 +214,9 @@ def _sub(r: Rewriter, e: Expr, args: list[Expr]) -> Expr | None:
         for inner, v in (h.args, h.args[::-1]):
             width = v.attrs["array"].size if _along_last(v) else 0
             if inner.kind == "backward" and 1 < width <= _NARROW:
+                found = simplify_pairs.centred(r, inner, v)
+                if found is not None:
+                    return found
                 centring = np.eye(width, dtype=r.new.dtype) - r.new.dtype.type(1 / width)
                 column = r.new.reshape(v, (width, 1))
                 return r.new.matmul(inner, r.new.mul(r.new.const(centring), column))
