@@ -21,9 +21,8 @@ from .pair import PairContext
 from .registry import secant
 from .softmax import tanhc
 
-_TINY = 1e-30
-# Where the mean of a slope at both ends is as good as the quotient in float32.
-_NEAR = 0.01
+# Where a GELU's slopes at both ends are as good as the quotient in float32.
+_NEAR = 0.12
 
 
 @dataclass(frozen=True)
@@ -307,30 +306,35 @@ def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
         slope = op.mul(op.mul(bend, rise), 0.5)
         gate = op.mul(op.add(t.middle(op), 1.0), 0.5)
         return op.add(gate, op.mul(x.middle(op), slope))
-    # Its slope at both ends is computed beside each forward pass, which is once for all references.
-    density = op.mul(op.exp(op.mul(op.mul(x.a, x.a), -0.5)), 1 / math.sqrt(2 * math.pi))
+    # Slope and bend at both ends (Euler and Maclaurin's sum of two): each is computed beside its own forward
+    # pass, which for a reference is once for all windows.
+    square = op.mul(x.a, x.a)
+    density = op.mul(op.exp(op.mul(square, -0.5)), 1 / math.sqrt(2 * math.pi))
     half = op.mul(op.add(normal_cdf(op, x.a), op.mul(x.a, density)), 0.5)
+    bend = op.mul(density, op.sub(1 / 6, op.mul(square, 1 / 12)))
     d = op.sub(x.a, x.b)
-    near = op.add(half, op.reference(half))
+    ends = op.add(half, op.reference(half))
+    near = op.sub(ends, op.mul(d, op.sub(bend, op.reference(bend))))
     return op.where(op.less(op.abs(d), _NEAR), near, op.div(op.sub(y.a, y.b), d))
 
 
 # -- powers, roots, logarithms ---------------------------------------------------------------------------
 
 
-def logarithm(op: Ops, x: Pair, y: Pair) -> Expr:
-    """One over the logarithmic mean of x and x'."""
+def logarithm(op: Ops, x: Pair, apart: Expr) -> Expr:
+    """One over the logarithmic mean of x and x', of one sign; `apart` is the difference of logarithms."""
     total = op.add(x.a, x.b)
     r = op.div(x.d, op.where(op.equal(total, 0.0), 1.0, total))
     square = op.mul(r, r)
     series = op.add(op.mul(op.add(op.mul(op.add(op.mul(square, 1 / 7), 1 / 5), square), 1 / 3), square), 1.0)
-    return quotient(op, x, y, op.div(op.mul(series, 2.0), total), op.less(square, 0.01))
+    near = op.div(op.mul(series, 2.0), total)
+    return op.where(op.less(square, 0.01), near, op.div(apart, x.over))
 
 
 @_function("Log")
 def log(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """One over the logarithmic mean of x and x'."""
-    return logarithm(op, x, y)
+    return logarithm(op, x, y.d)
 
 
 @_function("Sqrt")
@@ -367,14 +371,18 @@ def power_of(op: Ops, x: Pair, y: Pair, p: float) -> Expr:
     if p == -0.5:
         product = op.mul(y.a, y.b)
         return op.neg(op.div(op.mul(product, product), op.add(y.a, y.b)))
-    middle = x.middle(op)
-    flat = op.equal(middle, 0.0)
-    r = op.div(x.d, op.where(flat, 1.0, middle))
-    slope = op.mul(op.pow(op.where(flat, 1.0, middle), p - 1.0), p)
-    near = op.mul(slope, op.add(op.mul(op.mul(r, r), (p - 1) * (p - 2) / 24), 1.0))
-    near = op.where(flat, 0.0, near)
-    # Two that are alike are close, at 0 too.
-    return quotient(op, x, y, near, op.less(op.abs(x.d), op.add(op.mul(op.abs(middle), 0.05), _TINY)))
+    return power_slope(op, x, y, op.const(p))
+
+
+def power_slope(op: Ops, x: Pair, y: Pair, p: Expr) -> Expr:
+    """The secant of ``x^p``: where both have one sign that of ``exp(p log x)``, which does not cancel."""
+    one_sign = op.greater(op.mul(x.a, x.b), 0.0)
+    # Elsewhere x and x' are far apart as to their size, or both are 0.
+    a, b = op.where(one_sign, x.a, 1.0), op.where(one_sign, x.b, 1.0)
+    both = pair_of(op, a, b)
+    rise = op.mul(p, logarithm(op, both, op.log(op.div(a, b))))
+    slope = op.mul(op.mul(y.middle(op), rise), tanhc(op, op.mul(op.mul(rise, both.d), 0.5)))
+    return op.where(one_sign, slope, quotient(op, x, y, op.where(op.equal(p, 1.0), 1.0, 0.0)))
 
 
 @secant("Pow")
@@ -392,33 +400,24 @@ def power(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     for i, (own, other) in enumerate(((x, p), (p, x))):
         if not node.active(i):
             continue
-        slope = _slope_of_base if i == 0 else _slope_of_exponent
+        slope = power_slope if i == 0 else _exponent_slope
         # From x' to x with the exponent here and there; from p' to p with the base here and there.
         pairs = ((y.a, back), (across, y.b)) if i == 0 else ((y.a, across), (back, y.b))
         several = node.active(1 - i)
         parts = [
-            quotient(op, own, pair_of(op, u, v), slope(op, own, o), _close(op, own))
-            for (u, v), o in zip(pairs, (other.a, other.b), strict=True)
+            slope(op, own, pair_of(op, u, v), o) for (u, v), o in zip(pairs, (other.a, other.b), strict=True)
         ]
         made = op.mul(op.add(*parts), 0.5) if several else parts[0]
         sent[i] = unbroadcast(op, op.mul(m, made), node.out_shape(), node.shape(i))
     return sent
 
 
-def _close(op: Ops, x: Pair) -> Expr:
-    return op.less(op.abs(x.d), op.add(op.mul(op.abs(x.middle(op)), 2e-3), _TINY))
-
-
-def _slope_of_base(op: Ops, x: Pair, p: Expr) -> Expr:
-    middle = x.middle(op)
-    safe = op.where(op.equal(middle, 0.0), 1.0, middle)
-    slope = op.mul(p, op.pow(safe, op.sub(p, 1.0)))
-    return op.where(op.equal(middle, 0.0), op.where(op.equal(p, 1.0), 1.0, 0.0), slope)
-
-
-def _slope_of_exponent(op: Ops, p: Pair, x: Expr) -> Expr:
-    log = op.log(op.where(op.greater(x, 0.0), x, 1.0))
-    return op.mul(log, op.pow(x, p.middle(op)))
+def _exponent_slope(op: Ops, p: Pair, y: Pair, x: Expr) -> Expr:
+    """The secant of ``x^p`` in p: that of ``exp(p log x)`` where x is positive."""
+    positive = op.greater(x, 0.0)
+    log = op.log(op.where(positive, x, 1.0))
+    slope = op.mul(op.mul(y.middle(op), log), tanhc(op, op.mul(op.mul(p.d, log), 0.5)))
+    return op.where(positive, slope, quotient(op, p, y, op.const(0.0)))
 
 
 # -- circles and hyperbolas ------------------------------------------------------------------------------
