@@ -107,14 +107,6 @@ def sinhc(op: Ops, x: Expr) -> Expr:
     return op.where(zero, 1.0, op.div(op.sinh(x), op.where(zero, 1.0, x)))
 
 
-def averaged(op: Ops, x: Pair, slope: Callable[[Expr], Expr]) -> Expr:
-    """The mean of a slope along the way from x' to x, by Gauss and Legendre's three points."""
-    off = op.mul(x.d, 0.5 * math.sqrt(0.6))
-    middle = x.middle(op)
-    outer = op.add(slope(op.sub(middle, off)), slope(op.add(middle, off)))
-    return op.add(op.mul(slope(middle), 8 / 18), op.mul(outer, 5 / 18))
-
-
 Function = Callable[[Ops, PairContext, Pair, Pair], Expr]
 
 
@@ -455,34 +447,72 @@ def tan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     return quotient(op, x, y, near, within(op, x, 5.0))
 
 
-def _by_slope(slope: Callable[[Ops, Expr], Expr], scale: Callable[[Ops, Expr], Expr], *op_types: str) -> None:
-    def function(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-        near = averaged(op, x, lambda at: slope(op, at))
-        return quotient(op, x, y, near, within(op, x, op.mul(scale(op, x.middle(op)), 2.0)))
-
-    function.__doc__ = "The mean of the slope along the way, by three points where x and x' are close."
-    _register(function, *op_types)
+# Differences of inverse functions are inverse functions themselves, of a number that does not cancel.
 
 
-def _wide(op: Ops, x: Expr) -> Expr:
-    return op.sqrt(op.add(op.mul(x, x), 1.0))
+def _inverse(op: Ops, x: Pair, outer: Callable[[Expr], Expr], below: Expr, times: float) -> Expr:
+    """``times outer((x - x') / below) / (x - x')``, for an outer function of slope 1 at 0."""
+    empty = op.equal(below, 0.0)
+    far = op.div(outer(op.div(x.d, below)), x.over)
+    near = op.where(empty, 0.0, op.div(1.0, op.where(empty, 1.0, below)))
+    return op.mul(op.where(x.same, near, far), times)
 
 
-def _to_one(op: Ops, x: Expr) -> Expr:
-    return op.maximum(op.sub(1.0, op.abs(x)), 0.0)
+def _wide(op: Ops, x: Pair) -> Expr:
+    """``sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
+    square = op.mul(x.a, x.a)
+    root = op.sqrt(op.add(square, 1.0))
+    roots, product = op.mul(root, op.reference(root)), op.mul(x.a, x.b)
+    # Where both have different signs: the same, with no difference in it.
+    across = op.div(op.add(op.add(square, op.reference(square)), 1.0), op.add(roots, op.abs(product)))
+    return op.where(op.less(product, 0.0), across, op.add(roots, product))
 
 
 def _inside_one(op: Ops, x: Expr) -> Expr:
-    return op.mul(op.sub(1.0, x), op.add(1.0, x))
+    return op.sqrt(op.maximum(op.mul(op.sub(1.0, x), op.add(x, 1.0)), 0.0))
 
 
-_by_slope(lambda op, x: op.div(1.0, op.add(op.mul(x, x), 1.0)), _wide, "Atan")
-_by_slope(lambda op, x: op.div(1.0, _wide(op, x)), _wide, "Asinh")
-_by_slope(lambda op, x: op.div(1.0, op.sqrt(_inside_one(op, x))), _to_one, "Asin")
-_by_slope(lambda op, x: op.div(-1.0, op.sqrt(_inside_one(op, x))), _to_one, "Acos")
-_by_slope(lambda op, x: op.div(1.0, _inside_one(op, x)), _to_one, "Atanh")
-_by_slope(
-    lambda op, x: op.div(1.0, op.sqrt(op.mul(op.sub(x, 1.0), op.add(x, 1.0)))),
-    lambda op, x: op.maximum(op.sub(x, 1.0), 0.0),
-    "Acosh",
-)
+@_function("Atan")
+def atan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``2 atan((x - x') / (1 + w)) / (x - x')``, ``w = sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
+    return _inverse(op, x, op.atan, op.add(_wide(op, x), 1.0), 2.0)
+
+
+@_function("Asinh")
+def asinh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``2 asinh((x - x') / sqrt(2 (1 + w))) / (x - x')``, ``w = sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
+    return _inverse(op, x, op.asinh, op.sqrt(op.mul(op.add(_wide(op, x), 1.0), 2.0)), 2.0)
+
+
+def _asin(op: Ops, x: Pair) -> Expr:
+    root = _inside_one(op, x.a)
+    return _inverse(op, x, op.atan, op.add(root, op.reference(root)), 2.0)
+
+
+@_function("Asin")
+def asin(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``2 atan((x - x') / (sqrt(1 - x^2) + sqrt(1 - x'^2))) / (x - x')``."""
+    return _asin(op, x)
+
+
+@_function("Acos")
+def acos(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """That of Asin, with the other sign."""
+    return op.neg(_asin(op, x))
+
+
+@_function("Atanh")
+def atanh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``asinh((x - x') / (sqrt(1 - x^2) sqrt(1 - x'^2))) / (x - x')``."""
+    root = _inside_one(op, x.a)
+    return _inverse(op, x, op.asinh, op.mul(root, op.reference(root)), 1.0)
+
+
+@_function("Acosh")
+def acosh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
+    """``2 asinh((x - x') / sqrt(2 (s s' + x x' - 1))) / (x - x')``, ``s = sqrt(x^2 - 1)``."""
+    above = op.maximum(op.sub(x.a, 1.0), 0.0)
+    root = op.sqrt(op.mul(above, op.add(x.a, 1.0)))
+    product = op.add(op.mul(above, x.b), op.reference(above))
+    below = op.add(op.mul(root, op.reference(root)), product)
+    return _inverse(op, x, op.asinh, op.sqrt(op.mul(below, 2.0)), 2.0)
