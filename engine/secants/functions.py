@@ -95,18 +95,6 @@ def exponential(op: Ops, x: Pair, y: Expr | None = None, z: Expr | None = None) 
     return op.mul(op.mul(op.add(y, z), 0.5), tanhc(op, op.mul(x.d, 0.5)))
 
 
-def sinc(op: Ops, x: Expr) -> Expr:
-    """``sin(x) / x``."""
-    zero = op.equal(x, 0.0)
-    return op.where(zero, 1.0, op.div(op.sin(x), op.where(zero, 1.0, x)))
-
-
-def sinhc(op: Ops, x: Expr) -> Expr:
-    """``sinh(x) / x``."""
-    zero = op.equal(x, 0.0)
-    return op.where(zero, 1.0, op.div(op.sinh(x), op.where(zero, 1.0, x)))
-
-
 Function = Callable[[Ops, PairContext, Pair, Pair], Expr]
 
 
@@ -119,7 +107,9 @@ def _register(function: Function, *op_types: str) -> None:
     secant(*op_types)(call)
 
 
-def _function(*op_types: str) -> Callable[[Function], Function]:
+def function_of_one(*op_types: str) -> Callable[[Function], Function]:
+    """Register the secant of functions of one number: ``function(op, node, x, y)`` of operand and output."""
+
     def register(function: Function) -> Function:
         _register(function, *op_types)
         return function
@@ -130,19 +120,19 @@ def _function(*op_types: str) -> Callable[[Function], Function]:
 # -- straight on both sides of a corner ------------------------------------------------------------------
 
 
-@_function("Relu")
+@function_of_one("Relu")
 def relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The part of the way above 0."""
     return ramp(op, x)
 
 
-@_function("LeakyRelu")
+@function_of_one("LeakyRelu")
 def leaky_relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The part of the way above 0, and the rest with the slope there."""
     return ramp(op, x, float(node.attr("alpha", 0.01)))
 
 
-@_function("Abs")
+@function_of_one("Abs")
 def absolute(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The part of the way above 0, less the part below."""
     return absolute_of(op, x)
@@ -167,14 +157,14 @@ def parametric_relu(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     return sent
 
 
-@_function("HardSigmoid")
+@function_of_one("HardSigmoid")
 def hard_sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The slope of its line inside; a quotient over a corner."""
     slope, _, line = hard_line(op, node, x.a)
     return _clipped(op, x, y, line, 0.0, 1.0, slope)
 
 
-@_function("HardSwish")
+@function_of_one("HardSwish")
 def hard_swish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A product of x and its gate."""
     line = op.add(op.mul(x.a, 1 / 6), 0.5)
@@ -191,7 +181,7 @@ def _clipped(op: Ops, x: Pair, y: Pair, line: Expr, low: float, high: float, slo
     return op.where(op.greater(both, 0.5), slope, outside)
 
 
-@_function("Softsign")
+@function_of_one("Softsign")
 def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``1 / ((1 + |x|) (1 + |x'|))`` on one side of 0."""
     one_side = op.div(1.0, op.mul(op.add(op.abs(x.a), 1.0), op.add(op.abs(x.b), 1.0)))
@@ -202,7 +192,7 @@ def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 # -- exponentials --------------------------------------------------------------------------------------
 
 
-@_function("Exp")
+@function_of_one("Exp")
 def exp(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The logarithmic mean of both values."""
     return exponential(op, x, y.a, y.b)
@@ -216,20 +206,20 @@ def _elu(op: Ops, x: Pair, alpha: float, width: float) -> Expr:
     return op.add(above, op.mul(op.mul(op.sub(1.0, above), below), alpha / width))
 
 
-@_function("Elu")
+@function_of_one("Elu")
 def elu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A ramp above 0, an exponential below."""
     return _elu(op, x, float(node.attr("alpha", 1.0)), 1.0)
 
 
-@_function("Celu")
+@function_of_one("Celu")
 def celu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A ramp above 0, an exponential below."""
     alpha = float(node.attr("alpha", 1.0))
     return _elu(op, x, alpha, alpha)
 
 
-@_function("Selu")
+@function_of_one("Selu")
 def selu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A ramp above 0, an exponential below."""
     return op.mul(
@@ -237,14 +227,14 @@ def selu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     )
 
 
-@_function("Sigmoid")
+@function_of_one("Sigmoid")
 def sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``(s (1 - s') + s' (1 - s)) tanhc((x - x')/2) / 2``."""
     mixed = op.add(op.mul(y.a, op.sub(1.0, y.b)), op.mul(y.b, op.sub(1.0, y.a)))
     return op.mul(mixed, op.mul(tanhc(op, op.mul(x.d, 0.5)), 0.5))
 
 
-@_function("Tanh")
+@function_of_one("Tanh")
 def tanh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``(1 - t t') tanhc(x - x')``."""
     return op.mul(op.sub(1.0, op.mul(y.a, y.b)), tanhc(op, x.d))
@@ -258,13 +248,13 @@ def softplus_of(op: Ops, x: Pair, y: Pair) -> Expr:
     return quotient(op, x, y, near, within(op, x, 2.0))
 
 
-@_function("Softplus")
+@function_of_one("Softplus")
 def softplus(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The mean of the sigmoid along the way."""
     return softplus_of(op, x, y)
 
 
-@_function("Mish")
+@function_of_one("Mish")
 def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A product of x and the tanh of its softplus."""
     plus = op.softplus(x.a)
@@ -274,7 +264,7 @@ def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     return op.add(gate.middle(op), op.mul(x.middle(op), slope))
 
 
-@_function("Erf")
+@function_of_one("Erf")
 def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The mean of its density along the way."""
     middle = x.middle(op)
@@ -285,7 +275,7 @@ def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     return quotient(op, x, y, op.mul(density, op.add(bend, 1.0)), within(op, x, 1.0))
 
 
-@_function("Gelu")
+@function_of_one("Gelu")
 def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A product of x and its gate, the normal distribution function (or its tanh approximation)."""
     if node.attr("approximate", "none") == "tanh":
@@ -308,211 +298,3 @@ def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     ends = op.add(half, op.reference(half))
     near = op.sub(ends, op.mul(d, op.sub(bend, op.reference(bend))))
     return op.where(op.less(op.abs(d), _NEAR), near, op.div(op.sub(y.a, y.b), d))
-
-
-# -- powers, roots, logarithms ---------------------------------------------------------------------------
-
-
-def logarithm(op: Ops, x: Pair, apart: Expr) -> Expr:
-    """One over the logarithmic mean of x and x', of one sign; `apart` is the difference of logarithms."""
-    total = op.add(x.a, x.b)
-    r = op.div(x.d, op.where(op.equal(total, 0.0), 1.0, total))
-    square = op.mul(r, r)
-    series = op.add(op.mul(op.add(op.mul(op.add(op.mul(square, 1 / 7), 1 / 5), square), 1 / 3), square), 1.0)
-    near = op.div(op.mul(series, 2.0), total)
-    return op.where(op.less(square, 0.01), near, op.div(apart, x.over))
-
-
-@_function("Log")
-def log(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """One over the logarithmic mean of x and x'."""
-    return logarithm(op, x, y.d)
-
-
-@_function("Sqrt")
-def sqrt(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``1 / (sqrt(x) + sqrt(x'))``."""
-    return _root(op, y)
-
-
-def _root(op: Ops, y: Pair) -> Expr:
-    total = op.add(y.a, y.b)
-    empty = op.equal(total, 0.0)
-    return op.where(empty, 0.0, op.div(1.0, op.where(empty, 1.0, total)))
-
-
-@_function("Reciprocal")
-def reciprocal(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``-1 / (x x')``."""
-    return op.neg(op.mul(y.a, y.b))
-
-
-def power_of(op: Ops, x: Pair, y: Pair, p: float) -> Expr:
-    """The secant of ``x^p`` for one exponent."""
-    if p in (0.0, 1.0):
-        return op.const(p)
-    if p in (2.0, 3.0, 4.0):
-        total, rest = op.add(x.a, x.b), op.add(op.mul(x.a, x.a), op.mul(x.b, x.b))
-        if p == 2:
-            return total
-        return op.add(rest, op.mul(x.a, x.b)) if p == 3 else op.mul(total, rest)
-    if p == 0.5:
-        return _root(op, y)
-    if p == -1:
-        return op.neg(op.mul(y.a, y.b))
-    if p == -0.5:
-        product = op.mul(y.a, y.b)
-        return op.neg(op.div(op.mul(product, product), op.add(y.a, y.b)))
-    return power_slope(op, x, y, op.const(p))
-
-
-def power_slope(op: Ops, x: Pair, y: Pair, p: Expr) -> Expr:
-    """The secant of ``x^p``: where both have one sign that of ``exp(p log x)``, which does not cancel."""
-    one_sign = op.greater(op.mul(x.a, x.b), 0.0)
-    # Elsewhere x and x' are far apart as to their size, or both are 0.
-    a, b = op.where(one_sign, x.a, 1.0), op.where(one_sign, x.b, 1.0)
-    both = pair_of(op, a, b)
-    rise = op.mul(p, logarithm(op, both, op.log(op.div(a, b))))
-    slope = op.mul(op.mul(y.middle(op), rise), tanhc(op, op.mul(op.mul(rise, both.d), 0.5)))
-    return op.where(one_sign, slope, quotient(op, x, y, op.where(op.equal(p, 1.0), 1.0, 0.0)))
-
-
-@secant("Pow")
-def power(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The secant of the base, of the exponent, or of both: each with the mean over the other's two values."""
-    x = pair(op, op.as_float(node.here(0)))
-    exponent = node.const(1)
-    y = pair_of(op, node.made_here(), node.made_there())
-    if exponent is not None and exponent.size == 1:
-        got = op.mul(m, power_of(op, x, y, float(exponent.reshape(()))))
-        return [unbroadcast(op, got, node.out_shape(), node.shape(0)), None]
-    p = pair(op, op.as_float(node.here(1)))
-    across, back = op.pow(x.a, p.b), op.pow(x.b, p.a)
-    sent: list[Expr | None] = [None, None]
-    for i, (own, other) in enumerate(((x, p), (p, x))):
-        if not node.active(i):
-            continue
-        slope = power_slope if i == 0 else _exponent_slope
-        # From x' to x with the exponent here and there; from p' to p with the base here and there.
-        pairs = ((y.a, back), (across, y.b)) if i == 0 else ((y.a, across), (back, y.b))
-        several = node.active(1 - i)
-        parts = [
-            slope(op, own, pair_of(op, u, v), o) for (u, v), o in zip(pairs, (other.a, other.b), strict=True)
-        ]
-        made = op.mul(op.add(*parts), 0.5) if several else parts[0]
-        sent[i] = unbroadcast(op, op.mul(m, made), node.out_shape(), node.shape(i))
-    return sent
-
-
-def _exponent_slope(op: Ops, p: Pair, y: Pair, x: Expr) -> Expr:
-    """The secant of ``x^p`` in p: that of ``exp(p log x)`` where x is positive."""
-    positive = op.greater(x, 0.0)
-    log = op.log(op.where(positive, x, 1.0))
-    slope = op.mul(op.mul(y.middle(op), log), tanhc(op, op.mul(op.mul(p.d, log), 0.5)))
-    return op.where(positive, slope, quotient(op, p, y, op.const(0.0)))
-
-
-# -- circles and hyperbolas ------------------------------------------------------------------------------
-
-
-@_function("Sin")
-def sin(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``cos(middle) sinc((x - x')/2)``."""
-    return op.mul(op.cos(x.middle(op)), sinc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Cos")
-def cos(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``-sin(middle) sinc((x - x')/2)``."""
-    return op.neg(op.mul(op.sin(x.middle(op)), sinc(op, op.mul(x.d, 0.5))))
-
-
-@_function("Sinh")
-def sinh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``cosh(middle) sinhc((x - x')/2)``."""
-    return op.mul(op.cosh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Cosh")
-def cosh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``sinh(middle) sinhc((x - x')/2)``."""
-    return op.mul(op.sinh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Tan")
-def tan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``(1 + y y') tan(x - x') / (x - x')`` where x and x' are close."""
-    turned = op.div(sinc(op, x.d), op.cos(x.d))
-    near = op.mul(op.add(op.mul(y.a, y.b), 1.0), turned)
-    return quotient(op, x, y, near, within(op, x, 5.0))
-
-
-# Differences of inverse functions are inverse functions themselves, of a number that does not cancel.
-
-
-def _inverse(op: Ops, x: Pair, outer: Callable[[Expr], Expr], below: Expr, times: float) -> Expr:
-    """``times outer((x - x') / below) / (x - x')``, for an outer function of slope 1 at 0."""
-    empty = op.equal(below, 0.0)
-    far = op.div(outer(op.div(x.d, below)), x.over)
-    near = op.where(empty, 0.0, op.div(1.0, op.where(empty, 1.0, below)))
-    return op.mul(op.where(x.same, near, far), times)
-
-
-def _wide(op: Ops, x: Pair) -> Expr:
-    """``sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
-    square = op.mul(x.a, x.a)
-    root = op.sqrt(op.add(square, 1.0))
-    roots, product = op.mul(root, op.reference(root)), op.mul(x.a, x.b)
-    # Where both have different signs: the same, with no difference in it.
-    across = op.div(op.add(op.add(square, op.reference(square)), 1.0), op.add(roots, op.abs(product)))
-    return op.where(op.less(product, 0.0), across, op.add(roots, product))
-
-
-def _inside_one(op: Ops, x: Expr) -> Expr:
-    return op.sqrt(op.maximum(op.mul(op.sub(1.0, x), op.add(x, 1.0)), 0.0))
-
-
-@_function("Atan")
-def atan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``2 atan((x - x') / (1 + w)) / (x - x')``, ``w = sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
-    return _inverse(op, x, op.atan, op.add(_wide(op, x), 1.0), 2.0)
-
-
-@_function("Asinh")
-def asinh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``2 asinh((x - x') / sqrt(2 (1 + w))) / (x - x')``, ``w = sqrt(1 + x^2) sqrt(1 + x'^2) + x x'``."""
-    return _inverse(op, x, op.asinh, op.sqrt(op.mul(op.add(_wide(op, x), 1.0), 2.0)), 2.0)
-
-
-def _asin(op: Ops, x: Pair) -> Expr:
-    root = _inside_one(op, x.a)
-    return _inverse(op, x, op.atan, op.add(root, op.reference(root)), 2.0)
-
-
-@_function("Asin")
-def asin(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``2 atan((x - x') / (sqrt(1 - x^2) + sqrt(1 - x'^2))) / (x - x')``."""
-    return _asin(op, x)
-
-
-@_function("Acos")
-def acos(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """That of Asin, with the other sign."""
-    return op.neg(_asin(op, x))
-
-
-@_function("Atanh")
-def atanh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``asinh((x - x') / (sqrt(1 - x^2) sqrt(1 - x'^2))) / (x - x')``."""
-    root = _inside_one(op, x.a)
-    return _inverse(op, x, op.asinh, op.mul(root, op.reference(root)), 1.0)
-
-
-@_function("Acosh")
-def acosh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``2 asinh((x - x') / sqrt(2 (s s' + x x' - 1))) / (x - x')``, ``s = sqrt(x^2 - 1)``."""
-    above = op.maximum(op.sub(x.a, 1.0), 0.0)
-    root = op.sqrt(op.mul(above, op.add(x.a, 1.0)))
-    product = op.add(op.mul(above, x.b), op.reference(above))
-    below = op.add(op.mul(root, op.reference(root)), product)
-    return _inverse(op, x, op.asinh, op.sqrt(op.mul(below, 2.0)), 2.0)

@@ -24,11 +24,13 @@ _MODULES = (
     "decisions",
     "functions",
     "normalisation",
+    "powers",
     "products",
     "quantised",
     "reduction",
     "selection",
     "softmax",
+    "trigonometric",
 )
 
 # Linear, or products of two factors: their rule for derivatives is exact at the middle.

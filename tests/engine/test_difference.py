@@ -40,12 +40,12 @@ BY_VALUE = frozenset({"Unique"})
 # Where a value jumps, or an index, a grid or a divisor that relevance does not reach is another one.
 DECIDES = frozenset(
     {
-        "ArgMax", "ArgMax-beside-a-signal", "ArgMin", "Cast-cut-off", "Cast-cut-off-index",
-        "Cast-cut-off-positive", "Ceil", "Equal-where", "Floor", "Gather-both", "Gather-tokens",
-        "Gather-tokens-moved", "Gather-tokens-offset", "Gather-tokens-shifted", "GatherElements-tokens",
-        "GatherND-tokens", "GridSample-both", "Hardmax", "Imputer", "Imputer-missing-at-0", "MaxUnpool",
-        "Mod", "Mod-divisor", "NonZero", "RandomNormalLike", "Round", "Shrink-hard", "Shrink-soft", "Sign",
-        "ThresholdedRelu", "ThresholdedRelu-at-0", "TopK", "TopK-indices", "TopK-indices-as-numbers",
+        "And-compared", "ArgMax", "ArgMax-beside-a-signal", "ArgMin", "Binarizer", "Cast-cut-off",
+        "Cast-cut-off-index", "Cast-cut-off-positive", "Ceil", "Floor", "GridSample-both", "Hardmax",
+        "Imputer", "Imputer-missing-at-0", "MaxUnpool", "Mod", "Mod-divisor", "NonZero",
+        "RandomNormalLike", "Round",
+        "Shrink-hard", "Shrink-soft", "Sign", "ThresholdedRelu", "ThresholdedRelu-at-0", "TopK",
+        "TopK-indices", "TopK-indices-as-numbers",
     }
 )  # fmt: skip
 ROUNDS = frozenset(
