@@ -103,7 +103,7 @@ def _register(function: Function, *op_types: str) -> None:
         made = function(op, node, pair(op, node.number(0)), pair(op, node.number_made()))
         return [op.mul(m, made), *[None] * (node.count - 1)]
 
-    call.__doc__ = function.__doc__
+    call.__doc__, call.__module__ = function.__doc__, function.__module__
     secant(*op_types)(call)
 
 
@@ -122,19 +122,19 @@ def function_of_one(*op_types: str) -> Callable[[Function], Function]:
 
 @function_of_one("Relu")
 def relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0."""
+    """``(max(x, 0) - max(x', 0)) / (x - x')``: the part of the way above 0."""
     return ramp(op, x)
 
 
 @function_of_one("LeakyRelu")
 def leaky_relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0, and the rest with the slope there."""
+    """As Relu above 0, and `alpha` times the rest of the way."""
     return ramp(op, x, float(node.attr("alpha", 0.01)))
 
 
 @function_of_one("Abs")
 def absolute(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0, less the part below."""
+    """``(|x| - |x'|) / (x - x')``: the part of the way above 0, less the part below."""
     return absolute_of(op, x)
 
 
@@ -166,7 +166,7 @@ def hard_sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("HardSwish")
 def hard_swish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and its gate."""
+    """A product of x and its gate g: ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
     line = op.add(op.mul(x.a, 1 / 6), 0.5)
     gate = op.minimum(op.maximum(line, 0.0), 1.0)
     gates = pair(op, gate)
@@ -194,7 +194,7 @@ def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Exp")
 def exp(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The logarithmic mean of both values."""
+    """``(e^x + e^x')/2 tanhc((x - x')/2)``: the logarithmic mean of both values."""
     return exponential(op, x, y.a, y.b)
 
 
@@ -208,7 +208,7 @@ def _elu(op: Ops, x: Pair, alpha: float, width: float) -> Expr:
 
 @function_of_one("Elu")
 def elu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A ramp above 0, an exponential below."""
+    """A ramp above 0, below it the exponential's: ``alpha (e^x + e^x')/2 tanhc((x - x')/2)``."""
     return _elu(op, x, float(node.attr("alpha", 1.0)), 1.0)
 
 
@@ -250,13 +250,13 @@ def softplus_of(op: Ops, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Softplus")
 def softplus(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The mean of the sigmoid along the way."""
+    """``(y - y') / (x - x')``; of close values the sigmoid at the middle, with the next term of its series."""
     return softplus_of(op, x, y)
 
 
 @function_of_one("Mish")
 def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and the tanh of its softplus."""
+    """A product of x and its gate g, the tanh of its softplus: ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
     plus = op.softplus(x.a)
     plus_pair, gate = pair(op, plus), pair(op, op.tanh(plus))
     bend = op.mul(op.sub(1.0, op.mul(gate.a, gate.b)), tanhc(op, plus_pair.d))
@@ -266,7 +266,7 @@ def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Erf")
 def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The mean of its density along the way."""
+    """``(y - y') / (x - x')``; of close values the density at the middle, with the next term of its series."""
     middle = x.middle(op)
     square = op.mul(middle, middle)
     density = op.mul(op.exp(op.neg(square)), 2 / math.sqrt(math.pi))
@@ -277,7 +277,7 @@ def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Gelu")
 def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and its gate, the normal distribution function (or its tanh approximation)."""
+    """``(y - y') / (x - x')``; of close values the mean of both slopes, less what they bend."""
     if node.attr("approximate", "none") == "tanh":
         inner = pair(op, gelu_inner(op, x.a))
         t = pair(op, op.tanh(inner.a))

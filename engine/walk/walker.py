@@ -153,7 +153,7 @@ class _Walker:
             self.pass_tokens(node, found, r)
         elif isinstance(context, PairContext) and not all(x is None for x in m):
             m = [context.converted(message, i).m for i, message in enumerate(out)]
-            self.send(context, secants.carried_back(self.op, context, found.function, _trimmed(m)))
+            self.send(context, secants.carried_back(self.op, context, found, _trimmed(m)))
         elif found.carry == "own":
             context.remainder = r[0]
             self.send(context, found.function(self.op, context, m[0]))
