@@ -250,13 +250,13 @@ def softplus_of(op: Ops, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Softplus")
 def softplus(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``(y - y') / (x - x')``; of close values the sigmoid at the middle, with the next term of its series."""
+    """``(y - y') / (x - x')``; of close values the sigmoid at the middle, and the next term."""
     return softplus_of(op, x, y)
 
 
 @function_of_one("Mish")
 def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and its gate g, the tanh of its softplus: ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
+    """A product of x and its gate g = tanh(softplus(x)): ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
     plus = op.softplus(x.a)
     plus_pair, gate = pair(op, plus), pair(op, op.tanh(plus))
     bend = op.mul(op.sub(1.0, op.mul(gate.a, gate.b)), tanhc(op, plus_pair.d))
@@ -266,7 +266,7 @@ def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 
 @function_of_one("Erf")
 def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``(y - y') / (x - x')``; of close values the density at the middle, with the next term of its series."""
+    """``(y - y') / (x - x')``; of close values the density at the middle, and the next term."""
     middle = x.middle(op)
     square = op.mul(middle, middle)
     density = op.mul(op.exp(op.neg(square)), 2 / math.sqrt(math.pi))

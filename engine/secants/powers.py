@@ -26,7 +26,7 @@ def logarithm(op: Ops, x: Pair, apart: Expr) -> Expr:
 
 @function_of_one("Log")
 def log(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``2 artanh(r) / (r (x + x'))``, ``r = (x - x') / (x + x')``: one over the logarithmic mean of x and x'."""
+    """``2 artanh(r) / (x - x')``, ``r = (x - x') / (x + x')``: one over the logarithmic mean."""
     return logarithm(op, x, y.d)
 
 
