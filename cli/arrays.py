@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..eeg.explanation.provenance import jsonable, sha256, write_json
+from ..eeg.explanation.references import NONE
 from ..engine.attribution import Array, Attribution
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
@@ -37,6 +38,8 @@ def explain(
     threads: int | None,
     seed: int,
     report: bool,
+    against: str | None = None,
+    references: int = 4,
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Explain the arrays in a file and write the results to the folder `out`.
 
@@ -50,11 +53,15 @@ def explain(
     step("reading the data")
     inputs = load(data)
     step("reading the model")
+    held = _held(against, references, seed)
+    if held is not None and composite == "attnlrp":
+        composite = "difference"
     explainer = Explainer(
         model, composite=composite, backend=backend, threads=threads, contract=contract, **params
     )
     step("explaining")
-    found = explainer(inputs, target=target, contrast=None if contrast == "none" else contrast)
+    against_rest = None if contrast == "none" else contrast
+    found = explainer(inputs, target=target, contrast=against_rest, reference=held)
     step("writing the results")
     np.savez(out / "relevance.npz", **_arrays(found))  # type: ignore[arg-type]
     summary = {
@@ -74,6 +81,8 @@ def explain(
             "backend": backend,
             "threads": threads,
             "seed": seed,
+            "against": None if against in (None, NONE) else Path(str(against)).name,
+            "references": len(found.per_reference) if held is not None else 0,
         },
         "versions": {"python": platform.python_version(), **_versions()},
     }
@@ -85,6 +94,30 @@ def explain(
         step("drawing the report")
         write_report(out, found, summary, contract or explainer.contract)
     return summary, _lines(model, found, summary)
+
+
+def _held(against: str | None, references: int, seed: int) -> dict[str, Array] | Array | None:
+    """Some rows of the file that arrays are held against, each a reference for all.
+
+    Raises
+    ------
+    InputError
+        It is no file of arrays.
+    """
+    if against in (None, NONE):
+        return None
+    path = Path(str(against))
+    if not path.is_file():
+        raise InputError(
+            f"--against {against}: arrays are held against those of a file (.npy, .npz); windows of a "
+            "recording against others of it"
+        )
+    found = load(path)
+    each = found if isinstance(found, dict) else {"": found}
+    rows = min(map(len, each.values()))
+    picked = np.sort(np.random.default_rng(seed).choice(rows, min(references, rows), replace=False))
+    taken = {name: array[picked][:, None] for name, array in each.items()}
+    return taken if isinstance(found, dict) else taken[""]
 
 
 def load(path: Path) -> Array | dict[str, Array]:

@@ -20,6 +20,7 @@ from . import console, options
 @click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")
 @click.option("--pattern", metavar="TEXT", help="Only recordings with this in their path, e.g. task-rest.")
 @options.question
+@options.holding
 @options.backend
 @options.contract
 @options.cutting
@@ -58,6 +59,7 @@ def command(
         shutil.rmtree(out)
     options.settle(given)
     options.window_options(given)
+    given["against"] = given["against"] or "other"
     found = explain_cohort(model, items, out, options=given, scheduler=scheduler, workers=workers)
     summary = found.summary()
     if as_json:

@@ -32,6 +32,7 @@ RECORDINGS_ONLY = (
 @options.data
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @options.question
+@options.holding
 @options.backend
 @options.contract
 @options.cutting
@@ -107,6 +108,7 @@ def _recording(
     from ..eeg.run import explain_recording
 
     options.window_options(given)
+    given["against"] = given["against"] or "other"
     given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
     given["locked"] = given["locked"] or ()
     explained = explain_recording(model, data, params=params, **given)

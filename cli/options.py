@@ -210,6 +210,20 @@ unit = _option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recordi
 interpolate = _option(
     "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
 )
+against = _option(
+    "--against",
+    metavar="other|any|none|LABEL|FILE",
+    help="What windows are held against: others that the model calls otherwise (the default for recordings), "
+    "any others, those with a label (e.g. rest), those of a file; none: zero, as for arrays without a file.",
+)
+references = _option(
+    "--references",
+    type=positive,
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Windows that each is held against.",
+)
 rhythms = _option(
     "--bands",
     parse=bands,
@@ -276,6 +290,8 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 cutting = together(recorded, window, events, unit, interpolate, rhythms)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
+# What windows are held against.
+holding = together(against, references)
 # What is printed, and whether what is there may be replaced.
 outcome = together(as_json, quiet, overwrite)
 

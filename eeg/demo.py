@@ -27,11 +27,13 @@ from .explanation import shares
 from .explanation.explain import explain_windows
 from .explanation.explained import Explained, predictions, truth
 from .explanation.provenance import versions, write_json
+from .explanation.references import FEW, ReferenceOptions
 from .recording.read import read
 from .recording.slicing import tagged
 from .recording.windows import cut
 from .reports import html
 from .reports.recording_figures import HEAD, draw
+from .views.explain import explained_both_ways
 from .views.registry import with_views
 
 NAMES = ("honest", "shortcut")
@@ -145,16 +147,29 @@ def run_demo(
             "data": {"file": recording.name},
             "target": "predicted",
             "contrast": "rest",
-            "options": {"composite": "attnlrp", "threads": threads, "seed": seed},
+            "options": {
+                "composite": "attnlrp",
+                "threads": threads,
+                "seed": seed,
+                "against": "other",
+                "references": FEW,
+            },
         }
-        explained = with_views(explain_windows(explainer, windows, contract, provenance=about), {})
+        own, zero = explained_both_ways(
+            explainer, windows, contract, ReferenceOptions(), {"provenance": about}, seed=seed
+        )
+        explained = with_views(own, {}, seed=seed, model=path, plain=zero)
         random: list[list[shares.Share]] = []
         with tempfile.TemporaryDirectory() as temporary:
             for i in range(copies):
                 step(f"explaining copies of {name}.onnx with random weights", i / copies)
                 copy = randomised_copy(path, Path(temporary) / f"{i}.onnx", seed + i)
                 scrambled = explain_windows(
-                    Explainer(copy, composite="attnlrp", threads=threads), windows, contract
+                    Explainer(copy, composite="difference", threads=threads),
+                    windows,
+                    contract,
+                    target=[int(t) for t in own.dataset["target"].values],
+                    references=own.references,
                 )
                 random.append(shares.by_set(scrambled.relevance, windows.channels))
         found.append(_measured(name, explained, random))

@@ -59,6 +59,11 @@ def explain_recording(
         Length of a window in seconds, for models that take any; by default the contract's.
     labels : path-like, optional
         A table of labels (see `labels.read_labels`).
+    against : str or path-like, optional
+        What windows are held against: "other" (by default: windows that the model calls otherwise), "any",
+        "none" (relevance is against zero), a label of the recording, or a file of windows.
+    references : int, optional
+        How many each window is held against; 4 by default.
     components, baselines, inside, clusters : bool, optional
         What to put beside the map (see `views.registry.kinds`).
     locked : sequence of str, optional

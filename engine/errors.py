@@ -33,6 +33,10 @@ class InputError(OnnxplainError):
     """The data or an option does not fit the model (shape, channels, target, composite, ...)."""
 
 
+class DifferentBranches(InputError):  # noqa: N818 (as UnsupportedOperator)
+    """Window and reference take different ways through a model."""
+
+
 class LimitError(OnnxplainError):
     """A limit on time, memory or size was reached."""
 

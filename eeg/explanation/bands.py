@@ -4,8 +4,9 @@ With the multiplier m at the model's input x, relevance in any linear basis is f
 is divided by x: for R(t) = x(t) m(t), Parseval gives
 ``sum over t of R = sum over f of w_f Re(conj(X_f) M_f) / N`` with X and M the real Fourier transforms, and
 w = 1 for the constant and (N even) the Nyquist bin, 2 elsewhere. Bands are a partition: they sum to the
-relevance they came from. Where a composite leaves relevance at the input without a multiplier, that part is a
-band of its own, "unassigned".
+relevance they came from. Of a difference x is how far the signal is from a
+reference, and bands are the mean over references. Where a composite leaves relevance at the input without a
+multiplier, that part is a band of its own, "unassigned".
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
-from ..recording.windows import from_model_layout
 from ..text import plain
 from .explained import Explained
+from .pairs import mean_of
 from .shares import REST
 
 Floats = NDArray[np.float64]
@@ -56,26 +57,21 @@ def bands(explained: Explained, edges: Mapping[str, tuple[float, float]] | None 
     InputError
         There is no multiplier; or an edge makes no sense.
     """
-    x, m = signals_of(explained)
-    masks = masks_of(x.shape[-1], explained.windows.sfreq, edges)
-    parts = []
-    for s in blocks(len(x)):
-        r = by_frequency(x[s], m[s])
-        parts.append(np.stack([r[..., inside].sum(-1) for inside in masks.values()], -1))
-    found = np.concatenate(parts)
+    masks = masks_of(explained.relevance.shape[-1], explained.windows.sfreq, edges)
+
+    def split(x: Floats, m: Floats) -> Floats:
+        parts = []
+        for s in blocks(len(x)):
+            r = by_frequency(x[s], m[s])
+            parts.append(np.stack([r[..., inside].sum(-1) for inside in masks.values()], -1))
+        return np.concatenate(parts)
+
+    found = mean_of(explained, split)
     left = unassigned_of(explained)
     names = [*masks]
     if left is not None:
         found, names = np.concatenate([found, left.sum(-1)[..., None]], -1), [*names, UNASSIGNED]
     return named(explained, found, ("band",), band_coords(names, edges))
-
-
-def signals_of(explained: Explained) -> tuple[Floats, Floats]:
-    """The model's input and the multiplier, [epoch, channel, time] in float64."""
-    if "multiplier" not in explained.dataset:
-        raise InputError("bands: this explanation has no multiplier, so its relevance has no frequencies")
-    x = from_model_layout(explained.windows.data, explained.contract)
-    return x.astype(np.float64), explained.dataset["multiplier"].values.astype(np.float64)
 
 
 def unassigned_of(explained: Explained) -> Floats | None:

@@ -16,6 +16,7 @@ from ...engine.errors import InputError
 from ..electrodes.positions import Electrodes
 from ..recording.windows import Windows, from_model_layout
 from ..text import plain
+from .references import ReferenceWindows
 
 RESULT = "relevance.nc"
 
@@ -33,6 +34,7 @@ def to_dataset(
     ledger: Mapping[str, NDArray[Any]] | None = None,
     closure: NDArray[Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    references: ReferenceWindows | None = None,
 ) -> xr.Dataset:
     """Name the axes of an explanation.
 
@@ -55,12 +57,16 @@ def to_dataset(
     closure : ndarray, shape (epoch,), optional
     provenance : mapping, optional
         Anything JSON can hold; kept as JSON text in the attribute "provenance".
+    references : ReferenceWindows, optional
+        What the windows were held against. Then the multiplier has an axis of references after the first.
 
     Returns
     -------
     xarray.Dataset
         relevance, multiplier and signal (epoch, channel, time); explained, target, onset, label
-        (epoch); output (epoch, class); ledger (epoch, kind).
+        (epoch); output (epoch, class); ledger (epoch, kind). Against references: multiplier (epoch,
+        reference, channel, time); reference_signal (held, channel, time) of all windows that others were held
+        against, held_onset and held_label; reference_index (epoch, reference), which of them.
     """
     unit = contract.output_unit or "logit"
     wide = ("epoch", "channel", "time")
@@ -71,7 +77,8 @@ def to_dataset(
     }
     if multiplier is not None:
         per = f"{unit} per model input unit ({contract.scale:g} x {contract.unit})"
-        data["multiplier"] = (wide, from_model_layout(multiplier, contract), {"units": per})
+        own = wide if references is None else ("epoch", "reference", "channel", "time")
+        data["multiplier"] = (own, from_model_layout(multiplier, contract), {"units": per})
     if unassigned is not None:
         data["unassigned"] = (wide, from_model_layout(unassigned, contract), {"units": unit})
     coords: dict[str, Any] = {
@@ -92,6 +99,11 @@ def to_dataset(
             dims[1] = "class"
             coords["class"] = list(contract.classes) or np.arange(output.shape[1])
         data["output"] = (tuple(dims), output, {"long_name": "what the model gives"})
+    if references is not None:
+        data["reference_signal"] = (("held", "channel", "time"), references.signal, {"units": "uV"})
+        data["reference_index"] = (("epoch", "reference"), references.index)
+        coords["held_onset"] = ("held", references.onsets, {"units": "s"})
+        coords["held_label"] = ("held", np.array([label or "" for label in references.labels], dtype=object))
     if ledger:
         coords["kind"] = list(ledger)
         data["ledger"] = (("epoch", "kind"), np.stack(list(ledger.values()), -1), {"units": unit})
@@ -105,13 +117,15 @@ def to_dataset(
         "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
+        "against": "zero" if references is None else references.how,
+        "explains": "value" if references is None else "difference",
     }
     return xr.Dataset(data, coords, attrs)
 
 
 def save(dataset: xr.Dataset, path: Path) -> Path:
     """Write a Dataset as compressed NetCDF (through h5netcdf)."""
-    packed = {n: {"zlib": True, "complevel": 4} for n, v in dataset.data_vars.items() if v.ndim == 3}
+    packed = {n: {"zlib": True, "complevel": 4} for n, v in dataset.data_vars.items() if v.ndim >= 3}
     dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
     return path
 

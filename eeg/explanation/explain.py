@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from ...engine.errors import InputError
 from ...engine.explainer import Explainer
 from ...engine.plan.targets import class_index
 from ...engine.steps import step
-from ..recording.windows import Windows
+from ..recording.windows import Windows, from_model_layout
 from ..text import plain
 from . import dataset as named
 from .bands import bands as by_band
 from .explained import Explained
+from .references import ReferenceWindows
 
 
 def explain_windows(
@@ -32,6 +33,7 @@ def explain_windows(
     batch_size: int = 8,
     provenance: Mapping[str, Any] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
+    references: ReferenceWindows | None = None,
 ) -> Explained:
     """Explain windows that are cut already.
 
@@ -46,6 +48,8 @@ def explain_windows(
         Kept with the result.
     bands : dict of str to (float, float), optional
         As for `explain_recording`.
+    references : ReferenceWindows, optional
+        What the windows are held against, where the explainer's composite is one of differences.
 
     Returns
     -------
@@ -59,57 +63,128 @@ def explain_windows(
     against = None if contrast == "none" or isinstance(target, Mapping) else contrast
     target = indices(target, contract)
     parts: list[Attribution] = []
-    for start in range(0, len(windows), batch_size):
-        step("explaining", start / len(windows))
-        some = slice(start, start + batch_size)
-        x = {contract.input: windows.data[some]}
-        parts.append(explainer(x, target=target[some] if per_window else target, contrast=against))
+    order: list[NDArray[np.int64]] = []
+    for rows, given in _batches(explainer, windows, contract, batch_size, references):
+        step("explaining", sum(map(len, order)) / len(windows))
+        x = {contract.input: windows.data[rows]}
+        own = np.asarray(target)[rows] if per_window else target
+        parts.append(explainer(x, target=own, contrast=against, **given))
+        order.append(rows)
     step("explaining", 1.0)
-    relevance = _joined(parts, "relevance", contract.input)
+    name, made = contract.input, _Parts(parts, np.argsort(np.concatenate(order)))
+    relevance = made.of_input("relevance", name)
     if relevance is None:
         raise InputError(f"input {plain(contract.input)}: the explained output does not depend on it")
     dataset = named.to_dataset(
         windows,
         contract,
         relevance=relevance,
-        multiplier=_joined(parts, "multiplier", contract.input),
-        unassigned=_joined(parts, "unassigned", contract.input),
-        explained=np.concatenate([p.explained for p in parts]),
-        target=_classes(parts),
-        output=_output(parts, contract),
-        ledger=_ledger(parts),
-        closure=np.concatenate([p.closure() for p in parts]),
+        multiplier=made.multiplier(name, references),
+        unassigned=made.of_input("unassigned", name),
+        explained=made.joined(lambda p: p.explained),
+        target=made.classes(),
+        output=made.output(contract),
+        ledger=made.ledger(),
+        closure=made.joined(Attribution.closure),
         provenance=provenance,
+        references=references,
     )
     notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
+    notes += () if references is None else references.notes
     unit = contract.output_unit or "logit"
-    found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit)
+    if references is not None:
+        each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
+        dataset = dataset.assign(by_reference=each)
+    found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit, references=references)
     if "multiplier" not in dataset:
         return found
     return replace(found, dataset=dataset.assign(bands=by_band(found, bands)))
 
 
-def _joined(parts: Sequence[Attribution], what: str, name: str) -> NDArray[Any] | None:
-    """Relevance, multiplier or what is unassigned of an input, over all batches; None where there is none."""
-    if name not in getattr(parts[0], what):
-        return None
-    return np.concatenate([getattr(p, what)[name] for p in parts])
+def _batches(
+    explainer: Explainer,
+    windows: Windows,
+    contract: InputContract,
+    size: int,
+    references: ReferenceWindows | None,
+) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
+    """Windows that are explained together, and what they are held against."""
+    groups = [(np.arange(len(windows)), None)] if references is None else references.groups()
+    for rows, held in groups:
+        given: dict[str, Any] = {}
+        if references is not None:
+            name = contract.input
+            against = {name: references.data[held][:, None]}
+            given["reference"] = explainer.references(against, {name: windows.data[rows[:1]]})
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size], given
 
 
-def _classes(parts: Sequence[Attribution]) -> NDArray[Any] | None:
-    """The explained class of each window; None where a target is no class."""
-    targets = [np.asarray(p.target) for p in parts]
-    for t, p in zip(targets, parts, strict=True):
-        if t.dtype.kind not in "iu" or t.shape != (len(p.explained),):
+@dataclass(frozen=True)
+class _Parts:
+    """Explanations of some windows each, which together are all."""
+
+    parts: Sequence[Attribution]
+    back: NDArray[np.int64]  # where each window is among those of all parts
+
+    def joined(self, of: Callable[[Attribution], NDArray[Any]]) -> NDArray[Any]:
+        """An array of each part, in the order of the windows."""
+        return np.concatenate([of(p) for p in self.parts])[self.back]
+
+    def of_input(self, what: str, name: str) -> NDArray[Any] | None:
+        """Relevance or what is unassigned of an input; None where there is none."""
+        if name not in getattr(self.parts[0], what):
             return None
-    return np.concatenate(targets)
 
+        def found(p: Attribution) -> NDArray[Any]:
+            return np.asarray(getattr(p, what)[name])
 
-def _output(parts: Sequence[Attribution], contract: InputContract) -> NDArray[Any] | None:
-    """What the model says of each window."""
-    first = parts[0]
-    name = contract.output or (first.output if first.output in first.outputs else next(iter(first.outputs)))
-    return np.concatenate([p.outputs[name] for p in parts]) if name in first.outputs else None
+        return self.joined(found)
+
+    def multiplier(self, name: str, references: ReferenceWindows | None) -> NDArray[Any] | None:
+        """The multiplier of an input, [epoch, *shape], or [epoch, reference, *shape]."""
+        if name not in self.parts[0].multiplier:
+            return None
+        if references is None:
+            return self.joined(lambda p: p.multiplier[name])
+        return self.joined(lambda p: np.stack([a.multiplier[name] for a in p.per_reference], 1))
+
+    def by_reference(self, contract: InputContract) -> NDArray[Any]:
+        """Relevance of each electrode against each reference, [epoch, reference, channel]."""
+        name = contract.input
+
+        def summed(a: Attribution) -> NDArray[Any]:
+            return np.asarray(from_model_layout(a.relevance[name], contract).sum(-1, dtype=np.float64))
+
+        return self.joined(lambda p: np.stack([summed(a) for a in p.per_reference], 1))
+
+    def classes(self) -> NDArray[Any] | None:
+        """The explained class of each window; None where a target is no class."""
+        for p in self.parts:
+            t = np.asarray(p.target)
+            if t.dtype.kind not in "iu" or t.shape != (len(p.explained),):
+                return None
+        return self.joined(lambda p: np.asarray(p.target))
+
+    def output(self, contract: InputContract) -> NDArray[Any] | None:
+        """What the model says of each window."""
+        first = self.parts[0]
+        name = contract.output or (
+            first.output if first.output in first.outputs else next(iter(first.outputs))
+        )
+        return self.joined(lambda p: p.outputs[name]) if name in first.outputs else None
+
+    def ledger(self) -> dict[str, NDArray[Any]]:
+        """Per kind, one value a window; a kind that a batch lacks is zero there. Largest first."""
+        found = {id(p): p.ledger.by_kind() for p in self.parts}
+        kinds = list(dict.fromkeys(kind for each in found.values() for kind in each))
+        whole = {
+            kind: np.concatenate([found[id(p)].get(kind, np.zeros(len(p.explained))) for p in self.parts])[
+                self.back
+            ]
+            for kind in kinds
+        }
+        return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
 
 
 def indices(target: Any, contract: InputContract) -> Any:
@@ -124,16 +199,3 @@ def indices(target: Any, contract: InputContract) -> Any:
     if isinstance(target, list):
         return [class_index(t, n, contract.classes) for t in target]
     return target
-
-
-def _ledger(parts: Sequence[Attribution]) -> dict[str, NDArray[Any]]:
-    """Per kind, one value a window; a kind that a batch lacks is zero there. Largest first."""
-    found = [p.ledger.by_kind() for p in parts]
-    kinds = list(dict.fromkeys(kind for each in found for kind in each))
-    whole = {
-        kind: np.concatenate(
-            [f.get(kind, np.zeros(len(p.explained))) for f, p in zip(found, parts, strict=True)]
-        )
-        for kind in kinds
-    }
-    return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))

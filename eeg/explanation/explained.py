@@ -20,6 +20,7 @@ from ..recording.windows import Windows, as_input
 from ..text import listed, plain
 from . import dataset as files
 from . import shares
+from .references import ReferenceWindows
 from .view import View
 
 
@@ -41,6 +42,8 @@ class Explained:
         Of what was explained.
     regions : Regions
         The electrode sets and regions it is read by.
+    references : ReferenceWindows or None
+        What the windows are held against; None where relevance is against zero.
     views : dict of str to View
         What stands beside the map, by name, in the order of the report.
     unasked : mapping
@@ -54,6 +57,7 @@ class Explained:
     notes: tuple[str, ...] = ()
     unit: str = field(default="logit")
     regions: Regions = field(default_factory=Regions)
+    references: ReferenceWindows | None = None
     views: Mapping[str, View] = field(default_factory=dict)
     unasked: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,6 +78,8 @@ class Explained:
         out: dict[str, Any] = {
             **self.provenance,
             "what": said_target(self),
+            "against": None if self.references is None else self.references.how,
+            "agreement": agreement(self),
             "unit": self.unit,
             "windows": len(self.windows),
             "windows_dropped": self.windows.dropped,
@@ -124,6 +130,9 @@ class Explained:
             if share["electrodes"]:
                 on = f"on {share['of_electrodes']:.0%} of the electrodes"
                 rows.append((share["name"], f"{share['share']:.0%} of the relevance {on}"))
+        if s["agreement"] is not None:
+            like = f"as many others would give a map that correlates with this one at {s['agreement']:.2f}"
+            rows.append(("references", like))
         rows += [row for view in self.views.values() for row in view.lines(self)]
         rows.append(("kept back", f"{kept} (mean)" if kept else "nothing"))
         if s["closure"] is not None:
@@ -172,7 +181,27 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
     )
     return Explained(
-        dataset, windows, contract, files.provenance(dataset), unit=contract.output_unit or "logit"
+        dataset,
+        windows,
+        contract,
+        files.provenance(dataset),
+        unit=contract.output_unit or "logit",
+        references=_held(dataset, contract),
+    )
+
+
+def _held(dataset: xr.Dataset, contract: InputContract) -> ReferenceWindows | None:
+    """What the windows of an explanation that was read back were held against."""
+    if "reference_index" not in dataset:
+        return None
+    signal = np.asarray(dataset["reference_signal"].values, dtype=np.float32)
+    return ReferenceWindows(
+        data=as_input(signal, contract),
+        signal=signal,
+        index=np.asarray(dataset["reference_index"].values, dtype=np.int64),
+        onsets=dataset["held_onset"].values,
+        labels=tuple(str(label) or None for label in dataset["held_label"].values),
+        how=str(dataset.attrs.get("against", "")),
     )
 
 
@@ -216,9 +245,30 @@ def accuracy(explained: Explained) -> dict[str, Any] | None:
     return {"correct": correct, "of": int(known.sum()), "accuracy": correct / int(known.sum())}
 
 
+def agreement(explained: Explained) -> float | None:
+    """How alike the electrodes' relevance would be with as many other references; None for one or none.
+
+    The correlation of two halves of the references, over electrodes and windows, stepped up to all of them
+    (Spearman and Brown).
+    """
+    if "by_reference" not in explained.dataset:
+        return None
+    each = explained.dataset["by_reference"].values
+    n = each.shape[1]
+    if n < 2:
+        return None
+    a, b = each[:, : n // 2].mean(1).ravel(), each[:, n // 2 : 2 * (n // 2)].mean(1).ravel()
+    if not a.std() or not b.std():
+        return None
+    r = float(np.corrcoef(a, b)[0, 1])
+    return 2 * r / (1 + r) if r > 0 else r
+
+
 def said_target(explained: Explained) -> str:
-    """What was explained, in words."""
-    return said(explained.dataset, explained.provenance, explained.contract.classes)
+    """What was explained, in words, and what it was held against."""
+    what = said(explained.dataset, explained.provenance, explained.contract.classes)
+    held = explained.references
+    return what if held is None else f"{what}, held against {held.how}"
 
 
 def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[str]) -> str:

@@ -112,6 +112,12 @@ def draw(
     )
 
 
+def _against(explained: Explained) -> str:
+    """What relevance is against, in words that follow it: every figure says so."""
+    held = explained.references
+    return "against zero" if held is None else f"against {held.how}"
+
+
 def _section(section: Section, sheet: _Sheet) -> DrawnSection:
     """A section of a view with its figures written."""
     drawings = [(p.heading, sheet.drawing(p.figure, p.name, p.title, p.caption)) for p in section.pictures]
@@ -126,8 +132,9 @@ def _heads(
     if figure is None:
         return [], lost
     caption = (
-        "Relevance summed over each window, mean over the windows in which the class was explained, "
-        "on one scale; at the right the relevance share of each electrode over all windows."
+        f"Relevance {_against(explained)}, summed over each window, mean over the windows in which the "
+        "class "
+        "was explained, on one scale; at the right the relevance share of each electrode over all windows."
     )
     return [sheet.drawing(figure, "head_maps", HEAD, caption)], lost
 
@@ -163,8 +170,9 @@ def _mean(explained: Explained, sheet: _Sheet) -> Drawing:
         title=f"mean of {counted(len(relevance), 'window')}",
     )
     caption = (
-        "Size of the relevance without its sign, mean over windows. Bars: relevance share of each "
-        "electrode; the dotted line is where all would end if relevance were spread evenly."
+        f"Size of the relevance {_against(explained)}, without its sign, mean over windows. Bars: "
+        "relevance share of each electrode; the dotted line is where all would end if relevance were spread "
+        "evenly."
     )
     return sheet.drawing(figure, "mean_map", "When, and on which electrode", caption)
 
@@ -186,8 +194,8 @@ def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> 
             title=f"{title}, {value[typical]:.3g} {unit}",
         )
         caption = (
-            f"{name}: relevance of each sample under the signal as the model saw it (window {typical}, "
-            f"with the median explained value of {counted(len(inside), 'window')})."
+            f"{name}: relevance of each sample {_against(explained)}, under the signal as the model saw it "
+            f"(window {typical}, with the median explained value of {counted(len(inside), 'window')})."
         )
         yield sheet.drawing(figure, f"window_{typical}", f"Typical window {number}", caption)
 
@@ -209,7 +217,8 @@ def _over_time(explained: Explained, groups: Groups) -> Slides | None:
         drawn.append(figure)
         captions.append(
             f"{times[b][0]:.2f} to {times[b][-1] + 1 / explained.windows.sfreq:.2f} s from the start: "
-            "mean relevance per sample over the windows of each explained class; one scale for all frames."
+            f"mean relevance per sample {_against(explained)} over the windows of each explained class; "
+            "one scale for all frames."
         )
     return Slides(tuple(drawn), OVER_TIME, tuple(captions))
 

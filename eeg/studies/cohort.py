@@ -428,7 +428,12 @@ def _joined(each: Sequence[xr.Dataset], subject: str) -> xr.Dataset:
     first = each[0]
     if any(list(d["channel"].values) != list(first["channel"].values) for d in each):
         raise InputError(f"subject {plain(subject)}: recordings of unlike electrodes")
-    keep = [n for n, v in first.data_vars.items() if "epoch" in v.dims and all(n in d for d in each)]
+    # Each recording has references of its own, and not always as many.
+    keep = [
+        n
+        for n, v in first.data_vars.items()
+        if "epoch" in v.dims and "reference" not in v.dims and all(n in d for d in each)
+    ]
     joined = xr.concat(
         [d[keep] for d in each], "epoch", combine_attrs="drop_conflicts", join="override", coords="minimal",
         compat="override",

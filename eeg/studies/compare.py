@@ -65,6 +65,11 @@ class Side:
         return found or {}
 
     @property
+    def explain(self) -> set[str]:
+        """Whether its explanations are of a "value" (against zero) or of a "difference"."""
+        return {str(data.attrs.get("explains", "value")) for data in self.subjects.values()}
+
+    @property
     def electrodes(self) -> Electrodes:
         """Channels of its first recording; measured positions are means over its recordings."""
         return together([views.electrodes(d) for d in self.subjects.values()])
@@ -216,6 +221,12 @@ def compare(sides: Sequence[Side]) -> Comparison:
     """
     if len(sides) < 2:
         raise InputError("compare needs two explanations or more")
+    asked = {explains for side in sides for explains in side.explain}
+    if len(asked) > 1:
+        raise InputError(
+            "compare: some of these explanations are of differences, others against zero; explain both alike "
+            "(--against)"
+        )
     labels = _unlike([s.label for s in sides])
     sides, common = _matched(sides)
     if len(common) < 2:

@@ -214,15 +214,15 @@ def random_copies(
     ------
     Explained
     """
-    options = explained.provenance.get("options", {})
+    options, held = explained.provenance.get("options", {}), explained.references
     with tempfile.TemporaryDirectory() as folder:
         for i in range(copies):
             path = randomised_copy(model, Path(folder) / f"{i}.onnx", seed + i)
             explainer = Explainer(
                 path,
-                composite=options.get("composite", "attnlrp"),
+                composite="difference" if held is not None else options.get("composite", "attnlrp"),
                 contract=explained.contract,
-                **options.get("parameters", {}),
+                **({} if held is not None else options.get("parameters", {})),
             )
             # The same question as to the network: its classes, not those that a copy would predict.
             target = explained.provenance.get("target", "predicted")
@@ -236,6 +236,7 @@ def random_copies(
                 contrast=explained.provenance.get("contrast", "rest"),
                 provenance={k: v for k, v in explained.provenance.items() if k in ("target", "contrast")},
                 batch_size=batch_size,
+                references=held,
             )
 
 

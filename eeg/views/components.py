@@ -25,6 +25,7 @@ from ..artefacts.ica import CLASSES, ENOUGH, FEWEST, VARIANCE
 from ..drawing.sections import Section, Table, Term
 from ..electrodes.positions import Electrodes
 from ..explanation.explained import Explained
+from ..explanation.pairs import n_pairs, pairs
 from ..explanation.shares import summed
 from ..explanation.view import View
 from ..recording.windows import FROM_MICROVOLT, from_model_layout
@@ -189,7 +190,6 @@ def components(
     contract = explained.contract
     factor = FROM_MICROVOLT[contract.unit] * contract.scale
     signal = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
-    m = explained.dataset["multiplier"].values.astype(np.float64) * factor
     channels = explained.electrodes
     placed = channels.some(channels.positions)
     picked = placed if ica is None else channels.some(_names_of(ica, n_components))
@@ -222,14 +222,33 @@ def components(
     averaged = bool((np.abs(maps.sum(0)) <= 1e-3 * np.abs(maps).sum(0)).all())
     notes = _limits(signal, picked, explained, given, averaged)
     taken = raw if averaged else recorded
+
+    def courses(of: Floats) -> Floats:
+        own = decompose.joined(of[:, rows], picked, explained.windows.sfreq)
+        own = decompose.averaged(own) if averaged else own
+        made = ica.get_sources(own).get_data().reshape(maps.shape[1], len(of), of.shape[-1])
+        return np.asarray(made.swapaxes(0, 1))
+
     n = signal.shape[-1]
     sources = ica.get_sources(taken).get_data().reshape(maps.shape[1], len(signal), n).swapaxes(0, 1)
     rest = signal.copy()
     rest[:, rows] -= np.einsum("ck,ekt->ect", maps, sources)
-    relevance = sources * np.einsum("ck,ect->ekt", maps, m[:, rows])
+    held = explained.references
+    # A decomposition takes a mean away first, which is the same for a window and its reference.
+    others = None if held is None else courses(held.signal.astype(np.float64))
+    relevance, residual = np.zeros_like(sources), np.zeros((len(signal), n))
+    for j, (x, m) in enumerate(pairs(explained, "components", microvolt=True)):
+        own = sources if held is None or others is None else sources - others[held.index[:, j]]
+        left = rest if held is None else x.copy()
+        if held is not None:
+            left[:, rows] -= np.einsum("ck,ekt->ect", maps, own)
+        relevance += own * np.einsum("ck,ect->ekt", maps, m[:, rows])
+        residual += (left * m).sum(1)
+    relevance /= n_pairs(explained)
+    residual /= n_pairs(explained)
     data: dict[str, Any] = {
         "relevance": (("epoch", "component", "time"), relevance, {"units": explained.unit}),
-        "residual": (("epoch", "time"), (rest * m).sum(1), {"units": explained.unit}),
+        "residual": (("epoch", "time"), residual, {"units": explained.unit}),
         "map": (("component", "channel"), maps.T),
         "variance": ("component", (sources.var(axis=(0, 2)) * (maps**2).sum(0))),
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from ...engine.errors import InputError
+from ...engine.contract import InputContract
+from ...engine.errors import DifferentBranches, InputError, UnsupportedOperator
+from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..electrodes.region_file import Regions
 from ..electrodes.regions import SETS
@@ -17,14 +19,16 @@ from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
 from ..explanation.open import ModelKeywords, ModelOptions, open_model
 from ..explanation.provenance import about, jsonable, versions
+from ..explanation.references import ANY, OTHER, ReferenceKeywords, ReferenceOptions, references_for
 from ..recording.labels import Labels
 from ..recording.options import WindowKeywords, WindowOptions, sorted_into
 from ..recording.read import Recording, recording_of
+from ..recording.windows import Windows
 from ..text import plain
 from . import registry
 
 
-class RecordingKeywords(ModelKeywords, WindowKeywords, total=False):
+class RecordingKeywords(ModelKeywords, WindowKeywords, ReferenceKeywords, total=False):
     """What `explain_recording` takes by name beside its own parameters."""
 
     components: bool
@@ -48,14 +52,15 @@ def explain_with_views(
     **options: Unpack[RecordingKeywords],
 ) -> Explained:
     """What `run.explain_recording` gives, with the same parameters, as plain numbers: it cannot draw."""
-    opening, cutting, views = sorted_into(
+    opening, cutting, holding, views = sorted_into(
         options,
         "explain_recording",
         ModelOptions,
         WindowOptions,
+        ReferenceOptions,
         others=[k.name for k in registry.kinds() if not k.always],
     )
-    opened = ModelOptions(**opening)
+    opened, against = ModelOptions(**opening), ReferenceOptions(**holding)
     asked = registry.options(views)
     if batch_size < 1:
         raise InputError(f"batch size {batch_size}: at least 1")
@@ -80,6 +85,8 @@ def explain_with_views(
             "batch_size": batch_size,
             "threads": opened.threads,
             "seed": seed,
+            "against": str(against.against),
+            "references": against.references,
             **windowing.provenance(),
             "sets": {k: list(v) for k, v in regions.sets.items() if SETS.get(k) != v},
             "partition": None if regions.parts is None else {k: list(v) for k, v in regions.parts.items()},
@@ -88,19 +95,85 @@ def explain_with_views(
         },
         "versions": versions(),
     }
-    found = explain_windows(
-        explainer,
-        windows,
-        contract,
-        target=target,
-        contrast=contrast,
-        batch_size=batch_size,
-        provenance=provenance,
-        bands=bands,
-    )
+
+    def recut(what: str | Path) -> Windows:
+        if isinstance(what, Path):
+            return replace(windowing, events=None, labels=None).cut(recording_of(what), contract)
+        return replace(windowing, events=what).cut(recording, contract)
+
+    asking: dict[str, Any] = {
+        "target": target,
+        "contrast": contrast,
+        "batch_size": batch_size,
+        "provenance": provenance,
+        "bands": bands,
+    }
+    found, zero = explained_both_ways(explainer, windows, contract, against, asking, seed=seed, recut=recut)
     found = replace(found, regions=regions)
+    given = {} if zero is None else {"plain": zero}
     recording = _marked(recording, windowing)
-    return registry.with_views(found, asked, model=model, recording=recording, seed=seed)
+    return registry.with_views(found, asked, model=model, recording=recording, seed=seed, **given)
+
+
+def explained_both_ways(
+    explainer: Explainer,
+    windows: Windows,
+    contract: InputContract,
+    against: ReferenceOptions,
+    asking: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    recut: Callable[[str | Path], Windows] | None = None,
+) -> tuple[Explained, Explained | None]:
+    """Windows against others, and against zero.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        Under the composite that is asked for.
+    windows : Windows
+    contract : InputContract
+    against : ReferenceOptions
+    asking : mapping
+        Further arguments of `explain_windows`.
+    seed : int
+    recut : callable, optional
+        As for `references_for`.
+
+    Returns
+    -------
+    explained : Explained
+        Against other windows; against zero where that was asked for, or where it cannot be had
+        otherwise: then a note says why.
+    zero : Explained or None
+        Against zero, where the first is against other windows and the composite is one against zero.
+
+    Raises
+    ------
+    OnnxplainError
+        A window cannot be explained, or there are no such references.
+    """
+    why = ""
+    single = explainer.composite.is_difference
+    references = None
+    if len(windows) < 2 and str(against.against) in (OTHER, ANY) and not single:
+        why = "There is one window only and none to hold it against: relevance is against zero."
+    else:
+        references = references_for(explainer, windows, contract, against, seed=seed, recut=recut)
+    if references is None:
+        found = explain_windows(explainer, windows, contract, **asking)
+        return replace(found, notes=(*found.notes, *([why] if why else []))), None
+    if single:
+        return explain_windows(explainer, windows, contract, references=references, **asking), None
+    zero = explain_windows(explainer, windows, contract, **asking)
+    try:
+        found = explain_windows(
+            explainer.with_composite("difference"), windows, contract, references=references, **asking
+        )
+    except (UnsupportedOperator, DifferentBranches) as e:
+        note = f"Relevance is against zero: against other windows it cannot be had ({e})."
+        return replace(zero, notes=(*zero.notes, note)), None
+    return found, zero
 
 
 def _marked(recording: Recording, windowing: WindowOptions) -> Recording:

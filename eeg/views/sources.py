@@ -23,6 +23,7 @@ from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..electrodes.positions import Electrodes
 from ..explanation.explained import Explained
+from ..explanation.pairs import n_pairs, pairs
 from ..explanation.shares import summed
 from ..recording.windows import FROM_MICROVOLT, from_model_layout
 from ..text import counted, listed, plain
@@ -170,28 +171,29 @@ def sources(
     )  # fmt: skip
     factor = FROM_MICROVOLT[contract.unit] * contract.scale
     x = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
-    m = explained.dataset["multiplier"].values.astype(np.float64) * factor
     n = len(channels)
     gain, kernel = found.gain.reshape(n, -1), found.kernel.reshape(-1, n)
     owner = np.repeat(np.array(found.region), 3)
     # What a region puts on the electrodes of the signal x is P x.
     parts = np.stack([gain[:, owner == name] @ kernel[owner == name] for name in found.names])
     whole = gain @ kernel
-    course = np.empty((len(x), len(found.names), x.shape[-1]))
-    residual = np.empty((len(x), x.shape[-1]))
-    by_source = np.empty((len(x), len(found.grid)))
+    course = np.zeros((len(x), len(found.names), x.shape[-1]))
+    residual = np.zeros((len(x), x.shape[-1]))
+    by_source = np.zeros((len(x), len(found.grid)))
     amplitude = np.empty((len(x), len(found.names) + 1))
     fit = np.full(len(x), np.nan)
-    for i, (signal, multiplier) in enumerate(zip(x, m, strict=True)):
+    for d, m in pairs(explained, "sources", microvolt=True):
+        for i, (apart, multiplier) in enumerate(zip(d, m / n_pairs(explained), strict=True)):
+            for j, part in enumerate(parts):
+                course[i, j] += ((part @ apart) * multiplier).sum(0)
+            residual[i] += ((apart - whole @ apart) * multiplier).sum(0)
+            # The sum over time of s_k (L^T m)_k, from the products of electrodes alone.
+            by_source[i] += ((kernel @ (apart @ multiplier.T)) * gain.T).sum(-1).reshape(-1, 3).sum(-1)
+    for i, signal in enumerate(x):
         for j, part in enumerate(parts):
-            seen = part @ signal
-            course[i, j] = (seen * multiplier).sum(0)
-            amplitude[i, j] = np.sqrt((seen**2).mean())
+            amplitude[i, j] = np.sqrt(((part @ signal) ** 2).mean())
         rest = signal - whole @ signal
-        residual[i] = (rest * multiplier).sum(0)
         amplitude[i, -1] = np.sqrt((rest**2).mean())
-        # The sum over time of s_k (L^T m)_k, from the products of electrodes alone.
-        by_source[i] = ((kernel @ (signal @ multiplier.T)) * gain.T).sum(-1).reshape(-1, 3).sum(-1)
         power = ((signal - signal.mean(0)) ** 2).sum()
         if power > 0:
             fit[i] = 1 - ((rest - rest.mean(0)) ** 2).sum() / power

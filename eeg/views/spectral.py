@@ -29,11 +29,11 @@ from ..explanation.bands import (
     by_frequency,
     masks_of,
     named,
-    signals_of,
     unassigned_of,
     weight_of,
 )
 from ..explanation.explained import Explained
+from ..explanation.pairs import mean_of
 from ..explanation.view import View
 from ..text import plain
 from .registry import ViewContext, register
@@ -63,9 +63,12 @@ def spectrum(explained: Explained) -> xr.DataArray:
     InputError
         There is no multiplier.
     """
-    x, m = signals_of(explained)
-    n = x.shape[-1]
-    found = np.concatenate([by_frequency(x[s], m[s]) for s in blocks(len(x))])
+    n = explained.relevance.shape[-1]
+
+    def split(x: Floats, m: Floats) -> Floats:
+        return np.concatenate([by_frequency(x[s], m[s]) for s in blocks(len(x))])
+
+    found = mean_of(explained, split)
     frequency = np.fft.rfftfreq(n, 1 / explained.windows.sfreq)
     return named(explained, found, ("frequency",), {"frequency": ("frequency", frequency, {"units": "Hz"})})
 
@@ -91,14 +94,17 @@ def band_time(explained: Explained, edges: Mapping[str, tuple[float, float]] | N
     InputError
         There is no multiplier; or an edge makes no sense.
     """
-    x, m = signals_of(explained)
-    n = x.shape[-1]
+    n = explained.relevance.shape[-1]
     masks = masks_of(n, explained.windows.sfreq, edges)
-    parts = []
-    for s in blocks(len(x)):
-        X = np.fft.rfft(x[s])
-        parts.append(np.stack([np.fft.irfft(X * inside, n) * m[s] for inside in masks.values()], -2))
-    found, names = np.concatenate(parts), [*masks]
+
+    def split(x: Floats, m: Floats) -> Floats:
+        parts = []
+        for s in blocks(len(x)):
+            X = np.fft.rfft(x[s])
+            parts.append(np.stack([np.fft.irfft(X * inside, n) * m[s] for inside in masks.values()], -2))
+        return np.concatenate(parts)
+
+    found, names = mean_of(explained, split), [*masks]
     left = unassigned_of(explained)
     if left is not None:
         found, names = np.concatenate([found, left[..., None, :]], -2), [*names, UNASSIGNED]
@@ -133,8 +139,7 @@ def time_frequency(
     InputError
         There is no multiplier; or the windows do not fit.
     """
-    x, m = signals_of(explained)
-    sfreq, n = explained.windows.sfreq, x.shape[-1]
+    sfreq, n = explained.windows.sfreq, explained.relevance.shape[-1]
     length = round(seconds * sfreq) if np.isfinite(seconds) else 0
     if not 4 <= length <= n or not 0.5 <= overlap < 1:
         raise InputError(
@@ -150,19 +155,20 @@ def time_frequency(
     np.add.at(squares, (at + before).ravel(), np.tile(g**2, len(at)))
     pad = ((0, 0), (0, 0), (before, after))
     weight = weight_of(length)
-    total: Floats | None = None
-    parts = []
-    for s in blocks(len(x), 8):
-        # Outside the signal both are 0, and what S is there does not matter.
-        share = np.pad(m[s], pad) / np.where(squares > 0, squares, 1.0)
-        X = np.fft.rfft(np.pad(x[s], pad)[..., at + before] * g)
-        M = np.fft.rfft(share[..., at + before] * g)
-        r = weight * np.real(np.conj(X) * M) / length
-        if mean:
-            total = r.sum(0) if total is None else total + r.sum(0)
-        else:
-            parts.append(r)
-    found = np.concatenate(parts) if total is None else total / len(x)
+
+    def split(x: Floats, m: Floats) -> Floats:
+        parts: list[Floats] = []
+        for s in blocks(len(x), 8):
+            # Outside the signal both are 0, and what S is there does not matter.
+            share = np.pad(m[s], pad) / np.where(squares > 0, squares, 1.0)
+            X = np.fft.rfft(np.pad(x[s], pad)[..., at + before] * g)
+            M = np.fft.rfft(share[..., at + before] * g)
+            r = np.asarray(weight * np.real(np.conj(X) * M) / length)
+            parts.append(r.sum(0, keepdims=True) if mean else r)
+        whole = np.concatenate(parts)
+        return np.asarray(whole.sum(0) / len(x)) if mean else whole
+
+    found = mean_of(explained, split)
     coords = {
         "frame": ("frame", (starts + length / 2) / sfreq, {"units": "s", "long_name": "centre"}),
         "frequency": ("frequency", np.fft.rfftfreq(length, 1 / sfreq), {"units": "Hz"}),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, ModelError
+from ..errors import DifferentBranches, InputError, ModelError
 from .inputs import Inputs
 from .plans import Run
 from .runner import Plan
@@ -119,8 +119,8 @@ class References:
             raise self._apart(f"condition {differ[0]!r} differs")
         return values
 
-    def _apart(self, why: str) -> InputError:
-        return InputError(
+    def _apart(self, why: str) -> DifferentBranches:
+        return DifferentBranches(
             f"{self.where}: window and reference take different branches ({why}): there is no difference "
             "between them to explain; choose a reference that the model treats alike"
         )

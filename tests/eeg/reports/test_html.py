@@ -21,6 +21,7 @@ from onnxplain.eeg import demo
 from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.region_file import Regions
+from onnxplain.eeg.explanation.exchange import Confirmed, Way
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.shares import BandShare
 from onnxplain.eeg.explanation.view import View
@@ -35,10 +36,12 @@ from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
 from onnxplain.eeg.views.clusters import Spray, Strategy
 from onnxplain.eeg.views.components import ClassShare, ComponentClasses
+from onnxplain.eeg.views.confirmed import Exchange
 from onnxplain.eeg.views.event_locked import AroundEvents, EventLocked
 from onnxplain.eeg.views.network import InnerRelevance
 from onnxplain.eeg.views.registry import kinds
 from onnxplain.eeg.views.spectral import Rhythms
+from onnxplain.eeg.views.zero import AgainstZero
 from onnxplain.validation.gate import Verdict
 from onnxplain.validation.report import write_report
 from onnxplain.validation.result import CheckResult
@@ -104,7 +107,7 @@ class Told(Explained):
         }
 
 
-def viewed(name: Name, channels: Electrodes) -> dict[str, View]:
+def viewed(name: Name, channels: Electrodes, zero: Explained) -> dict[str, View]:
     """Every view there is, with names of files wherever one may be."""
     band = BandShare(name("band"), 1.0, 4.0, 0.4, 0.1, 0.2, 0.2)
     component = ClassShare(name("class"), 0.4, 0.1, 0.3, 0.2, 2, 0.5, 0.1)
@@ -123,6 +126,7 @@ def viewed(name: Name, channels: Electrodes) -> dict[str, View]:
     bands = xr.DataArray(
         np.ones((4, len(channels), 1)), {"band": [name("band")]}, ("epoch", "channel", "band")
     )
+    way = Way(name("parts"), 0.8, 0.7, 0.9)
     every: tuple[View, ...] = (
         AroundEvents({name("event"): around}),
         Spray((strategy, strategy), np.ones(3), np.zeros(4, dtype=np.int64)),
@@ -130,6 +134,8 @@ def viewed(name: Name, channels: Electrodes) -> dict[str, View]:
         ComponentClasses(bands, (component,), ()),
         Rhythms(bands, (band,)),
         InnerRelevance(heads, places, ()),
+        Exchange(Confirmed((name("first"),), 0.6, way, way, way, 9)),
+        AgainstZero(name("composite"), zero, 0.5),
     )
     assert {view.name for view in every} == {kind.name for kind in kinds()}
     return {view.name: view for view in every}
@@ -165,7 +171,7 @@ def explained(name: Name) -> Explained:
         (name("note"),),
         unit=name("unit"),
         regions=regions,
-        views=viewed(name, windows.channels),
+        views=viewed(name, windows.channels, e),
     )
 
 
