@@ -11,8 +11,10 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 from onnxplain.engine.rules import layers, registry
+from onnxplain.engine.secants import registry as secants
 
 PAGE = Path(__file__).parent / "rules.md"
 PAPERS = {
@@ -24,6 +26,7 @@ PAPERS = {
     "Bach et al": "[Bach et al. 2015](https://doi.org/10.1371/journal.pone.0130140)",
     "Montavon et al. 2017": "[Montavon et al. 2017](https://doi.org/10.1016/j.patcog.2016.11.008)",
     "Montavon et al. 2019": "[Montavon et al. 2019](https://doi.org/10.1007/978-3-030-28954-6_10)",
+    "Shrikumar": "[Shrikumar et al. 2017](https://arxiv.org/abs/1704.02685)",
     "Lapuschkin et al. 2019": "[Lapuschkin et al. 2019](https://doi.org/10.1038/s41467-019-08987-4)",
 }
 # What a rule that cites nothing goes back to, by what kind of operator it is of.
@@ -61,6 +64,21 @@ Which of them a layer gets is the composite's choice ([composites](composites.md
 
 | rule | what it does | paper |
 |---|---|---|
+"""
+
+SECANTS = """
+## Secants
+
+Under the composite `difference` two passes are made, of a window and of a reference, and what travels
+backwards is the multiplier of their difference: R = (x - x') m. In the tables below x and y are values of the
+window's pass, x' and y' those of the reference's.
+
+{about}
+
+Exact at the middle of both passes: {middle}.
+
+A token gets what its embedding differs by. What is not in the tables is written out in others before, or
+refused by name; a function of one number of somebody else's gets the quotient of its values.
 """
 
 
@@ -105,12 +123,32 @@ def page() -> str:
             said = first_paragraph(inspect.getdoc(rule.function))
             paper = cited(said, kind=rule.kind)
             text += f"| {names} | {since} | {rule.kind} | {plain(said)} | {rule.carry} | {paper} |\n"
+    return text + secants_section()
+
+
+def secants_section() -> str:
+    """The secants of the composite `difference`, by where they are written."""
+    text = SECANTS.format(
+        about=_words(inspect.getdoc(secants) or ""),
+        middle=", ".join(f"`{name}`" for name in sorted(secants.exact_at_middle())),
+    )
+    by_module: dict[str, dict[Any, list[str]]] = {}
+    for (_, op_type), function in secants.secants().items():
+        by_module.setdefault(function.__module__, {}).setdefault(function, []).append(op_type)
+    for module, functions in sorted(by_module.items()):
+        about = inspect.getdoc(importlib.import_module(module)) or ""
+        text += f"\n### {module.rpartition('.')[2].capitalize()}\n\n{_words(about)}\n\n"
+        text += "| operator | secant |\n|---|---|\n"
+        for function, op_types in sorted(functions.items(), key=lambda each: min(each[1])):
+            names = ", ".join(f"`{name}`" for name in op_types)
+            text += f"| {names} | {plain(first_paragraph(inspect.getdoc(function)))} |\n"
     return text
 
 
 def _words(docstring: str) -> str:
     """A module's docstring as Markdown."""
-    return re.sub(r"``(.*?)``", r"`\1`", docstring).strip()
+    text = re.sub(r"``(.*?)``", r"`\1`", docstring, flags=re.DOTALL).strip()
+    return re.sub(r"^ +`", "`", text, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

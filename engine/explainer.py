@@ -19,11 +19,11 @@ from .errors import InputError
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
-from .plan.plans import Plans, Run
+from .plan.plans import Plans
 from .plan.references import References, references
 from .plan.request import Request
 from .plan.results import Part, attribution, averaged, explained, picked
-from .plan.targets import Asked, ask
+from .plan.targets import ask
 
 Array = np.ndarray[Any, Any]
 
@@ -164,28 +164,25 @@ class Explainer:
         """
         feed, where = self.inputs.checked(x), str(self.path)
         axes, name = self.inputs.axes(feed), self.composite.name
-        against = self._against(reference, feed)
-        parts: list[list[Part]] = [[] for _ in range(len(against) if against else 1)]
+        against = None
+        if self._is_difference or reference is not None:
+            against = self._against(reference, feed)
+        # For each reference, the micro-batches held against it.
+        parts: dict[int, list[Part]] = {}
         for run in self._plans.runs(feed):
-            asked = ask(
-                run.values[run.plan.facts.target], target, contrast, self._classes, run.samples, run.of
-            )
-            for i, own in enumerate(parts):
-                own.append(self._part(run, asked, against, i))
-        made = averaged([attribution(own, axes, name, where) for own in parts])
+            facts, y = run.plan.facts, run.values[run.plan.facts.target]
+            asked = ask(y, target, contrast, self._classes, run.samples, run.of)
+            for i in range(len(against) if against else 1):
+                there, pair = against.values(run, i) if against else (None, None)
+                result = run.plan.runner.backward(run.values, asked.seed, run.batch, pair)
+                own = None if pair is None else pair[facts.target]
+                part = Part(facts, run.feed, run.outputs, y, asked, result, run.batch, there, own)
+                parts.setdefault(i, []).append(part)
+        if against is None:
+            made = attribution(parts[0], axes, name, where)
+        else:
+            made = averaged([attribution(each, axes, name, where) for each in parts.values()])
         return replace(made, contract=self.contract)
-
-    def _part(self, run: Run, asked: Asked, against: References | None, i: int) -> Part:
-        """One micro-batch explained, against reference i where there are some."""
-        facts, values = run.plan.facts, run.values
-        there, pair = None, None
-        if against is not None:
-            row = run.samples.start * facts.rows
-            there, pair = against.values(run.plan, run.feed, row, i)
-        result = run.plan.runner.backward(values, asked.seed, run.batch, pair)
-        own = {n: values[n] for n in self._request.outputs}
-        y = None if pair is None else pair[facts.target]
-        return Part(facts, run.feed, own, values[facts.target], asked, result, run.batch, there, y)
 
     def references(
         self, reference: Array | Mapping[str, Array], x: Array | Mapping[str, Array]
@@ -226,6 +223,7 @@ class Explainer:
                 "same shape to hold these against (some that the model calls otherwise, or a rest condition)"
             )
         if isinstance(reference, References):
+            reference.check(dict(feed))
             return reference
         return references(self.inputs, reference, dict(feed), str(self.path))
 

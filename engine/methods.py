@@ -182,7 +182,7 @@ def expected_gradients(
     feed = explain.inputs.checked(x)
     made = []
     for start in references(explain.inputs, reference, feed, str(explain.path)).feeds:
-        there = {n: np.broadcast_to(start[n], a.shape).astype(a.dtype) for n, a in feed.items()}
+        there = {n: np.broadcast_to(start.get(n, a), a.shape).astype(a.dtype) for n, a in feed.items()}
         apart = {n: a.astype(np.float64) - there[n] for n, a in feed.items() if a.dtype.kind == "f"}
 
         def between(i: int, there: Mapping[str, Array] = there, apart: Mapping[str, Array] = apart) -> Any:

@@ -92,12 +92,7 @@ def _unslice(e: Emitter, args: list[str], *, shape: Shape, starts: Any, axes: An
         # Element i of the whole is element k of the part, or the zero that is put behind it.
         source = np.full(full, part, np.int64)
         source[first + step * np.arange(part)] = np.arange(part)
-        a = (
-            e.node("Pad", [a, e.ints([0, 1]), "", e.ints([axis])])
-            if e.opset >= 18
-            else _pad_one(e, a, axis, rank)
-        )
-        a = e.node("Gather", [a, e.constant(source)], axis=axis)
+        a = e.node("Gather", [_pad_one(e, a, axis, rank), e.constant(source)], axis=axis)
     if any(before) or any(after):
         front = [0] * e.lead
         a = e.node("Pad", [a, e.ints([*front, *before, *front, *after])])
@@ -105,7 +100,11 @@ def _unslice(e: Emitter, args: list[str], *, shape: Shape, starts: Any, axes: An
 
 
 def _pad_one(e: Emitter, a: str, axis: int, rank: int) -> str:
-    """One zero behind an axis."""
+    """One zero behind an axis.
+
+    Written for all axes: onnxruntime's optimiser moves transpositions past a Pad, and gets those wrong that
+    have their axes as an operand.
+    """
     pads = [0] * (2 * (rank + e.lead))
     pads[axis] = 1
     return e.node("Pad", [a, e.ints(pads)])

@@ -56,6 +56,11 @@ class Run:
     of: int
     batch: int
 
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The model's own."""
+        return {n: self.values[n] for n in self.plan.facts.outputs}
+
 
 class ChosenPlan(NamedTuple):
     """A plan for a batch.

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import DifferentBranches, InputError, ModelError
 from .inputs import Inputs
+from .plans import Run
 from .runner import Plan
 
 Array = np.ndarray[Any, Any]
@@ -31,9 +32,8 @@ class References:
     Parameters
     ----------
     feeds : list of dict of str to ndarray
-        One for each reference: inputs of one row, or of a row for each row of the windows.
-    shared : bool
-        Whether each is one row, for all samples.
+        One for each reference: inputs of one row, or of a row for each row of the windows. An input that is
+        not among them is as in the windows.
     axes : dict of str to (int or None)
         The axis of each input along which its rows lie.
     where : str
@@ -41,27 +41,46 @@ class References:
     """
 
     feeds: list[Feed]
-    shared: bool
     axes: Mapping[str, int | None]
     where: str
 
     def __post_init__(self) -> None:
+        rows = (x.shape[a] for f in self.feeds for n, x in f.items() if (a := self.axes[n]) is not None)
+        self._shared = all(n == 1 for n in rows)
         self._kept: dict[tuple[int, int, int], tuple[Plan, Feed, Mapping[str, Any]]] = {}
         self._size = 0
 
     def __len__(self) -> int:
         return len(self.feeds)
 
-    def values(self, plan: Plan, feed: Feed, start: int, i: int) -> tuple[Feed, Mapping[str, Any]]:
+    def check(self, feed: Feed) -> None:
+        """Whether windows can be held against these.
+
+        Raises
+        ------
+        InputError
+            They have other inputs, or other shapes.
+        """
+        for reference in self.feeds:
+            for n, x in reference.items():
+                if n not in feed:
+                    raise InputError(f"{self.where}: no input {n!r}; the references are of another model")
+                want, a = feed[n].shape, self.axes[n]
+                if x.shape != want and (
+                    a is None or x.shape != (*want[:a], x.shape[a], *want[a + 1 :]) or x.shape[a] != 1
+                ):
+                    raise InputError(
+                        f"input {n!r}: a reference of shape {list(x.shape)} for windows of shape "
+                        f"{list(want)}; give one window, one for each, or a set [n, ...]"
+                    )
+
+    def values(self, run: Run, i: int) -> tuple[Feed, Mapping[str, Any]]:
         """What reference i is for one micro-batch, and what the model gives for it.
 
         Parameters
         ----------
-        plan : Plan
-        feed : dict of str to ndarray
-            The windows of the micro-batch.
-        start : int
-            The first of their rows.
+        run : Run
+            The micro-batch.
         i : int
 
         Raises
@@ -69,23 +88,26 @@ class References:
         InputError
             The model takes another way for it than for the window.
         """
-        axis_of = {n: a for n, a in self.axes.items() if a is not None}
-        rows = next((feed[n].shape[a] for n, a in axis_of.items()), 1)
+        plan, feed, axes = run.plan, run.feed, self.axes
+        rows = next((feed[n].shape[a] for n, a in axes.items() if a is not None), 1)
         key = (id(plan), rows, i)
-        if self.shared and key in self._kept:
-            return self._kept[key][1:]
-        given = {
-            n: np.ascontiguousarray(
-                x if (a := self.axes[n]) is None else _rows(x, a, rows, 0 if self.shared else start)
-            )
-            for n, x in self.feeds[i].items()
-        }
-        for n, x in given.items():
-            if x.shape != feed[n].shape:
-                raise InputError(
-                    f"input {n!r}: the reference has shape {list(x.shape)}, the window "
-                    f"{list(feed[n].shape)}; both must be alike"
-                )
+        own = self.feeds[i]
+        as_in_window = {n: x for n, x in feed.items() if n not in own}
+        if key in self._kept:
+            _, given, values = self._kept[key]
+            if all(np.array_equal(given[n], x) for n, x in as_in_window.items()):
+                return given, values
+        start = run.samples.start * plan.facts.rows
+        given = {n: _rows(own[n], axes[n], rows, start) if n in own else x for n, x in feed.items()}
+        values = self._forward(plan, given)
+        size = plan.runner.size(values)
+        if self._shared and key not in self._kept and self._size + size <= ROOM:
+            # The plan is kept beside, so that its id stays taken.
+            self._kept[key] = plan, given, values
+            self._size += size
+        return given, values
+
+    def _forward(self, plan: Plan, given: Feed) -> Mapping[str, Any]:
         try:
             values = plan.runner.forward(given)
         except ModelError as e:
@@ -95,12 +117,7 @@ class References:
         if plan.facts.decisions and not plan.facts.holds(values):
             differ = [n for n, v in plan.facts.decisions if not np.array_equal(values[n], v)]
             raise self._apart(f"condition {differ[0]!r} differs")
-        size = plan.runner.size(values)
-        if self.shared and self._size + size <= ROOM:
-            # The plan is kept beside, so that its id stays taken.
-            self._kept[key] = plan, given, values
-            self._size += size
-        return given, values
+        return values
 
     def _apart(self, why: str) -> DifferentBranches:
         return DifferentBranches(
@@ -109,12 +126,13 @@ class References:
         )
 
 
-def _rows(x: Array, axis: int, rows: int, start: int) -> Array:
-    if x.shape[axis] == rows:
+def _rows(x: Array, axis: int | None, rows: int, start: int) -> Array:
+    """A reference's part for some rows of the windows."""
+    if axis is None:
         return x
     if x.shape[axis] == 1:
-        return np.repeat(x, rows, axis)
-    return np.take(x, range(start, start + rows), axis)
+        return np.ascontiguousarray(np.repeat(x, rows, axis))
+    return np.ascontiguousarray(np.take(x, range(start, start + rows), axis))
 
 
 def references(inputs: Inputs, reference: Any, feed: Feed, where: str) -> References:
@@ -136,69 +154,47 @@ def references(inputs: Inputs, reference: Any, feed: Feed, where: str) -> Refere
     InputError
         Names, shapes, types or values do not fit.
     """
+    names = ", ".join(inputs.by_name)
     if not isinstance(reference, Mapping):
         if len(inputs.by_name) != 1:
             raise InputError(
-                f"{where} has {len(inputs.by_name)} inputs; give references as a dict with "
-                f"{', '.join(inputs.by_name)}"
+                f"{where} has {len(inputs.by_name)} inputs; give references as a dict with {names}"
             )
         reference = {next(iter(inputs.by_name)): reference}
-    unknown = [n for n in reference if n not in inputs.by_name]
+    unknown = ", ".join(repr(n) for n in reference if n not in inputs.by_name)
     if unknown or not reference:
-        raise InputError(f"{where}: no input {unknown}; its inputs are {', '.join(inputs.by_name)}")
+        raise InputError(f"{where}: no input {unknown or 'is given a reference'}; its inputs are {names}")
     axes = inputs.axes(feed)
-    sets = {n: _sets(np.asarray(v), feed[n], axes[n], n) for n, v in reference.items()}
-    counts = {len(v) for v in sets.values()} - {1}
-    if len(counts) > 1:
-        raise InputError(f"{where}: inputs have different numbers of references ({sorted(counts)})")
-    n = counts.pop() if counts else 1
-    feeds = []
-    for i in range(n):
-        given = {name: v[i if len(v) > 1 else 0] for name, v in sets.items()}
-        feeds.append(
-            {
-                k: known.array(given[k], where) if k in given else feed[k]
-                for k, known in inputs.by_name.items()
-            }
-        )
-    shared = all(
-        axes[k] is None or x.shape[axes[k]] == 1 for f in feeds for k, x in f.items() if x is not feed.get(k)
-    )
-    if shared and any(f[k] is feed[k] for f in feeds for k in f):
-        shared = all(_all_rows_alike(feed[k], axes[k]) for k in inputs.by_name if k not in sets)
-        if shared:
-            feeds = [{k: _first_row(x, axes[k]) for k, x in f.items()} for f in feeds]
-    return References(feeds, shared, axes, where)
+    sets = {
+        n: [inputs.by_name[n].array(x, where) for x in _sets(np.asarray(v), feed[n], axes[n], n)]
+        for n, v in reference.items()
+    }
+    counts = {n: len(v) for n, v in sets.items() if len(v) > 1}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{n}: {k}" for n, k in counts.items())
+        raise InputError(f"{where}: the inputs have different numbers of references ({listed})")
+    feeds = [
+        {n: v[i if len(v) > 1 else 0] for n, v in sets.items()}
+        for i in range(max(counts.values(), default=1))
+    ]
+    made = References(feeds, axes, where)
+    made.check(feed)
+    return made
 
 
 def _sets(value: Array, x: Array, axis: int | None, name: str) -> list[Array]:
     """The references of one input, each with the input's own axes."""
+    found: list[Array] = []
     if value.ndim == x.ndim + 1:
         found = list(value)
     elif value.ndim == x.ndim - 1 and axis is not None:
         found = [np.expand_dims(value, axis)]
     elif value.ndim == x.ndim:
-        if axis is None or value.shape[axis] in (1, x.shape[axis]):
-            found = [value]
-        else:
-            found = [np.take(value, [i], axis) for i in range(value.shape[axis])]
-    else:
-        found = []
+        one = axis is None or value.shape[axis] in (1, x.shape[axis])
+        found = [value] if one else [np.take(value, [i], axis) for i in range(value.shape[axis])]
     if not found:
         raise InputError(
             f"input {name!r}: a reference of shape {list(value.shape)} for windows of shape {list(x.shape)}; "
             "give one window, one for each, or a set [n, ...]"
         )
-    for each in found:
-        rows = 1 if axis is None else each.shape[axis]
-        if rows not in (1, 1 if axis is None else x.shape[axis]):
-            raise InputError(f"input {name!r}: {rows} references for {x.shape[axis or 0]} windows")
     return found
-
-
-def _all_rows_alike(x: Array, axis: int | None) -> bool:
-    return axis is None or bool((x == np.take(x, [0], axis)).all())
-
-
-def _first_row(x: Array, axis: int | None) -> Array:
-    return x if axis is None else np.take(x, [0], axis)

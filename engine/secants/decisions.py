@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ops.base import Expr, Ops
+from ..rules.common import unbroadcast
 from .functions import step
 from .pair import PairContext
 from .registry import secant
@@ -28,8 +29,6 @@ def decision(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 @secant("Mod")
 def remainder(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """As the dividend goes; whole turns, and what the divisor does to them, are a decision."""
-    from ..rules.common import unbroadcast
-
     sent = [unbroadcast(op, m, node.out_shape(), node.shape(0)) if node.active(0) else None, None]
     node.keep_rest("decision", m, sent)
     return sent
@@ -45,18 +44,17 @@ def thresholded_relu(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 @secant("Shrink")
 def shrink(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """Two ramps from the thresholds on, and a step at each."""
-    bias, threshold = float(node.attr("bias", 0.0)), float(node.attr("lambd", 0.5))
-    del bias
+    threshold = float(node.attr("lambd", 0.5))
     return _with_steps(op, node, m, [(threshold, 1.0), (-threshold, -1.0)])
 
 
 def _with_steps(op: Ops, node: PairContext, m: Expr, corners: list[tuple[float, float]]) -> list[Expr | None]:
-    """The ramps that start at corners: ``max(x - at, 0)`` or ``min(x - at, 0)``; the rest is a decision."""
+    """The ramps that start at corners: ``max(x, at)`` or ``min(x, at)``; the rest is a decision."""
     a, b = node.here(0), node.there(0)
     total: Expr | None = None
     for at, direction in corners:
         pick = op.maximum if direction > 0 else op.minimum
-        here, there = pick(op.sub(a, at), 0.0), pick(op.sub(b, at), 0.0)
+        here, there = pick(a, at), pick(b, at)
         inside = step(op, a, at, direction)
         part = op.where(op.equal(a, b), inside, op.div(op.sub(here, there), _nonzero(op, op.sub(a, b))))
         total = part if total is None else op.add(total, part)

@@ -21,9 +21,8 @@ from .pair import PairContext
 from .registry import secant
 from .softmax import tanhc
 
-_TINY = 1e-30
-# Where the mean of a slope at both ends is as good as the quotient in float32.
-_NEAR = 0.01
+# Where a GELU's slopes at both ends are as good as the quotient in float32.
+_NEAR = 0.12
 
 
 @dataclass(frozen=True)
@@ -96,26 +95,6 @@ def exponential(op: Ops, x: Pair, y: Expr | None = None, z: Expr | None = None) 
     return op.mul(op.mul(op.add(y, z), 0.5), tanhc(op, op.mul(x.d, 0.5)))
 
 
-def sinc(op: Ops, x: Expr) -> Expr:
-    """``sin(x) / x``."""
-    zero = op.equal(x, 0.0)
-    return op.where(zero, 1.0, op.div(op.sin(x), op.where(zero, 1.0, x)))
-
-
-def sinhc(op: Ops, x: Expr) -> Expr:
-    """``sinh(x) / x``."""
-    zero = op.equal(x, 0.0)
-    return op.where(zero, 1.0, op.div(op.sinh(x), op.where(zero, 1.0, x)))
-
-
-def averaged(op: Ops, x: Pair, slope: Callable[[Expr], Expr]) -> Expr:
-    """The mean of a slope along the way from x' to x, by Gauss and Legendre's three points."""
-    off = op.mul(x.d, 0.5 * math.sqrt(0.6))
-    middle = x.middle(op)
-    outer = op.add(slope(op.sub(middle, off)), slope(op.add(middle, off)))
-    return op.add(op.mul(slope(middle), 8 / 18), op.mul(outer, 5 / 18))
-
-
 Function = Callable[[Ops, PairContext, Pair, Pair], Expr]
 
 
@@ -124,11 +103,13 @@ def _register(function: Function, *op_types: str) -> None:
         made = function(op, node, pair(op, node.number(0)), pair(op, node.number_made()))
         return [op.mul(m, made), *[None] * (node.count - 1)]
 
-    call.__doc__ = function.__doc__
+    call.__doc__, call.__module__ = function.__doc__, function.__module__
     secant(*op_types)(call)
 
 
-def _function(*op_types: str) -> Callable[[Function], Function]:
+def function_of_one(*op_types: str) -> Callable[[Function], Function]:
+    """Register the secant of functions of one number: ``function(op, node, x, y)`` of operand and output."""
+
     def register(function: Function) -> Function:
         _register(function, *op_types)
         return function
@@ -139,21 +120,21 @@ def _function(*op_types: str) -> Callable[[Function], Function]:
 # -- straight on both sides of a corner ------------------------------------------------------------------
 
 
-@_function("Relu")
+@function_of_one("Relu")
 def relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0."""
+    """``(max(x, 0) - max(x', 0)) / (x - x')``: the part of the way above 0."""
     return ramp(op, x)
 
 
-@_function("LeakyRelu")
+@function_of_one("LeakyRelu")
 def leaky_relu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0, and the rest with the slope there."""
+    """As Relu above 0, and `alpha` times the rest of the way."""
     return ramp(op, x, float(node.attr("alpha", 0.01)))
 
 
-@_function("Abs")
+@function_of_one("Abs")
 def absolute(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The part of the way above 0, less the part below."""
+    """``(|x| - |x'|) / (x - x')``: the part of the way above 0, less the part below."""
     return absolute_of(op, x)
 
 
@@ -176,16 +157,16 @@ def parametric_relu(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     return sent
 
 
-@_function("HardSigmoid")
+@function_of_one("HardSigmoid")
 def hard_sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """The slope of its line inside; a quotient over a corner."""
     slope, _, line = hard_line(op, node, x.a)
     return _clipped(op, x, y, line, 0.0, 1.0, slope)
 
 
-@_function("HardSwish")
+@function_of_one("HardSwish")
 def hard_swish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and its gate."""
+    """A product of x and its gate g: ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
     line = op.add(op.mul(x.a, 1 / 6), 0.5)
     gate = op.minimum(op.maximum(line, 0.0), 1.0)
     gates = pair(op, gate)
@@ -200,7 +181,7 @@ def _clipped(op: Ops, x: Pair, y: Pair, line: Expr, low: float, high: float, slo
     return op.where(op.greater(both, 0.5), slope, outside)
 
 
-@_function("Softsign")
+@function_of_one("Softsign")
 def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``1 / ((1 + |x|) (1 + |x'|))`` on one side of 0."""
     one_side = op.div(1.0, op.mul(op.add(op.abs(x.a), 1.0), op.add(op.abs(x.b), 1.0)))
@@ -211,9 +192,9 @@ def softsign(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
 # -- exponentials --------------------------------------------------------------------------------------
 
 
-@_function("Exp")
+@function_of_one("Exp")
 def exp(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The logarithmic mean of both values."""
+    """``(e^x + e^x')/2 tanhc((x - x')/2)``: the logarithmic mean of both values."""
     return exponential(op, x, y.a, y.b)
 
 
@@ -225,20 +206,20 @@ def _elu(op: Ops, x: Pair, alpha: float, width: float) -> Expr:
     return op.add(above, op.mul(op.mul(op.sub(1.0, above), below), alpha / width))
 
 
-@_function("Elu")
+@function_of_one("Elu")
 def elu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A ramp above 0, an exponential below."""
+    """A ramp above 0, below it the exponential's: ``alpha (e^x + e^x')/2 tanhc((x - x')/2)``."""
     return _elu(op, x, float(node.attr("alpha", 1.0)), 1.0)
 
 
-@_function("Celu")
+@function_of_one("Celu")
 def celu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A ramp above 0, an exponential below."""
     alpha = float(node.attr("alpha", 1.0))
     return _elu(op, x, alpha, alpha)
 
 
-@_function("Selu")
+@function_of_one("Selu")
 def selu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """A ramp above 0, an exponential below."""
     return op.mul(
@@ -246,14 +227,14 @@ def selu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     )
 
 
-@_function("Sigmoid")
+@function_of_one("Sigmoid")
 def sigmoid(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``(s (1 - s') + s' (1 - s)) tanhc((x - x')/2) / 2``."""
     mixed = op.add(op.mul(y.a, op.sub(1.0, y.b)), op.mul(y.b, op.sub(1.0, y.a)))
     return op.mul(mixed, op.mul(tanhc(op, op.mul(x.d, 0.5)), 0.5))
 
 
-@_function("Tanh")
+@function_of_one("Tanh")
 def tanh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     """``(1 - t t') tanhc(x - x')``."""
     return op.mul(op.sub(1.0, op.mul(y.a, y.b)), tanhc(op, x.d))
@@ -267,15 +248,15 @@ def softplus_of(op: Ops, x: Pair, y: Pair) -> Expr:
     return quotient(op, x, y, near, within(op, x, 2.0))
 
 
-@_function("Softplus")
+@function_of_one("Softplus")
 def softplus(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The mean of the sigmoid along the way."""
+    """``(y - y') / (x - x')``; of close values the sigmoid at the middle, and the next term."""
     return softplus_of(op, x, y)
 
 
-@_function("Mish")
+@function_of_one("Mish")
 def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and the tanh of its softplus."""
+    """A product of x and its gate g = tanh(softplus(x)): ``(g + g')/2 + (x + x')/2 (g - g') / (x - x')``."""
     plus = op.softplus(x.a)
     plus_pair, gate = pair(op, plus), pair(op, op.tanh(plus))
     bend = op.mul(op.sub(1.0, op.mul(gate.a, gate.b)), tanhc(op, plus_pair.d))
@@ -283,9 +264,9 @@ def mish(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     return op.add(gate.middle(op), op.mul(x.middle(op), slope))
 
 
-@_function("Erf")
+@function_of_one("Erf")
 def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """The mean of its density along the way."""
+    """``(y - y') / (x - x')``; of close values the density at the middle, and the next term."""
     middle = x.middle(op)
     square = op.mul(middle, middle)
     density = op.mul(op.exp(op.neg(square)), 2 / math.sqrt(math.pi))
@@ -294,9 +275,9 @@ def erf(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
     return quotient(op, x, y, op.mul(density, op.add(bend, 1.0)), within(op, x, 1.0))
 
 
-@_function("Gelu")
+@function_of_one("Gelu")
 def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """A product of x and its gate, the normal distribution function (or its tanh approximation)."""
+    """``(y - y') / (x - x')``; of close values the mean of both slopes, less what they bend."""
     if node.attr("approximate", "none") == "tanh":
         inner = pair(op, gelu_inner(op, x.a))
         t = pair(op, op.tanh(inner.a))
@@ -307,185 +288,15 @@ def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
         slope = op.mul(op.mul(bend, rise), 0.5)
         gate = op.mul(op.add(t.middle(op), 1.0), 0.5)
         return op.add(gate, op.mul(x.middle(op), slope))
-    # Half its slope at both ends is computed beside each forward pass, which is once for all references:
-    # (erf(e) + 1)/4 + e exp(-e^2) / (2 sqrt pi), e = x / sqrt 2.
+    # Half the slope and the bend at both ends (Euler and Maclaurin's sum of two), each computed beside its own
+    # forward pass, which for a reference is once for all windows. With e = x / sqrt 2 the half slope is
+    # (erf(e) + 1)/4 + e exp(-e^2) / (2 sqrt pi), and the bend (1 - e^2) exp(-e^2) / (6 sqrt(2 pi)).
     e = op.mul(x.a, 1 / math.sqrt(2))
-    bell = op.exp(op.sub(-0.5 * math.log(4 * math.pi), op.mul(e, e)))
+    square = op.mul(e, e)
+    bell = op.exp(op.sub(-0.5 * math.log(4 * math.pi), square))
     half = op.add(op.mul(op.add(op.erf(e), 1.0), 0.25), op.mul(e, bell))
+    bend = op.mul(bell, op.mul(op.sub(1.0, square), math.sqrt(2) / 6))
     d = op.sub(x.a, x.b)
-    near = op.add(half, op.reference(half))
+    ends = op.add(half, op.reference(half))
+    near = op.sub(ends, op.mul(d, op.sub(bend, op.reference(bend))))
     return op.where(op.less(op.abs(d), _NEAR), near, op.div(op.sub(y.a, y.b), d))
-
-
-# -- powers, roots, logarithms ---------------------------------------------------------------------------
-
-
-def logarithm(op: Ops, x: Pair, y: Pair) -> Expr:
-    """One over the logarithmic mean of x and x'."""
-    total = op.add(x.a, x.b)
-    r = op.div(x.d, op.where(op.equal(total, 0.0), 1.0, total))
-    square = op.mul(r, r)
-    series = op.add(op.mul(op.add(op.mul(op.add(op.mul(square, 1 / 7), 1 / 5), square), 1 / 3), square), 1.0)
-    return quotient(op, x, y, op.div(op.mul(series, 2.0), total), op.less(square, 0.01))
-
-
-@_function("Log")
-def log(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """One over the logarithmic mean of x and x'."""
-    return logarithm(op, x, y)
-
-
-@_function("Sqrt")
-def sqrt(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``1 / (sqrt(x) + sqrt(x'))``."""
-    return _root(op, y)
-
-
-def _root(op: Ops, y: Pair) -> Expr:
-    total = op.add(y.a, y.b)
-    empty = op.equal(total, 0.0)
-    return op.where(empty, 0.0, op.div(1.0, op.where(empty, 1.0, total)))
-
-
-@_function("Reciprocal")
-def reciprocal(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``-1 / (x x')``."""
-    return op.neg(op.mul(y.a, y.b))
-
-
-def power_of(op: Ops, x: Pair, y: Pair, p: float) -> Expr:
-    """The secant of ``x^p`` for one exponent."""
-    if p in (0.0, 1.0):
-        return op.const(p)
-    if p in (2.0, 3.0, 4.0):
-        total, rest = op.add(x.a, x.b), op.add(op.mul(x.a, x.a), op.mul(x.b, x.b))
-        if p == 2:
-            return total
-        return op.add(rest, op.mul(x.a, x.b)) if p == 3 else op.mul(total, rest)
-    if p == 0.5:
-        return _root(op, y)
-    if p == -1:
-        return op.neg(op.mul(y.a, y.b))
-    if p == -0.5:
-        product = op.mul(y.a, y.b)
-        return op.neg(op.div(op.mul(product, product), op.add(y.a, y.b)))
-    middle = x.middle(op)
-    flat = op.equal(middle, 0.0)
-    r = op.div(x.d, op.where(flat, 1.0, middle))
-    slope = op.mul(op.pow(op.where(flat, 1.0, middle), p - 1.0), p)
-    near = op.mul(slope, op.add(op.mul(op.mul(r, r), (p - 1) * (p - 2) / 24), 1.0))
-    near = op.where(flat, 0.0, near)
-    # Two that are alike are close, at 0 too.
-    return quotient(op, x, y, near, op.less(op.abs(x.d), op.add(op.mul(op.abs(middle), 0.05), _TINY)))
-
-
-@secant("Pow")
-def power(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The secant of the base, of the exponent, or of both: each with the mean over the other's two values."""
-    x = pair(op, op.as_float(node.here(0)))
-    exponent = node.const(1)
-    y = pair_of(op, node.made_here(), node.made_there())
-    if exponent is not None and exponent.size == 1:
-        got = op.mul(m, power_of(op, x, y, float(exponent.reshape(()))))
-        return [unbroadcast(op, got, node.out_shape(), node.shape(0)), None]
-    p = pair(op, op.as_float(node.here(1)))
-    across, back = op.pow(x.a, p.b), op.pow(x.b, p.a)
-    sent: list[Expr | None] = [None, None]
-    for i, (own, other) in enumerate(((x, p), (p, x))):
-        if not node.active(i):
-            continue
-        slope = _slope_of_base if i == 0 else _slope_of_exponent
-        # From x' to x with the exponent here and there; from p' to p with the base here and there.
-        pairs = ((y.a, back), (across, y.b)) if i == 0 else ((y.a, across), (back, y.b))
-        several = node.active(1 - i)
-        parts = [
-            quotient(op, own, pair_of(op, u, v), slope(op, own, o), _close(op, own))
-            for (u, v), o in zip(pairs, (other.a, other.b), strict=True)
-        ]
-        made = op.mul(op.add(*parts), 0.5) if several else parts[0]
-        sent[i] = unbroadcast(op, op.mul(m, made), node.out_shape(), node.shape(i))
-    return sent
-
-
-def _close(op: Ops, x: Pair) -> Expr:
-    return op.less(op.abs(x.d), op.add(op.mul(op.abs(x.middle(op)), 2e-3), _TINY))
-
-
-def _slope_of_base(op: Ops, x: Pair, p: Expr) -> Expr:
-    middle = x.middle(op)
-    safe = op.where(op.equal(middle, 0.0), 1.0, middle)
-    slope = op.mul(p, op.pow(safe, op.sub(p, 1.0)))
-    return op.where(op.equal(middle, 0.0), op.where(op.equal(p, 1.0), 1.0, 0.0), slope)
-
-
-def _slope_of_exponent(op: Ops, p: Pair, x: Expr) -> Expr:
-    log = op.log(op.where(op.greater(x, 0.0), x, 1.0))
-    return op.mul(log, op.pow(x, p.middle(op)))
-
-
-# -- circles and hyperbolas ------------------------------------------------------------------------------
-
-
-@_function("Sin")
-def sin(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``cos(middle) sinc((x - x')/2)``."""
-    return op.mul(op.cos(x.middle(op)), sinc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Cos")
-def cos(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``-sin(middle) sinc((x - x')/2)``."""
-    return op.neg(op.mul(op.sin(x.middle(op)), sinc(op, op.mul(x.d, 0.5))))
-
-
-@_function("Sinh")
-def sinh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``cosh(middle) sinhc((x - x')/2)``."""
-    return op.mul(op.cosh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Cosh")
-def cosh(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``sinh(middle) sinhc((x - x')/2)``."""
-    return op.mul(op.sinh(x.middle(op)), sinhc(op, op.mul(x.d, 0.5)))
-
-
-@_function("Tan")
-def tan(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-    """``(1 + y y') tan(x - x') / (x - x')`` where x and x' are close."""
-    turned = op.div(sinc(op, x.d), op.cos(x.d))
-    near = op.mul(op.add(op.mul(y.a, y.b), 1.0), turned)
-    return quotient(op, x, y, near, within(op, x, 5.0))
-
-
-def _by_slope(slope: Callable[[Ops, Expr], Expr], scale: Callable[[Ops, Expr], Expr], *op_types: str) -> None:
-    def function(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
-        near = averaged(op, x, lambda at: slope(op, at))
-        return quotient(op, x, y, near, within(op, x, op.mul(scale(op, x.middle(op)), 2.0)))
-
-    function.__doc__ = "The mean of the slope along the way, by three points where x and x' are close."
-    _register(function, *op_types)
-
-
-def _wide(op: Ops, x: Expr) -> Expr:
-    return op.sqrt(op.add(op.mul(x, x), 1.0))
-
-
-def _to_one(op: Ops, x: Expr) -> Expr:
-    return op.maximum(op.sub(1.0, op.abs(x)), 0.0)
-
-
-def _inside_one(op: Ops, x: Expr) -> Expr:
-    return op.mul(op.sub(1.0, x), op.add(1.0, x))
-
-
-_by_slope(lambda op, x: op.div(1.0, op.add(op.mul(x, x), 1.0)), _wide, "Atan")
-_by_slope(lambda op, x: op.div(1.0, _wide(op, x)), _wide, "Asinh")
-_by_slope(lambda op, x: op.div(1.0, op.sqrt(_inside_one(op, x))), _to_one, "Asin")
-_by_slope(lambda op, x: op.div(-1.0, op.sqrt(_inside_one(op, x))), _to_one, "Acos")
-_by_slope(lambda op, x: op.div(1.0, _inside_one(op, x)), _to_one, "Atanh")
-_by_slope(
-    lambda op, x: op.div(1.0, op.sqrt(op.mul(op.sub(x, 1.0), op.add(x, 1.0)))),
-    lambda op, x: op.maximum(op.sub(x, 1.0), 0.0),
-    "Acosh",
-)

@@ -33,7 +33,7 @@ def standardised(op: Ops, node: PairContext, x: Expr, g: Expr, axes: tuple[int, 
 
 @secant("LayerNormalization")
 def layer_normalization(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The norm's secant over the axes from `axis` on."""
+    """``(g - u mean(g ybar)) / rbar`` less its mean, over the axes from `axis` on."""
     axes = tuple(range(node.negative(int(node.attr("axis", -1))), 0))
     g = op.mul(m, node.here(1))
     back = standardised(op, node, node.here(0), g, axes, float(node.attr("epsilon", 1e-5)))
@@ -42,7 +42,7 @@ def layer_normalization(op: Ops, node: PairContext, m: Expr) -> list[Expr | None
 
 @secant("InstanceNormalization")
 def instance_normalization(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The norm's secant over the spatial axes of each channel."""
+    """``(g - u mean(g ybar)) / rbar`` less its mean, over the spatial axes of each channel."""
     axes = tuple(range(2 - node.rank(), 0))
     g = op.mul(m, per_channel(op, node, 1))
     return [standardised(op, node, node.here(0), g, axes, float(node.attr("epsilon", 1e-5))), None, None]
@@ -50,7 +50,7 @@ def instance_normalization(op: Ops, node: PairContext, m: Expr) -> list[Expr | N
 
 @secant("GroupNormalization")
 def group_normalization(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The norm's secant over each group of channels and the spatial axes."""
+    """``(g - u mean(g ybar)) / rbar`` less its mean, over each group of channels and the spatial axes."""
     split, axes, scale, _ = group_norm_parts(op, node)
     x, g = op.reshape(node.here(0), split), op.reshape(op.mul(m, scale), split)
     back = standardised(op, node, x, g, axes, float(node.attr("epsilon", 1e-5)))

@@ -47,7 +47,7 @@ def div(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 
 @secant("Einsum")
 def einsum(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
-    """Shapley values of the active factors."""
+    """Shapley values of the active factors: of two, each with the mean of the other's two values."""
     varying = [i for i in range(node.count) if node.active(i)]
     if len(varying) < 3:
         return einsum_rule(op, node, m)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from ..ops.base import Expr, Ops
 from ..rules.conv import window
 from ..rules.reduction import kept, reduced_axes, spread
-from .functions import Pair, absolute_of, pair, pair_of, power_of
+from .functions import Pair, absolute_of, pair, pair_of
 from .pair import PairContext
+from .powers import power_of
 from .registry import secant
 
 

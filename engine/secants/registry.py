@@ -9,13 +9,14 @@ eq. 3) for functions of one number, carried to products, softmax and norms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from typing import cast
 
 from ..file.graph import ROUNDED, Node
 from ..ops.base import Expr, Ops
 from ..rules.node import Message
-from ..rules.registry import RuleFunction
+from ..rules.registry import Rule
 from .pair import PairContext
 
 SecantFunction = Callable[..., "Sequence[Expr | Message | None]"]
@@ -24,11 +25,13 @@ _MODULES = (
     "decisions",
     "functions",
     "normalisation",
+    "powers",
     "products",
     "quantised",
     "reduction",
     "selection",
     "softmax",
+    "trigonometric",
 )
 
 # Linear, or products of two factors: their rule for derivatives is exact at the middle.
@@ -79,11 +82,21 @@ def secant(*op_types: str, domain: str = "") -> Callable[[SecantFunction], Secan
     return register
 
 
-def find(node: Node) -> SecantFunction | None:
-    """The secant for a node; None where it has none of its own."""
+def secants() -> Mapping[tuple[str, str], SecantFunction]:
+    """All there are, by domain and operator."""
     for name in _MODULES:
         import_module(f".{name}", __package__)
-    return _SECANTS.get((node.domain, node.op_type))
+    return _SECANTS
+
+
+def exact_at_middle() -> frozenset[str]:
+    """Operators that need no secant of their own."""
+    return _AT_MIDDLE
+
+
+def find(node: Node) -> SecantFunction | None:
+    """The secant for a node; None where it has none of its own."""
+    return secants().get((node.domain, node.op_type))
 
 
 def is_exact_at_middle(node: Node) -> bool:
@@ -92,14 +105,14 @@ def is_exact_at_middle(node: Node) -> bool:
 
 
 def carried_back(
-    op: Ops, node: PairContext, rule: RuleFunction, m: Sequence[Expr | None]
+    op: Ops, node: PairContext, rule: Rule, m: Sequence[Expr | None]
 ) -> Sequence[Expr | Message | None]:
     """What each operand of a node gets of the multipliers of its outputs.
 
     Parameters
     ----------
-    rule : callable
-        The operator's rule, for derivatives.
+    rule : Rule
+        The operator's, for derivatives.
     m : sequence of (Expr or None)
         One for every output that has one.
 
@@ -113,7 +126,7 @@ def carried_back(
         return own(op, node, *m)
     first = m[0]
     if is_exact_at_middle(node.node):
-        sent = rule(op, node, *m)
+        sent = rule.function(op, node, *m)
         rounds = bool(node.attr(ROUNDED))
         if first is not None and (
             rounds or any(node.varies(i) and not node.active(i) for i in range(node.count))
@@ -121,11 +134,30 @@ def carried_back(
             # An operand that relevance does not go to changes all the same: an index, a scale.
             node.keep_rest("rounding" if rounds else "decision", first, sent)
         return sent
+    return by_quotients(op, node, rule, m)
+
+
+def by_quotients(
+    op: Ops, node: PairContext, rule: Rule, m: Sequence[Expr | None]
+) -> Sequence[Expr | Message | None]:
+    """A function of one number, element by element, of somebody else's: its values are all that it takes.
+
+    Of several such functions of one number, the sum.
+
+    Raises
+    ------
+    UnsupportedOperator
+        It is none, by its kind, its operands or its shapes.
+    """
     active = [i for i in range(node.count) if node.active(i)]
-    if first is None or len(active) != 1 or node.shape(active[0]) != node.out_shape():
+    sent = [i for i, got in enumerate(m) if got is not None]
+    alike = len(active) == 1 and all(node.out_shape(i) == node.shape(active[0]) for i in sent)
+    if rule.kind != "activation" or not alike:
         raise node.refuse("it has no secant, and is no function of one number, element by element")
-    # A rule of somebody else's: a function of one number needs no more than its values.
-    i = active[0]
-    same = op.equal(node.here(i), node.there(i))
-    part = op.div(node.amount(), op.where(same, 1.0, node.apart(i)))
-    return [op.where(same, 0.0, op.mul(first, part)) if k == i else None for k in range(node.count)]
+    same = op.equal(node.here(active[0]), node.there(active[0]))
+    apart = op.where(same, 1.0, node.apart(active[0]))
+    total: Expr | None = None
+    for i in sent:
+        part = op.mul(cast(Expr, m[i]), op.where(same, 0.0, op.div(node.amount(i), apart)))
+        total = part if total is None else op.add(total, part)
+    return [total if k == active[0] else None for k in range(node.count)]

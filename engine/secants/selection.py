@@ -11,13 +11,15 @@ then half goes to each, and what that leaves is a decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 from ..analysis.shapes import Batch, Shape
 from ..ops.base import Expr, Ops
+from ..rules import elementwise, indexing
 from ..rules.common import unbroadcast
 from ..rules.conv import window
+from ..rules.node import Message
 from ..rules.reduction import kept, reduced_axes
 from ..rules.selection import winner
 from .functions import pair, quotient
@@ -49,9 +51,11 @@ def crossing(op: Ops, a_i: Expr, a_j: Expr, b_i: Expr, b_j: Expr) -> Expr:
 
 
 @secant("Where")
-def where(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """Where both passes choose alike the chosen operand gets everything."""
+def where(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+    """Where both passes choose alike the chosen operand gets everything; a token what it has chosen."""
     if not node.active(1) and not node.active(2):
+        if node.active(0):
+            return elementwise.where(op, node, m)
         node.keep_rest("decision", m, [])
         return [None, None, None]
     chosen, other = node.here(0), node.there(0)
@@ -193,13 +197,8 @@ def max_pool(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 
 
 @secant("TopK")
-def top_k(op: Ops, node: PairContext, m: Expr | None, m_index: Expr | None = None) -> list[Expr | None]:
+def top_k(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """Of each place in the order, who has it here and who has it there share."""
-    rest: list[Expr | None] = [None] * (node.count - 1)
-    if m_index is not None:
-        node.absorb("decision", m_index, node.amount(1), tensor=node.node.outputs[1])
-    if m is None:
-        return [None, *rest]
     axis = node.negative(int(node.attr("axis", -1)))
     got = _by_index(
         op,
@@ -210,12 +209,14 @@ def top_k(op: Ops, node: PairContext, m: Expr | None, m_index: Expr | None = Non
         lambda q, at: op.ungather_elements(q, at, axis, node.shape(0)),
     )
     node.keep_rest("decision", m, [got])
-    return [got, *rest]
+    return [got, *[None] * (node.count - 1)]
 
 
 @secant("Gather")
-def gather(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """Back to the slices that were picked."""
+def gather(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+    """A token gets what its embedding has; else back to the slices that were picked."""
+    if _is_look_up(node):
+        return indexing.gather(op, node, m)
     axis, shape, rank = node.negative(int(node.attr("axis", 0))), node.shape(0), node.rank(1)
     return _gathered(
         op,
@@ -227,8 +228,10 @@ def gather(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 
 
 @secant("GatherElements")
-def gather_elements(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """Back to the elements that were picked."""
+def gather_elements(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+    """A token gets what its embedding has; else back to the elements that were picked."""
+    if _is_look_up(node):
+        return indexing.gather_elements(op, node, m)
     axis, shape = node.negative(int(node.attr("axis", 0))), node.shape(0)
     return _gathered(
         op,
@@ -240,8 +243,10 @@ def gather_elements(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
 
 
 @secant("GatherND")
-def gather_nd(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """Back to the elements that were picked."""
+def gather_nd(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+    """A token gets what its embedding has; else back to the elements that were picked."""
+    if _is_look_up(node):
+        return indexing.gather_nd(op, node, m)
     dims, shape = int(node.attr("batch_dims", 0)), node.shape(0)
     return _gathered(
         op,
@@ -250,6 +255,11 @@ def gather_nd(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
         lambda x, at: op.gather_nd(x, at, dims),
         lambda q, at: op.ungather_nd(q, at, dims, shape),
     )
+
+
+def _is_look_up(node: PairContext) -> bool:
+    """Whether tokens read a table: relevance is the tokens'."""
+    return node.active(1) and not node.active(0)
 
 
 def _gathered(op: Ops, node: PairContext, m: Expr, pick: Pick, put: Pick) -> list[Expr | None]:

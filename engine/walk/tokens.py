@@ -7,7 +7,7 @@ derivative is 0, and everything stays in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 from ..analysis.analysis import Analysis
@@ -33,7 +33,7 @@ class Tokens:
 
     def __init__(self, analysis: Analysis, composite: Composite, active: AbstractSet[str]) -> None:
         self._analysis, self._active = analysis, active
-        self._steps_end = composite.holds_nothing
+        self._steps_end, self._difference = composite.holds_nothing, composite.is_difference
         self._quantised = quantised_values(analysis)
         self._elements = elements(analysis) if self._steps_end else set()
 
@@ -45,20 +45,34 @@ class Tokens:
     def end_at(self, node: Node, out: Sequence[Message]) -> bool:
         """Whether a derivative is asked for of integers or bits that are found from numbers: it is 0.
 
-        An input's own elements that are used as an index pass their relevance on, whatever their type.
+        An input's own elements that are used as an index pass their relevance on, whatever their type. Of a
+        difference they do so as long as they are elements: the largest one's index is a decision.
         """
         if not self._steps_end or not self.are_made_by(node):
             return False
         counts = any(message.m is not None for message in out)
+        counts |= self._difference and node.outputs[0] not in self._elements
         return any(
             v in self._active and self._analysis.kind(v) == "f" and (counts or v not in self._elements)
             for v in node.inputs
         )
 
+    def beside(self, node: Node) -> list[int]:
+        """Indices that a node makes beside its numbers (TopK's): of a difference these are decisions."""
+        if not self._difference or self._analysis.kind(node.outputs[0]) != "f":
+            return []
+        made = enumerate(node.outputs)
+        kinds = self._analysis.kind
+        return [i for i, v in made if i and v and kinds(v) in "iub" and v not in self._quantised]
 
-def keep_back(op: Ops, node: NodeContext, out: Sequence[Message]) -> None:
-    """Put all relevance of a node's outputs into the ledger."""
+
+def keep_back(
+    op: Ops, node: NodeContext, out: Sequence[Message], only: Collection[int] | None = None
+) -> None:
+    """Put all relevance of a node's outputs into the ledger, or that of some."""
     for i, (message, tensor) in enumerate(zip(out, node.node.outputs, strict=True)):
+        if only is not None and i not in only:
+            continue
         if message.m is not None:
             node.absorb(node.step_kind, message.m, node.amount(i), tensor=tensor)
         if message.r is not None:

@@ -140,14 +140,20 @@ class _Walker:
             return
         found = registry.find(node)
         assert found is not None
-        context, m, r = self.context(node), [x.m for x in out], [x.r for x in out]
+        context = self.context(node)
+        if indices := self.tokens.beside(node):
+            keep_back(self.op, context, out, indices)
+            out = [Message() if i in indices else x for i, x in enumerate(out)]
+            if all(message.m is None and message.r is None for message in out):
+                return
+        m, r = [x.m for x in out], [x.r for x in out]
         if self.tokens.end_at(node, out):
             keep_back(self.op, context, out)
         elif all(x is None for x in m) and self.tokens.are_made_by(node):
             self.pass_tokens(node, found, r)
         elif isinstance(context, PairContext) and not all(x is None for x in m):
             m = [context.converted(message, i).m for i, message in enumerate(out)]
-            self.send(context, secants.carried_back(self.op, context, found.function, _trimmed(m)))
+            self.send(context, secants.carried_back(self.op, context, found, _trimmed(m)))
         elif found.carry == "own":
             context.remainder = r[0]
             self.send(context, found.function(self.op, context, m[0]))

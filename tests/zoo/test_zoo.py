@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fetch import Entry, FetchError, entries, feed, fetch
-from zoo_measure import compiled, explained, floating_outputs
+from zoo_measure import compiled, explained, floating_outputs, held
 
 import onnxplain as ox
 
@@ -68,6 +68,21 @@ def test_explained(name):
         assert found.gradient, output
         assert max(found.gradient.values()) <= bound, output
     assert reached
+
+
+@over(lambda e: "refused" not in e)
+def test_held_against_another(name):
+    """Under the composite `difference`, with the same map by both backends."""
+    entry = MODELS[name]
+    path = model(entry)
+    found = [held(path, feed(entry), feed(entry, seed=1), output) for output in floating_outputs(path)]
+    for each in found:
+        assert each.finite
+        assert each.closure <= 1e-4
+        assert each.apart <= 5e-6
+        # Where layers are quantised, rounding to integers keeps some.
+        assert each.kinds <= {"decision", "rounding"}
+    assert any(each.reached for each in found)
 
 
 @over(lambda e: "refused" not in e and "compiled" not in e)

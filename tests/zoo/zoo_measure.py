@@ -157,6 +157,56 @@ def compiled(path: Path, feed: Mapping[str, Array], output: str, folder: Path) -
     return Compiled(model, given, reached, {n: got[f"relevance.{n}"] for n in reached})
 
 
+@dataclass
+class Held:
+    """What came of holding a window against another.
+
+    Attributes
+    ----------
+    closure : float
+        By either backend, the larger.
+    apart : float
+        How far both backends are from each other, in units of the largest relevance.
+    kinds : set of str
+        Of what is in the ledger and is not nothing.
+    finite, reached : bool
+        Whether all relevance is finite, and whether there is any.
+    """
+
+    closure: float
+    apart: float
+    kinds: set[str]
+    finite: bool
+    reached: bool
+
+
+def held(path: Path, feed: Mapping[str, Array], other: Mapping[str, Array], output: str) -> Held:
+    """Explain one output of a feed against another feed, by both backends.
+
+    Other numbers are the reference; integers, lengths say, stay as they are where there are numbers.
+    """
+    numbers = {n: v for n, v in other.items() if v.dtype.kind == "f"}
+    reference = {n: v[None] for n, v in (numbers or other).items()}
+    made = []
+    for backend in ("numpy", "onnx"):
+        explain = ox.Explainer(path, composite="difference", output=output, backend=backend)
+        y = explain.predict(feed)[output]
+        target: Any = 0
+        if isinstance(y, np.ndarray):
+            target = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+        made.append(explain(feed, target=target, reference=reference))
+    a, b = made
+    size = max(float(np.abs(r).max()) for r in a.relevance.values())
+    apart = max(float(np.abs(r - b.relevance[n]).max()) for n, r in a.relevance.items())
+    return Held(
+        max(float(each.closure().max()) for each in made),
+        apart / size if size else apart,
+        {e.kind for each in made for e in each.ledger if np.any(e.relevance)},
+        all(bool(np.isfinite(r).all()) for r in a.relevance.values()),
+        size > 0,
+    )
+
+
 def _explain(
     path: Path, composite: str, feed: Mapping[str, Array], output: str, tables: list[str]
 ) -> tuple[ox.Attribution, Any]:
