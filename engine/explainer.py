@@ -130,7 +130,7 @@ class Explainer:
         target: Any = "predicted",
         contrast: str | None = None,
         *,
-        reference: Array | Mapping[str, Array] | None = None,
+        reference: Array | Mapping[str, Array] | References | None = None,
     ) -> Attribution:
         """Explain a batch.
 

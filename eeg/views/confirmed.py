@@ -15,7 +15,7 @@ from .registry import ViewContext, register
 
 
 @dataclass(frozen=True)
-class Exchange(View):
+class PartsExchanged(View):
     """The exchange of a map's strongest parts.
 
     Attributes
@@ -67,14 +67,14 @@ def _row(way: Way) -> tuple[str, str, str]:
 
 
 @register("exchange", needs=("model", "reference_index"), order=5, always=True)
-def exchange(explained: Explained, context: ViewContext) -> Exchange:
-    """Exchange the strongest parts of a map against other windows."""
+def exchange(explained: Explained, context: ViewContext) -> PartsExchanged:
+    """PartsExchanged the strongest parts of a map against other windows."""
     options = explained.provenance.get("options", {})
     explainer = Explainer(context.model, contract=explained.contract, threads=options.get("threads"))
     bands = {k: (float(v[0]), float(v[1])) for k, v in options.get("bands", {}).items()}
     found = confirm(explained, explainer, seed=context.seed, bands=bands or None)
     if found is None:
-        return Exchange(
+        return PartsExchanged(
             None, ("Too few windows to exchange parts of: the map is not confirmed by any exchange.",)
         )
-    return Exchange(found)
+    return PartsExchanged(found)

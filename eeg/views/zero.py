@@ -15,7 +15,6 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from ..drawing.figures import share_maps
 from ..drawing.sections import Picture, Section, Table
 from ..explanation import shares
 from ..explanation.explained import Explained

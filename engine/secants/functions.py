@@ -288,8 +288,8 @@ def gelu(op: Ops, node: PairContext, x: Pair, y: Pair) -> Expr:
         slope = op.mul(op.mul(bend, rise), 0.5)
         gate = op.mul(op.add(t.middle(op), 1.0), 0.5)
         return op.add(gate, op.mul(x.middle(op), slope))
-    # Half the slope and the bend at both ends (Euler and Maclaurin's sum of two), each computed beside its own
-    # forward pass, which for a reference is once for all windows. With e = x / sqrt 2 the half slope is
+    # Half the slope and the bend at both ends (Euler and Maclaurin's sum of two), each computed beside its
+    # own forward pass, which for a reference is once for all windows. With e = x / sqrt 2 the half slope is
     # (erf(e) + 1)/4 + e exp(-e^2) / (2 sqrt pi), and the bend (1 - e^2) exp(-e^2) / (6 sqrt(2 pi)).
     e = op.mul(x.a, 1 / math.sqrt(2))
     square = op.mul(e, e)

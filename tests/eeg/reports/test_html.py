@@ -36,7 +36,7 @@ from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
 from onnxplain.eeg.views.clusters import Spray, Strategy
 from onnxplain.eeg.views.components import ClassShare, ComponentClasses
-from onnxplain.eeg.views.confirmed import Exchange
+from onnxplain.eeg.views.confirmed import PartsExchanged
 from onnxplain.eeg.views.event_locked import AroundEvents, EventLocked
 from onnxplain.eeg.views.network import InnerRelevance
 from onnxplain.eeg.views.registry import kinds
@@ -134,7 +134,7 @@ def viewed(name: Name, channels: Electrodes, zero: Explained) -> dict[str, View]
         ComponentClasses(bands, (component,), ()),
         Rhythms(bands, (band,)),
         InnerRelevance(heads, places, ()),
-        Exchange(Confirmed((name("first"),), 0.6, way, way, way, 9)),
+        PartsExchanged(Confirmed((name("first"),), 0.6, way, way, way, 9)),
         AgainstZero(name("composite"), zero, 0.5),
     )
     assert {view.name for view in every} == {kind.name for kind in kinds()}
