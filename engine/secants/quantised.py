@@ -32,6 +32,16 @@ def quantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     return sent
 
 
+@secant("DequantizeLinear")
+def dequantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
+    """``m scale``; a zero point is the same in both passes, or its change is rounding."""
+    scale = along(op, node, node.input(1), node.shape(1))
+    sent: list[Expr | None] = [op.mul(m, scale), *[None] * (node.count - 1)]
+    if any(node.varies(i) for i in range(1, node.count)):
+        node.keep_rest("rounding", m, sent)
+    return sent
+
+
 @secant("DynamicQuantizeLinear")
 def dynamic_quantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """``m / scale``, the scale that of the middle; what its change does cancels further on."""
@@ -41,16 +51,21 @@ def dynamic_quantize_linear(op: Ops, node: PairContext, m: Expr) -> list[Expr | 
 
 
 @secant("MatMulInteger")
-def matmul_integers(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+def matmul_integers(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """The adjoint of what the integers stand for; zero points and saturation are rounding."""
-    sent = list[Message | Expr | None](matmul_integer(op, node, m))
+    sent = _multipliers(matmul_integer(op, node, m))
     node.keep_rest("rounding", m, sent)
     return sent
 
 
 @secant("ConvInteger")
-def conv_integers(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None]:
+def conv_integers(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
     """The adjoint of what the integers stand for; zero points and saturation are rounding."""
-    sent = list[Message | Expr | None](conv_integer(op, node, m))
+    sent = _multipliers(conv_integer(op, node, m))
     node.keep_rest("rounding", m, sent)
     return sent
+
+
+def _multipliers(sent: Sequence[Message | Expr | None]) -> list[Expr | None]:
+    """Without what a zero point adds: it is the same in both passes."""
+    return [got.m if isinstance(got, Message) else got for got in sent]

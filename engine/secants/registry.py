@@ -53,7 +53,7 @@ _AT_MIDDLE = frozenset(
         ),
         *("Pad", "Reshape", "ReverseSequence", "Scatter", "ScatterElements", "ScatterND", "Slice"),
         *("SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Trilu", "Unsqueeze"),
-        *("DequantizeLinear", "OneHot"),
+        "OneHot",
     }
 )
 

@@ -149,6 +149,19 @@ def test_tokens_get_what_their_embeddings_differ_by(tmp_path, backend):
     close(a.relevance["x"].sum(1), a.explained)
 
 
+def test_quantised_embeddings(tmp_path):
+    """A zero point is the same in both passes: no relevance is the token's for it."""
+    table = np.random.default_rng(0).integers(0, 255, (6, 4)).astype(np.uint8)
+    weights = {"t": table, "s": np.float32(0.02), "z": np.uint8(120), "w": normal(4, 3)}
+    x, other = np.array([[1, 0, 3], [2, 2, 1]]), np.array([[1, 0, 5], [4, 2, 1]])
+    body = "g = Gather(t, x) e = DequantizeLinear(g, s, z) h = Tanh(e) y = MatMul(h, w)"
+    explain = ox.Explainer(Case("quantised", body, {"x": x}, weights).save(tmp_path), "difference")
+    a = explain(x, target=np.ones((2, 3, 3), np.float32), reference=other)
+    assert (a.relevance["x"][x == other] == 0).all()
+    assert not list(a.ledger)
+    close(a.relevance["x"].sum(1), a.explained)
+
+
 def test_a_mask_that_differs(tmp_path):
     """What two masks take from the same signal is a decision; where they agree it is the signal's."""
     x = {"x": normal(2, 4), "m": np.array([[True, True, False, True]] * 2)}

@@ -31,7 +31,7 @@ def _check(file, x, reference, bound: float) -> None:
     np.testing.assert_allclose(want.sum((1, 2)), made, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("exporter", ["legacy", "dynamo"])
+@pytest.mark.parametrize("exporter", [pytest.param("legacy", marks=pytest.mark.long), "dynamo"])
 def test_labram(labram_files, windows, others, exporter):
     _check(labram_files[exporter], windows, others, 2e-6)
 
@@ -41,6 +41,7 @@ def test_convnets(convnet_files, windows, others, name):
     _check(convnet_files[name], windows, others, 5e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("far", [0.3, 1e-2, 1e-3])
 def test_windows_that_are_close(labram_files, windows, others, far):
     """Where every operator is near the switch to its derivative."""
