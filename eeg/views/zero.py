@@ -98,6 +98,8 @@ class AgainstZero(View):
         each = {name: shares.by_electrode(r) for name, r in both.items()}
         order = np.argsort(-each["against other windows"])[:8]
         rows = [(plain(explained.electrodes[i]), *(f"{v[i]:.1%}" for v in each.values())) for i in order]
+        from ..drawing.figures import share_maps
+
         figure = share_maps(each, explained.electrodes)
         title = "Relevance shares against other windows, and against zero"
         pictures = () if figure is None else (Picture(figure, "zero", title, title, "On one scale."),)

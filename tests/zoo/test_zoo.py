@@ -78,7 +78,7 @@ def test_held_against_another(name):
     found = [held(path, feed(entry), feed(entry, seed=1), output) for output in floating_outputs(path)]
     for each in found:
         assert each.finite
-        assert each.closure <= 1e-4
+        assert each.closure <= 1e-4 or each.part <= 1e-6
         assert each.apart <= 5e-6
         # Where layers are quantised, rounding to integers keeps some.
         assert each.kinds <= {"decision", "rounding"}

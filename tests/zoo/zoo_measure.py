@@ -165,6 +165,9 @@ class Held:
     ----------
     closure : float
         By either backend, the larger.
+    part : float
+        The same of the sum of |R|: what float32 leaves of a forward pass is small against that, where what is
+        explained is a small difference of large numbers.
     apart : float
         How far both backends are from each other, in units of the largest relevance.
     kinds : set of str
@@ -174,6 +177,7 @@ class Held:
     """
 
     closure: float
+    part: float
     apart: float
     kinds: set[str]
     finite: bool
@@ -200,11 +204,19 @@ def held(path: Path, feed: Mapping[str, Array], other: Mapping[str, Array], outp
     apart = max(float(np.abs(r - b.relevance[n]).max()) for n, r in a.relevance.items())
     return Held(
         max(float(each.closure().max()) for each in made),
+        max(_part(each) for each in made),
         apart / size if size else apart,
         {e.kind for each in made for e in each.ledger if np.any(e.relevance)},
         all(bool(np.isfinite(r).all()) for r in a.relevance.values()),
         size > 0,
     )
+
+
+def _part(a: ox.Attribution) -> float:
+    """How far the account is open, of the sum of |R|."""
+    whole = sum(a.per_sample(n, np.abs(r)) for n, r in a.relevance.items())
+    rest = sum(a.reached.values()) + a.ledger.total() - a.explained
+    return float(np.max(np.abs(rest) / np.maximum(whole, 1e-30)))
 
 
 def _explain(
