@@ -151,7 +151,9 @@ def test_shuffled_weights_on_the_same_windows(
 ) -> None:
     """What is read back is what the copy is run on, and its maps are of the classes of the network's maps."""
     model = make_model(make_contract(unit="mV", scale=10.0))
-    own = explain_recording(model, recorded(), target=target, composite="epsilon", params={"epsilon": 1e-3})
+    own = explain_recording(
+        model, recorded(), target=target, composite="epsilon", params={"epsilon": 1e-3}, against="none"
+    )
     data = views.explanation(views.save(own.dataset, tmp_path / views.RESULT))
     back = restored(data, own.contract)
     np.testing.assert_allclose(back.windows.data, own.windows.data, rtol=1e-6)
