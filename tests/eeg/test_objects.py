@@ -14,6 +14,7 @@ import pytest
 
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.open import ModelOptions
+from onnxplain.eeg.explanation.references import ReferenceOptions
 from onnxplain.eeg.recording.options import WindowOptions
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.run import RecordingKeywords, explain_recording
@@ -167,8 +168,8 @@ def test_the_unit_is_that_of_the_numbers_in_memory(raw: Any, model: Path) -> Non
 
 def test_the_keywords_that_editors_know_are_those_there_are() -> None:
     for typed, records in (
-        (RecordingKeywords, (ModelOptions, WindowOptions)),
-        (SampleKeywords, (ModelOptions, WindowOptions)),
+        (RecordingKeywords, (ModelOptions, WindowOptions, ReferenceOptions)),
+        (SampleKeywords, (ModelOptions, WindowOptions, ReferenceOptions)),
     ):
         names = {f.metadata.get("keyword", f.name) for record in records for f in fields(record)}
         if typed is RecordingKeywords:
