@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from evaluation_page import written
 from kept import Kept
 
@@ -95,6 +96,37 @@ def varied(model: str) -> dict[str, Any]:
     return made
 
 
+def filled(model: str) -> dict[str, Any]:
+    """What stands in the place of the two most relevant electrodes: its power, and how the answer falls."""
+    found = chosen(model)
+    setting, rows = found.setting, np.arange(len(found.setting))
+    fillings: list[Any] = [Transplant(setting.features, setting.x, seed=setting.seed)]
+    fillings += [] if found.interpolation is None else [found.interpolation]
+    contract, target = setting.explainer.contract, np.asarray(setting.target)
+    assert contract is not None
+    made = []
+    for group in np.abs(setting.maps(DIFFERENCE)).mean(0).argsort()[:-3:-1]:
+        gone = np.zeros((len(rows), len(setting.features.names)), dtype=bool)
+        gone[:, group] = True
+        own = setting.features.power(setting.x)[:, group]
+        for filling in fillings:
+            drawn = [filling(setting.x, rows, gone, d) for d in range(filling.draws)]
+            power = np.mean([setting.features.power(x)[:, group] for x in drawn], axis=0)
+            fall = setting.explained - np.mean([setting.value(x, rows) for x in drawn], axis=0)
+            for k, name in enumerate(contract.classes):
+                some = target == k
+                made.append(
+                    {
+                        "electrode": setting.features.names[group],
+                        "class": name,
+                        "replacement": filling.name,
+                        "kept": float(power[some].mean() / own[some].mean()),
+                        "fall": float(fall[some].mean()),
+                    }
+                )
+    return {"rows": made}
+
+
 def tuned(model: str) -> dict[str, Any]:
     """`onnxplain tune`."""
     found = chosen(model)
@@ -102,7 +134,7 @@ def tuned(model: str) -> dict[str, Any]:
     return made.summary()
 
 
-MEASURES = {"evaluate": compared, "references": varied, "tune": tuned}
+MEASURES = {"evaluate": compared, "filled": filled, "references": varied, "tune": tuned}
 
 
 def main() -> None:

@@ -133,6 +133,9 @@ def written(found: Found, models: Sequence[str]) -> str:
     there = [m for m in models if f"evaluate {m}" in found]
     if there:
         parts.append(_compared(found, there))
+    there = [m for m in models if f"filled {m}" in found]
+    if there:
+        parts.append(_filled(found, there))
     there = [m for m in models if f"references {m}" in found]
     if there:
         parts.append(_references(found, there))
@@ -186,6 +189,17 @@ def _compared(found: Found, models: Sequence[str]) -> str:
             f"{power}."
         )
     return "\n".join([*text, "", READ, ""])
+
+
+def _filled(found: Found, models: Sequence[str]) -> str:
+    """What stands in the place of the electrodes that count most."""
+    rows = [
+        (m, r["electrode"], r["class"], r["replacement"], f"{r['kept']:.0%}", f"{r['fall']:+.2f}")
+        for m in models
+        for r in found[f"filled {m}"]["rows"]
+    ]
+    head = ("model", "electrode", "windows of", "replaced by", "its power", "answer falls by")
+    return "\n".join([FILLED, table(head, rows), "", BOTH, ""])
 
 
 def _references(found: Found, models: Sequence[str]) -> str:
@@ -248,6 +262,19 @@ worse, the sentence says that they contradict each other, and `better` is false.
 What is written is a composite for `--composite`; its sentence, and the output, have the words for
 `--against` and `--references` that go with it.
 """
+
+FILLED = """\
+## Why the two replacements disagree
+
+The two electrodes that count most in the map of `difference`, one at a time: the power of what stands in
+their place, of their own, and how far the answer falls (logits, mean over windows).
+"""
+
+BOTH = """\
+Where an electrode's rhythm is its own, a spline of its neighbours has little of it: such a curve asks what
+would be if the electrode fell nearly silent, and relevance against zero answers that. A weak rhythm that
+decides by being weak then counts as evidence against. A transplant puts a usual signal there, and a
+difference to other windows answers that."""
 
 READ = """\
 Read with care: a transplant asks what another window's signal there would change, which is also what a
