@@ -169,6 +169,11 @@ composite = _option(
     show_default=True,
     help="The rules: a preset such as attnlrp, cplrp, epsilon, gamma or gradient, or a YAML file.",
 )
+first_composite = _option(
+    "--composite",
+    help="The rules of the first method: a preset or a YAML file (default: difference where windows are held "
+    "against others and --param says nothing, else attnlrp).",
+)
 param = _option(
     "--param",
     "params",
@@ -244,7 +249,8 @@ methods = _option(
     "--methods",
     parse=names,
     metavar="NAMES",
-    help="Methods to compare, e.g. attnlrp,cplrp,occlusion: composites, integrated_gradients, occlusion.",
+    help="Methods to compare, e.g. difference,cplrp,occlusion: composites, integrated_gradients, "
+    "expected_gradients, occlusion, exchange.",
 )
 features = _option(
     "--features",
@@ -290,6 +296,7 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 cutting = together(recorded, window, events, unit, interpolate, rhythms)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
+evaluated = together(target, contrast, first_composite, param)
 # What windows are held against.
 holding = together(against, references)
 # What is printed, and whether what is there may be replaced.

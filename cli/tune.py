@@ -1,7 +1,8 @@
-"""``onnxplain tune``: the composite that is most faithful on data."""
+"""``onnxplain tune``: the composite, and the references, that are most faithful on data."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import click
 
 from . import console, options, output
 from .evaluate import sample_of
+from .explain import ARRAYS
 
 if TYPE_CHECKING:
-    from ..engine.evaluation.tuning import Tuned
+    from ..eeg.studies.sample import Sample
+    from ..engine.evaluation.tuning import Candidate, Tuned
 
 
 @click.command("tune")
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
     "--out",
     metavar="FILE.yaml",
     type=click.Path(path_type=Path),
-    help="Write the chosen composite, for --composite FILE.yaml.",
+    help="Write the chosen composite, for --composite FILE.yaml; its sentence has the other options.",
 )
 @options.target
 @options.contrast
+@options.against
 @options.features
 @options.windows
 @options.backend
@@ -44,7 +48,7 @@ def command(
     overwrite: bool,
     **given: Any,
 ) -> None:
-    """Choose the composite that is most faithful to MODEL on DATA.
+    """Choose the composite, and what windows are held against, that are most faithful to MODEL on DATA.
 
     One half of the windows chooses, by the area between deletion curves (ABPC); the other half, which had
     no say, judges the choice beside the default.
@@ -58,23 +62,58 @@ def command(
     step("loading MNE")
     from ..engine.evaluation.tuning import tune
 
+    of_arrays = data.suffix.lower() in ARRAYS
     found = sample_of(model, data, {**given, "composite": "attnlrp", "params": ()})
-    tuned = tune(found.setting, also=found.interpolation, seed=given["seed"])
+    tried, default = asked_for(found, of_arrays)
+    tuned = tune(found.setting, tried, default=default, also=found.interpolation, seed=given["seed"])
+    words = use(tuned, found, data, of_arrays)
     if out is not None:
-        about = f"chosen by onnxplain tune for {found.provenance['model']['file']}: ABPC {tuned.held_out}"
+        about = (
+            f"chosen by onnxplain tune for {found.provenance['model']['file']}: ABPC {tuned.held_out}; "
+            f"explain with {words or 'no further options'}"
+        )
         with output.file(out, overwrite=overwrite) as temporary:
-            temporary.write_text(tuned.composite.to_yaml(about=about), encoding="utf-8")
+            temporary.write_text(tuned.candidate.composite.to_yaml(about=about), encoding="utf-8")
     if as_json:
-        console.say_json({**tuned.summary(), "unit": found.unit, **found.provenance})
+        console.say_json({**tuned.summary(), "use": words, "unit": found.unit, **found.provenance})
     elif not quiet:
         show(tuned, found.unit)
+        console.say(f"use         --composite {out or tuned.candidate.composite.name} {words}".rstrip())
         if out is not None:
             console.say(f"written     {out}")
 
 
+def asked_for(found: Sample, of_arrays: bool) -> tuple[dict[str, Candidate], str]:
+    """What is tried, and the default: what `explain` shows first."""
+    from ..engine.evaluation.references import ANY, OTHER
+    from ..engine.evaluation.tuning import DEFAULT, against_zero, candidates, difference, differences
+
+    which = found.setting.against.which
+    if found.against == "none" and not of_arrays:
+        return against_zero(), DEFAULT
+    if of_arrays and which in (
+        OTHER,
+        ANY,
+    ):  # `explain` holds arrays against any rows of a file
+        return {**against_zero(), **differences(ANY)}, DEFAULT
+    default = DEFAULT if of_arrays else difference(OTHER if which == ANY else which, 4)
+    return candidates(found.setting.against), default
+
+
+def use(tuned: Tuned, found: Sample, data: Path, of_arrays: bool) -> str:
+    """The options of `explain` for the choice, beside --composite."""
+    chosen = tuned.candidate
+    if not chosen.against:
+        return "" if of_arrays else "--against none"
+    against = chosen.against if chosen.against in ("other", "any") else found.against
+    if of_arrays and against in ("other", "any"):
+        against = str(data)
+    return f"--against {shlex.quote(against)} --references {chosen.references}"
+
+
 def show(tuned: Tuned, unit: str) -> None:
     """Print the table and the choice."""
-    columns = ("composite", "ABPC", "95 % interval", "over random")
+    columns = ("tried", "ABPC", "95 % interval", "over random")
     rows = [
         (
             t.name,

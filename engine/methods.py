@@ -235,6 +235,8 @@ def occlusion(
         Window, stride or baseline does not fit x.
     """
     explain = model if isinstance(model, Explainer) else Explainer(model)
+    if explain.composite.is_difference:  # no references are needed to take something away
+        explain = _gradients(explain)
     first = explain(x, target=target, contrast=contrast)
     feed = explain.inputs.checked(x)
     start = _baseline(feed, baseline)

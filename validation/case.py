@@ -18,6 +18,7 @@ from ..eeg.electrodes.regions import unknown
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
 from ..eeg.explanation.open import open_model
+from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows
 from ..eeg.recording.dataset import Item, recordings
 from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
@@ -28,6 +29,7 @@ from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
+from .holding import held
 from .policy import Policy
 
 Floats = NDArray[np.float64]
@@ -142,16 +144,36 @@ class Case:
     # -- what explains it ---------------------------------------------------------------------------
 
     @cached_property
+    def references(self) -> ReferenceWindows | None:
+        """What windows are held against, where the policy's maps are of a difference."""
+        if not self.explainer.composite.is_difference:
+            return None
+        options = ReferenceOptions(self.policy.against or "other", self.policy.references)
+        return held(self.windows, lambda: self.outputs, self.groups, options, self.policy.seed)
+
+    def against(self, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """What the explainer is given beside some of the windows."""
+        found = self.references
+        if found is None:
+            return {}
+        return {"reference": {self.contract.input: found.data[found.index[rows].T]}}
+
+    @cached_property
     def explained(self) -> Explained:
         """Relevance of every window under the policy's composite."""
         step("explaining")
         return self._explain(self.explainer, "predicted")
 
     def _explain(self, explainer: Explainer, target: Any) -> Explained:
-        provenance = {
+        provenance: dict[str, Any] = {
             "target": "predicted",
             "contrast": "rest" if self.has_classes else None,
-            "options": {"composite": self.policy.composite, "parameters": {}},
+            "options": {
+                "composite": self.policy.composite,
+                "parameters": {},
+                "against": self.policy.against,
+                "references": self.policy.references,
+            },
         }
         return explain_windows(
             explainer,
@@ -161,6 +183,7 @@ class Case:
             contrast="rest" if self.has_classes else None,
             provenance=provenance,
             batch_size=self.batch or 8,
+            references=self.references,
         )
 
     @cached_property

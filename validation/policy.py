@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ..eeg.electrodes.regions import PARTITION, SAME, SETS
 from ..eeg.explanation.bands import BANDS
@@ -242,6 +250,11 @@ class Policy(_Strict):
         Of this format: 1.
     composite : str
         The rules that maps are made with. `cplrp_pooled` sees what norms over electrodes hide.
+    against : str or None
+        What windows are held against where the composite is of a difference: "other" windows of the same
+        subject that the model calls otherwise (None, too), "any" of them, or those with a label.
+    references : int
+        How many each is held against.
     events : str or None
         As for `explain`; None takes the annotations that name classes where there are some, and else
         windows one after the other.
@@ -256,6 +269,8 @@ class Policy(_Strict):
 
     version: Literal[1]
     composite: str = "cplrp_pooled"
+    against: Text | None = None
+    references: Annotated[int, Field(ge=1, le=64)] = 4
     events: str | None = None
     windows: Annotated[int, Field(ge=10, le=100_000)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
@@ -271,6 +286,21 @@ class Policy(_Strict):
         except InputError as e:
             raise ValueError(str(e)) from None
         return value
+
+    @model_validator(mode="after")
+    def _held(self) -> Policy:
+        if self.against is not None and (
+            self.against == "none" or not find_composite(self.composite).is_difference
+        ):
+            raise ValueError(
+                f"against {self.against!r}: the composite {self.composite!r} is "
+                + (
+                    "of a difference"
+                    if self.against == "none"
+                    else "against zero; take composite: difference"
+                )
+            )
+        return self
 
     @classmethod
     def from_file(cls, path: str | Path) -> Policy:
@@ -347,6 +377,10 @@ STARTER = """\
 version: 1
 
 composite: cplrp_pooled   # the rules of the maps; this one sees what norms over electrodes hide
+# With `composite: difference` windows are held against others of the same subject: other (those that the
+# model calls otherwise, the default), any, or a label; and so many each.
+against: null
+references: 4
 windows: 256              # at most so many, chosen by the seed
 seed: 0
 warning_exits: 0          # 1: a WARNING stops the deployment too

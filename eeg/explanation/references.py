@@ -7,7 +7,7 @@ against a few real windows follows what decides, where relevance against zero fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
+from ...engine.evaluation.references import ANY, FEW, OTHER, anybody, drawn, otherwise
 from ...engine.explainer import Explainer
+from ..recording.options import WindowOptions
+from ..recording.read import Recording, recording_of
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
 
-NONE, OTHER, ANY = "none", "other", "any"
-FEW = 4
-# Of the windows of an output that is a number, the part at either end of its range that counts as far away.
-_FAR = 0.25
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,6 @@ class ReferenceWindows:
         return [(np.flatnonzero(of.reshape(-1) == i), row) for i, row in enumerate(rows)]
 
 
-Recut = Callable[[str], Windows]
-
-
 def references_for(
     explainer: Explainer,
     windows: Windows,
@@ -132,12 +129,12 @@ def references_for(
     named = [i for i, label in enumerate(windows.labels) if fits(label, asked)]
     if named:
         how = f"{{n}} windows labelled {plain(asked, 40)}"
-        return _drawn(windows, [np.array(named)] * len(windows), options.references, rng, how, own=True)
+        return _drawn(windows, [np.array(named)] * len(windows), options.references, rng, how)
     found = _elsewhere(asked, windows, contract, recut)
     wanted = min(options.references, len(found))
     picked = np.sort(rng.choice(len(found), wanted, replace=False))
     index = np.tile(np.arange(wanted), (len(windows), 1))
-    said = f"labelled {plain(asked, 40)}" if not _is_file(asked) else f"of {plain(Path(asked).name, 60)}"
+    said = f"labelled {plain(asked, 40)}" if not is_file(asked) else f"of {plain(Path(asked).name, 60)}"
     notes = _few(wanted, options.references)
     return ReferenceWindows(
         found.data[picked],
@@ -148,6 +145,27 @@ def references_for(
         f"{counted(wanted, 'window')} {said}",
         notes,
     )
+
+
+def recutting(
+    windowing: WindowOptions, recording: Recording, contract: InputContract
+) -> Callable[[str | Path], Windows]:
+    """What gives windows of a recording that start at a label, or those of another recording.
+
+    Parameters
+    ----------
+    windowing : WindowOptions
+        How the windows are cut that are held against them.
+    recording : Recording
+    contract : InputContract
+    """
+
+    def recut(what: str | Path) -> Windows:
+        if isinstance(what, Path):
+            return replace(windowing, events=None, labels=None).cut(recording_of(what), contract)
+        return replace(windowing, events=what).cut(recording, contract)
+
+    return recut
 
 
 def fits(label: str | None, asked: str) -> bool:
@@ -181,30 +199,9 @@ def _within(
             "against other windows: the recording has one window only; name another recording to hold "
             "it against (against=FILE), or ask for relevance against zero (against='none')"
         )
-    everybody = np.arange(n)
-    if str(options.against) == ANY:
-        return _drawn(windows, [everybody] * n, wanted, rng, "{n} of any other windows", own=True)
-    said = said_of(explainer, windows, contract)
-    if said.ndim == 2 and said.shape[1] > 1:
-        guess = said.argmax(1)
-        pools = [np.flatnonzero(guess != g) for g in guess]
-        if all(len(p) for p in pools):
-            how = "{n} windows that the model calls otherwise"
-            return _drawn(windows, pools, wanted, rng, how)
-        why = f"the model calls all {n} windows alike, so there is none that it calls otherwise"
-    else:
-        value = said.reshape(n, -1).mean(1)
-        if np.ptp(value) > 0:
-            order = np.argsort(value, kind="stable")
-            far = max(1, int(np.ceil(_FAR * n)))
-            middle = np.median(value)
-            pools = [order[-far:] if v < middle else order[:far] for v in value]
-            how = "{n} windows at the far end of the output's range"
-            return _drawn(windows, pools, wanted, rng, how, own=True)
-        why = f"the model gives one value for all {n} windows"
-    found = _drawn(windows, [everybody] * n, wanted, rng, "{n} of any other windows", own=True)
-    note = f"{why[0].upper()}{why[1:]}: they are held against any others."
-    return ReferenceWindows(**{**vars(found), "notes": (note, *found.notes)})
+    found = anybody(n) if str(options.against) == ANY else otherwise(said_of(explainer, windows, contract))
+    made = _drawn(windows, found.rows, wanted, rng, f"{{n}} {found.how}")
+    return replace(made, notes=(found.note, *made.notes)) if found.note else made
 
 
 def _drawn(
@@ -213,22 +210,10 @@ def _drawn(
     wanted: int,
     rng: np.random.Generator,
     how: str,
-    *,
-    own: bool = False,
 ) -> ReferenceWindows:
-    """The same few of a pool for all windows that have it; never a window itself.
-
-    Where a window can be in its own pool, one more is drawn, to stand in for it.
-    """
-    order: dict[bytes, NDArray[np.int64]] = {}
-    rows, fewest = [], wanted
-    for i, pool in enumerate(pools):
-        key = pool.tobytes()
-        if key not in order:
-            order[key] = rng.permutation(pool)[: wanted + own]
-        row = order[key][order[key] != i][:wanted]
-        rows.append(row)
-        fewest = min(fewest, len(row))
+    """The same few of a pool for all windows that have it; never a window itself."""
+    rows = drawn(pools, wanted, rng)
+    fewest = min(map(len, rows))
     if not fewest:
         raise InputError("against other windows: there is a window that has none to be held against")
     # A window with fewer has them more than once; where all have fewer, there are fewer.
@@ -252,7 +237,8 @@ def _few(found: int, wanted: int) -> tuple[str, ...]:
     return (f"Some windows are held against {counted(found, 'other')} only; {wanted} were asked for.",)
 
 
-def _is_file(asked: str) -> bool:
+def is_file(asked: str) -> bool:
+    """Whether what windows are held against is a file."""
     return Path(asked).suffix != "" and Path(asked).exists()
 
 
@@ -260,7 +246,7 @@ def _elsewhere(
     asked: str, windows: Windows, contract: InputContract, recut: Callable[[str | Path], Windows] | None
 ) -> Windows:
     """Windows of a label that is not among those explained, or of a file."""
-    if _is_file(asked):
+    if is_file(asked):
         if Path(asked).suffix == ".npy":
             return _arrays(Path(asked), windows, contract)
         if recut is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,19 @@ from ...engine.evaluation.intervals import Estimate, estimate
 from ...engine.evaluation.measure import POWER_NAME, Measured, measure
 from ...engine.evaluation.metrics import MetricRow
 from ...engine.evaluation.replacement import Replacement, Transplant
-from ...engine.evaluation.setting import INTEGRATED, METHODS, OCCLUSION, Method, named
+from ...engine.evaluation.setting import (
+    AGAINST_ZERO,
+    EXCHANGE,
+    METHODS,
+    OCCLUSION,
+    OTHERS,
+    Method,
+    holds,
+    named,
+)
 from ..explanation.provenance import jsonable
-from ..text import counted
+from ..explanation.references import NONE
+from ..text import counted, listed
 from .sample import Sample, sample
 
 DONORS = 4
@@ -71,6 +81,8 @@ class Evaluation:
                 "features": {"kind": self.sample.kind, "names": list(found.features)},
                 "windows": {"evaluated": len(self.sample.setting), "of": self.sample.of},
                 "methods": list(found.methods),
+                "left_out": dict(found.left_out),
+                "against": None if found.held is None else found.held.said,
                 "sentences": self.sentences(),
                 "metrics": [row.to_dict() for row in self.table()],
                 "over_power": {
@@ -122,7 +134,8 @@ class Evaluation:
                 f"which knows nothing of the model; difference {over}."
             )
             best = max(found.methods, key=lambda m: numbers[m].abpc.value)
-            own_game = " (which is made by what the curves do, one step of it)" if best == OCCLUSION else ""
+            removal = best in (OCCLUSION, EXCHANGE)
+            own_game = " (which is made by what the curves do, one step of it)" if removal else ""
             said.append(f"By {replacement}: the largest area is {best}'s{own_game}, {numbers[best].abpc}.")
         leaders = {
             r: max(found.methods, key=lambda m: f[m].abpc.value) for r, f in found.faithfulness.items()
@@ -170,15 +183,16 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, data: Path, *, methods: Sequence[Method] = METHODS, donors: int = DONORS, **given: Any
+    model: Path, data: Path, *, methods: Sequence[Method] | None = None, donors: int = DONORS, **given: Any
 ) -> Evaluation:
     """Evaluate maps of a model on a recording.
 
     Parameters
     ----------
     model, data : Path
-    methods : sequence of str or Composite
-        To compare; the composite that is asked for comes first, whether it is among them or not.
+    methods : sequence of str or Composite, optional
+        To compare; the composite that is asked for comes first, whether it is among them or not. By default
+        `METHODS`, or where windows are held against nothing those of them that need nothing.
     donors : int
         Other windows that features are transplanted from.
     **given
@@ -196,10 +210,11 @@ def evaluate(
     return evaluated(sample(model, data, **given), methods=methods, donors=donors)
 
 
-def evaluated(found: Sample, *, methods: Sequence[Method] = METHODS, donors: int = DONORS) -> Evaluation:
+def evaluated(found: Sample, *, methods: Sequence[Method] | None = None, donors: int = DONORS) -> Evaluation:
     """Evaluate maps on windows that are chosen already (see `sample`)."""
-    setting, seed = found.setting, found.setting.seed
-    asked = methods_of(setting.explainer.composite, methods)
+    setting, seed = replace(found.setting, donors=donors), found.setting.seed
+    usual = AGAINST_ZERO if found.against == NONE else METHODS
+    asked = methods_of(setting.explainer.composite, usual if methods is None else methods)
     notes = []
     if found.kind == "bands" and len(setting.features.names) < 8:
         notes.append(
@@ -210,7 +225,14 @@ def evaluated(found: Sample, *, methods: Sequence[Method] = METHODS, donors: int
     if found.interpolation is not None:
         filled.append(found.interpolation)
     made = measure(setting, asked, filled, time_axes=found.time_axes, seed=seed)
-    return Evaluation(found, made, tuple(notes))
+    if made.held is not None:
+        those = listed([m for m in made.methods if holds(asked[m])])
+        notes.append(
+            f"Against {made.held.said} each: {those}; never one that features are transplanted from. "
+            f"{made.held.note}".strip()
+        )
+    notes += [f"Without {name}: {why}" for name, why in made.left_out.items()]
+    return Evaluation(replace(found, setting=setting), made, tuple(notes))
 
 
 def methods_of(own: Composite, methods: Sequence[Method]) -> dict[str, Method]:
@@ -226,5 +248,5 @@ def methods_of(own: Composite, methods: Sequence[Method]) -> dict[str, Method]:
     first = own.name if preset or not changed else f"{own.name} ({changed})"
     rules: list[Method] = []
     for m in methods:
-        rules.append(m if isinstance(m, Composite) or m in (INTEGRATED, OCCLUSION) else find_composite(m))
+        rules.append(m if isinstance(m, Composite) or m in OTHERS else find_composite(m))
     return {first: own, **{k: v for k, v in named(tuple(rules)).items() if v != own}}

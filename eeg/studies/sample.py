@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,13 +14,24 @@ from numpy.typing import NDArray
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.evaluation.features import Features, along
+from ...engine.evaluation.references import ANY, FEW, OTHER, Against
 from ...engine.evaluation.replacement import Replacement
-from ...engine.evaluation.setting import Setting
+from ...engine.evaluation.setting import DIFFERENCE, Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
 from ..explanation.open import ModelKeywords, ModelOptions, open_model
 from ..explanation.provenance import about, jsonable, sha256, versions
+from ..explanation.references import (
+    NONE,
+    ReferenceKeywords,
+    ReferenceOptions,
+    ReferenceWindows,
+    fits,
+    is_file,
+    recutting,
+    references_for,
+)
 from ..recording.options import WindowKeywords, WindowOptions, sorted_into
 from ..recording.read import recording_of
 from ..recording.windows import Windows
@@ -28,6 +39,8 @@ from ..text import counted, plain
 from .features import features, spline_interpolation
 
 WINDOWS = 64
+# Of a file or another label, as many windows are kept as a choice among references may ask for.
+MOST_REFERENCES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +62,8 @@ class Sample:
         Of what is explained.
     decisions : tuple of str
     provenance : mapping
+    against : str
+        What windows are held against, as `ReferenceOptions` has it; "none" for zero.
     """
 
     setting: Setting
@@ -59,9 +74,10 @@ class Sample:
     unit: str
     decisions: tuple[str, ...]
     provenance: Mapping[str, Any]
+    against: str = NONE
 
 
-class SampleKeywords(ModelKeywords, WindowKeywords, total=False):
+class SampleKeywords(ModelKeywords, WindowKeywords, ReferenceKeywords, total=False):
     """What `sample` takes by name beside its own parameters."""
 
 
@@ -93,8 +109,14 @@ def sample(
     windows : int
         At most so many, at random.
     seed : int
-    contract, composite, params, backend, threads : optional
+    contract, params, backend, threads : optional
         As for `run.explain_recording`.
+    composite : optional
+        The method that comes first; by default what `run.explain_recording` shows first: "difference", or
+        where windows are held against nothing, or there are parameters, "attnlrp".
+    against, references : optional
+        As for `run.explain_recording`. A window is never held against one that its features are transplanted
+        from.
     events, channels, unit, interpolate_missing, window, labels : optional
         As for `run.explain_recording`.
 
@@ -109,7 +131,13 @@ def sample(
     TypeError
         A keyword is none of these.
     """
-    opening, cutting, _ = sorted_into(options, "sample", ModelOptions, WindowOptions)
+    opening, cutting, holding, _ = sorted_into(
+        options, "sample", ModelOptions, WindowOptions, ReferenceOptions
+    )
+    wanted = ReferenceOptions(**holding)
+    asked = plain(wanted.against, 300)
+    zero = asked == NONE or opening.get("params")
+    opening.setdefault("composite", "attnlrp" if zero else DIFFERENCE)
     opened = ModelOptions(**opening)
     explainer, contract = open_model(model, **vars(opened), ledger=False)
     windowing = replace(window_options or WindowOptions(), **cutting).loaded()
@@ -121,24 +149,43 @@ def sample(
     rows = chosen(len(cuts), windows, seed)
     by_neighbours = kind == "electrodes" and not cuts.interpolated
     interpolation = spline_interpolation(contract, cuts.channels) if by_neighbours else None
+
+    def elsewhere() -> ReferenceWindows:
+        options = replace(wanted, references=max(wanted.references, MOST_REFERENCES))
+        found = references_for(
+            explainer, cuts, contract, options, seed=seed, recut=recutting(windowing, recording, contract)
+        )
+        assert found is not None
+        return found
+
+    against = _against(cuts, rows, wanted, elsewhere, windows, seed)
+    setting = _setting(
+        explainer, cuts.data[rows], groups, target, contrast, contract, batch_size, seed, against
+    )
     return Sample(
-        setting=_setting(explainer, cuts.data[rows], groups, target, contrast, contract, batch_size, seed),
+        setting=setting,
         kind=kind,
         time_axes=1 if contract.patch is None else 2,
         interpolation=interpolation,
         of=len(cuts),
         unit=contract.output_unit or "logit",
-        decisions=(*cuts.decisions, *_said(cuts, kind, interpolation, len(rows), seed)),
+        decisions=(
+            *cuts.decisions,
+            *_said(cuts, kind, interpolation, len(rows), seed),
+        ),
         provenance={
             **_about(explainer, about(recording, data), target, contrast, seed),
             "options": {
                 "composite": explainer.composite.name,
                 "parameters": dict(opened.params or {}),
+                "against": asked,
+                "references": wanted.references,
                 **windowing.provenance(),
                 "windows": windows,
                 "seed": seed,
             },
         },
+        against=asked,
     )
 
 
@@ -152,6 +199,9 @@ def of_array(
     batch_size: int = 64,
     windows: int = WINDOWS,
     seed: int = 0,
+    against: str | os.PathLike[str] | None = None,
+    references: int = FEW,
+    others: NDArray[Any] | None = None,
 ) -> Sample:
     """Choose the rows of an array that are evaluated; features are places along its first axis.
 
@@ -163,11 +213,18 @@ def of_array(
         The file that it came from.
     target, contrast, batch_size, windows, seed
         As for `sample`.
+    against : str or path-like, optional
+        What rows are held against: "other" or "any" (others of the array), or the file that `others` are of;
+        nothing by default.
+    references : int
+        How many each is held against.
+    others : ndarray, shape (n, feature, ...), optional
+        Rows to hold these against, of a file of their own.
 
     Raises
     ------
     InputError
-        The array has no features.
+        The array has no features, or the others are of another shape.
     """
     name = next(iter(explainer.inputs))
     x = explainer.inputs.checked({name: x})[name]
@@ -179,9 +236,10 @@ def of_array(
     known = () if contract is None or contract.input != name else contract.channels
     names = known if len(known) == x.shape[1] else tuple(map(str, range(x.shape[1])))
     rows = chosen(len(x), windows, seed)
+    held = _against_rows(explainer, x, rows, NONE if against is None else str(against), references, others)
     return Sample(
         setting=_setting(
-            explainer, x[rows], along(x.shape[1:], names), target, contrast, contract, batch_size, seed
+            explainer, x[rows], along(x.shape[1:], names), target, contrast, contract, batch_size, seed, held
         ),
         kind="features",
         time_axes=x.ndim - 2,
@@ -191,8 +249,15 @@ def of_array(
         decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, at random (seed {seed}).",),
         provenance={
             **_about(explainer, {"file": plain(data.name), "sha256": sha256(data)}, target, contrast, seed),
-            "options": {"composite": explainer.composite.name, "windows": windows, "seed": seed},
+            "options": {
+                "composite": explainer.composite.name,
+                "against": None if against is None else plain(Path(against).name),
+                "references": references,
+                "windows": windows,
+                "seed": seed,
+            },
         },
+        against=NONE if against is None else str(against),
     )
 
 
@@ -213,12 +278,68 @@ def _setting(
     contract: InputContract | None,
     batch: int,
     seed: int,
+    held: Against,
 ) -> Setting:
     against = None if contrast == "none" or isinstance(target, Mapping) else contrast
     name = contract.input if contract is not None and contract.input in explainer.inputs else ""
     if contract is not None:
         target = indices(target, contract)
-    return Setting(explainer, x, groups, target, against, name, batch, seed).settled()
+    return Setting(explainer, x, groups, target, against, name, batch, seed, held).settled()
+
+
+def _against(
+    cuts: Windows,
+    rows: NDArray[np.int64],
+    wanted: ReferenceOptions,
+    elsewhere: Callable[[], ReferenceWindows],
+    most: int,
+    seed: int,
+) -> Against:
+    """What windows are held against: others of the recording, some of them not evaluated, or of elsewhere."""
+    which, n = str(wanted.against), wanted.references
+    rest = np.setdiff1d(np.arange(len(cuts)), rows)
+    if which == NONE:
+        return Against(references=n)
+    named = np.array([which in (OTHER, ANY) or fits(label, which) for label in cuts.labels])
+    if not named.any():
+        told = f"windows of {plain(Path(which).name, 60)}" if is_file(which) else _labelled(which)
+        return Against(told, n, beside=elsewhere().data, own=np.zeros(len(rows), dtype=bool))
+    left = rest[named[rest]]
+    beside = np.sort(np.random.default_rng((seed, 0x32)).permutation(left)[:most])
+    told = which if which in (OTHER, ANY) else _labelled(which)
+    return Against(told, n, beside=cuts.data[beside], own=named[rows])
+
+
+def _labelled(which: str) -> str:
+    return f"windows labelled {plain(which, 40)}"
+
+
+def _against_rows(
+    explainer: Explainer,
+    x: NDArray[Any],
+    rows: NDArray[np.int64],
+    which: str,
+    references: int,
+    others: NDArray[Any] | None,
+) -> Against:
+    """What rows of an array are held against."""
+    if others is not None:
+        name = next(iter(explainer.inputs))
+        beside = explainer.inputs.checked({name: others})[name]
+        if beside.shape[1:] != x.shape[1:]:
+            raise InputError(
+                f"against {plain(Path(which).name)}: rows of shape {list(beside.shape[1:])} for rows of "
+                f"{list(x.shape[1:])}"
+            )
+        told = f"rows of {plain(Path(which).name, 60)}"
+        return Against(told, references, beside=beside, own=np.zeros(len(rows), dtype=bool))
+    if which not in (NONE, OTHER, ANY):
+        raise InputError(
+            f"against {plain(which, 80)}: rows of an array are held against other or any of them, or against "
+            "those of a file (.npy, .npz)"
+        )
+    rest = np.setdiff1d(np.arange(len(x)), rows)[: len(rows)]
+    return Against(OTHER if which == NONE else which, references, beside=x[rest])
 
 
 def _said(

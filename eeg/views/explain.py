@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from ...engine.contract import InputContract
 from ...engine.errors import DifferentBranches, InputError, UnsupportedOperator
+from ...engine.evaluation.references import ANY, OTHER
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..electrodes.region_file import Regions
@@ -19,7 +20,7 @@ from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
 from ..explanation.open import ModelKeywords, ModelOptions, open_model
 from ..explanation.provenance import about, jsonable, versions
-from ..explanation.references import ANY, OTHER, ReferenceKeywords, ReferenceOptions, references_for
+from ..explanation.references import ReferenceKeywords, ReferenceOptions, recutting, references_for
 from ..recording.labels import Labels
 from ..recording.options import WindowKeywords, WindowOptions, sorted_into
 from ..recording.read import Recording, recording_of
@@ -96,11 +97,7 @@ def explain_with_views(
         "versions": versions(),
     }
 
-    def recut(what: str | Path) -> Windows:
-        if isinstance(what, Path):
-            return replace(windowing, events=None, labels=None).cut(recording_of(what), contract)
-        return replace(windowing, events=what).cut(recording, contract)
-
+    recut = recutting(windowing, recording, contract)
     asking: dict[str, Any] = {
         "target": target,
         "contrast": contrast,

@@ -27,7 +27,9 @@ class Features(Protocol):
 
         Parameters
         ----------
-        x, relevance : ndarray, shape (window, *input)
+        x : ndarray, shape (window, *input)
+            What relevance is a multiple of: the input, or how far it is from a reference.
+        relevance : ndarray, shape (window, *input)
         multiplier : ndarray or None
             ``relevance = x * multiplier`` where there is one.
 

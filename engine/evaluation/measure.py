@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..errors import DifferentBranches, UnsupportedOperator
 from ..steps import step
 from .agreement import MethodAgreement, agreement
 from .complexity import complexity
 from .curves import POINTS, RANDOM, RANDOM_NAME, RUNS, Curves, Faithfulness, faithfulness
 from .intervals import Estimate, random_relevance
 from .metrics import METRICS, MetricRow
+from .references import Held
 from .replacement import Replacement
 from .sanity import Sanity, sanity
-from .setting import Method, Setting, named
+from .setting import Method, Setting, holds, named
 from .stability import SNR, Change, stability
 
 Array = np.ndarray[Any, Any]
@@ -43,6 +45,10 @@ class Measured:
         By method, then by measure.
     sanity : Sanity
     stability : dict of str to Change
+    held : Held or None
+        What windows were held against, where a method explains a difference.
+    left_out : dict of str to str
+        Methods that cannot be had of this model, and why.
     """
 
     features: tuple[str, ...]
@@ -54,6 +60,8 @@ class Measured:
     complexity: Mapping[str, Mapping[str, Estimate]]
     sanity: Sanity
     stability: Mapping[str, Change]
+    held: Held | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> list[MetricRow]:
         """The table, a row for each metric and method."""
@@ -157,7 +165,8 @@ def measure(
     ----------
     setting : Setting
     methods : tuple or dict
-        Composites, "integrated_gradients", "occlusion". Sanity and stability are measured of the first.
+        As for `Setting.maps`. Sanity and stability are measured of the first. Those that cannot be had of
+        this model are left out.
     replacements : sequence of Replacement
         Each gives curves of its own.
     points, random, runs
@@ -173,10 +182,15 @@ def measure(
     Returns
     -------
     Measured
+
+    Raises
+    ------
+    OnnxplainError
+        No method is left, or the model cannot be used.
     """
     setting, asked = setting.settled(), named(methods)
-    first = next(iter(asked))
-    maps = {name: setting.maps(method) for name, method in asked.items()}
+    maps, left_out = _maps(setting, asked)
+    first = next(iter(maps))
     own = setting.features.power(setting.x) if power is None else power
     ranked = {**maps, POWER_NAME: own}
     curves, numbers = {}, {}
@@ -192,7 +206,7 @@ def measure(
     step("comparing methods")
     return Measured(
         setting.features.names,
-        tuple(asked),
+        tuple(maps),
         ranked,
         curves,
         numbers,
@@ -200,4 +214,20 @@ def measure(
         {name: complexity(m, seed=seed) for name, m in beside.items()},
         sane,
         stable,
+        setting.held if any(holds(asked[name]) for name in maps) else None,
+        left_out,
     )
+
+
+def _maps(setting: Setting, asked: Mapping[str, Method]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Maps of each method, and why there are none of some."""
+    maps: dict[str, Array] = {}
+    left_out: dict[str, str] = {}
+    for name, method in asked.items():
+        try:
+            maps[name] = setting.maps(method)
+        except (DifferentBranches, UnsupportedOperator) as error:
+            if len(left_out) + 1 == len(asked):
+                raise
+            left_out[name] = str(error)
+    return maps, left_out

@@ -92,6 +92,29 @@ class Transplant:
         return self._features.mixed(x, self._pool[self.donors[rows, draw]], gone)
 
 
+class Partners:
+    """The same groups taken from windows that are given for each.
+
+    Parameters
+    ----------
+    features : Features
+    data : ndarray, shape (window, *input)
+    index : ndarray of int, shape (window, n)
+        Which of `data` each window exchanges with.
+    """
+
+    name = "exchange"
+    least = 0
+
+    def __init__(self, features: Features, data: Array, index: Array) -> None:
+        self._features, self._data, self._index = features, data, index
+        self.draws = index.shape[1]
+
+    def __call__(self, x: Array, rows: Array, gone: Array, draw: int) -> Array:
+        """Fill in from the window's partner of this draw."""
+        return self._features.mixed(x, self._data[self._index[rows, draw]], gone)
+
+
 class Interpolation:
     """The groups made from those that remain, by a function of the caller's.
 

@@ -10,22 +10,31 @@ from typing import Any
 
 import numpy as np
 
+from ..attribution import Attribution
 from ..composite import Composite, composite
 from ..errors import InputError
 from ..explainer import Explainer
-from ..methods import integrated_gradients
+from ..methods import expected_gradients, integrated_gradients
 from ..steps import step
 from .features import Features
-from .replacement import Replacement, Transplant
+from .references import OTHER, Against, Held
+from .replacement import Partners, Replacement, Transplant
 
 Array = np.ndarray[Any, Any]
 Method = str | Composite
 
 INTEGRATED, OCCLUSION = "integrated_gradients", "occlusion"
-METHODS = ("attnlrp", "cplrp", "cplrp_pooled", INTEGRATED, OCCLUSION)
+DIFFERENCE, EXPECTED, EXCHANGE = "difference", "expected_gradients", "exchange"
+# Against zero, or taking away; and against reference windows.
+AGAINST_ZERO = ("attnlrp", "cplrp", "cplrp_pooled", INTEGRATED, OCCLUSION)
+AGAINST_OTHERS = (DIFFERENCE, EXPECTED, EXCHANGE)
+METHODS = (*AGAINST_ZERO, *AGAINST_OTHERS)
+# Those that are no composites.
+OTHERS = (INTEGRATED, OCCLUSION, EXPECTED, EXCHANGE)
 
 BATCH = 64
 STEPS = 32  # of integrated gradients
+DONORS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +55,13 @@ class Setting:
     batch : int
         Windows that the model runs on at a time.
     seed : int
+    against : Against
+        Which windows those are held against, for methods that explain a difference.
+    donors : int
+        Other windows that curves transplant features from (`Transplant` with this setting's seed): a window
+        is not held against its donors.
+    holding : Held or None
+        The references, where they are chosen already.
     known : dict
         Explainers that were made for other composites and files.
     """
@@ -58,6 +74,9 @@ class Setting:
     name: str = ""
     batch: int = BATCH
     seed: int = 0
+    against: Against = field(default_factory=Against)
+    donors: int = DONORS
+    holding: Held | None = field(default=None, repr=False)
     known: dict[Any, Explainer] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,16 +104,43 @@ class Setting:
         if not (isinstance(self.target, str) and self.target == "predicted"):
             return self
         size = self.fixed or len(self)
+        # What the model says depends on no rules; a difference could not be had without references.
+        explain = self._under("gradient") if self.explainer.composite.is_difference else self.explainer
         found = []
         for start in range(0, len(self), size):
             x = np.resize(self.x[start : start + size], (size, *self.x.shape[1:]))
-            first = self.explainer(x, target=self.target, contrast=self.contrast)
+            first = explain(x, target=self.target, contrast=self.contrast)
             found.append(np.asarray(first.target)[: len(self) - start])
         return replace(self, target=np.concatenate(found))
 
     def some(self, rows: Array) -> Setting:
         """The same with some of the windows."""
-        return replace(self, x=self.x[rows], target=self._target(rows))
+        return replace(
+            self,
+            x=self.x[rows],
+            target=self._target(rows),
+            against=self.against.some(rows),
+            holding=None,
+        )
+
+    def held_against(self, against: Against) -> Setting:
+        """The same, held against other windows."""
+        return replace(self, against=against, holding=None)
+
+    @cached_property
+    def held(self) -> Held:
+        """What each window is held against: as `against` says, by what the model gives for them."""
+        if self.holding is not None:
+            return self.holding
+        n = len(self)
+        if n < 2 and self.against.beside is None:
+            raise InputError(f"{n} window: there is none to hold it against; give two or more")
+        step("choosing what windows are held against")
+        outputs = self._outputs(self.against.candidates(self.x)) if self.against.which == OTHER else None
+        tested = np.zeros((n, 0), dtype=np.int64)
+        if n > 1:
+            tested = Transplant(self.features, self.x, donors=self.donors, seed=self.seed).donors
+        return self.against.held(self.x, outputs, tested, self.seed)
 
     @cached_property
     def explained(self) -> Array:
@@ -107,6 +153,18 @@ class Setting:
         few = self.fixed or 1
         first = self.explainer.predict(np.resize(self.x, (few, *self.x.shape[1:])))[self.explainer.output]
         return int(np.size(first)) // few
+
+    def _outputs(self, x: Array) -> Array:
+        """What the model gives for windows, shape (window, ...)."""
+        first, found = self.explainer.inputs.by_name[self.input].shape[0], []
+        size = first if isinstance(first, int) else self.batch  # some files take so many and no others
+        for start in range(0, len(x), size):
+            part = x[start : start + size]
+            full = np.resize(part, (size, *x.shape[1:])) if isinstance(first, int) else part
+            made = self.explainer.predict({self.input: full})
+            y = made.get(self.explainer.output, next(iter(made.values())))
+            found.append(np.asarray(y)[: len(part)])
+        return np.concatenate(found)
 
     def value(self, x: Array, rows: Array) -> Array:
         """The number that is followed, for changed windows.
@@ -154,8 +212,9 @@ class Setting:
         Parameters
         ----------
         method : str or Composite
-            A composite's name, a Composite, "integrated_gradients" (from 0, 32 steps), or "occlusion": the
-            fall of what is explained when one group is transplanted from other windows (mean over donors).
+            A composite's name, a Composite; "integrated_gradients" (from 0, 32 steps); "expected_gradients"
+            (from the references, 8 steps each); "occlusion": the fall of what is explained when one group is
+            transplanted from other windows (mean over donors); or "exchange": the same with the references.
         x : ndarray, shape (window, *input), optional
             Changed windows.
         model : path-like, optional
@@ -167,40 +226,60 @@ class Setting:
         -------
         ndarray, shape (window, group)
         """
+        paired = holds(method)
         at = replace(
             self,
             x=self.x if x is None else x.astype(self.x.dtype, copy=False),
             target=self.target if target is None else target,
             contrast=self.contrast if contrast == "" else contrast,
             explainer=self.explainer if model is None else self._other(model),
+            # Changed windows and other weights are held against what these are.
+            holding=self.held if paired else self.holding,
             known=self.known if model is None else {},
         )
-        if method == OCCLUSION:
-            return at._occluded()
+        if method in (OCCLUSION, EXCHANGE):
+            return at._taken_away(str(method))
         made = []
-        explain = at._under("gradient" if method == INTEGRATED else method)
         for start in range(0, len(at), at.batch):
             step(f"explaining by {said(method)}", start / len(at))
             rows = np.arange(start, min(start + at.batch, len(at)))
-            feed, own = {at.input: at.x[rows]}, at._target(rows)
-            if method == INTEGRATED:
-                a = integrated_gradients(explain, feed, target=own, contrast=at.contrast, steps=STEPS)
-            else:
-                a = explain(feed, target=own, contrast=at.contrast)
+            a = at._explained(method, rows, at.held.of(rows) if paired else None)
             if at.input not in a.relevance:
                 raise InputError(f"input {at.input!r}: the explained output does not depend on it")
-            m = None if at.input in a.unassigned else a.multiplier.get(at.input)
-            made.append(at.features.relevance(at.x[rows], a.relevance[at.input], m))
+            made.append(np.mean([at._grouped(each, rows) for each in a.per_reference], axis=0))
         return np.concatenate(made)
 
-    def _occluded(self) -> Array:
-        # Other donors than those of the curves: the map must not know what it will be tested with.
-        filling: Replacement = Transplant(self.features, self.x, donors=4, seed=self.seed + 1)
+    def _explained(self, method: Method, rows: Array, held: Array | None) -> Attribution:
+        feed, own = {self.input: self.x[rows]}, self._target(rows)
+        explain = self._under("gradient" if method in (INTEGRATED, EXPECTED) else method)
+        if method == INTEGRATED:
+            return integrated_gradients(explain, feed, target=own, contrast=self.contrast, steps=STEPS)
+        against = None if held is None else {self.input: held}
+        if method == EXPECTED:
+            assert against is not None
+            return expected_gradients(explain, feed, target=own, contrast=self.contrast, reference=against)
+        return explain(feed, target=own, contrast=self.contrast, reference=against)
+
+    def _grouped(self, a: Attribution, rows: Array) -> Array:
+        """Relevance of each group, against zero or one reference."""
+        name, x = self.input, self.x[rows]
+        m = None if name in a.unassigned else a.multiplier.get(name)
+        if a.reference is not None:
+            x = x.astype(np.float64) - a.reference[name]
+        return self.features.relevance(x, a.relevance[name], m)
+
+    def _taken_away(self, method: str) -> Array:
+        """How far the number falls with each group alone."""
+        filling: Replacement
+        if method == EXCHANGE:
+            filling = Partners(self.features, self.held.data, self.held.index)
+        else:  # Other donors than those of the curves: the map must not know what it will be tested with.
+            filling = Transplant(self.features, self.x, donors=4, seed=self.seed + 1)
         n, groups = len(self), len(self.features.names)
         out = np.zeros((n, groups))
         rows = np.arange(n)
         for group in range(groups):
-            step("occluding features", group / groups)
+            step("occluding features" if method == OCCLUSION else "exchanging features", group / groups)
             gone = np.zeros((n, groups), dtype=bool)
             gone[:, group] = True
             for draw in range(filling.draws):
@@ -225,6 +304,13 @@ class Setting:
         return Explainer(
             model, own.composite, backend=own.backend, output=own.output, contract=own.contract, ledger=False
         )
+
+
+def holds(method: Method) -> bool:
+    """Whether a method holds windows against others."""
+    if isinstance(method, str) and method in OTHERS:
+        return method in AGAINST_OTHERS
+    return composite(method).is_difference
 
 
 def said(method: Method) -> str:

@@ -1,4 +1,4 @@
-"""Choosing a composite: on one half of the windows, judged on the other.
+"""Choosing a composite, and what windows are held against: on one half of them, judged on the other.
 
 The best of many looks better than it is on the windows that chose it. So windows are split at random, ABPC on
 one half chooses, and what is reported is ABPC on the half that had no say, beside that of the default.
@@ -7,7 +7,7 @@ one half chooses, and what is reported is ABPC on the half that had no say, besi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,29 +16,91 @@ from ..composite import Composite, composite
 from ..errors import InputError, OnnxplainError
 from .curves import POINTS, RUNS, faithfulness
 from .intervals import Estimate, estimate
+from .references import ANY, OTHER, Against
 from .replacement import Replacement, Transplant
-from .setting import Setting
+from .setting import DIFFERENCE, DONORS, Setting
 
 Array = np.ndarray[Any, Any]
 
 DEFAULT = "attnlrp"
 GAMMAS = (0.05, 0.1, 0.25, 0.5, 1.0)
+COUNTS = (2, 4, 8)
 FEWEST = 4
 
 
-def candidates() -> dict[str, Composite]:
-    """The composites that are tried, by name."""
+@dataclass(frozen=True)
+class Candidate:
+    """What is tried.
+
+    Attributes
+    ----------
+    composite : Composite
+    against : str
+        "other" or "any" windows, or what the setting's own are called; "" for relevance against zero.
+    references : int
+        How many; 0 against zero.
+    """
+
+    composite: Composite
+    against: str = ""
+    references: int = 0
+
+    def of(self, setting: Setting) -> Setting:
+        """The setting, held against these."""
+        if not self.against:
+            return setting
+        own = replace(setting.against, references=self.references)
+        if self.against in (OTHER, ANY):
+            own = replace(own, which=self.against)
+        return setting.held_against(own)
+
+
+def against_zero() -> dict[str, Candidate]:
+    """The composites that are tried against zero, by name."""
     names = (DEFAULT, "attnlrp_pooled", "cplrp", "cplrp_pooled", "epsilon")
     return {
-        **{name: composite(name) for name in names},
-        **{f"gamma {g:g}": composite("gamma", {"gamma": g}) for g in GAMMAS},
-        **{name: composite(name) for name in ("zplus", "gradient")},
+        **{name: Candidate(composite(name)) for name in names},
+        **{f"gamma {g:g}": Candidate(composite("gamma", {"gamma": g})) for g in GAMMAS},
+        **{name: Candidate(composite(name)) for name in ("zplus", "gradient")},
     }
+
+
+def differences(*against: str) -> dict[str, Candidate]:
+    """`difference` against each of these, with ever more references, by name.
+
+    Parameters
+    ----------
+    *against : str
+        As for `Candidate`.
+    """
+    return {
+        difference(a, n): Candidate(composite(DIFFERENCE), a, n)
+        for a in dict.fromkeys(against)
+        for n in COUNTS
+    }
+
+
+def difference(against: str, references: int) -> str:
+    """The name of one of them."""
+    return f"{DIFFERENCE}, {references} {against}"
+
+
+def candidates(against: Against | None = None) -> dict[str, Candidate]:
+    """All that are tried, by name.
+
+    Parameters
+    ----------
+    against : Against, optional
+        What the windows would be held against; where these are neither other windows nor any, they are
+        tried in their place.
+    """
+    which = (OTHER, ANY) if against is None or against.which in (OTHER, ANY) else (against.which,)
+    return {**against_zero(), **differences(*which)}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A composite: its ABPC on the half that chooses, and less that of random orders."""
+    """A candidate: its ABPC on the half that chooses, and less that of random orders."""
 
     name: str
     abpc: Estimate
@@ -52,7 +114,7 @@ class Tuned:
     Attributes
     ----------
     chosen, default : str
-    composite : Composite
+    candidate : Candidate
         The one chosen.
     tried : tuple of Tried
         Best first, on the half that chooses.
@@ -69,12 +131,12 @@ class Tuned:
     windows : (int, int)
         In the half that chooses and in the other.
     refused : dict of str to str
-        Composites that could not be used on this model, and why.
+        Candidates that could not be used on this model, and why.
     """
 
     chosen: str
     default: str
-    composite: Composite
+    candidate: Candidate
     tried: tuple[Tried, ...]
     held_out: Estimate
     default_held_out: Estimate
@@ -128,6 +190,10 @@ class Tuned:
         return {
             "chosen": self.chosen,
             "default": self.default,
+            "composite": self.candidate.composite.name,
+            "parameters": dict(self.candidate.composite.parameters),
+            "against": self.candidate.against or None,
+            "references": self.candidate.references,
             "better": self.better,
             "sentence": self.sentence,
             "held_out": self.held_out.to_dict(),
@@ -139,7 +205,7 @@ class Tuned:
             "gain_also": None if self.gain_also is None else self.gain_also.to_dict(),
             "windows": {"choose": self.windows[0], "judge": self.windows[1]},
             "tried": [
-                {"composite": t.name, "abpc": t.abpc.to_dict(), "over_random": t.over_random.to_dict()}
+                {"name": t.name, "abpc": t.abpc.to_dict(), "over_random": t.over_random.to_dict()}
                 for t in self.tried
             ],
             "refused": dict(self.refused),
@@ -159,30 +225,32 @@ def halves(n: int, seed: int) -> tuple[Array, Array]:
 
 def tune(
     setting: Setting,
-    composites: Mapping[str, Composite] | None = None,
+    tried: Mapping[str, Candidate] | None = None,
     *,
     default: str = DEFAULT,
     also: Replacement | None = None,
     points: int = POINTS,
-    donors: int = 4,
+    donors: int = DONORS,
     random: int = 3,
     runs: int = RUNS,
     seed: int = 0,
 ) -> Tuned:
-    """Choose a composite by ABPC.
+    """Choose a composite, and what windows are held against, by ABPC.
 
     Parameters
     ----------
     setting : Setting
-    composites : dict of str to Composite, optional
-        Those to try; `candidates` by default. The default is among them.
+    tried : dict of str to Candidate, optional
+        `candidates` by default. The default is among them.
     default : str
+        What the choice is held against; "attnlrp" where it cannot be had of this model.
     also : Replacement, optional
         Another than transplants, to judge the choice by, too.
     points, random, runs
         As for `curves.faithfulness`.
     donors : int
-        Other windows of the same half that features are transplanted from.
+        Other windows of the same half that features are transplanted from. References are of the same half,
+        too, or of windows that are in neither; a window is never held against its donors.
     seed : int
 
     Returns
@@ -192,9 +260,9 @@ def tune(
     Raises
     ------
     InputError
-        Too few windows for two halves, or no composite can be used on this model.
+        Too few windows for two halves, or the default cannot be used on this model.
     """
-    asked = dict(candidates() if composites is None else composites)
+    asked = dict(candidates(setting.against) if tried is None else tried)
     if default not in asked:
         raise InputError(f"tune: the default {default!r} is not among {', '.join(asked)}")
     if len(setting) < 2 * FEWEST:
@@ -202,26 +270,33 @@ def tune(
             f"tune: {len(setting)} windows; {2 * FEWEST} are needed, half to choose on, half to judge on"
         )
     setting = setting.settled()
-    parts = [setting.some(rows) for rows in halves(len(setting), seed)]
+    parts = [replace(setting.some(r), seed=seed, donors=donors) for r in halves(len(setting), seed)]
     maps, refused = {}, {}
-    for name, rules in asked.items():
+    for name, one in asked.items():
         try:
-            maps[name] = parts[0].maps(rules)
+            maps[name] = one.of(parts[0]).maps(one.composite)
         except OnnxplainError as error:
-            if name == default:
-                raise
             refused[name] = str(error)
+            if name == default:
+                if default == DEFAULT or DEFAULT not in asked:
+                    raise
+                default = DEFAULT
+    if default not in maps:
+        raise InputError(f"tune: {default}: {refused[default]}")
 
     def scored(part: Setting, found: Mapping[str, Array], by: Replacement | None = None) -> Any:
         filling = by or Transplant(part.features, part.x, donors=donors, seed=seed)
         return faithfulness(part, found, filling, points=points, random=random, runs=runs, seed=seed)
 
     _, numbers = scored(parts[0], maps)
-    tried = sorted((Tried(n, numbers[n].abpc, numbers[n].abpc_over_random) for n in maps), key=_best)
-    chosen = tried[0].name
-    if tried[0].abpc.value <= numbers[default].abpc.value:
+    ranked = sorted((Tried(n, numbers[n].abpc, numbers[n].abpc_over_random) for n in maps), key=_best)
+    chosen = ranked[0].name
+    if ranked[0].abpc.value <= numbers[default].abpc.value:
         chosen = default  # as good as the best: no reason to leave it
-    judged = {name: parts[1].maps(asked[name]) for name in dict.fromkeys((chosen, default))}
+    judged = {
+        name: asked[name].of(parts[1]).maps(asked[name].composite)
+        for name in dict.fromkeys((chosen, default))
+    }
     curves, held = scored(parts[1], judged)
     gain_also = None
     if also is not None:
@@ -231,7 +306,7 @@ def tune(
         chosen,
         default,
         asked[chosen],
-        tuple(tried),
+        tuple(ranked),
         held[chosen].abpc,
         held[default].abpc,
         estimate(curves[chosen].abpc - curves[default].abpc, seed=seed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
-    assert summary["methods"] == ["attnlrp", "cplrp"]
+    assert summary["methods"] == ["difference", "cplrp"]
+    assert summary["against"].endswith("windows that the model calls otherwise")
     assert summary == json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
     assert (tmp_path / "out" / "curves.csv").exists()
     again = run("evaluate", MODEL, DATA, "--out", "out", "--windows", 8)
@@ -71,14 +73,38 @@ def test_tune_writes_a_composite(run: Run, linear: Path, rows: Path, tmp_path: P
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     chosen = ox.Composite.from_file(tmp_path / "best.yaml")
-    assert chosen.name == found["chosen"].partition(" ")[0]
-    assert len(found["tried"]) == 12
+    assert chosen.name == found["composite"]
+    assert len(found["tried"]) == 15
     assert found["sentence"]
     table = run("tune", linear, rows)
     assert found["sentence"] in table.stdout
     assert "gamma 0.05" in table.stdout
-    explained = run("explain", linear, rows, "--composite", "best.yaml", "--out", "maps", "--no-report")
+    explained = run(
+        "explain",
+        linear,
+        rows,
+        "--composite",
+        "best.yaml",
+        *shlex.split(found["use"]),
+        "--out",
+        "maps",
+        "--no-report",
+    )
     assert explained.returncode == 0
+
+
+def test_tune_chooses_references(run: Run, tmp_path: Path) -> None:
+    """What it says is what `explain` takes: the composite's file, and against which windows."""
+    done = run("tune", MODEL, DATA, "--windows", 8, "--out", "best.yaml", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["default"] == "difference, 4 other"
+    assert len(found["tried"]) == 18
+    chosen = ox.Composite.from_file(tmp_path / "best.yaml")
+    assert chosen.name == found["composite"]
+    against = f"{found['against']} --references {found['references']}" if chosen.is_difference else "none"
+    assert found["use"] == f"--against {against}"
+    assert found["use"] in chosen.about
 
 
 @pytest.mark.parametrize(
@@ -88,6 +114,11 @@ def test_tune_writes_a_composite(run: Run, linear: Path, rows: Path, tmp_path: P
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--methods", "lime"), "unknown composite 'lime'"),
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--methods", "cplrp,cplrp"), "cplrp stands twice"),
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--windows", "1"), "--windows"),
+        (
+            ("evaluate", "{linear}", "{rows}", "--out", "o", "--against", "rest"),
+            "against rest: rows of an array",
+        ),
+        (("evaluate", "{linear}", "{rows}", "--out", "o", "--references", "0"), "--references"),
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--features", "bands"), "--features is for"),
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--events", "left"), "--events is for recordings"),
         (("evaluate", "{linear}", "{rows}", "--out", "o", "--target", "all"), "target all"),

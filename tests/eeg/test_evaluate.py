@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from onnxplain.eeg.electrodes.names import template_positions
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.recording.windows import from_model_layout
 from onnxplain.eeg.reports.evaluation import write
-from onnxplain.eeg.studies.evaluate import Evaluation, evaluate, methods_of
+from onnxplain.eeg.studies.evaluate import Evaluation, evaluate, evaluated, methods_of
 from onnxplain.eeg.studies.features import Bands, Spline, features, spline_interpolation
 from onnxplain.eeg.studies.sample import chosen, of_array, sample
 from onnxplain.engine.composite import composite
 from onnxplain.engine.evaluation.replacement import Transplant
+from onnxplain.engine.evaluation.setting import AGAINST_ZERO
 from onnxplain.models import demo_file
 
 Make = Callable[..., Any]
@@ -135,10 +137,13 @@ def test_without_positions_there_is_no_spline(make_contract: Make) -> None:
 # --- the demo's models
 
 
-def test_attnlrp_beats_random_orders_on_the_demo(demo: Evaluation) -> None:
-    own = demo.measured.faithfulness["transplant"]["attnlrp"]
-    assert own.abpc_over_random.low > 0
-    assert own.over_random.low > 0
+def test_maps_beat_random_orders_on_the_demo(demo: Evaluation) -> None:
+    for method in ("difference", "attnlrp"):
+        own = demo.measured.faithfulness["transplant"][method]
+        assert own.abpc_over_random.low > 0
+        assert own.over_random.low > 0
+    assert demo.main == "difference"
+    assert any(n.startswith("Against 4 windows that the model calls otherwise") for n in demo.notes)
     chance = demo.measured.faithfulness["transplant"]["random"].abpc
     assert chance.low - 0.5 < 0 < chance.high + 0.5
     assert set(demo.measured.faithfulness) == {"transplant", "interpolation"}
@@ -165,7 +170,9 @@ def test_what_is_written(demo: Evaluation, tmp_path: Path) -> None:
     assert all((tmp_path / f"{p.stem}.svg").exists() for p in files if p.suffix == ".png")
     summary = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert summary["windows"] == {"evaluated": 24, "of": 82}
-    assert summary["methods"] == ["attnlrp", "gradient"]
+    assert summary["methods"] == ["difference", "attnlrp", "gradient"]
+    assert summary["against"] == "4 windows that the model calls otherwise"
+    assert summary["options"]["against"] == "other"
     (row,) = (
         m
         for m in summary["metrics"]
@@ -200,7 +207,12 @@ def test_bands_with_integrated_gradients_and_patches(
         bands={"low": (1, 8), "alpha": (8, 13), "high": (13, 40)},
     )
     assert found.measured.features == ("low", "alpha", "high", "rest")
-    assert found.measured.methods == ("attnlrp", "integrated_gradients", "occlusion")
+    assert found.measured.methods == ("difference", "integrated_gradients", "occlusion")
+    at = found.sample.setting
+    whole = replace(at, features=features("electrodes", make_contract()))
+    np.testing.assert_allclose(
+        found.measured.maps["difference"].sum(1), whole.maps("difference").sum(1), rtol=1e-3, atol=1e-4
+    )
     assert found.sample.time_axes == 2
     assert set(found.measured.curves) == {"transplant"}
     assert any("short orders" in note for note in found.notes)
@@ -220,6 +232,53 @@ def test_windows_are_chosen_by_the_seed(make_contract: Make, make_model: Make, r
     assert list(chosen(4, 9, 0)) == [0, 1, 2, 3]
     with pytest.raises(ox.InputError, match="at least 2"):
         chosen(4, 1, 0)
+
+
+def test_what_windows_are_held_against(
+    make_contract: Make, make_model: Make, recorded: Make, tmp_path: Path
+) -> None:
+    model, data = make_model(make_contract()), recorded()
+    every = sample(model, data, windows=99).setting
+    labels = recorded(
+        "labelled_raw.fif", marks=[(1.0 + 2 * i, 0.0, "rest" if i % 2 else "task") for i in range(9)]
+    )
+    some = sample(model, data, windows=6, references=2)
+    assert some.setting.explainer.composite.name == "difference"
+    assert some.setting.against.beside is not None
+    assert len(some.setting.against.beside) == len(every) - 6
+    assert not {x.tobytes() for x in some.setting.against.beside} & {x.tobytes() for x in some.setting.x}
+    assert some.provenance["options"]["references"] == some.setting.held.index.shape[1] == 2
+    anyone = sample(model, data, against="any", composite="cplrp").setting
+    assert (anyone.held.said, anyone.explainer.composite.name) == ("4 of any other windows", "cplrp")
+    zero = sample(model, data, against="none")
+    assert (zero.against, zero.setting.explainer.composite.name) == ("none", "attnlrp")
+    assert evaluated(zero).measured.methods == AGAINST_ZERO
+    rest = sample(model, labels, events="rest,task", against="rest", windows=6).setting
+    assert rest.held.said.endswith("windows labelled rest")
+    cuts = sample(model, labels, events="rest", windows=99).setting.x
+    assert {x.tobytes() for x in rest.held.data[np.unique(rest.held.index)]} <= {x.tobytes() for x in cuts}
+    # A label that no window has: cut anew.
+    other = sample(model, labels, events="task", against="rest").setting
+    assert {x.tobytes() for x in other.held.of(np.arange(len(other))).reshape(-1, *cuts.shape[1:])} <= {
+        x.tobytes() for x in cuts
+    }
+    np.save(tmp_path / "held.npy", every.x[:2])
+    file = sample(model, data, against=tmp_path / "held.npy").setting
+    assert file.held.said == "2 windows of held.npy"
+    with pytest.raises(ox.InputError, match="no such label"):
+        sample(model, data, against="sleep")
+
+
+def test_rows_of_an_array_are_held_against_others(make_contract: Make, make_model: Make) -> None:
+    contract = make_contract()
+    explain = ox.Explainer(make_model(contract))
+    x = rng.standard_normal((9, *contract.shape)).astype(np.float32)
+    found = of_array(explain, x, Path("x.npy"), windows=6, against="any", references=3)
+    assert found.setting.held.said == "3 of any other windows"
+    found = of_array(explain, x, Path("x.npy"), against="y.npy", others=x[:2] + 1)
+    assert found.setting.held.said == "2 rows of y.npy"
+    with pytest.raises(ox.InputError, match="against rest: rows of an array"):
+        of_array(explain, x, Path("x.npy"), against="rest")
 
 
 def test_electrodes_are_interpolated_wherever_their_places_are_known(demo_cap: Any) -> None:

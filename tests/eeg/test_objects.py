@@ -169,7 +169,7 @@ def test_the_unit_is_that_of_the_numbers_in_memory(raw: Any, model: Path) -> Non
 def test_the_keywords_that_editors_know_are_those_there_are() -> None:
     for typed, records in (
         (RecordingKeywords, (ModelOptions, WindowOptions, ReferenceOptions)),
-        (SampleKeywords, (ModelOptions, WindowOptions)),
+        (SampleKeywords, (ModelOptions, WindowOptions, ReferenceOptions)),
     ):
         names = {f.metadata.get("keyword", f.name) for record in records for f in fields(record)}
         if typed is RecordingKeywords:

@@ -13,8 +13,9 @@ import onnxplain as ox
 from onnxplain.engine.composite import composite
 from onnxplain.engine.evaluation import intervals, sanity, stability
 from onnxplain.engine.evaluation.randomisation import cascade, layers_from_output, randomised_copy
+from onnxplain.engine.evaluation.references import Against
 from onnxplain.engine.evaluation.replacement import Interpolation
-from onnxplain.engine.evaluation.tuning import Tuned, halves, tune
+from onnxplain.engine.evaluation.tuning import Candidate, Tuned, candidates, differences, halves, tune
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_tune_finds_the_composite_that_is_exact(saturated: Path) -> None:
     offset = np.random.default_rng(1).standard_normal((60, 6, 1))
     x = (0.1 * np.random.default_rng(2).standard_normal((60, 6, 10)) + offset).astype(np.float32)
     at = setting(saturated, x=x)
-    rules = {name: composite(name) for name in ("gradient", "attnlrp")}
+    rules = {name: Candidate(composite(name)) for name in ("gradient", "attnlrp")}
     found = tune(at, rules, default="gradient")
     assert found.chosen == "attnlrp"
     assert found.better
@@ -145,11 +146,31 @@ def test_tune_finds_the_composite_that_is_exact(saturated: Path) -> None:
 
 
 def test_where_all_are_the_same_the_default_stays(linear: Path) -> None:
-    rules = {name: composite(name) for name in ("gradient", "cplrp", "zplus", "attnlrp", "epsilon")}
-    found = tune(setting(linear), rules)
+    names = ("gradient", "cplrp", "zplus", "attnlrp", "epsilon")
+    found = tune(setting(linear), {name: Candidate(composite(name)) for name in names})
     assert found.chosen == "attnlrp"
     assert found.tried[-1].name == "zplus"  # evidence against is left out
     assert found.summary()["better"] is False
+
+
+def test_tune_chooses_references_too(tmp_path: Path) -> None:
+    """The same offset in all windows decides nothing, and is all that relevance against zero sees."""
+    decides = np.random.default_rng(4).standard_normal((48, 6, 1)) * np.array([1, 1, 1, 0, 0, 0])[:, None]
+    x = decides + np.array([0, 0, 0, 3.0, 4, -5])[:, None] + 0 * X[:1]
+    x = (x + 0.01 * np.random.default_rng(5).standard_normal(x.shape)).astype(np.float32)
+    body = "m = ReduceMean <keepdims=0> (x, axes) h = Gelu(m) y = MatMul(h, v)"
+    v = np.stack([np.ones(6), -np.ones(6)], 1).astype(np.float32)
+    case = Case("offset", body, {"x": x}, {"v": v, "axes": np.array([2])}, opset=20)
+    at = setting(case.save(tmp_path), x=x, target="predicted", against=Against(references=3))
+    found = tune(at, default="attnlrp")
+    assert found.candidate.composite.name == "difference"
+    assert found.candidate.against in ("other", "any")
+    assert found.better
+    assert found.summary()["references"] == found.candidate.references in (2, 4, 8)
+    assert len(found.tried) == len(candidates()) == 18
+    labelled = candidates(Against("windows labelled rest"))
+    assert set(labelled) - set(candidates()) == set(differences("windows labelled rest"))
+    assert len(labelled) == 15
 
 
 @pytest.mark.parametrize(
@@ -172,8 +193,8 @@ def test_what_is_said_of_a_choice(
 ) -> None:
     one = intervals.Estimate(2.0, 1.0, 3.0, 20)
     found = Tuned(
-        "zplus", "attnlrp", composite("zplus"), (), one, one, intervals.Estimate(*gain, 20), one, (20, 20),
-        {}, "interpolation" if also else "", intervals.Estimate(*also, 20) if also else None,
+        "zplus", "attnlrp", Candidate(composite("zplus")), (), one, one, intervals.Estimate(*gain, 20), one,
+        (20, 20), {}, "interpolation" if also else "", intervals.Estimate(*also, 20) if also else None,
     )  # fmt: skip
     assert found.better is better
     assert said in found.sentence

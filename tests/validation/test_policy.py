@@ -65,3 +65,16 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"version: 1 # \xff")
     with pytest.raises(PolicyError, match="not UTF-8"):
         Policy.from_file(tmp_path / "latin.yaml")
+
+
+def test_a_policy_may_hold_windows_against_others() -> None:
+    policy = Policy.from_text("version: 1\ncomposite: difference\nagainst: any\nreferences: 2")
+    assert (policy.against, policy.references) == ("any", 2)
+    assert Policy.from_text("version: 1\ncomposite: difference").against is None
+    for text, said in (
+        ("against: any", "against zero; take composite: difference"),
+        ("composite: difference\nagainst: none", "is of a difference"),
+        ("composite: difference\nreferences: 0", "references"),
+    ):
+        with pytest.raises(PolicyError, match=said):
+            Policy.from_text(f"version: 1\n{text}")

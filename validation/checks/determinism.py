@@ -13,10 +13,10 @@ WINDOWS = 8
 def check(case: Case) -> list[CheckResult]:
     """Outputs and relevance of some windows, twice: the largest difference, relative to the largest value."""
     limit = case.policy.checks.determinism.max_difference
-    x = {case.contract.input: case.windows.data[: case.batch or WINDOWS]}
-    runs = [
-        case.explainer(x, target="predicted", contrast="rest" if case.has_classes else None) for _ in range(2)
-    ]
+    rows = np.arange(min(case.batch or WINDOWS, len(case.windows)))
+    x = {case.contract.input: case.windows.data[rows]}
+    contrast = "rest" if case.has_classes else None
+    runs = [case.explainer(x, target="predicted", contrast=contrast, **case.against(rows)) for _ in range(2)]
     found = 0.0
     for a, b in (
         (runs[0].relevance[case.contract.input], runs[1].relevance[case.contract.input]),

@@ -13,6 +13,7 @@ from ...eeg.artefacts.parts import ArtefactPart
 from ...eeg.electrodes.regions import members
 from ...eeg.explanation import shares
 from ...eeg.explanation.explained import Explained
+from ...eeg.explanation.pairs import multipliers, n_pairs
 from ...eeg.recording.windows import FROM_MICROVOLT
 from ..case import Case
 from ..result import PARTS, CheckResult, not_evaluable
@@ -36,13 +37,22 @@ def check(case: Case) -> list[CheckResult]:
 
 
 def of_part(explained: Explained, part: ArtefactPart, rows: NDArray[np.int64] | None = None) -> float:
-    """The artefact's share of the relevance, summed within electrodes first, mean over (some) windows."""
+    """The artefact's share of the relevance, summed within electrodes first, mean over (some) windows.
+
+    Of a difference it is the share of how far the artefact's parts of the two windows are apart.
+    """
     scale = FROM_MICROVOLT[explained.contract.unit] * explained.contract.scale
-    some_rows = slice(None) if rows is None else rows
-    m = explained.dataset["multiplier"].values[some_rows].astype(np.float64)
-    artefact, signal = part.signal[some_rows], explained.windows.signal[some_rows]
-    mine = np.abs((artefact * scale * m).sum(-1)).sum(-1)
-    rest = np.abs(((signal - artefact) * scale * m).sum(-1)).sum(-1)
+    at = np.arange(len(explained.windows)) if rows is None else rows
+    held, whole = explained.references, explained.windows.signal
+    mine, rest = 0.0, 0.0
+    for j, m in enumerate(multipliers(explained, "shares")):
+        artefact, signal = part.signal[at], whole[at].astype(np.float64)
+        if held is not None:  # windows of the case itself: see `Case.references`
+            other = held.index[at, j]
+            artefact, signal = artefact - part.signal[other], signal - whole[other]
+        mine = mine + (artefact * scale * m[at]).sum(-1)
+        rest = rest + ((signal - artefact) * scale * m[at]).sum(-1)
+    mine, rest = (np.abs(v / n_pairs(explained)).sum(-1) for v in (mine, rest))
     some = mine + rest > 0
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
 
