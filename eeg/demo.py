@@ -19,6 +19,7 @@ import numpy as np
 from .. import models
 from ..engine.errors import InputError
 from ..engine.evaluation.randomisation import randomised_copy
+from ..engine.evaluation.references import FEW
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .drawing.sections import Table
@@ -27,7 +28,7 @@ from .explanation import shares
 from .explanation.explain import explain_windows
 from .explanation.explained import Explained, predictions, truth
 from .explanation.provenance import versions, write_json
-from .explanation.references import FEW, ReferenceOptions
+from .explanation.references import ReferenceOptions
 from .recording.read import read
 from .recording.slicing import tagged
 from .recording.windows import cut

@@ -109,11 +109,18 @@ def _batches(
     references: ReferenceWindows | None,
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
     """Windows that are explained together, and what they are held against."""
-    groups = [(np.arange(len(windows)), None)] if references is None else references.groups()
+    name, everybody = contract.input, np.arange(len(windows))
+    declared = explainer.inputs.by_name[name].shape[0]
+    if references is not None and isinstance(declared, int) and declared > 1:
+        # Such a file takes so many windows at a time, whatever each of them is held against.
+        for start in range(0, len(windows), size):
+            rows = everybody[start : start + size]
+            yield rows, {"reference": {name: references.data[references.index[rows]].swapaxes(0, 1)}}
+        return
+    groups = [(everybody, None)] if references is None else references.groups()
     for rows, held in groups:
         given: dict[str, Any] = {}
         if references is not None:
-            name = contract.input
             against = {name: references.data[held][:, None]}
             given["reference"] = explainer.references(against, {name: windows.data[rows[:1]]})
         for start in range(0, len(rows), size):
