@@ -20,8 +20,11 @@ from . import console, options, output
 @click.option("--output", "explained", help="The output to explain, by name.")
 @options.example
 @click.option(
-    "--references",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--against",
+    "references",
+    metavar="FILE",
+    type=str,
+    callback=options.checked(options.existing),
     help="Of a difference: reference windows to have in the file (.npy, .npz).",
 )
 @options.contract

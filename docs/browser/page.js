@@ -28,7 +28,7 @@ async function openModel(bytes, name, choice) {
   const session = await ort.InferenceSession.create(bytes, options);
   const inputs = session.inputMetadata.filter((i) => i.name !== "seed");
   if (inputs.some((i) => i.name.startsWith("reference.")) && rules.references === "given") {
-    throw new Refused("takes reference windows as an input; compile it with --references FILE to have them in it");
+    throw new Refused("takes reference windows as an input; compile it with --against FILE to have them in it");
   }
   const input = inputs[0];
   const seed = session.inputMetadata.find((i) => i.name === "seed");
