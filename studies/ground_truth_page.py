@@ -24,7 +24,9 @@ MAIN = (
     "attnlrp", "cplrp_pooled", "occlusion", "random difference",
 )  # fmt: skip
 AGAINST_ZERO = ("attnlrp", "attnlrp_pooled", "cplrp", "cplrp_pooled")
-CLEARLY, LOW = 0.05, 0.8
+ONE_PASS = ("difference", "difference, any class", *AGAINST_ZERO, "gradient x input")
+BAR = "exchange of electrodes"
+CLEARLY, LOW, NEAR = 0.05, 0.8, 0.15
 DRAWS = 2000
 
 Measured = Mapping[str, Any]
@@ -117,6 +119,8 @@ def _mean(cells: Sequence[Cell], method: str, coordinate: str, of: int) -> float
 
 def _interval(cells: Sequence[Cell], method: str) -> str:
     """95 % of the mean mass in space when networks are drawn anew within each cell."""
+    if max(len(c.networks) for c in cells) < 2:
+        return "-"
     rng = np.random.default_rng(0)
     draws = []
     for cell in cells:
@@ -162,32 +166,67 @@ def _coordinates(cells: Sequence[Cell]) -> str:
 
 
 def _said(cells: Sequence[Cell]) -> str:
-    """Where the difference falls short: low ranks, no more than chance, and LRP against zero sharper."""
-    low, sharper, blind = [], [], []
+    """What the tables come to, and where the difference falls short."""
+    lists: dict[str, list[str]] = {"low": [], "blind": [], "sharper": [], "far": []}
     for cell in cells:
-        own = cell.mean("difference", "space")
-        bar, chance = cell.mean("exchange of electrodes", "space"), cell.mean("random difference", "space")
+        own, bar, chance = (cell.mean(m, "space") for m in ("difference", BAR, "random difference"))
         if own is None or bar is None or chance is None:
             continue
         if own[1] < LOW:
-            low.append(f"* {cell}: rank {own[1]:.2f}, exchange of electrodes {bar[1]:.2f}")
+            lists["low"].append(f"* {cell}: {own[1]:.2f} (exchange {bar[1]:.2f})")
         if own[0] <= chance[0]:
-            blind.append(f"* {cell}: mass {own[0]:.2f}, random difference {chance[0]:.2f}")
+            lists["blind"].append(f"* {cell}: {own[0]:.2f} (random difference {chance[0]:.2f})")
+        if bar[0] > own[0] + NEAR:
+            lists["far"].append(f"* {cell}: {own[0]:.2f} (exchange {bar[0]:.2f})")
         others = {n: v[0] for n in AGAINST_ZERO if (v := cell.mean(n, "space")) is not None}
         name = max(others, key=others.__getitem__)
         if others[name] > own[0] + CLEARLY:
-            sharper.append(f"* {cell}: mass {own[0]:.2f}, {name} {others[name]:.2f}")
-    of = f"of {len(cells)}"
+            lists["sharper"].append(f"* {cell}: {own[0]:.2f} ({name} {others[name]:.2f})")
+    titles = {
+        "low": f"Rank in space below {LOW}",
+        "blind": "Mass in space no more than that of a random multiplier times the difference",
+        "sharper": f"Mass in space {CLEARLY} or more below the best of the four LRP composites against zero",
+        "far": f"Mass in space more than {NEAR} below that of the exchange of electrodes",
+    }
     parts = [
-        (f"Rank of `difference` in space below {LOW} ({len(low)} {of}):", low),
-        (f"Mass of `difference` in space not above that of a random multiplier ({len(blind)} {of}):", blind),
-        (
-            f"The best of the four LRP composites against zero is sharper in space by more than {CLEARLY} "
-            f"({len(sharper)} {of}):",
-            sharper,
-        ),
+        f"{title} ({len(lists[k])} of {len(cells)}):\n\n" + ("\n".join(lists[k]) or "* none")
+        for k, title in titles.items()
     ]
-    return "\n\n".join(f"{title}\n\n" + ("\n".join(lines) or "* none") for title, lines in parts)
+    return "\n\n".join([_best(cells), _pairs(cells), "Cells in which `difference` falls short.", *parts])
+
+
+def _best(cells: Sequence[Cell]) -> str:
+    """Which of the methods that take a pass or two has the best mean rank in each coordinate."""
+    said = []
+    for coordinate in COORDINATES:
+        ranks = {m: v for m in ONE_PASS if (v := _mean(cells, m, coordinate, 1)) is not None}
+        if ranks:
+            first, second = sorted(ranks, key=ranks.__getitem__, reverse=True)[:2]
+            said.append(f"in {coordinate} {first} ({ranks[first]:.3f}) before {second} ({ranks[second]:.3f})")
+    return (
+        "Best mean rank of the methods that take few passes (`difference`, LRP, gradient x input): "
+        + "; ".join(said)
+        + "."
+    )
+
+
+def _pairs(cells: Sequence[Cell]) -> str:
+    """Networks and readings in which the difference has more mass in space than another method."""
+    said = []
+    for method in ("expected gradients", BAR, "attnlrp", "cplrp_pooled", "occlusion"):
+        apart = np.concatenate(
+            [
+                a[:, 0] - b[:, 0]
+                for c in cells
+                if (a := c.values("difference", "space")) is not None
+                and (b := c.values(method, "space")) is not None
+            ]
+        )
+        said.append(f"{method} {100 * (apart > 0).mean():.0f} % ({apart.mean():+.2f})")
+    return (
+        f"Of {len(apart)} networks and readings `difference` has more mass in space than another method in "
+        "(and by how much on average): " + ", ".join(said) + "."
+    )
 
 
 def _by_cell(cells: Sequence[Cell], coordinate: str) -> str:

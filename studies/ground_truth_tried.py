@@ -160,6 +160,17 @@ def mean_of(first: Method, second: Method, asked: Asked) -> Map:
     return Map(np.asarray(relevance), np.asarray(sum(parts)))
 
 
+def sharpened(method: Method, asked: Asked) -> Map:
+    """Each electrode by how it stands out of the map, ``r^2 / (r^2 + mean r^2)``.
+
+    A control: any filter that lowers small values makes a map peaked, whether it knows of noise or not.
+    """
+    made = method(asked)
+    square = made.relevance.sum(-1) ** 2
+    kept = square / (square + square.mean(-1, keepdims=True))
+    return Map(made.relevance * kept[:, :, None], None)
+
+
 def median(count: int, asked: Asked) -> Map:
     """The median over references, of each electrode's sum: a map in space only."""
     a = asked.explainer("difference")(asked.x, reference=asked.other[:count][:, None], **asked.target)
@@ -181,6 +192,8 @@ METHODS: Mapping[str, Callable[[Asked], Map]] = {
     "16, by steadiness": partial(steady, count=MOST),
     "4, where unlike 4 of the same class": unlike_same,
     "16, where unlike 16 of the same class": partial(unlike_same, count=MOST),
+    "4, sharpened without references": partial(sharpened, difference),
+    "attnlrp, sharpened without references": partial(sharpened, partial(rules, "attnlrp")),
     "16, median": partial(median, 16),
     "multiplier of attnlrp times the difference": partial(multiplier_times_difference, "attnlrp"),
     "multiplier of attnlrp_pooled times the difference": partial(
