@@ -71,7 +71,10 @@ def written(found: Mapping[str, Measured], tried: Mapping[str, Measured]) -> str
         Of the methods, and of what was tried beside them on other seeds.
     """
     cells = cells_of(found.values())
-    text = [HEAD, _networks(found.values()), "\n## All together\n", SPACE, _summary(cells), ""]
+    seeds = sorted({m["seed"] for m in found.values()})
+    text = [HEAD, _networks(found.values()), ""]
+    text.append(f"{len(found)} networks have been measured, of seeds {seeds[0]} to {seeds[-1]}.")
+    text += ["\n## All together\n", SPACE, _summary(cells), ""]
     text += [_coordinates(cells), "", _said(cells)]
     for coordinate in COORDINATES:
         if any(c.values("random", coordinate) is not None for c in cells):

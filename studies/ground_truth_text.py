@@ -20,8 +20,8 @@ which it is *absent* and its absence decides; and *contrast*, where the source i
 and how it is decides.
 
 Each cell is relevance mass accuracy (the part of |relevance|, summed within an electrode, bin or band
-first, that lies inside the truth) with half of its 95 % interval over networks (one a seed, n of them),
-and in brackets rank accuracy (Arras et al. 2022, eq. 1 and 2).
+first, that lies inside the truth) with half of its 95 % interval over networks (one a seed, n of them; no
+interval where there is one), and in brackets rank accuracy (Arras et al. 2022, eq. 1 and 2).
 
 Methods: `difference` and *expected gradients* (8 steps) hold each window against the same 4 windows that
 the network calls otherwise, drawn at random, one set a network; *difference, any class* against 4 windows
@@ -37,7 +37,8 @@ Three candidates use the same references more sharply, and are no longer exact f
 class* takes away the difference to 4 windows of the same class, and then sums to how far the classes are
 apart (of a linear network nothing of the window itself is left); *steady electrodes* and *unlike same
 class* scale each electrode by ``r^2 / (r^2 + noise)``, the noise that of its relevance r over the
-references, or its mean square against 4 windows of the same class.
+references, or its mean square against 4 windows of the same class. Scaling electrodes raises mass by
+itself: below, *What was tried*, has the control.
 
 Scenes: *mu*: mu over both hand areas, weaker on one side; *alpha*: occipital alpha, strong or weak;
 *erp*: a slow deflection over the left hand area, or none; *blink*: a blink, or none; *saccade*: to the
@@ -54,8 +55,18 @@ SPACE = """Space, mass (rank); each cell of scene, network and windows counts th
 bootstrap over networks within cells, the lowest rank that of one cell.
 """
 
-TRIED = """Chosen on other seeds (1000 and on, none of them in the tables above), in space but for the
-last columns, mass (rank). Numbers after `difference` are references.
+TRIED = """On other seeds (1000 and on, none of them in the tables above); in space but for the last columns,
+mass (rank). The number before a comma or after `difference` is that of references.
+
+* *norms* and *softmax as products* are the other exact secants: ``y = c (1/sd)`` in the place of
+  ``c = sd y``, ``y = e (1/s)`` in the place of the logarithmic mean of probabilities.
+* *less ... of the same class* takes away what a window has against its own class. Its own time goes too.
+* *by steadiness* and *where unlike* scale whole electrodes by ``r^2 / (r^2 + noise)``. The control says what
+  to think of that: *sharpened without references* has the mean square over electrodes in the place of the
+  noise. It knows nothing of the windows, leaves the order of electrodes as it is, and raises mass most of
+  all. So a scaling has to be judged by rank, and mass compares maps of one kind.
+* *multiplier of attnlrp times the difference*, *attnlrp less that of 4 references* and the *mean of* both
+  kinds of maps bring back what LRP against zero misses.
 """
 
 FOOT = """
@@ -64,7 +75,7 @@ FOOT = """
 * A mass accuracy of 1 is not to be expected: background that a network subtracts gets relevance too, and
   fields reach further than half of their largest.
 * A network need not read all of the truth. Where two electrodes say the same, it may read one; no map of
-  it has both then, and the exchange of electrodes shows it.
+  it has both then. Ranks below 0.8 are listed with that of the exchange of electrodes, which shows it.
 * In time the truth is where the source of the *explained* window acts. A difference has the reference's
   source too, where that one acts: a saccade at another time counts against it here.
 * Simulated heads, small networks, one recipe; other networks may differ.
