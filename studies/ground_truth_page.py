@@ -27,7 +27,7 @@ AGAINST_ZERO = ("attnlrp", "attnlrp_pooled", "cplrp", "cplrp_pooled")
 ONE_PASS = ("difference", "difference, any class", *AGAINST_ZERO, "gradient x input")
 BAR = "exchange of electrodes"
 CLEARLY, LOW, NEAR = 0.05, 0.8, 0.15
-DRAWS = 2000
+FREE = 10  # degrees of freedom that an interval has at least
 
 Measured = Mapping[str, Any]
 
@@ -121,17 +121,17 @@ def _mean(cells: Sequence[Cell], method: str, coordinate: str, of: int) -> float
 
 
 def _interval(cells: Sequence[Cell], method: str) -> str:
-    """95 % of the mean mass in space when networks are drawn anew within each cell."""
-    if max(len(c.networks) for c in cells) < 2:
+    """95 % of the mean mass in space over other networks of the same cells.
+
+    By t with the variance within cells, pooled: many cells have few networks.
+    """
+    each = [v[:, 0] for c in cells if (v := c.values(method, "space")) is not None]
+    free = sum(len(v) - 1 for v in each)
+    if free < FREE:
         return "-"
-    rng = np.random.default_rng(0)
-    draws = []
-    for cell in cells:
-        values = cell.values(method, "space")
-        if values is not None:
-            draws.append(values[rng.integers(len(values), size=(DRAWS, len(values))), 0].mean(1))
-    low, high = np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
-    return f"{low:.2f} to {high:.2f}"
+    variance = sum(float(((v - v.mean()) ** 2).sum()) for v in each) / free
+    error = np.sqrt(sum(variance / len(v) for v in each)) / len(each)
+    return f"± {stats.t.ppf(0.975, free) * error:.3f}"
 
 
 def _summary(cells: Sequence[Cell]) -> str:

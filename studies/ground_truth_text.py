@@ -51,8 +51,9 @@ window, to the left or to the right.
 Networks that count, how often they are right, and in brackets how often without the source:
 """
 
-SPACE = """Space, mass (rank); each cell of scene, network and windows counts the same. The interval is by
-bootstrap over networks within cells, the lowest rank that of one cell.
+SPACE = """Space, mass (rank); each cell of scene, network and windows counts the same. *95 %* is half of the
+interval of the mean over other networks of the same cells (t, variance within cells, pooled); the lowest rank
+is that of one cell.
 """
 
 TRIED = """On other seeds (1000 and on, none of them in the tables above); in space but for the last columns,
