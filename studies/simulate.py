@@ -162,7 +162,7 @@ class Head:
         eyes = np.array([[-0.034, 0.078, -0.045], [0.034, 0.078, -0.045]]) + rng.normal(0, 0.002, (2, 3))
         eyes *= (0.97 * inner / np.linalg.norm(eyes, axis=1))[:, None]
 
-        gain = _leadfield(self.info, sphere, centre + np.concatenate([cortex, eyes]))
+        gain = leadfield(self.info, sphere, centre + np.concatenate([cortex, eyes]))
         # Cortical currents flow mostly across the cortex: radial on the gyri, tilted on their walls.
         tilt = cortex / depth + rng.normal(0, 0.35, cortex.shape)
         maps = np.einsum("cdk,dk->cd", gain[:, : len(cortex)], tilt)
@@ -182,7 +182,7 @@ def _unit(maps: Array) -> Array:
     return np.asarray(maps / np.abs(maps).max(axis=0))
 
 
-def _leadfield(info: Any, sphere: Any, positions: Array) -> Array:
+def leadfield(info: Any, sphere: Any, positions: Array) -> Array:
     """Potential at each electrode for a unit dipole along x, y and z at each position."""
     normals = np.tile([0.0, 0.0, 1.0], (len(positions), 1))
     src = mne.setup_volume_source_space(
