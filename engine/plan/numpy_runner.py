@@ -15,7 +15,7 @@ from ..ops.base import Array, Expr
 from ..ops.shape_inference import Unknown, shapes_of
 from ..walk.walker import RecordedWalk
 from .instrument import Instrumented, needed, results
-from .runner import Result
+from .runner import Result, check_alike
 
 
 class NumpyRunner:
@@ -85,7 +85,9 @@ class NumpyRunner:
                     known[expr.index] = expr.attrs["array"]
                 elif expr.op == "reference":
                     assert reference is not None
-                    known[expr.index] = reference[fetched[expr.args[0].index]]
+                    name = fetched[expr.args[0].index]
+                    known[expr.index] = reference[name]
+                    check_alike(self.runtime.where, name, values[name].shape, reference[name].shape)
                 else:
                     args = [known[a.index] for a in expr.args]
                     known[expr.index] = kernels.run(

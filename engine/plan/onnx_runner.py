@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from ..file.runtime import Runtime
 from .facts import Facts
-from .runner import Result
+from .runner import Result, check_alike
 
 Array = np.ndarray[Any, Any]
 
@@ -102,7 +102,9 @@ class OnnxRunner:
         for name in (i.name for i in opened.get_inputs() if i.name != SEED):
             if name.startswith(REFERENCE):
                 assert reference is not None
-                feed[name] = reference.own(name.removeprefix(REFERENCE))
+                own = name.removeprefix(REFERENCE)
+                feed[name] = reference.own(own)
+                check_alike(self._runtime.where, own, values.own(own).shape(), feed[name].shape())
             else:
                 feed[name] = values.own(name)
         names = [o.name for o in opened.get_outputs()]

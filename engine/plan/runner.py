@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..errors import DifferentBranches
 from .facts import Facts
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ class Runner(Protocol):
             What `forward` gave for the reference of each sample, where the composite takes one.
         """
         ...
+
+
+def check_alike(where: str, name: str, here: Sequence[int], there: Sequence[int]) -> None:
+    """Whether a value is of one shape for a window and for its reference.
+
+    Raises
+    ------
+    DifferentBranches
+        It depends on what is in the input, and is not.
+    """
+    if list(here) != list(there):
+        raise DifferentBranches(
+            f"{where}: {name!r} has shape {list(here)} for the window and {list(there)} for the reference, "
+            "so there is no difference between them; choose a reference that the model treats alike"
+        )
 
 
 @dataclass(frozen=True)

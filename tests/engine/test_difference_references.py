@@ -242,3 +242,18 @@ def test_another_length(tmp_path):
     path = Case("length", body, {"x": x}, {"a": ints(1), "w": normal(4, 3)}).save(tmp_path)
     said = _said(ox.Explainer(path, "difference"), x, normal(1, 6, 4))
     assert "[1, 6, 4]" in said or "wants" in said
+
+
+@BACKENDS
+def test_lengths_that_the_input_decides(tmp_path, backend):
+    """How many elements are not zero is not the same for both: one line says so."""
+    body = (
+        "n = NonZero(x) t = Transpose<perm=[1, 0]>(n) z = GatherND(x, t) y = ReduceSum<keepdims=0>(z, axes)"
+    )
+    x = np.array([[1.0, 0.0, 2.0, 3.0]], np.float32)
+    path = Case("picked", body, {"x": x}, {"axes": ints(0)}, opset=13).save(tmp_path)
+    explain = ox.Explainer(path, "difference", backend)
+    same = explain(x, target=0, reference=np.array([[4.0, 0.0, 5.0, 7.0]], np.float32))
+    assert same.relevance["x"].sum() == pytest.approx(-10.0)
+    with pytest.raises(ox.InputError, match=r"for the window and .* for the reference"):
+        explain(x, target=0, reference=np.array([[1.0, 1.0, 2.0, 0.0]], np.float32) * [[1, 1, 0, 0]])
