@@ -73,12 +73,12 @@ class Explained:
 
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json: shares, ledger, closure, accuracy, decisions, provenance."""
-        data = self.dataset
+        data, held = self.dataset, self.references
         found = data["explained"].values
         out: dict[str, Any] = {
             **self.provenance,
-            "what": said_target(self),
-            "against": None if self.references is None else self.references.how,
+            "what": said_target(self) + ("" if held is None else f", held against {held.how}"),
+            "against": None if held is None else held.how,
             "agreement": agreement(self),
             "unit": self.unit,
             "windows": len(self.windows),
@@ -265,10 +265,8 @@ def agreement(explained: Explained) -> float | None:
 
 
 def said_target(explained: Explained) -> str:
-    """What was explained, in words, and what it was held against."""
-    what = said(explained.dataset, explained.provenance, explained.contract.classes)
-    held = explained.references
-    return what if held is None else f"{what}, held against {held.how}"
+    """What was explained, in words."""
+    return said(explained.dataset, explained.provenance, explained.contract.classes)
 
 
 def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def test_page(address: str, site: Path, window: dict, tmp_path: Path):
     assert "silence" in seen["titles"][0]
     assert "difference to other windows" in seen["titles"][1]
     assert "against 4 windows of the same recording that the model calls" in seen["account"]
-    assert "compile it with --references" in seen["errors"]["given"]
+    assert "compile it with --against" in seen["errors"]["given"]
     a = ox.Explainer(demo_file("honest.onnx"), "cplrp")(x, contrast="rest")
     assert apart(maps["own files"]["relevance"], a) <= CLOSE
     for found in maps.values():  # what stayed on the way is told too
