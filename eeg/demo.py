@@ -22,6 +22,7 @@ from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.evaluation.references import FEW
 from ..engine.explainer import Explainer
 from ..engine.steps import step
+from .drawing import figures
 from .drawing.sections import Table
 from .explanation import dataset as views
 from .explanation import shares
@@ -229,6 +230,8 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.drawings()]
         files += [path for d in drawn.drawings() for path in d.files]
     maps.sort(key=lambda pair: pair[1].title != HEAD)
+    both = _side_by_side(result, out)
+    files += [path for d in both for path in d.files]
     summary = write_json(result.summary(), out / "summary.json")
     step("writing the report")
     page = html.write(
@@ -236,11 +239,25 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         out / "report.html",
         result=result,
         numbers=Table(result.head(), result.rows(), range(1, len(result.head()))),
+        both=both,
         maps=maps,
         decisions=result.models[0].explained.windows.decisions,
         provenance=_provenance(result),
     )
     return [*files, summary, page]
+
+
+def _side_by_side(result: DemoResult, out: Path) -> list[html.Drawing]:
+    """Both models' maps on one scale; none where it is not known where the electrodes lie."""
+    first = result.models[0].explained
+    figure = figures.share_maps(
+        {m.name: shares.by_electrode(m.explained.relevance) for m in result.models}, first.electrodes
+    )
+    if figure is None:
+        return []
+    held = "" if first.references is None else f" against {first.references.how}"
+    caption = f"Relevance share of each electrode{held}, mean over windows; both models on one scale."
+    return [html.Drawing(figures.save(figure, out / "both.png"), "What each model reads", caption)]
 
 
 def _provenance(result: DemoResult) -> Table:
