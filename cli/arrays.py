@@ -59,6 +59,11 @@ def explain(
     explainer = Explainer(
         model, composite=composite, backend=backend, threads=threads, contract=contract, **params
     )
+    if explainer.composite.is_difference and held is None:
+        raise InputError(
+            f"composite {explainer.composite.name}: explains a difference; --against FILE names the "
+            "arrays that these are held against"
+        )
     step("explaining")
     against_rest = None if contrast == "none" else contrast
     found = explainer(inputs, target=target, contrast=against_rest, reference=held)

@@ -133,11 +133,7 @@ def integrated_gradients(
     feed = explain.inputs.checked(x)
     start = _baseline(feed, baseline)
 
-    def between(i: int) -> dict[str, Array]:
-        at = (i + 0.5) / steps
-        return {n: (start[n] + at * (a - start[n])).astype(a.dtype) for n, a in feed.items()}
-
-    mean = _mean_multipliers(explain, between, steps, first, contrast, "integrating gradients")
+    mean = _integrated(explain, start, feed, steps, first, contrast)
     relevance = {n: m * (feed[n] - start[n]) for n, m in mean.items()}
     at_baseline = explain(start, target=first.target, contrast=contrast).explained
     entry = LedgerEntry("", "baseline", first.output, at_baseline)
@@ -185,13 +181,7 @@ def expected_gradients(
         there = {n: np.broadcast_to(start.get(n, a), a.shape).astype(a.dtype) for n, a in feed.items()}
         apart = {n: a.astype(np.float64) - there[n] for n, a in feed.items() if a.dtype.kind == "f"}
 
-        def between(i: int, there: Mapping[str, Array] = there, apart: Mapping[str, Array] = apart) -> Any:
-            at = (i + 0.5) / steps
-            return {
-                n: (there[n] + at * apart[n]).astype(a.dtype) if n in apart else a for n, a in feed.items()
-            }
-
-        mean = _mean_multipliers(explain, between, steps, first, contrast, "integrating gradients")
+        mean = _integrated(explain, there, feed, steps, first, contrast)
         relevance = {
             n: (m * apart[n]).astype(m.dtype) if n in apart else np.zeros_like(m) for n, m in mean.items()
         }
@@ -328,6 +318,26 @@ def _mean_multipliers(
             for n, m in a.multiplier.items():
                 total[n] += m.reshape(len(group), *total[n].shape).sum(0)
     return {n: (t / count).astype(first.multiplier[n].dtype) for n, t in total.items()}
+
+
+def _integrated(
+    explain: Explainer,
+    start: Mapping[str, Array],
+    feed: Mapping[str, Array],
+    steps: int,
+    first: Attribution,
+    contrast: str | None,
+) -> dict[str, Array]:
+    """The multipliers averaged along the straight way from `start` to `feed`, by the midpoint rule."""
+
+    def between(i: int) -> dict[str, Array]:
+        at = (i + 0.5) / steps
+        return {
+            n: (start[n] + at * (a - start[n])).astype(a.dtype) if a.dtype.kind == "f" else a
+            for n, a in feed.items()
+        }
+
+    return _mean_multipliers(explain, between, steps, first, contrast, "integrating gradients")
 
 
 def _with(

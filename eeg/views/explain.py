@@ -20,7 +20,7 @@ from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
 from ..explanation.open import ModelKeywords, ModelOptions, open_model
 from ..explanation.provenance import about, jsonable, versions
-from ..explanation.references import ReferenceKeywords, ReferenceOptions, recutting, references_for
+from ..explanation.references import NONE, ReferenceKeywords, ReferenceOptions, recutting, references_for
 from ..recording.labels import Labels
 from ..recording.options import WindowKeywords, WindowOptions, sorted_into
 from ..recording.read import Recording, recording_of
@@ -152,6 +152,11 @@ def explained_both_ways(
     """
     why = ""
     single = explainer.composite.is_difference
+    if single and str(against.against) == NONE:
+        raise InputError(
+            f"composite {explainer.composite.name}: explains a difference, and against none there is none; "
+            "name what windows are held against (other, any, a label or a file), or another composite"
+        )
     references = None
     if len(windows) < 2 and str(against.against) in (OTHER, ANY) and not single:
         why = "There is one window only and none to hold it against: relevance is against zero."

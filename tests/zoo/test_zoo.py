@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fetch import Entry, FetchError, entries, feed, fetch
-from zoo_measure import compiled, explained, floating_outputs, held
+from zoo_measure import compiled, explained, floating_outputs, held, multiplies_bytes, saturates
 
 import onnxplain as ox
 
@@ -66,7 +66,9 @@ def test_explained(name):
         reached |= set(found.reached)
         bound = entry.get("gradient_bound", GRADIENT)
         assert found.gradient, output
-        assert max(found.gradient.values()) <= bound, output
+        # Where sums of bytes are cut off float64 is of another function than what is run.
+        if not (saturates() and multiplies_bytes(path)):
+            assert max(found.gradient.values()) <= bound, output
     assert reached
 
 

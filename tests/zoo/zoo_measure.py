@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from float64 import Double
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 import onnxplain as ox
 
@@ -79,6 +80,37 @@ def floating_outputs(path: Path) -> list[str]:
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     outputs = session.get_outputs()
     return [o.name for o in outputs if o.type in _FLOATING] or [o.name for o in outputs if "map" in o.type]
+
+
+_OF_BYTES = frozenset(
+    {"MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+)
+
+
+@cache
+def saturates() -> bool:
+    """Whether this processor cuts sums of two products of bytes off at 16 bits (x86 without VNNI).
+
+    What a file of 8-bit products says there is far from what float64 says of it where weights are large.
+    """
+    size = 64
+    weights = numpy_helper.from_array(np.full((size, 8), 127, np.int8), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "w"], ["y"])],
+        "bytes",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, size])],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, [1, 8])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (y,) = session.run(None, {"x": np.full((1, size), 255, np.uint8)})
+    return bool((y != 255 * 127 * size).any())
+
+
+def multiplies_bytes(path: Path) -> bool:
+    """Whether a file has products of bytes that processors may cut off."""
+    return any(node.op_type in _OF_BYTES for node in onnx.load(path).graph.node)
 
 
 def explained(path: Path, feed: Mapping[str, Array], output: str) -> Explained:
