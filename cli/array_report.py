@@ -44,7 +44,7 @@ def write_report(
             continue
         labels = contract.channels if contract is not None and contract.input == name else ()
         path = out / f"relevance_{number}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)[:40]}.png"
-        _draw(maps, name, labels, path)
+        _draw(maps, f"{name} against {summary['against'] or 'zero'}", labels, path)
         pictures.append((name, path))
     page = out / "report.html"
     page.write_text(_page(summary, pictures), encoding="utf-8")
@@ -83,7 +83,8 @@ def _page(summary: Mapping[str, Any], pictures: list[tuple[str, Path]]) -> str:
     facts = {
         "model": f"{summary['model']['file']} (sha256 {summary['model']['sha256']})",
         "data": f"{summary['data']['file']}, {summary['data']['samples']} samples",
-        "explained": f"{summary['target']} of {summary['output']}, contrast {summary['contrast']}",
+        "explained": f"{summary['target']} of {summary['output']}, contrast {summary['contrast']}, "
+        + (f"held against {summary['against']}" if summary["against"] else "against zero"),
         "composite": f"{summary['options']['composite']} {summary['options']['parameters'] or ''}",
         "closure": f"{summary['closure']:.1e}: relevance and ledger against what was explained, worst sample",
         "ledger": ", ".join(f"{kind} {value:.3g}" for kind, value in summary["ledger"].items()) or "empty",

@@ -76,6 +76,7 @@ def explain(
         "output": found.output,
         "target": target,
         "contrast": contrast,
+        "against": None if held is None else f"{len(found.per_reference)} of {Path(str(against)).name}",
         "explained": {name: float(getattr(found.explained, name)()) for name in ("mean", "min", "max")},
         "closure": float(np.max(found.closure())),
         "ledger": {kind: float(np.mean(value)) for kind, value in found.ledger.by_kind().items()},
@@ -178,12 +179,13 @@ def _arrays(found: Attribution) -> dict[str, Array]:
 def _lines(model: Path, found: Attribution, summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     value = found.explained
     against = " against the mean of the others" if summary["contrast"] == "rest" else ""
+    held = f", held against {summary['against']}" if summary["against"] else ""
     kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(summary["ledger"].items())[:3])
     return [
         ("model", f"{model}  (sha256 {summary['model']['sha256'][:12]})"),
         (
             "explained",
-            f"{_said(summary['target'])} of {found.output}{against}: mean {value.mean():.4g}, "
+            f"{_said(summary['target'])} of {found.output}{against}{held}: mean {value.mean():.4g}, "
             f"{value.min():.4g} to {value.max():.4g} over {value.shape[-1]} samples",
         ),
         ("kept back", f"{kept} (mean)" if kept else "nothing"),

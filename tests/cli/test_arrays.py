@@ -11,6 +11,7 @@ import onnx
 import onnx.parser
 import pytest
 
+import onnxplain as ox
 from onnxplain.cli import array_report, arrays
 from onnxplain.engine.contract import InputContract
 
@@ -76,6 +77,22 @@ def test_several_inputs(model: Path, data: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(found["explained"], found["output.y"].max(1), rtol=1e-6)
     # b has one axis beside the batch: nothing to draw
     assert [p.name for p in (tmp_path / "out").glob("*.png")] == ["relevance_0_a.png"]
+
+
+def test_against_a_file(model: Path, data: Path, tmp_path: Path) -> None:
+    """Each row is held against the same few of the file, by their mean."""
+    rng = np.random.default_rng(1)
+    held = {"a": rng.normal(size=(3, 2, 5)), "b": rng.normal(size=(3, 3))}
+    np.savez(tmp_path / "held.npz", **{n: v.astype(np.float32) for n, v in held.items()})
+    summary = explain(model, data, tmp_path / "out", target=1, against=str(tmp_path / "held.npz"))
+    options = summary["options"]
+    assert (options["composite"], options["against"], options["references"]) == ("difference", "held.npz", 3)
+    assert not summary["ledger"]
+    said = ox.Explainer(model).predict({n: v.astype(np.float32) for n, v in held.items()})["y"][:, 1].mean()
+    with np.load(tmp_path / "out" / "relevance.npz") as found:
+        total = found["relevance.a"].sum((1, 2)) + found["relevance.b"].sum(1)
+        np.testing.assert_allclose(total, found["output.y"][:, 1] - said, atol=1e-5)
+    assert "held against 3 of held.npz" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_every_class(model: Path, data: Path, tmp_path: Path) -> None:

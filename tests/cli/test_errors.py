@@ -134,6 +134,14 @@ def test_unknown_target(refused: Refused, model: Model, array: Path, target: str
     refused(model(LINEAR), array, "--out", "out", f"--target={target}")
 
 
+def test_a_difference_to_nothing(refused: Refused, model: Model, array: Path) -> None:
+    said = refused(model(LINEAR), array, "--out", "out", "--composite", "difference")
+    assert "--against FILE names the arrays" in said
+    assert "held against those of a file" in refused(
+        model(LINEAR), array, "--out", "out", "--against", "other"
+    )
+
+
 def test_op_without_a_rule(refused: Refused, model: Model, array: Path) -> None:
     assert "BiasSplitGelu" in refused(model(NO_RULE), array, "--out", "out")
 

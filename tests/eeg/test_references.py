@@ -122,6 +122,8 @@ def test_against_a_file(files: tuple[Path, Path], recorded: Make, tmp_path: Path
 def test_what_is_no_reference(files: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="against nowhere: no such label, and no such file"):
         explain_recording(*files, against="nowhere")
+    with pytest.raises(InputError, match="against none there is none"):
+        explain_recording(*files, composite="difference", against="none")
     with pytest.raises(InputError, match="references 0: at least 1"):
         explain_recording(*files, references=0)
 
