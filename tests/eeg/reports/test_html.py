@@ -250,7 +250,8 @@ def validated(name: Name, out: Path) -> Path:
 def arrays(name: Name, out: Path) -> Path:
     about = {"file": name("file"), "sha256": "0" * 64, "samples": 3}
     summary: Mapping[str, Any] = {
-        "model": about, "data": about, "target": name("class"), "output": name("output"), "against": name("3 of a file"),
+        "model": about, "data": about, "target": name("class"), "output": name("output"),
+        "against": name("3 of a file"),
         "contrast": "none",
         "options": {"composite": name("composite"), "parameters": {name("p"): 1}}, "closure": 1e-7,
         "ledger": {name("kind"): 0.5}, "notes": [name("note")],
