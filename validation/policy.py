@@ -24,9 +24,9 @@ from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
 from ..engine.extensions import CHECKS, offered
+from .expects import Artefact, Expects
 
 VERSION = 1
-Artefact = Literal["eyes", "heart", "muscle", "mains"]
 ARTEFACTS: tuple[Artefact, ...] = ("eyes", "heart", "muscle", "mains")
 # A noisy electrode has no proxy: only independent components tell it.
 ComponentKind = Literal["eyes", "heart", "muscle", "mains", "electrode"]
@@ -81,10 +81,24 @@ class TaskSettings(_CheckSettings):
     imbalance: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.7
 
 
+class FollowsSettings(_CheckSettings):
+    """How far decisions may go with parts that no brain signal carries, or that the task has no use for."""
+
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
+    pairs: Annotated[int, Field(ge=20, le=2000)] = 100
+    electrodes: Annotated[int, Field(ge=0, le=512)] = 4
+
+
+class ConfirmedSettings(_CheckSettings):
+    """Which smallest part of the signal carries most of the decision."""
+
+
 class InterventionSettings(_CheckSettings):
     """Whether decisions go with an artefact that is exchanged between windows."""
 
-    max_follow: Share = 0.2
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
     artefacts: tuple[Artefact, ...] = ARTEFACTS
     required: tuple[Artefact, ...] = ()
 
@@ -127,7 +141,8 @@ class ShareSettings(_CheckSettings):
 class ComponentsSettings(_CheckSettings):
     """The same of independent components that are called an artefact (ICLabel)."""
 
-    max_follow: Share = 0.2
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
     min_share: Share = 0.02
     artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
@@ -195,6 +210,8 @@ class Checks(_Strict):
     determinism: DeterminismSettings = DeterminismSettings()
     parity: ParitySettings = ParitySettings()
     task: TaskSettings = TaskSettings()
+    follows: FollowsSettings = FollowsSettings()
+    confirmed: ConfirmedSettings = ConfirmedSettings()
     intervention: InterventionSettings = InterventionSettings()
     transplant: TransplantSettings = TransplantSettings()
     share: ShareSettings = ShareSettings()
@@ -261,6 +278,8 @@ class Policy(_Strict):
     windows : int
         At most so many, chosen by the seed.
     seed : int
+    expects : Expects or None
+        What the task may use; without it there is no PASS.
     warning_exits : {0, 1}
         What the command line exits with on a WARNING.
     checks : Checks
@@ -274,6 +293,7 @@ class Policy(_Strict):
     events: str | None = None
     windows: Annotated[int, Field(ge=10, le=100_000)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
+    expects: Expects | None = None
     warning_exits: Literal[0, 1] = 0
     checks: Checks = Checks()
     waivers: tuple[Waiver, ...] = ()

@@ -1,0 +1,174 @@
+"""Parts that are a relation between electrodes: the reference, a bridge, electrodes that changed places.
+
+Each is read off a window by itself and carried over to another one as what it is, so that the brain's signal
+stays: a window is referenced anew, two electrodes are joined, or they change places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..electrodes.positions import Electrodes
+from .parts import Floats, Group
+from .spatial import second_moment
+
+# A direction that has so little of what it has over all windows is one that a window lacks.
+LACKS = 1e-4
+# Directions that no window has, as after an average reference, are none that one lacks.
+NOWHERE = 1e-7
+SMALLEST_MOMENT = 8  # samples for each electrode, at least
+NEAR = 6  # electrodes that predict one
+FLIPPED, SWAPPED, BETTER = -0.5, 0.6, 0.4
+
+
+@dataclass(frozen=True)
+class ReferencePart:
+    """What a window lacks altogether: its reference, the difference of bridged electrodes, a dead electrode.
+
+    Attributes
+    ----------
+    whiten : ndarray, shape (channel, direction)
+        Makes the second moment of all windows together white, on the directions that any has.
+    """
+
+    whiten: Floats
+    name: str = "reference"
+    said: str = "the reference, or what bridged or dead electrodes lack"
+    group: Group = "machine"
+
+    def swap(self, x: Floats, z: Floats) -> Floats:
+        """Window x without what window z lacks, and with what it lacks itself taken from z."""
+        out = x.copy()
+        for i, (own, other) in enumerate(zip(self._lacking(x), self._lacking(z), strict=True)):
+            if own.shape[1] and not _same(own, other):
+                out[i] += own @ (np.linalg.pinv(own) @ (z[i] - x[i]))
+            if other.shape[1] and not _same(own, other):
+                out[i] = _without(out[i], other)
+        return out
+
+    def size(self, x: Floats) -> Floats:
+        """How many directions are lacking, and what each electrode has of them, (window, 1 + channel)."""
+        found = [
+            np.concatenate([[v.shape[1]], np.abs(v).sum(1) if v.shape[1] else np.zeros(x.shape[1])])
+            for v in self._lacking(x)
+        ]
+        return np.array(found)
+
+    def _lacking(self, x: Floats) -> list[Floats]:
+        """Unit vectors over electrodes in which each window has nothing, (channel, n) of each."""
+        moment = x @ x.swapaxes(-1, -2) / x.shape[-1]
+        values, vectors = np.linalg.eigh(self.whiten.T @ moment @ self.whiten)
+        level = np.median(values, axis=-1, keepdims=True)
+        found = []
+        for few, axes in zip(values < LACKS * np.maximum(level, 1e-12), vectors, strict=True):
+            v = self.whiten @ axes[:, few]
+            found.append(np.linalg.qr(v)[0] if v.shape[1] else v)
+        return found
+
+
+def _same(a: Floats, b: Floats) -> bool:
+    """Whether two sets of directions are one."""
+    return a.shape == b.shape and bool(
+        np.allclose(np.abs(np.linalg.svd(a.T @ b, compute_uv=False)), 1, atol=1e-3)
+    )
+
+
+def _without(x: Floats, lacking: Floats) -> Floats:
+    """A window that lacks these directions.
+
+    A direction that electrodes' common mode has a part in is a reference: ``v^T x = 0`` is had by taking the same
+    from all. One that it has none in (a bridge: the difference of two) is taken out by itself.
+    """
+    n = len(x)
+    for v in lacking.T:
+        along = v.sum() / np.sqrt(n)
+        x = x - np.outer(np.ones(n), v @ x) / v.sum() if abs(along) > 0.1 else x - np.outer(v, v @ x)
+    return x
+
+
+def reference_part(x: Floats) -> ReferencePart | None:
+    """What windows lack; None where windows are too short to say.
+
+    Parameters
+    ----------
+    x : ndarray, shape (window, channel, time)
+    """
+    if x.shape[1] < 3 or x.shape[-1] < SMALLEST_MOMENT * x.shape[1]:
+        return None
+    values, vectors = np.linalg.eigh(second_moment(x))
+    there = values > NOWHERE * values[-1]
+    return ReferencePart(vectors[:, there] * values[there] ** -0.5) if there.sum() > 2 else None
+
+
+@dataclass(frozen=True)
+class OrderPart:
+    """Electrodes that have changed places, or their sign, against what their neighbours say.
+
+    Attributes
+    ----------
+    predict : ndarray, shape (channel, channel)
+        Predicts each electrode from its neighbours on the head.
+    """
+
+    predict: Floats
+    name: str = "order"
+    said: str = "which electrodes have changed places or polarity"
+    group: Group = "machine"
+
+    def swap(self, x: Floats, z: Floats) -> Floats:
+        """Window x in the order and with the signs of window z."""
+        (own, sign), (other, others) = self._found(x), self._found(z)
+        proper = np.take_along_axis(x * sign[..., None], own[..., None], axis=1)
+        return np.asarray(np.take_along_axis(proper, other[..., None], axis=1) * others[..., None])
+
+    def size(self, x: Floats) -> Floats:
+        """Which electrodes are not where, or what, they should be, (window, 2 channel)."""
+        order, sign = self._found(x)
+        return np.concatenate([order != np.arange(x.shape[1]), sign < 0], axis=1).astype(float)
+
+    def _found(self, x: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """For each window which electrode stands in the place of each, and its sign."""
+        course = x - x.mean(-1, keepdims=True)
+        course = course / np.maximum(course.std(-1, keepdims=True), 1e-9)
+        said = np.einsum("ab,nbt->nat", self.predict, course, optimize=True)
+        said = said / np.maximum(said.std(-1, keepdims=True), 1e-9)
+        like = course @ said.swapaxes(-1, -2) / x.shape[-1]  # [window, electrode, place]
+        n, channels = x.shape[:2]
+        order, sign = np.tile(np.arange(channels), (n, 1)), np.ones((n, channels))
+        own = np.diagonal(like, axis1=-2, axis2=-1)
+        sign[own < FLIPPED] = -1.0
+        for i in range(n):
+            for a, b in _swapped(like[i], own[i]):
+                order[i, [a, b]] = b, a
+        return order, sign
+
+
+def _swapped(like: Floats, own: Floats) -> list[tuple[int, int]]:
+    """Pairs of electrodes, each of which is like what the other's neighbours say, and unlike its own's."""
+    gain = np.minimum(like - own[:, None], (like - own[:, None]).T)
+    fits = np.minimum(like, like.T)
+    found: list[tuple[int, int]] = []
+    candidates = np.argwhere(np.triu((gain > BETTER) & (fits > SWAPPED), 1))
+    for a, b in sorted(candidates.tolist(), key=lambda ab: -gain[ab[0], ab[1]]):
+        if not any(a in pair or b in pair for pair in found):
+            found.append((a, b))
+    return found
+
+
+def order_part(electrodes: Electrodes) -> OrderPart | None:
+    """The order of electrodes; None where it is not known where most of them lie."""
+    places = [electrodes.positions.get(name) for name in electrodes]
+    known = [i for i, p in enumerate(places) if p is not None]
+    if len(known) < NEAR + 2 or len(known) < 0.8 * len(places):
+        return None
+    predict = np.zeros((len(places), len(places)))
+    at = np.array([places[i] for i in known])
+    apart = np.linalg.norm(at[:, None] - at[None], axis=-1)
+    for row, i in enumerate(known):
+        near = np.argsort(apart[row])[1 : NEAR + 1]
+        weight = 1 / np.maximum(apart[row, near], 1e-3) ** 2
+        predict[i, [known[k] for k in near]] = weight / weight.sum()
+    return OrderPart(predict)

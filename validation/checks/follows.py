@@ -1,0 +1,63 @@
+"""What do decisions follow, of all that a signal is made of?
+
+No account of any artefact is needed: the signal is split by itself, in frequency, time and space, and each part is
+exchanged between windows. What no brain signal carries, and what the task has no use for, decides nothing in an
+honest model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...eeg.exchange.pairs import Followed
+from ...eeg.exchange.parts import Part
+from ...engine.steps import step
+from ..case import Case
+from ..result import CheckResult, Status, not_evaluable
+from .exchange import said_of
+
+NAME = "follows"
+NOTHING = 1e-4  # of the signal: windows do not differ in a part that changes them less
+# Parts that may be the brain's, and are named where nobody said that the task uses them.
+UNDECLARED = ("offset", "drift", "fast", "fast gain", "first", "last")
+
+
+def check(case: Case) -> list[CheckResult]:
+    """How far decisions go along with each part of the signal, and with what lies outside of `expects`."""
+    why = case.nothing_to_exchange
+    if why is not None:
+        return [not_evaluable(NAME, "follows", "model", why)]
+    results = []
+    for part in (*case.outside, *case.signal_parts):
+        step(f"exchanging {part.name}")
+        results.append(_result(case, part, outside=part in case.outside))
+    return results
+
+
+def _result(case: Case, part: Part, *, outside: bool) -> CheckResult:
+    asked, name = case.policy.checks.follows, f"{NAME}.{part.name.replace(' ', '-')}"
+    evidence: dict[str, Any] = {"part": part.said, "group": part.group}
+    if case.pairs.changes(part) < NOTHING:
+        said = f"Windows do not differ in {part.said}."
+        return CheckResult(name, "follows", "PASS", said, 0.0, asked.max_follow, evidence=evidence)
+    found = case.pairs.exchange(part)
+    evidence |= found.numbers()
+    hard = part.group == "machine" or outside
+    # With `expects` whatever else lies outside is in one of the parts that do; edges are in none by themselves.
+    soft = part.group == "edge" or (case.expected is None and part.name in UNDECLARED)
+    evidence["judged"] = (
+        "outside" if outside else "machine" if part.group == "machine" else "undeclared" if soft else ""
+    )
+    verb = "are" if part.said.endswith(("samples", "electrodes")) else "is"
+    said = said_of(case, part.said, found).replace(" is exchanged", f" {verb} exchanged", 1)
+    return CheckResult(
+        name, "follows", _status(case, found, hard=hard, soft=soft), said, found.beyond,
+        asked.max_follow if hard or soft else None, evidence=evidence,
+    )  # fmt: skip
+
+
+def _status(case: Case, found: Followed, *, hard: bool, soft: bool) -> Status:
+    asked = case.policy.checks.follows
+    if not (hard or soft) or found.low <= 0 or found.beyond <= asked.warn_follow:
+        return "PASS"
+    return "FAIL" if hard and found.beyond > asked.max_follow else "WARNING"
