@@ -231,8 +231,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
             for r in (*filter(_offers, results), *by_map, *relevance)
             if r.role == "data"
             or (r.role == "method" and confirmed is not None)
-            or (r in relevance
-            and r not in alone)
+            or (r in relevance and r not in alone)
         ),
         confirmed=confirmed,
     )

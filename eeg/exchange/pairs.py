@@ -23,6 +23,7 @@ Swap = Callable[[Ints, Ints], Floats]
 FEWEST = 5  # windows of the rarer decision
 PAIRS, DRAWS = 200, 500
 BLOCK = 64  # windows at a time
+NOTHING = 1e-4  # of the signal: windows do not differ in a part that changes them less
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,14 @@ class Pairs:
         low, high = self._interval(follow, disturb)
         return Followed(follow.value(), disturb.value(), low, high, len(self.i), changed)
 
+    def follows(self, part: Swappable | Swap) -> float:
+        """How far answers go along with a part, the disturbance with it: to choose among parts."""
+        swap = part if callable(part) else self.swap_of(part)
+        if self.changes(swap) < NOTHING:
+            return 0.0
+        unlike, _ = self._hybrid(swap, self.i, self.j)
+        return (self._went(unlike) if self.of_classes else self._way(unlike)).value()
+
     def swap_of(self, part: Swappable) -> Swap:
         """A part's exchange, by windows' numbers."""
         return lambda i, j: part.swap(self.signal[i], self.signal[j])
@@ -165,18 +174,23 @@ class Pairs:
         return outputs, float(np.sqrt(power / max(whole, 1e-30)))
 
     def _classes(self, unlike: Floats, alike: Floats) -> tuple[_Hits, _Hits]:
-        d = self.decisions
-        went = unlike.argmax(-1) == d[self.j]
-        left = alike.argmax(-1) != d[self.a]
-        return _Hits(self.i, self.j, went.astype(float)), _Hits(self.a, self.b, left.astype(float))
+        left = alike.argmax(-1) != self.decisions[self.a]
+        return self._went(unlike), _Hits(self.a, self.b, left.astype(float))
+
+    def _went(self, unlike: Floats) -> _Hits:
+        return _Hits(self.i, self.j, (unlike.argmax(-1) == self.decisions[self.j]).astype(float))
 
     def _number(self, unlike: Floats, alike: Floats) -> tuple[_Hits, _Hits]:
         """Of the way from one output to the other; windows a are windows i, and b are like them."""
         y = self.outputs.reshape(len(self.outputs))
         way = y[self.j] - y[self.i]
-        follow = (unlike.reshape(-1) - y[self.i]) / way
         disturb = (alike.reshape(-1) - y[self.a]) / way
-        return _Hits(self.i, self.j, follow, way**2), _Hits(self.a, self.b, disturb, way**2)
+        return self._way(unlike), _Hits(self.a, self.b, disturb, way**2)
+
+    def _way(self, unlike: Floats) -> _Hits:
+        y = self.outputs.reshape(len(self.outputs))
+        way = y[self.j] - y[self.i]
+        return _Hits(self.i, self.j, (unlike.reshape(-1) - y[self.i]) / way, way**2)
 
     def _interval(self, follow: _Hits, disturb: _Hits) -> tuple[float, float]:
         """Of the difference, 95 %: windows stand in several pairs, so windows are drawn anew and not pairs."""

@@ -7,13 +7,14 @@ counts is what an exchange says of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..electrodes.positions import Electrodes
+from ..electrodes.regions import SETS, members
 from ..text import listed, plain
 from .parts import (
     EDGE,
@@ -104,8 +105,8 @@ class Cell:
         return x + self.project(z - x)
 
 
-def bands(n: int, sfreq: float) -> Iterator[Choice]:
-    """Bands to look in: those of `spectrum_parts`, and neighbours together."""
+def bands(n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None = None) -> Iterator[Choice]:
+    """Bands to look in: those of `spectrum_parts`, neighbours together, and those that have a name."""
     f = frequencies(n, sfreq)
     for part in spectrum_parts(n, sfreq):
         inside = _mask(part, n)
@@ -114,6 +115,10 @@ def bands(n: int, sfreq: float) -> Iterator[Choice]:
         )
         yield Choice(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
     line = line_of(f)
+    for name, (low, high) in (named or {}).items():
+        inside = (f >= low) & (f < high)
+        if inside.any():
+            yield Choice(plain(name), in_frequency(inside.astype(float)), float(inside.mean()), low >= FASTER)
     for said, inside in (
         ("offset and drift", f < 0.6),
         ("what is slower than 4 Hz", f < 4),
@@ -154,9 +159,13 @@ def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Ite
 
 
 def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Choice]:
-    """The first one, two, ... of electrodes in an order."""
+    """The first one, two, ... of electrodes in an order, and sets of electrodes that have a name."""
     for k in range(1, min(MOST, len(electrodes) - 1) + 1):
         yield some(electrodes, order[:k])
+    for name in SETS:
+        rows = [electrodes.index(c) for c in members(name, electrodes)]
+        if MOST < len(rows) < len(electrodes) / 2:
+            yield replace(some(electrodes, rows), said=f"{name} electrodes")
 
 
 def some(electrodes: Electrodes, rows: Sequence[int]) -> Choice:
@@ -172,6 +181,8 @@ def smallest(
     n: int,
     sfreq: float,
     proposed: Sequence[tuple[int, int]] = (),
+    named: Mapping[str, tuple[float, float]] | None = None,
+    within: Sequence[int] | None = None,
 ) -> Cell:
     """The smallest part that carries most of what the whole window does.
 
@@ -187,19 +198,24 @@ def smallest(
     sfreq : float
     proposed : sequence of (int, int)
         Stretches of samples that a map proposes.
+    named : dict of str to (float, float), optional
+        Bands in Hz to look in beside those that are looked in anyhow.
+    within : sequence of int, optional
+        Electrodes in which to look for a band and a stretch of time; by default any, and which they are is looked
+        for too.
 
     Returns
     -------
     Cell
-        All of the window where nothing smaller carries enough.
+        All of the window, or all that the electrodes have, where nothing smaller carries enough.
     """
-    whole = score(Cell())
+    best = Cell() if within is None else Cell(electrodes=some(electrodes, within))
+    whole = score(best)
     options: dict[str, list[Choice]] = {
-        "band": list(bands(n, sfreq)),
+        "band": list(bands(n, sfreq, named)),
         "time": list(times(n, sfreq, proposed)),
-        "electrodes": list(places(electrodes, order)),
+        **({"electrodes": list(places(electrodes, order))} if within is None else {}),
     }
-    best = Cell()
     while options:
         found = [(k, c, best.narrowed(k, c)) for k, choices in options.items() for c in choices]
         scored = [(k, c, cell, score(cell)) for k, c, cell in found]

@@ -36,7 +36,7 @@ def check(case: Case) -> list[CheckResult]:
     step("looking for the smallest part that decides")
     w, map_ = case.windows, case.proposed
     found = smallest(
-        lambda cell: seen.exchange(cell).beyond, w.channels, map_.order, case.signal.shape[-1], w.sfreq,
+        seen.follows, w.channels, map_.order, case.signal.shape[-1], w.sfreq,
         map_.stretches,
     )  # fmt: skip
     held = new.exchange(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...eeg.exchange.pairs import Followed
+from ...eeg.exchange.pairs import NOTHING, Followed
 from ...eeg.exchange.parts import Part
 from ...engine.steps import step
 from ..case import Case
@@ -17,7 +17,6 @@ from ..result import CheckResult, Status, not_evaluable
 from .exchange import said_of
 
 NAME = "follows"
-NOTHING = 1e-4  # of the signal: windows do not differ in a part that changes them less
 # Parts that may be the brain's, and are named where nobody said that the task uses them.
 UNDECLARED = ("offset", "drift", "fast", "fast gain", "first", "last")
 
