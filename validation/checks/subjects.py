@@ -11,7 +11,7 @@ from ..case import Case
 from ..result import CheckResult, WhyNot, not_evaluable
 
 NAME = "subjects"
-FOLDS, SHUFFLES = 5, 99
+FOLDS, SHUFFLES = 5, 19
 WIDEST = 5000  # features
 
 
