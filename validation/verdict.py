@@ -22,6 +22,8 @@ FORMAT = 1
 BODY = ("eyes", "heart", "muscle")
 # Relevance warns alone only where the exchange of the same part leaves room for this much.
 ROOM = 0.05
+# Parts that decisions go with are named from here on, and so many of them.
+LEADS, LEADING = 0.3, 4
 SAID: Mapping[Overall, str] = {
     "PASS": "The model passes: no decision follows what it should not, on what could be checked here.",
     "WARNING": "The model does not pass without a look at this.",
@@ -134,6 +136,8 @@ class Findings:
         What the data offers, and what relevance says where the exchange says otherwise.
     confirmed : CheckResult or None
         The smallest part that decides.
+    leading : tuple of CheckResult
+        The parts of the signal that decisions go with most.
     """
 
     confounded: tuple[CheckResult, ...]
@@ -153,6 +157,7 @@ class Findings:
     unmade: tuple[str, ...]
     noted: tuple[CheckResult, ...]
     confirmed: CheckResult | None
+    leading: tuple[CheckResult, ...]
 
     @property
     def offered(self) -> frozenset[str]:
@@ -234,6 +239,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
             or (r in relevance and r not in alone)
         ),
         confirmed=confirmed,
+        leading=_most(results),
     )
 
 
@@ -303,6 +309,8 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield f"Clever Hans: the model {_uses(r)}. {r.said}" if r.role == "sign" else r.said
     for r in found.soft:
         yield f"A sign that the model {_uses(r)}: {r.said}" if r.role == "sign" else r.said
+    if (found.hard or found.soft) and found.leading:
+        yield _leading(found.leading)
     if not found.declared:
         yield UNDECLARED
     if not (found.hard or found.soft) and found.confirmed is not None and not found.declared:
@@ -317,6 +325,22 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield f"The check {r.check} was begun, and could not be finished. {r.said}"
     for r in found.method:
         yield f"Maps may mislead: {r.said}"
+
+
+def _most(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """The parts of the signal by itself that decisions go with most, few of them."""
+    parts = [
+        r
+        for r in results
+        if r.role == "follows" and (r.value or 0.0) >= LEADS and r.evidence.get("group") != "space"
+        and r.evidence.get("judged") != "outside"
+    ]  # fmt: skip
+    return tuple(sorted(parts, key=lambda r: -(r.value or 0.0))[:LEADING])
+
+
+def _leading(parts: Sequence[CheckResult]) -> str:
+    each = [f"{r.evidence['part']} ({r.value:.0%})" for r in parts]
+    return f"Of all parts of the signal, decisions go most with {listed(each)}."
 
 
 def _no_verdict(found: Findings) -> str:

@@ -9,7 +9,7 @@ from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
 from .parts import Floats, Part, spectrum_parts, time_parts
 from .relations import order_part, reference_part
-from .spatial import electrode_parts, region_parts, space_parts
+from .spatial import alone_parts, electrode_parts, region_parts, space_parts
 
 
 def catalogue(
@@ -50,5 +50,6 @@ def catalogue(
         *space_parts(x, electrodes),
         *region_parts(electrodes),
         *electrode_parts(electrodes, strongest),
+        *alone_parts(x, electrodes, strongest),
     ]
     return [part for part in found if part is not None]

@@ -13,6 +13,7 @@ from ..text import plain
 from .parts import Floats, Group, LinearPart, on_electrodes
 
 RIDGE = 0.05  # of the mean power of an electrode: what predicts an electrode must not be its own shadow
+ENOUGH = 8  # electrodes: fewer do not predict one another
 FLOOR = 1e-3  # of the mean power: directions with less are not coloured
 
 
@@ -65,6 +66,24 @@ def electrode_parts(electrodes: Electrodes, rows: Sequence[int] | None = None) -
         found.append(
             LinearPart(f"electrode {name}", f"the signal of {name}", "electrode", on_electrodes(mask))
         )
+    return found
+
+
+def alone_parts(x: Floats, electrodes: Electrodes, rows: Sequence[int]) -> list[LinearPart]:
+    """What one electrode has that the others do not predict, for some of them.
+
+    A source in the head reaches several electrodes: what is on one alone is more often the electrode's.
+    """
+    if len(electrodes) < ENOUGH:
+        return []
+    weights = unshared(x)
+    found = []
+    for i in rows:
+        one = np.zeros_like(weights)
+        one[i] = weights[i]
+        name = plain(electrodes[i])
+        said = f"what {name} has that the other electrodes do not predict"
+        found.append(LinearPart(f"alone {name}", said, "electrode", _matrix(one)))
     return found
 
 

@@ -41,22 +41,32 @@ def _result(case: Case, part: Part, *, outside: bool) -> CheckResult:
         return CheckResult(name, "follows", "PASS", said, 0.0, asked.max_follow, evidence=evidence)
     found = case.pairs.exchange(part)
     evidence |= found.numbers()
-    hard = part.group == "machine" or outside
-    # With `expects` whatever else lies outside is in one of the parts that do; edges are in none by themselves.
-    soft = part.group == "edge" or (case.expected is None and part.name in UNDECLARED)
-    evidence["judged"] = (
-        "outside" if outside else "machine" if part.group == "machine" else "undeclared" if soft else ""
-    )
+    judged = _judged(case, part, outside=outside)
+    evidence["judged"] = judged
     verb = "are" if part.said.endswith(("samples", "electrodes")) else "is"
     said = said_of(case, part.said, found).replace(" is exchanged", f" {verb} exchanged", 1)
     return CheckResult(
-        name, "follows", _status(case, found, hard=hard, soft=soft), said, found.beyond,
-        asked.max_follow if hard or soft else None, evidence=evidence,
+        name, "follows", _status(case, found, judged), said, found.beyond,
+        asked.max_follow if judged else None, evidence=evidence,
     )  # fmt: skip
 
 
-def _status(case: Case, found: Followed, *, hard: bool, soft: bool) -> Status:
+def _judged(case: Case, part: Part, *, outside: bool) -> str:
+    """As what a part counts against the model; empty where it does not."""
+    if outside:
+        return "outside"
+    if part.group == "machine":
+        return "machine"
+    if part.name.startswith("alone"):
+        return "alone"
+    # With `expects` whatever else the task has no use for is in a part that lies outside; edges are in none.
+    return "undeclared" if part.group == "edge" or (case.expected is None and part.name in UNDECLARED) else ""
+
+
+def _status(case: Case, found: Followed, judged: str) -> Status:
     asked = case.policy.checks.follows
-    if not (hard or soft) or found.low <= 0 or found.beyond <= asked.warn_follow:
+    # A part of the brain may be on one electrode alone, and most of a decision is not.
+    warns = asked.max_follow if judged == "alone" else asked.warn_follow
+    if not judged or found.low <= 0 or found.beyond <= warns:
         return "PASS"
-    return "FAIL" if hard and found.beyond > asked.max_follow else "WARNING"
+    return "FAIL" if judged in ("outside", "machine") and found.beyond > asked.max_follow else "WARNING"
