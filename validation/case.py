@@ -413,10 +413,13 @@ def open_case(
 
 
 def _events(recording: Recording, contract: InputContract, policy: Policy) -> str | None:
-    """Where windows start: as the policy says, or at annotations that name classes."""
+    """Where windows start: as the policy says, or at annotations that name classes, or numbers for a number."""
     if policy.events is not None or recording.is_epochs:
         return policy.events
     named = {m.description for m in recording.marks if not m.bad}
+    if not contract.classes:
+        numbers = sorted(d for d in named if np.isfinite(_number_in(d)) and "," not in d)
+        return ",".join(numbers) if len(numbers) > 1 else None
     real = truth(tuple(named), contract.classes)
     present = [contract.classes[i] for i in sorted(set(real[real >= 0].tolist()))]
     return ",".join(present) if present and not any("," in p for p in present) else None

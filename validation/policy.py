@@ -392,9 +392,19 @@ def _tuples(data: Any) -> Any:
 
 
 STARTER = """\
-# What a model has to pass. Everything here is the default, but `version`, which has to be there.
-# Set thresholds before you look at a model, and keep this file under version control.
+# What a model has to pass. Set it before you look at a model, and keep this file under version control.
+# `version` has to be there; a key that is left out has the value that stands here, but for `expects` (nothing is
+# declared) and `warning_exits` (0).
 version: 1
+
+# What the task may use. Decisions that follow anything else are a sign; without this the best verdict is WARNING.
+# Name a task (motor-imagery, p300, sleep-staging, resting-alpha, seizure, arousal), or say it yourself:
+#   bands: [alpha/mu, beta, [4, 8]]      names, or Hz; one that begins at 0 has the window's mean too
+#   regions: [sensorimotor, C3]          regions and sets of electrodes, or electrodes
+#   seconds: [0.2, 0.8]                  of the window
+#   artefacts: [heart]                   eyes, heart, muscle, mains: where the task is about them
+# What is said beside a task takes the place of what the task's preset says of it.
+expects: null             # {task: motor-imagery}
 
 composite: cplrp_pooled   # the rules of the maps; this one sees what norms over electrodes hide
 # With `composite: difference` windows are held against others of the same subject: other (those that the
@@ -403,7 +413,7 @@ against: null
 references: 4
 windows: 256              # at most so many, chosen by the seed
 seed: 0
-warning_exits: 0          # 1: a WARNING stops the deployment too
+warning_exits: 1          # 0: a WARNING lets the model pass
 # events: left,right      # windows start at these annotations; by default at those that name classes
 
 checks:
@@ -415,16 +425,20 @@ checks:
   # Does the model do its task here? Above chance, and where you say so, above a number.
   task: {max_p: 0.01, min_accuracy: null, imbalance: 0.7}
 
-  # Signs that the model uses an artefact. Two unlike ones on the same artefact: FAIL; one: WARNING.
-  # How often a decision goes with the artefact when it is exchanged between windows, above what
-  # exchanging it between windows of one decision does.
-  # required: artefacts that must be looked for, or there is no pass: [eyes].
-  intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
-  # The same with all that a region's electrodes have: reported for every region, and held to numbers of
-  # yours, {frontal-ocular: 0.3}.
+  # What decisions follow, of all that a signal is made of: how often a decision goes with a part that is exchanged
+  # between windows, less what exchanging it between windows of one decision changes. Above max_follow, parts that no
+  # brain signal carries (the line, gain, resolution, repeated samples, reference, order of electrodes) and what
+  # lies outside of `expects` fail the gate; above warn_follow they warn.
+  follows: {max_follow: 0.5, warn_follow: 0.2, pairs: 100, electrodes: 4}
+  # The smallest part that carries most of the decision, which a map proposes and an exchange confirms.
+  confirmed: {}
+  # The same of artefacts, as their proxies have them, but what of them lies in `expects`.
+  # required: artefacts that must be looked for, or there is no verdict: [eyes].
+  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
+  # All that a region's electrodes have, for regions that you hold to a number: {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights; a share below
-  # min_share is no sign. max_share and max_band hold regions and bands to numbers of yours:
+  # min_share is no sign. It supports an exchange, and warns only where none could answer it. max_share and max_band hold regions and bands to numbers of yours:
   # {frontopolar: 0.3}, {gamma: 0.2}.
   share:
     max_ratio: 1.5
@@ -436,7 +450,8 @@ checks:
   # Exchange and share of independent components that ICLabel calls eye, heart, muscle, line noise, or
   # noise of one electrode.
   components:
-    max_follow: 0.2
+    max_follow: 0.5
+    warn_follow: 0.2
     max_ratio: 1.5
     min_share: 0.02
     artefacts: [eyes, heart, muscle, mains, electrode]

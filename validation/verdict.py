@@ -160,6 +160,11 @@ class Findings:
     leading: tuple[CheckResult, ...]
 
     @property
+    def accused(self) -> frozenset[str]:
+        """Artefacts that decisions go with."""
+        return frozenset(r.artefact for r in (*self.hard, *self.soft) if r.role == "sign")
+
+    @property
     def offered(self) -> frozenset[str]:
         """Artefacts that give the label away in this data."""
         return frozenset(r.artefact for r in self.noted if r.artefact and r.role == "data")
@@ -305,10 +310,10 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield _no_verdict(found)
     if (found.hard or found.soft) and found.confirmed is not None:
         yield found.confirmed.said
-    for r in found.hard:
-        yield f"Clever Hans: the model {_uses(r)}. {r.said}" if r.role == "sign" else r.said
-    for r in found.soft:
-        yield f"A sign that the model {_uses(r)}: {r.said}" if r.role == "sign" else r.said
+    for r in _first_of_each(found.hard, found):
+        yield f"Clever Hans: the model {_uses(r)}{_agree(r, found)}. {r.said}" if r.role == "sign" else r.said
+    for r in _first_of_each(found.soft, found):
+        yield f"A sign that the model {_uses(r)}{_agree(r, found)}: {r.said}" if r.role == "sign" else r.said
     if (found.hard or found.soft) and found.leading:
         yield _leading(found.leading)
     if not found.declared:
@@ -316,6 +321,8 @@ def _reasons(found: Findings) -> Iterator[str]:
     if not (found.hard or found.soft) and found.confirmed is not None and not found.declared:
         yield found.confirmed.said
     for r in found.alone:
+        if r.artefact in found.accused:
+            continue
         yield f"Relevance suggests that the model {_uses(r)}: {r.said}"
     for artefact, why in found.blind.items():
         yield f"Whether the model {USES[artefact]} could not be looked for. {why}"
@@ -354,6 +361,26 @@ def _no_verdict(found: Findings) -> str:
     if found.unmade:
         return f"The policy requires the check {listed(found.unmade)}, and it could not be made."
     return ""
+
+
+def _first_of_each(results: Sequence[CheckResult], found: Findings) -> Iterator[CheckResult]:
+    """Results, but of each artefact the strongest alone, and none that a more serious one is about."""
+    before = {r.artefact for r in found.hard} if results is found.soft else set()
+    for r in results:
+        if r.role == "sign" and r.artefact in before:
+            continue
+        if r.role == "sign":
+            before.add(r.artefact)
+        yield r
+
+
+def _agree(r: CheckResult, found: Findings) -> str:
+    """Which other checks say so, and whether the data offers it."""
+    others = (*found.hard, *found.soft, *found.alone)
+    names = sorted({o.check for o in others if o.artefact == r.artefact and o.role == "sign" and o is not r})
+    said = [f"{listed(names, 6)} {'agree' if len(names) > 1 else 'agrees'}"] if names else []
+    said += ["the data offers it"] if r.artefact in found.offered else []
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _uses(r: CheckResult) -> str:

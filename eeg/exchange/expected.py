@@ -110,7 +110,10 @@ def outside_parts(expected: Expected, x: Floats) -> list[LinearPart]:
     if f is not None and not f.all():
         found.append(
             LinearPart(
-                "outside bands", "all frequencies that the task has no use for", "band", in_frequency(1.0 - f)
+                "outside bands",
+                "what lies at frequencies that the task has no use for",
+                "band",
+                in_frequency(1.0 - f),
             )
         )
     if rows is not None and rows.any() and not rows.all():

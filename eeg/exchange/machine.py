@@ -147,7 +147,7 @@ class RepeatsPart:
     """
 
     name: str = "repeats"
-    said: str = "the samples that repeat the one before"
+    said: str = "the repetition of samples"
     group: Group = "machine"
 
     def swap(self, x: Floats, z: Floats) -> Floats:

@@ -174,7 +174,7 @@ def spectrum_parts(n: int, sfreq: float) -> list[LinearPart]:
     }
     for name, (low, high) in BANDS.items():
         masks[name] = (f"{name} ({low:g} to {high:g} Hz)", "band", (f >= low) & (f < high) & ~line)
-    masks["line"] = ("the power line's frequency and its neighbours", "machine", line)
+    masks["line"] = ("the power line with its neighbours", "machine", line)
     masks["fast"] = (f"what is faster than {FAST:g} Hz", "fast", (f >= FAST) & ~line)
     return [
         LinearPart(name, said, group, in_frequency(inside.astype(float)), power=name != "offset")

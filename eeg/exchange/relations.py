@@ -16,9 +16,9 @@ from .parts import Floats, Group
 from .spatial import second_moment
 
 # A direction that has so little of what it has over all windows is one that a window lacks.
-LACKS = 1e-4
+LACKS = 1e-6
 # Directions that no window has, as after an average reference, are none that one lacks.
-NOWHERE = 1e-7
+NOWHERE = 1e-9
 SMALLEST_MOMENT = 8  # samples for each electrode, at least
 NEAR = 6  # electrodes that predict one
 FLIPPED, SWAPPED, BETTER = -0.5, 0.6, 0.4

@@ -111,7 +111,7 @@ class CovariancePart:
     """
 
     name: str = "covariance"
-    said: str = "the sizes of electrodes' signals and how they go together"
+    said: str = "the electrodes' covariance"
     group: Group = "space"
 
     def swap(self, x: Floats, z: Floats) -> Floats:

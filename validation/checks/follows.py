@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...eeg.exchange.pairs import NOTHING, Followed
-from ...eeg.exchange.parts import Part
+from ...eeg.exchange.parts import LinearPart, Part
 from ...engine.steps import step
 from ..case import Case
 from ..result import CheckResult, Status, not_evaluable
 from .exchange import said_of
 
 NAME = "follows"
+SOME = 0.01  # of a part's power: with less of it the task may use none of it
 # Parts that may be the brain's, and are named where nobody said that the task uses them.
 UNDECLARED = ("offset", "drift", "fast", "fast gain", "first", "last")
 
@@ -43,12 +44,21 @@ def _result(case: Case, part: Part, *, outside: bool) -> CheckResult:
     evidence |= found.numbers()
     judged = _judged(case, part, outside=outside)
     evidence["judged"] = judged
-    verb = "are" if part.said.endswith(("samples", "electrodes")) else "is"
-    said = said_of(case, part.said, found).replace(" is exchanged", f" {verb} exchanged", 1)
+    evidence["expected"] = _expected(case, part)
     return CheckResult(
-        name, "follows", _status(case, found, judged), said, found.beyond,
+        name, "follows", _status(case, found, judged), said_of(case, part.said, found), found.beyond,
         asked.max_follow if judged else None, evidence=evidence,
     )  # fmt: skip
+
+
+def _expected(case: Case, part: Part) -> bool | None:
+    """Whether the task may use a part: of its spectrum, or its electrodes; None where nobody says."""
+    if case.expected is None or not isinstance(part, LinearPart):
+        return None
+    x = case.signal[:4]
+    mine = part.project(x)
+    within = part.project(case.expected.inside()(x))
+    return bool((within**2).sum() > SOME * (mine**2).sum())
 
 
 def _judged(case: Case, part: Part, *, outside: bool) -> str:
