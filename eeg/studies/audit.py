@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,17 @@ class Audit:
         """An accuracy, or a correlation, as it is shown."""
         return f"{value:.2f}" if self.measure == "correlation" else f"{value:.0%}"
 
+    def sentence(self, row: AuditRow) -> str:
+        """A line in words, without a full stop."""
+        d = row.decoded
+        if d is None:
+            return f"Labels told from {row.said}: {row.verdict}"
+        value, low, high, chance = map(self.number, (d.value, d.low, d.high, d.chance))
+        return (
+            f"Labels told from {row.said}: {value} ({low} to {high}; chance {chance}, p = {d.p:.2g}): "
+            f"{row.verdict}"
+        )
+
     def cells(self, row: AuditRow) -> tuple[str, ...]:
         """A line of the table: what, the number, its interval, p, the verdict."""
         d = row.decoded
@@ -262,17 +274,17 @@ def audit(
 
 def _row(design: Design, found: AuditFeatures) -> AuditRow:
     """What labels can be told from some numbers."""
-    made = {"rhythm": found.rhythm, "maybe_brain": found.maybe_brain}
+    made = partial(AuditRow, found.name, found.said, rhythm=found.rhythm, maybe_brain=found.maybe_brain)
     x = found.x
     if x is None:
-        return AuditRow(found.name, found.said, why_not=found.why_not, **made)
+        return made(why_not=found.why_not)
     x = x[:, np.isfinite(x).all(0)]
     x = x[:, np.ptp(x, axis=0) > 1e-9 * np.maximum(np.abs(x).max(0), 1e-12)]
     if not x.shape[1]:
-        return AuditRow(found.name, found.said, **made)
+        return made()
     if design.why_not:
-        return AuditRow(found.name, found.said, why_not=design.why_not, **made)
-    return AuditRow(found.name, found.said, decode(design, x), **made)
+        return made(why_not=design.why_not)
+    return made(decoded=decode(design, x))
 
 
 def _of_design(design: Design, groups: Mapping[str, tuple[str, NDArray[Any]]]) -> Iterator[AuditRow]:
@@ -335,7 +347,7 @@ def _others(design: Design, y: NDArray[Any], groups: Ints) -> NDArray[Any]:
     """A guess of each window's label by the other windows of its group."""
     if not design.of_classes:
         n, total = np.bincount(groups)[groups], np.bincount(groups, weights=y)[groups]
-        return np.where(n > 1, (total - y) / np.maximum(n - 1, 1), y.mean())
+        return np.asarray(np.where(n > 1, (total - y) / np.maximum(n - 1, 1), y.mean()))
     k = len(design.classes)
     table = np.zeros((int(groups.max()) + 1, k))
     np.add.at(table, (groups, y), 1)

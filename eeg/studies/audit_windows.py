@@ -168,7 +168,9 @@ def _own_contract(opened: Sequence[Recording], options: WindowOptions) -> tuple[
 
 def _electrodes(recording: Recording) -> tuple[list[str], list[str]]:
     """Names of EEG channels with a signal, and of those without."""
-    data, names, flat = recording.data, [], []
+    data = recording.data
+    names: list[str] = []
+    flat: list[str] = []
     for name, kind in zip(data.ch_names, data.get_channel_types(), strict=True):
         if kind != "eeg" or any(b in name.upper() for b in _BESIDE):
             continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from math import lgamma
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Design:
     seed : int
     """
 
-    y: NDArray[np.int64] | Floats
+    y: NDArray[Any]
     classes: tuple[str, ...]
     subjects: Ints
     recordings: Ints
@@ -96,13 +97,13 @@ class Design:
     @cached_property
     def order(self) -> Ints:
         """Windows in order of time, recording by recording."""
-        return np.lexsort((self.onsets, self.recordings))
+        return np.asarray(np.lexsort((self.onsets, self.recordings)))
 
     @cached_property
     def following(self) -> Ints:
         """Pairs of windows that follow each other in a recording, (pair, 2)."""
         pairs = np.stack([self.order[:-1], self.order[1:]], axis=1)
-        return pairs[self.recordings[pairs[:, 0]] == self.recordings[pairs[:, 1]]]
+        return np.asarray(pairs[self.recordings[pairs[:, 0]] == self.recordings[pairs[:, 1]]])
 
     @cached_property
     def one_each(self) -> bool:
@@ -189,7 +190,7 @@ class Design:
         return f"{what}, too few to tell what goes with the label from what goes with {other}"
 
     @cached_property
-    def shuffled(self) -> NDArray[np.int64] | Floats:
+    def shuffled(self) -> NDArray[Any]:
         """Labels as units are shuffled, (shuffle, window)."""
         out = np.repeat(self.y[None], SHUFFLES, axis=0)
         for stratum in np.unique(self._strata):
@@ -199,7 +200,7 @@ class Design:
                 one[rows] = self.rng.permutation(labels)[place]
         return out
 
-    def freely(self, n: int = SHUFFLES, *, across: bool = False) -> NDArray[np.int64] | Floats:
+    def freely(self, n: int = SHUFFLES, *, across: bool = False) -> NDArray[Any]:
         """Labels as windows are shuffled one by one, (n, window): within subjects, or among all."""
         out = np.repeat(self.y[None], n, axis=0)
         strata = np.zeros(len(self), np.int64) if across else self.subjects
@@ -212,7 +213,7 @@ class Design:
     def _strata(self) -> Ints:
         return np.zeros(len(self), np.int64) if self.one_each else self.subjects
 
-    def _units_of(self, rows: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.int64] | Floats]:
+    def _units_of(self, rows: NDArray[np.bool_]) -> tuple[Ints, NDArray[Any]]:
         """Which unit each of some windows is in, and the units' labels."""
         _, first, place = np.unique(self.units[rows], return_index=True, return_inverse=True)
         return place, self.y[rows][first]
@@ -240,11 +241,13 @@ def decode(design: Design, x: Floats, *, of_time: bool = False) -> Decoded:
         scores = balanced(guesses, every, len(design.classes))
         guess = _logistic(x, design.y.astype(np.int64), folds)
         value = float(balanced(guess[None], design.y[None], len(design.classes))[0])
+        low, high = interval(design, guess, windows=of_time)
     else:
-        guesses = _least_squares_numbers(x, every.astype(float), folds)
-        scores = correlations(guesses, every.astype(float))
-        guess, value = guesses[0], float(scores[0])
-    low, high = interval(design, guess, windows=of_time)
+        numbers = every.astype(np.float64)
+        fitted = _least_squares_numbers(x, numbers, folds)
+        scores = correlations(fitted, numbers)
+        value = float(scores[0])
+        low, high = interval(design, fitted[0], windows=of_time)
     return Decoded(value, low, high, design.chance, part_above(scores))
 
 
@@ -253,7 +256,7 @@ def part_above(scores: Floats) -> float:
     return float((scores >= scores[0] - 1e-12).sum() / len(scores))
 
 
-def balanced(guess: NDArray[np.int64], label: NDArray[np.int64] | Floats, classes: int) -> Floats:
+def balanced(guess: NDArray[np.int64], label: NDArray[Any], classes: int) -> Floats:
     """Mean over classes of how many of a class are guessed right, of each row of (shuffle, window)."""
     right = guess == label
     each = [(right & (label == c)).sum(1) / np.maximum((label == c).sum(1), 1) for c in range(classes)]
@@ -264,12 +267,10 @@ def correlations(guess: Floats, label: Floats) -> Floats:
     """Correlation of each row; 0 where a guess is constant."""
     a, b = (v - v.mean(1, keepdims=True) for v in (guess, label))
     size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return np.divide((a * b).sum(1), size, out=np.zeros(len(a)), where=size > 1e-12)
+    return np.asarray(np.divide((a * b).sum(1), size, out=np.zeros(len(a)), where=size > 1e-12))
 
 
-def interval(
-    design: Design, guess: NDArray[np.int64] | Floats, *, windows: bool = False
-) -> tuple[float, float]:
+def interval(design: Design, guess: NDArray[Any], *, windows: bool = False) -> tuple[float, float]:
     """95 % of the balanced accuracy, or of the correlation, of a guess of each window.
 
     Subjects are drawn anew, or blocks, where there are eight or more; else windows count as independent.
@@ -336,7 +337,7 @@ def _weights(z: Floats) -> Floats:
     return np.asarray(z.T @ np.linalg.inv(z @ z.T + RIDGE * np.eye(n)))
 
 
-def _least_squares_classes(x: Floats, labels: NDArray[np.int64] | Floats, folds: Ints, classes: int) -> Ints:
+def _least_squares_classes(x: Floats, labels: NDArray[Any], folds: Ints, classes: int) -> Ints:
     """Out-of-fold guesses by least squares for many labellings, (labelling, window).
 
     Each class against the rest; a score counts from the middle between what the class has and what the rest
