@@ -1,4 +1,4 @@
-"""An audit of data where the truth is known: a cue in one thing and in no other, in nothing, in time, in people."""
+"""An audit of data where the truth is known: a cue in one thing, in nothing, in time, in people."""
 
 from __future__ import annotations
 
@@ -255,9 +255,7 @@ def test_a_recording_without_a_model(tmp_path: Path) -> None:
 
 def test_a_recording_as_a_model_has_it(tmp_path: Path, make_contract: Any) -> None:
     path = recording(tmp_path / "a_raw.fif", shift=25.0)
-    wanted = make_contract(
-        ("C3", "Cz", "T7", "T8"), sfreq=80.0, window=80, patch=None, classes=("left", "right")
-    )
+    wanted = make_contract(("C3", "Cz", "T7", "T8"), sfreq=80.0, window=80, patch=None)
     found = audit_of(path, contract=wanted)
     assert offered(found) == {"offset"}
     assert found.about["seconds"] == 1.0
@@ -287,10 +285,8 @@ def test_events_and_a_table_of_labels(tmp_path: Path) -> None:
     found = audit_of(path, options=WindowOptions(labels=table, window=1.5))
     assert dict(found.counts) == {"a": 30, "b": 30}
     assert found.about["seconds"] == 1.5
-    assert dict(audit_of(path, options=WindowOptions(events="left,right")).counts) == {
-        "left": 30,
-        "right": 30,
-    }
+    named = audit_of(path, options=WindowOptions(events="left,right"))
+    assert dict(named.counts) == {"left": 30, "right": 30}
 
 
 def test_arrays(tmp_path: Path) -> None:
