@@ -63,7 +63,7 @@ def labels_of(
     classes = tuple(sorted(c for c, k in counts.items() if k >= FEWEST))
     if len(classes) < 2:
         there = listed((f"{c}: {k}" for c, k in counts.most_common()), 6)
-        raise InputError(f"two classes of {FEWEST} windows or more are needed, and there are {there}")
+        raise InputError(f"two classes of {FEWEST} windows or more are needed, and labels are {there}")
     words = [None if v is None else _word(v) for v in given]
     known = np.array([w in classes for w in words])
     rare = listed(sorted(c for c in counts if c not in classes))

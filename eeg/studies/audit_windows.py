@@ -258,7 +258,8 @@ def _joined(
     elif not len(rows) or sum(n >= FEWEST for n in counts.values()) < 2:
         rows = np.arange(len(of))  # `audit` says what is wrong with the labels
     names = [c.item.name for c in cuts]
-    return audit(
+    return _audited(
+        data,
         np.concatenate([w.signal for w in every])[rows],
         contract.sfreq,
         together([w.channels for w in every]),
@@ -275,6 +276,14 @@ def _joined(
             "decisions": list(dict.fromkeys(d for w in every for d in w.decisions)),
         },
     )  # fmt: skip
+
+
+def _audited(data: Path, *windows: Any, **more: Any) -> Audit:
+    """The audit; what is wrong with the labels is said with the file."""
+    try:
+        return audit(*windows, **more)
+    except InputError as e:
+        raise InputError(f"{plain(data, 300)}: {e}") from None
 
 
 def _of_arrays(path: Path, options: WindowOptions, seed: int) -> Audit:
@@ -320,8 +329,8 @@ def _of_arrays(path: Path, options: WindowOptions, seed: int) -> Audit:
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng([seed, 0x0D]).permutation(len(rows))[:MOST])
         notes.append(f"{MOST} of {len(x)} windows were taken, at random (seed {seed}).")
-    return audit(
-        signal[rows], sfreq, Electrodes(names), y[rows].tolist(),
+    return _audited(
+        path, signal[rows], sfreq, Electrodes(names), y[rows].tolist(),
         onsets=beside["onsets"][rows].astype(np.float64) if "onsets" in beside else None,
         subjects=beside["subjects"][rows].astype(str).tolist() if "subjects" in beside else None,
         seed=seed, notes=notes,

@@ -65,7 +65,7 @@ def test_strict(run: Run, tmp_path: Path) -> None:
         (("{fake}",), "fake.edf"),
         (
             (str(DATA), "--events", "blink"),
-            "are needed, and there are blink: 32",
+            "recording.edf: two classes of 10 windows or more are needed, and labels are blink: 31",
         ),
         ((str(DATA), "--events", "up"), "no event up"),
         ((str(DATA), "--labels", "{labels}"), "two classes"),

@@ -208,7 +208,7 @@ def test_numbers() -> None:
     ("labels", "said"),
     [
         ([None] * WINDOWS, "no window has a label"),
-        (["left"] * WINDOWS, "there are left: 80"),
+        (["left"] * WINDOWS, "labels are left: 80"),
         (["left"] * 75 + ["right"] * 5, "two classes of 10 windows"),
     ],
 )
