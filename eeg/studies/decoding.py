@@ -231,23 +231,26 @@ def decode(design: Design, x: Floats, *, of_time: bool = False) -> Decoded:
         Its `why_not` is None, but for what is of time.
     x : ndarray, shape (window, feature)
     of_time : bool
-        Whether the numbers are times: folds are interleaved then, and windows are shuffled one by one.
+        Whether the numbers are times: folds are interleaved then, and where blocks are too few to be shuffled
+        windows are.
     """
     folds = design.interleaved if of_time else design.folds
-    labels = design.freely() if of_time else design.shuffled
+    # Where blocks are too few to be shuffled, time is what they are made of.
+    alone = of_time and design.why_not is not None
+    labels = design.freely() if alone else design.shuffled
     every = np.concatenate([design.y[None], labels])
     if design.of_classes:
         guesses = _least_squares_classes(x, every, folds, len(design.classes))
         scores = balanced(guesses, every, len(design.classes))
         guess = _logistic(x, design.y.astype(np.int64), folds)
         value = float(balanced(guess[None], design.y[None], len(design.classes))[0])
-        low, high = interval(design, guess, windows=of_time)
+        low, high = interval(design, guess, windows=alone)
     else:
         numbers = every.astype(np.float64)
         fitted = _least_squares_numbers(x, numbers, folds)
         scores = correlations(fitted, numbers)
         value = float(scores[0])
-        low, high = interval(design, fitted[0], windows=of_time)
+        low, high = interval(design, fitted[0], windows=alone)
     return Decoded(value, low, high, design.chance, part_above(scores))
 
 
