@@ -32,9 +32,9 @@ CANNOT_SEE = (
     "Cues inside of rhythms: muscle in beta, eyes in delta and theta. The gate looks for them with a model "
     "(`onnxplain validate`).",
     "Cues that all windows of this data share, and people, devices and sites that are not in it.",
-    "Whether a slow or a fast signal is the brain's: a readiness potential is drift, gamma is fast. Who "
-    "knows the task knows.",
-    "Chance: of some twenty lines each is held to p < 0.01, so that one in some data is by chance.",
+    "Whether a slow or a fast signal is the brain's: a readiness potential is drift, gamma is fast. "
+    "Only who knows the task can say.",
+    "Chance: of some twenty lines each is held to p < 0.01, so that now and then one is by chance.",
 )
 
 

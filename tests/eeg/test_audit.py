@@ -309,3 +309,14 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert "offset" in page
     assert "<b>l" not in page
     assert "What it cannot see" in page
+
+
+def test_epochs(tmp_path: Path) -> None:
+    raw = mne.io.read_raw_fif(recording(tmp_path / "a_raw.fif", shift=25.0), preload=True, verbose="error")
+    events, kinds = mne.events_from_annotations(raw, verbose="error")
+    epochs = mne.Epochs(raw, events, kinds, 0.0, 1.0, baseline=None, preload=True, verbose="error")
+    epochs.save(tmp_path / "a-epo.fif", verbose="error")
+    found = audit_of(tmp_path / "a-epo.fif")
+    assert offered(found) == {"offset"}
+    assert found.about["seconds"] == pytest.approx(161 / SFREQ)
+    assert dict(found.counts) == {"left": 30, "right": 30}
