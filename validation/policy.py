@@ -168,6 +168,19 @@ class BaselineSettings(_CheckSettings):
     folds: Annotated[int, Field(ge=2, le=20)] = 5
 
 
+class AuditSettings(_CheckSettings):
+    """Whether the label can be read from what is no brain signal: what the data offers."""
+
+    windows: Annotated[int, Field(ge=20, le=1000)] = 500
+
+
+class InvarianceSettings(_CheckSettings):
+    """How many decisions change when the same is recorded otherwise; never counts."""
+
+    windows: Annotated[int, Field(ge=4, le=1000)] = 64
+    electrodes: Annotated[int, Field(ge=0, le=64)] = 3
+
+
 class FaithfulnessSettings(_CheckSettings):
     """Whether the answer falls sooner in the map's order than in random ones."""
 
@@ -219,6 +232,8 @@ class Checks(_Strict):
     clusters: ClustersSettings = ClustersSettings()
     subjects: SubjectsSettings = SubjectsSettings()
     baseline: BaselineSettings = BaselineSettings()
+    audit: AuditSettings = AuditSettings()
+    invariance: InvarianceSettings = InvarianceSettings()
     faithfulness: FaithfulnessSettings = FaithfulnessSettings()
     randomisation: RandomisationSettings = RandomisationSettings()
     agreement: AgreementSettings = AgreementSettings()
@@ -462,6 +477,10 @@ checks:
 
   # What the data offers: can the label be read from artefacts alone? Never counts against a model.
   baseline: {folds: 5}
+  # The same from what is no brain signal: offset, drift, gain, resolution, time. Never counts either.
+  audit: {windows: 500}
+  # How many decisions change under gain, offset, drift, mains, a lost electrode, another reference: told.
+  invariance: {windows: 64, electrodes: 3}
 
   # Can maps be trusted on this model? Taking away what they name first must matter more than taking
   # away anything; they must change with random weights, and an unlike method find similar electrodes.

@@ -8,6 +8,7 @@ from ..case import Case
 from ..result import CheckResult
 from . import (
     agreement,
+    audit,
     baseline,
     clusters,
     components,
@@ -16,6 +17,7 @@ from . import (
     faithfulness,
     follows,
     intervention,
+    invariance,
     ledger,
     parity,
     randomisation,
@@ -40,6 +42,8 @@ CHECKS: dict[str, Callable[[Case], list[CheckResult]]] = {
     "clusters": clusters.check,
     "subjects": subjects.check,
     "baseline": baseline.check,
+    "audit": audit.check,
+    "invariance": invariance.check,
     "faithfulness": faithfulness.check,
     "randomisation": randomisation.check,
     "agreement": agreement.check,
