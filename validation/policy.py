@@ -162,6 +162,12 @@ class SubjectsSettings(_CheckSettings):
     permutations: Annotated[int, Field(ge=99, le=10_000)] = 499
 
 
+class SessionSettings(_CheckSettings):
+    """Whether decisions tell early from late in a recording rather than classes."""
+
+    max_correlation: Share = 0.5
+
+
 class BaselineSettings(_CheckSettings):
     """Whether the label can be read from artefacts alone: what the data offers."""
 
@@ -231,6 +237,7 @@ class Checks(_Strict):
     components: ComponentsSettings = ComponentsSettings()
     clusters: ClustersSettings = ClustersSettings()
     subjects: SubjectsSettings = SubjectsSettings()
+    session: SessionSettings = SessionSettings()
     baseline: BaselineSettings = BaselineSettings()
     audit: AuditSettings = AuditSettings()
     invariance: InvarianceSettings = InvarianceSettings()
@@ -474,6 +481,9 @@ checks:
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).
   subjects: {max_explained: 0.5, permutations: 499}
+
+  # How far the output goes with the time in the recording, within classes.
+  session: {max_correlation: 0.5}
 
   # What the data offers: can the label be read from artefacts alone? Never counts against a model.
   baseline: {folds: 5}
