@@ -347,7 +347,7 @@ def _most(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
 
 def _leading(parts: Sequence[CheckResult]) -> str:
     each = [f"{r.evidence['part']} ({r.value:.0%})" for r in parts]
-    return f"Of all parts of the signal, decisions go most with {listed(each)}."
+    return f"Of all parts of the signal, decisions go most with {listed(each, LEADING)}."
 
 
 def _no_verdict(found: Findings) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...eeg.electrodes.regions import members
 from ...eeg.exchange.pairs import Pairs, draw
+from ...eeg.exchange.parts import tones
 from ...eeg.exchange.search import Cell, smallest
 from ...eeg.text import listed, plain
 from ...engine.steps import step
@@ -37,7 +38,7 @@ def check(case: Case) -> list[CheckResult]:
     w, map_ = case.windows, case.proposed
     found = smallest(
         seen.follows, w.channels, map_.order, case.signal.shape[-1], w.sfreq,
-        map_.stretches,
+        map_.stretches, tones=tones(case.signal, w.sfreq),
     )  # fmt: skip
     held = new.exchange(found)
     good = held.beyond >= CONFIRMS and held.low > 0

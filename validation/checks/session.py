@@ -33,7 +33,9 @@ def check(case: Case) -> list[CheckResult]:
     places = np.cumsum([0, *map(len, cells)])
     null = []
     for _ in range(SHUFFLES):
-        order = np.concatenate([a + rng.permutation(b - a) for a, b in zip(places[:-1], places[1:], strict=True)])
+        order = np.concatenate(
+            [a + rng.permutation(b - a) for a, b in zip(places[:-1], places[1:], strict=True)]
+        )
         null.append(abs(_correlation(time, score[order])))
     p = float((1 + (np.array(null) >= abs(r) - 1e-12).sum()) / (1 + SHUFFLES))
     bad = abs(r) > asked.max_correlation and p <= 0.01
@@ -49,7 +51,11 @@ def _cells(case: Case) -> list[np.ndarray]:
     groups, onsets = np.array(case.groups), case.windows.onsets
     label = case.labels if case.has_classes else np.zeros(len(groups), dtype=np.int64)
     known = np.isfinite(onsets) & (label >= 0)
-    every = [np.flatnonzero((groups == g) & (label == c) & known) for g in np.unique(groups) for c in np.unique(label[known])]
+    every = [
+        np.flatnonzero((groups == g) & (label == c) & known)
+        for g in np.unique(groups)
+        for c in np.unique(label[known])
+    ]
     return [rows for rows in every if len(rows) >= FEWEST]
 
 
