@@ -100,7 +100,7 @@ class InterventionSettings(_CheckSettings):
     max_follow: Share = 0.5
     warn_follow: Share = 0.2
     artefacts: tuple[Artefact, ...] = ARTEFACTS
-    required: tuple[Artefact, ...] = ()
+    required: tuple[Artefact, ...] = ("eyes",)
 
 
 class TransplantSettings(_CheckSettings):
@@ -455,8 +455,8 @@ checks:
   # The smallest part that carries most of the decision, which a map proposes and an exchange confirms.
   confirmed: {}
   # The same of artefacts, as their proxies have them, but what of them lies in `expects`.
-  # required: artefacts that must be looked for, or there is no verdict: [eyes].
-  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
+  # required: artefacts that must be looked for, or there is no verdict.
+  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: [eyes]}
   # All that a region's electrodes have, for regions that you hold to a number: {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights; a share below

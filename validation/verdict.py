@@ -230,7 +230,9 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
         declared=policy.expects is not None,
         looked=bool(exchanged),
         why_not=next((r.said for r in results if r.family == "follows" and r.status == "NOT EVALUABLE"), ""),
-        missing=tuple(a for a in policy.checks.intervention.required if a not in seen),
+        missing=tuple(
+            a for a in policy.checks.intervention.required if a not in seen and _could_not(a, results)
+        ),
         blind=blind,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
@@ -269,6 +271,12 @@ def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...
     asked = [r for r in results if r.role == "sign" and r.evidence_of == "exchange" and r.artefact]
     seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
+
+
+def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
+    """Whether an artefact could not be looked for: not that it is not in this data, or that the task may use it."""
+    about = [r for r in results if r.check == f"intervention.{artefact}"]
+    return not any(r.why_not in ("data", "policy") for r in about)
 
 
 def _blind(results: Sequence[CheckResult]) -> dict[str, str]:
