@@ -230,9 +230,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
         declared=policy.expects is not None,
         looked=bool(exchanged),
         why_not=next((r.said for r in results if r.family == "follows" and r.status == "NOT EVALUABLE"), ""),
-        missing=tuple(
-            a for a in policy.checks.intervention.required if a not in seen and _could_not(a, results)
-        ),
+        missing=_missing(results, seen, policy),
         blind=blind,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
@@ -271,6 +269,13 @@ def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...
     asked = [r for r in results if r.role == "sign" and r.evidence_of == "exchange" and r.artefact]
     seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
+
+
+def _missing(results: Sequence[CheckResult], seen: set[str], policy: Policy) -> tuple[str, ...]:
+    """Artefacts that the policy asks for and requires, and that could not be looked for."""
+    asked = policy.checks.intervention
+    wanted = [a for a in asked.required if asked.enabled and a in asked.artefacts and a not in seen]
+    return tuple(a for a in wanted if _could_not(a, results))
 
 
 def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
