@@ -77,7 +77,8 @@ class Kind:
     ----------
     name, family : str
     words : tuple of str
-        Any of these in a verdict's reasons or names is the right cause (lower case).
+        Any of these in a verdict's reasons or names is the right cause (lower case); one with "=" before it
+        is the beginning of a name.
     sizes : tuple of float
         Strong and weak.
     plant : callable

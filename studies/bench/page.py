@@ -26,8 +26,8 @@ def share(hits: int, n: int) -> str:
 
 
 def named(truth: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Whether a verdict's reasons or names have one of the case's words."""
-    names = [f"{k} {' '.join(map(str, v))}" for k, v in found["artefacts"].items()]
+    """Whether a verdict's reasons or names have one of the case's words; "=time" is a name as a whole."""
+    names = [f"={k} {' '.join(map(str, v))}" for k, v in found["artefacts"].items()]
     text = " ".join([*found["reasons"], *names]).lower()
     return any(word in text for word in truth["words"])
 
