@@ -93,7 +93,7 @@ def imagery(x: Shown) -> None:
 def p300(x: Shown) -> None:
     """Every stimulus is seen (N1, P2 at the back); a target makes a parietal wave at 0.3 to 0.5 s."""
     own = x.head.number(2)
-    late, height = own.uniform(0.34, 0.42), own.uniform(9, 13) * x.size
+    late, height = own.uniform(0.34, 0.42), own.uniform(11, 15) * x.size
     for onset, y in zip(x.onsets, x.level, strict=True):
         near, s = x.near(onset, 1.2)
         x.add("O1", "O2", wave=4 * peak(s, 0.22, 0.03) - 4 * peak(s, 0.16, 0.02), near=near)
