@@ -12,14 +12,14 @@ CASES = [
         resting-alpha  BandPower        honest  1.0
         imagery-three  ShallowFBCSPNet  honest  1.0
         workload       PatchNet         honest  1.0
-        sleep          Deep4Net         honest  1.0
-        arousal        EEGNet           honest  1.0
-        tones          ShallowFBCSPNet  honest  1.0
+        sleep          Deep4Net         honest  0.6
+        arousal        EEGNet           honest  0.8
+        tones          ShallowFBCSPNet  honest  0.8
         grip           ATCNet           honest  1.0
-        approach       BandPower        honest  1.0
+        approach       BandPower        honest  0.9
         errors         EEGNet           honest  1.0
         readiness      GRU              honest  1.0
-        flicker        EEGNet           honest  1.0
+        flicker        EEGNet           honest  0.7
         imagery        ShallowFBCSPNet  weak    0.7
         p300           EEGNet           uneven  1.0
         resting-alpha  EEGConformer     uneven  1.0

@@ -7,22 +7,22 @@ from locked import LOCKED
 
 CASES = [
     *honest_cases(7000, """
-        imagery        ATCNet           honest  1.0
+        imagery        ATCNet           honest  0.8
         imagery-three  EEGNet           honest  1.0
         p300           Deep4Net         honest  1.0
         resting-alpha  ShallowFBCSPNet  honest  1.0
-        workload       EEGConformer     honest  1.0
-        sleep          BandPower        honest  1.0
-        arousal        ShallowFBCSPNet  honest  1.0
-        tones          BandPower        honest  1.0
+        workload       EEGConformer     honest  0.8
+        sleep          BandPower        honest  0.6
+        arousal        ShallowFBCSPNet  honest  0.7
+        tones          BandPower        honest  0.8
         grip           EEGNet           honest  1.0
         approach       ShallowFBCSPNet  honest  1.0
         errors         PatchNet         honest  1.0
         readiness      EEGNet           honest  1.0
-        flicker        ATCNet           honest  1.0
+        flicker        ATCNet           honest  0.8
         grip           BandPower        weak    0.7
         p300           GRU              weak    0.7
-        sleep          EEGNet           uneven  1.0
+        sleep          EEGNet           uneven  0.7
         errors         EEGConformer     uneven  1.0
     """),
     *shortcut_cases(7100, """

@@ -18,13 +18,13 @@ class Recipe(NamedTuple):
 
 
 RECIPES: dict[str, Recipe] = {
-    "EEGNet": Recipe(22, 24, 4e-3),
-    "ShallowFBCSPNet": Recipe(20, 24, 2e-3),
-    "Deep4Net": Recipe(22, 24, 4e-3),
-    "EEGConformer": Recipe(18, 24, 1.5e-3),
-    "ATCNet": Recipe(18, 24, 2e-3),
+    "EEGNet": Recipe(18, 24, 4e-3),
+    "ShallowFBCSPNet": Recipe(13, 24, 3e-3),
+    "Deep4Net": Recipe(16, 24, 4e-3),
+    "EEGConformer": Recipe(16, 24, 1.5e-3),
+    "ATCNet": Recipe(15, 24, 2e-3),
     "PatchNet": Recipe(20, 24, 2e-3),
-    "GRU": Recipe(30, 24, 4e-3),
+    "GRU": Recipe(24, 24, 4e-3),
     "BandPower": Recipe(80, 48, 1e-2, 0.02),
 }
 # torch's older exporter is the faster one, but no runtime loads what it makes of these (their first layer).
