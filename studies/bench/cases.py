@@ -19,8 +19,8 @@ CASES = [
         approach       BandPower        honest  0.9
         errors         EEGNet           honest  1.0
         readiness      GRU              honest  1.0
-        flicker        EEGNet           honest  0.7
-        imagery        ShallowFBCSPNet  weak    0.7
+        flicker        EEGNet           honest  1.0
+        imagery        ShallowFBCSPNet  weak    0.35
         p300           EEGNet           uneven  1.0
         resting-alpha  EEGConformer     uneven  1.0
     """),

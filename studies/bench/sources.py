@@ -197,7 +197,7 @@ def readiness(x: Shown) -> None:
 def flicker(x: Shown) -> None:
     """The visual cortex follows the flicker that is looked at: 12 (0) or 15 Hz (1), and its double."""
     own = x.head.number(10)
-    late, height = own.uniform(0, 1, 2), own.uniform(2.5, 3.5) * x.size
+    late, height = own.uniform(0, 1, 2), own.uniform(4, 6) * x.size
     for onset, y in zip(x.onsets, x.level, strict=True):
         near, s = x.near(onset, x.window)
         f = 15.0 if y == 1 else 12.0
