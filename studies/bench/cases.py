@@ -35,18 +35,18 @@ CASES = [
         gain     strong  resting-alpha  ShallowFBCSPNet  chance  1.0
         subject  strong  workload       BandPower        chance  0.9
         swapped  strong  approach       EEGNet           chance  1.0
-        frozen   strong  flicker        EEGNet           chance  1.0
+        frozen   strong  flicker        BandPower        chance  1.0
         sweat    strong  readiness      GRU              chance  1.0
         cleaned  strong  imagery        ShallowFBCSPNet  chance  1.0
         tactor   strong  grip           EEGNet           chance  1.0
         drying   strong  sleep          BandPower        chance  0.9
         blink    weak    errors         EEGConformer     weak    1.0
-        heart    weak    arousal        BandPower        chance  1.0
+        heart    weak    arousal        ShallowFBCSPNet  chance  1.0
         offset   weak    sleep          PatchNet         chance  1.0
         noisy    weak    imagery-three  ShallowFBCSPNet  chance  1.0
         trigger  weak    errors         EEGNet           chance  0.92
         jaw      weak    approach       BandPower        weak    1.0
-        mains    weak    resting-alpha  EEGNet           weak    1.0
+        mains    weak    resting-alpha  ShallowFBCSPNet  weak    1.0
         gain     weak    arousal        Deep4Net         chance  1.0
         subject  weak    imagery        ShallowFBCSPNet  chance  0.9
         swapped  weak    imagery        BandPower        chance  1.0

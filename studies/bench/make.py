@@ -30,7 +30,7 @@ from planting import gate_people, kind_of, people, planted
 from shared import BUILD
 from tasks import LOW, SPAN, TASKS, Task, Trials, contract_of, policy
 
-TRAIN = 324  # trials that a network is trained on, of all subjects together
+TRAIN = 288  # trials that a network is trained on, of all subjects together
 GATE = 48  # new trials of each subject
 STARTS = 3
 QUIET = Path("/tmp/quiet")

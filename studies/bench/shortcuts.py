@@ -125,13 +125,13 @@ OPEN: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("blink", "eyes", ("eye", "blink", "ocular"), (1.0, 0.5), blink),
-        Kind("heart", "heart", ("heart", "cardiac", "ecg"), (1.0, 0.5), heart),
+        Kind("heart", "heart", ("heart", "cardiac", "ecg"), (1.0, 0.7), heart),
         Kind("jaw", "muscle", ("muscle", "jaw", "emg"), (1.0, 0.45), jaw),
         Kind(
             "mains",
             "line",
             ("mains", "50 hz", "line noise", "power line"),
-            (1.0, 0.35),
+            (1.0, 0.5),
             mains,
             notch=None,
             lowpass=None,
@@ -176,7 +176,7 @@ OPEN: dict[str, Kind] = {
             "frozen",
             "amplifier",
             ("flat", "repeat", "frozen", "held sample", "stuck", "lost sample"),
-            (1.0, 0.5),
+            (1.5, 0.8),
             frozen,
             "amplifier",
             lowpass=None,
