@@ -50,7 +50,7 @@ CASES = [
         gain     weak    arousal        Deep4Net         chance  1.0
         subject  weak    imagery        ShallowFBCSPNet  chance  0.9
         swapped  weak    imagery        BandPower        chance  1.0
-        frozen   weak    tones          ShallowFBCSPNet  chance  1.0
+        frozen   weak    tones          BandPower        chance  1.0
         sweat    weak    workload       EEGNet           weak    1.0
         cleaned  weak    grip           BandPower        chance  1.0
         tactor   weak    p300           ATCNet           weak    0.92
