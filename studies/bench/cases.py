@@ -53,8 +53,8 @@ CASES = [
         frozen   weak    tones          BandPower        chance  1.0
         sweat    weak    workload       EEGNet           weak    1.0
         cleaned  weak    grip           BandPower        chance  1.0
-        tactor   weak    p300           ATCNet           weak    0.92
-        drying   weak    resting-alpha  EEGConformer     chance  0.9
+        tactor   weak    errors         ATCNet           weak    1.0
+        drying   weak    resting-alpha  ShallowFBCSPNet  chance  0.9
         blink    weak    arousal        GRU              weak    1.0
     """, OPEN),
     *control_cases(5200, """
