@@ -55,7 +55,7 @@ CASES = [
         cleaned  weak    grip           BandPower        chance  1.0
         tactor   weak    errors         ATCNet           weak    1.0
         drying   weak    resting-alpha  ShallowFBCSPNet  chance  0.9
-        blink    weak    arousal        GRU              weak    1.0
+        blink    weak    workload       GRU              weak    0.92
     """, OPEN),
     *control_cases(5200, """
         random    imagery   EEGConformer

@@ -158,12 +158,25 @@ def _network(
         net = networks.built(case.architecture, contract)
         if case.kind not in ("random", "constant"):
             networks.fit(net, case.architecture, x, y)
-        if case.kind == "constant":
-            last = [p for n, p in net.named_parameters() if n.endswith("weight") and p.ndim > 1][-1]
-            torch.nn.init.zeros_(last)
         net.eval()
         exporter = "dynamo" if case.architecture in networks.NEWER else "legacy"
         export_module(net, x[:3], path, contract=contract, exporter=exporter, overwrite=True)
+    if case.kind == "constant":
+        _silence(path)
+
+
+def _silence(path: Path) -> None:
+    """Let nothing through the model's last layer."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(path)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer if len(tensor.dims) > 1}
+    layers = [n for n in model.graph.node if n.op_type in ("Gemm", "MatMul", "Conv")]
+    last = next(name for n in reversed(layers) for name in n.input if name in weights)
+    tensor = weights[last]
+    tensor.CopyFrom(numpy_helper.from_array(np.zeros(tensor.dims, np.float32), last))
+    onnx.save(model, path)
 
 
 def _follows(task: Task, path: Path, turned: list[tuple[NDArray[np.float32], Trials]]) -> float:
