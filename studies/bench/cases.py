@@ -19,7 +19,7 @@ CASES = [
         approach       BandPower        honest  0.9
         errors         EEGNet           honest  1.0
         readiness      GRU              honest  1.0
-        flicker        EEGNet           honest  1.0
+        flicker        BandPower        honest  1.0
         imagery        ShallowFBCSPNet  weak    0.35
         p300           EEGNet           uneven  1.0
         resting-alpha  EEGConformer     uneven  1.0
@@ -41,7 +41,7 @@ CASES = [
         tactor   strong  grip           EEGNet           chance  1.0
         drying   strong  sleep          BandPower        chance  0.9
         blink    weak    errors         EEGConformer     weak    1.0
-        heart    weak    arousal        ShallowFBCSPNet  chance  1.0
+        heart    weak    grip           ShallowFBCSPNet  chance  1.0
         offset   weak    sleep          PatchNet         chance  1.0
         noisy    weak    imagery-three  ShallowFBCSPNet  chance  1.0
         trigger  weak    errors         EEGNet           chance  0.92
@@ -56,6 +56,7 @@ CASES = [
         tactor   weak    errors         ATCNet           weak    1.0
         drying   weak    resting-alpha  ShallowFBCSPNet  chance  0.9
         blink    weak    workload       GRU              weak    0.92
+        noisy    weak    arousal        BandPower        chance  1.0
     """, OPEN),
     *control_cases(5200, """
         random    imagery   EEGConformer
