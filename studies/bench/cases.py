@@ -46,7 +46,7 @@ CASES = [
         noisy    weak    imagery-three  ShallowFBCSPNet  chance  1.0
         trigger  weak    errors         EEGNet           chance  0.92
         jaw      weak    approach       BandPower        weak    1.0
-        mains    weak    resting-alpha  ShallowFBCSPNet  weak    1.0
+        mains    weak    resting-alpha  ShallowFBCSPNet  chance  1.0
         gain     weak    arousal        Deep4Net         chance  1.0
         subject  weak    imagery        ShallowFBCSPNet  chance  0.9
         swapped  weak    imagery        BandPower        chance  1.0
