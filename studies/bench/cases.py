@@ -55,7 +55,7 @@ CASES = [
         cleaned  weak    grip           BandPower        chance  1.0
         tactor   weak    errors         ATCNet           weak    1.0
         drying   weak    resting-alpha  ShallowFBCSPNet  chance  0.9
-        blink    weak    workload       GRU              weak    0.92
+        blink    weak    workload       GRU              chance  0.92
         noisy    weak    arousal        BandPower        chance  1.0
     """, OPEN),
     *control_cases(5200, """

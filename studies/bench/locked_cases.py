@@ -9,12 +9,12 @@ CASES = [
     *honest_cases(7000, """
         imagery        ATCNet           honest  0.8
         imagery-three  EEGNet           honest  1.0
-        p300           Deep4Net         honest  1.0
+        p300           Deep4Net         honest  1.4
         resting-alpha  ShallowFBCSPNet  honest  1.0
         workload       EEGConformer     honest  0.8
         sleep          BandPower        honest  0.6
         arousal        ShallowFBCSPNet  honest  0.7
-        tones          BandPower        honest  0.8
+        tones          BandPower        honest  1.5
         grip           EEGNet           honest  1.0
         approach       ShallowFBCSPNet  honest  1.0
         errors         PatchNet         honest  1.0

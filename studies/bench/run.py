@@ -13,6 +13,7 @@ import json
 import os
 import time
 import warnings
+from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,7 @@ def verdict(folder: Path, policy: str) -> dict[str, Any]:
         "reasons": list(found.reasons),
         "artefacts": {k: list(v) for k, v in found.artefacts.items()},
         "results": [
-            {k: plain(getattr(r, k, None)) for k in ("check", "name", "status", "value", "role", "text")}
-            for r in found.results
+            {field.name: plain(getattr(r, field.name)) for field in fields(r)} for r in found.results
         ],
         "seconds": seconds,
     }
@@ -68,7 +68,7 @@ def plain(value: Any) -> Any:
         return value
     if hasattr(value, "item"):
         return value.item()
-    return str(value)
+    return str(value)[:300]
 
 
 def one(job: tuple[str, str, str]) -> None:
