@@ -19,7 +19,7 @@ CASES = [
         approach       ShallowFBCSPNet  honest  1.0
         errors         PatchNet         honest  1.0
         readiness      EEGNet           honest  1.0
-        flicker        ShallowFBCSPNet  honest  1.0
+        flicker        PatchNet         honest  1.0
         grip           BandPower        weak    0.4
         p300           GRU              weak    0.9
         sleep          EEGNet           uneven  0.7
