@@ -28,12 +28,12 @@ CASES = [
     *shortcut_cases(7100, """
         gaze       strong  workload       GRU              chance  1.0
         neck       strong  imagery        EEGNet           chance  1.0
-        swallow    strong  sleep          EEGNet           chance  1.0
+        swallow    strong  sleep          GRU              chance  1.0
         train      strong  grip           ShallowFBCSPNet  chance  1.0
         popping    strong  arousal        EEGConformer     chance  1.0
-        drift      strong  readiness      BandPower        chance  1.0
+        drift      strong  readiness      GRU              chance  1.0
         ringing    strong  errors         EEGNet           chance  1.0
-        coarse     strong  resting-alpha  EEGNet           chance  1.0
+        coarse     strong  resting-alpha  BandPower        chance  1.0
         clipped    strong  imagery-three  ShallowFBCSPNet  chance  1.0
         site       strong  imagery        BandPower        chance  0.9
         fidgety    strong  flicker        BandPower        chance  0.9
