@@ -1,8 +1,9 @@
 """Whether beats in short windows come as a heart's do, or as they come by chance: a likelihood ratio.
 
-A heart's beats are a renewal process: intervals lie around a mean that is the person's, some beats are missed, some
-peaks are none. Windows of one or two seconds hold one beat or two, so the time from a window's start to its first beat,
-from its last beat to its end, and windows without any count as well: each of them says how long an interval may be.
+A heart's beats are a renewal process: intervals lie around a mean that is the person's, some beats are missed,
+some peaks are none. Windows of one or two seconds hold one beat or two, so the time from a window's start to
+its first beat, from its last beat to its end, and windows without any count as well: each of them says how long
+an interval may be.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from scipy import special, stats
 Floats = NDArray[np.float64]
 Beats = list[tuple[int, int]]
 
-DEAD = 0.3  # seconds after a beat without another: far below a heart's interval, so that a rhythm's peaks do not seem one
+# Seconds after a beat without another: far below a heart's interval, so that a rhythm's peaks do not seem one.
+DEAD = 0.3
 MEANS = np.geomspace(0.46, 1.5, 36)  # seconds between beats: 130 to 40 a minute
 VARIES = (0.04, 0.08, 0.13)  # standard deviation over mean: breath, and rates that change
 MISSED, STRAY = 0.1, 0.1  # of the intervals: twice as long, and as they come by chance
@@ -120,7 +122,7 @@ def _sum(s: Segments, gap: Floats, first: Floats, last: Floats, none: Floats) ->
 
 
 def _chance(s: Segments, rate: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Logarithms for beats at random with a dead time: of gaps, first and last stretches, and segments without any."""
+    """Logarithms for beats at random with a dead time: of gaps, of what is before and after, of none."""
     mean = DEAD + 1 / rate
     gap = np.log(rate) - rate * (s.gaps - DEAD)
     first, last = (-rate * np.maximum(v - DEAD, 0) for v in (s.first, s.last))
@@ -162,7 +164,7 @@ def _heart(s: Segments, mean: Floats, deviation: Floats, rate: float) -> tuple[F
 
 
 def evenly(found: Beats, samples: int) -> float:
-    """Probability that beats lie as unevenly in their windows by chance: a heart knows nothing of a window's start."""
+    """Probability that beats lie as unevenly in windows by chance: a heart knows nothing of their starts."""
     at = (np.array([t for _, t in found]) + 0.5) / samples
     return float(stats.kstest(at, "uniform").pvalue) if len(at) > 1 else 1.0
 
