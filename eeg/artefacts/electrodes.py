@@ -32,8 +32,9 @@ MOST = 6  # electrodes
 RIDGE = 0.05  # of an electrode's mean power
 POP, POP_USUAL, STEP = 20.0, 8.0, 0.01  # microvolt; over the usual change; seconds in which it changes
 AFTER = (0.02, 0.08)  # seconds on each side of a step between which its height is measured
+ALONE = 0.5  # of a step, over what is usual there, that another electrode may have
 STAYS = 0.4  # of a step is left after that: a spike has returned
-NOISE_ABOVE, NOISE, NOISE_OVER = 20.0, 5.0, 3.5  # Hz; microvolt; over the other electrodes'
+NOISE_ABOVE, NOISE, NOISE_OVER = 20.0, 5.0, 2.5  # Hz; microvolt; over the other electrodes'
 WANDER_BELOW, WANDER, WANDER_OVER = 2.0, 40.0, 5.0
 HUM, HUM_OVER = 2.0, 4.0
 FLAT, STILL = 0.1, 1e-3  # seconds without a change, of the usual change
@@ -106,7 +107,7 @@ def troubles(windows: Windows) -> tuple[ElectrodeTrouble, ...]:
         for c in np.flatnonzero(marks[kind].any(0)):
             where = marks[kind][:, c]
             usual = float(np.median(size[where, c]))
-            result.append(ElectrodeTrouble(windows.channels[c], kind, where, usual))
+            result.append(ElectrodeTrouble(windows.channels[int(c)], kind, where, usual))
     return tuple(sorted(result, key=lambda t: -int(t.windows.sum())))
 
 
@@ -208,7 +209,7 @@ def _over(size: Floats, least: float, times: float, good: Marks) -> Floats:
 
 
 def _pops(own: Floats, sfreq: float) -> tuple[Floats, Floats]:
-    """A steep step, which stays for a while, higher than any other electrode's at the same time."""
+    """A steep step, which stays for a while, and is no step of any other electrode."""
     n = own.shape[-1]
     lag = max(1, round(STEP * sfreq))
     near, far = (max(1, round(s * sfreq)) for s in AFTER)
@@ -222,12 +223,15 @@ def _pops(own: Floats, sfreq: float) -> tuple[Floats, Floats]:
     after = np.take_along_axis(own, np.minimum(index + lag, n - 1), -1).mean(-1)
     before = np.take_along_axis(own, np.maximum(2 * at[..., None] - index, 0), -1).mean(-1)
     height = np.abs(after - before)
-    usual = np.median(inner, axis=-1)
-    over = np.minimum(steep / np.maximum(POP, POP_USUAL * usual), height / (STAYS * np.maximum(steep, 1e-12)))
-    # A step of the eyes or of all electrodes is large elsewhere too.
-    others = np.sort(steep, axis=1)[:, -2:]
-    first = steep >= others[:, 1:]
-    over = np.where(first & (steep > 2 * others[:, :1]), over, 0.0) if own.shape[1] > 1 else over
+    least = np.maximum(POP, POP_USUAL * np.median(inner, axis=-1))
+    stays = height / (STAYS * np.maximum(steep, 1e-12))
+    over = np.minimum(steep / least, stays)
+    # A step of the eyes or of the reference is one elsewhere too, at the same time.
+    rows = np.arange(own.shape[1])
+    for i, c in zip(*np.nonzero(over > 1), strict=True):
+        around = np.abs(change[i, :, at[i, c] - lag : at[i, c] + lag + 1]).max(-1) / least[i]
+        if (around[rows != c] > ALONE * around[c]).any():
+            over[i, c] = 0.0
     return over, steep
 
 

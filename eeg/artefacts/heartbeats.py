@@ -4,10 +4,10 @@ Electrodes, differences of electrodes and independent components (FastICA, Hyvä
 Each is sharpened to a matched filter: the field and the course that its peaks have in common, against the
 covariance of everything else. A filter is learnt on one half of the windows and finds beats in the other.
 
-That an average stands out at the peaks it is made of proves nothing: alpha's does. A heart's beats are likelier
-as a renewal process of 40 to 130 a minute than as peaks at random (`trains`), their peaks are taller than as
-many of the other side, which those of rhythms and noise are not, and they fall anywhere in windows, as
-responses to stimuli and the ends of filters do not.
+That an average stands out at the peaks it is made of proves nothing: alpha's does. A heart's beats are
+likelier as a renewal process of 40 to 130 a minute than as peaks at random (`trains`), their peaks are taller
+than as many of the other side, which those of rhythms and noise are not, and they fall anywhere in windows,
+as responses to stimuli and the ends of filters do not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMPONENTS, TRIED = 12, 28
 # What a heart has to be. Signals without one stay below each of the first two by itself, all but always: the
 # ratio below 8 but for saccades and the ends of windows, the height below 1.1 but for pops and twitches. In
 # this band an R peak of 5 microvolt is left with 2 to 4.
-LIKELIER, TALLER, STANDS_OUT, UNEVEN = 10.0, 1.15, 3.0, 1e-4
+LIKELIER, TALLER, STANDS_OUT, UNEVEN = 14.0, 1.15, 3.0, 1e-4
 
 
 def beats(course: Floats, sfreq: float, height: float = HEIGHT, apart: float = BEAT) -> Beats:
@@ -102,7 +102,7 @@ class Heart:
     def holds(self, more: float = 0.0) -> bool:
         """Whether it is a heart; `more` is what `ratio` has to be above the least."""
         return (
-            self.ratio > LIKELIER + more and self.taller > TALLER and self.size > STANDS_OUT
+            self.ratio > LIKELIER + more and self.taller >= TALLER and self.size > STANDS_OUT
             and self.uneven > UNEVEN
         )  # fmt: skip
 
@@ -149,7 +149,7 @@ def pulse(
 
 
 def best(fast: Floats, sfreq: float, starts: NDArray[np.int64]) -> Heart | None:
-    """The likeliest heart of these windows, whether it is one or not."""
+    """The likeliest heart of these windows, whether it is one or not; None where no peaks are tall enough."""
     n, channels, samples = fast.shape
     flat = fast.swapaxes(0, 1).reshape(channels, -1)
     spread = np.atleast_2d(np.cov(flat))
@@ -164,14 +164,20 @@ def best(fast: Floats, sfreq: float, starts: NDArray[np.int64]) -> Heart | None:
         if score is None:
             continue
         every, tall = _peaks(score, sfreq, DEAD)
+        against = np.sort(_peaks(-score, sfreq, DEAD)[1])[::-1]
         for height in HEIGHTS:
-            some = [b for b, h in zip(every, tall, strict=True) if h > height]
+            some = np.flatnonzero(tall > height)
             if len(some) < FEWEST:
                 continue
+            taller = float(tall[some].mean() / max(against[: len(some)].mean() if len(against) else 0, 1e-12))
+            if taller < TALLER:
+                continue
+            mine = [every[k] for k in some]
             # Windows each alone, too: a heart that is seen in some of them only.
-            ratio, mean = max(likelihood(segments(some, one, samples, sfreq)) for one in cuts)
+            ratio, mean = max(likelihood(segments(mine, one, samples, sfreq)) for one in cuts)
             if found is None or ratio > found.ratio:
-                found = _heart(fast, score, some, ratio, mean, sfreq)
+                size = _stands_out(fast, mine, sfreq)
+                found = Heart(mine, ratio, mean, taller, size, evenly(mine, samples))
     return found
 
 
@@ -188,7 +194,7 @@ def _candidates(flat: Floats, sfreq: float) -> Floats:
     every = np.concatenate(courses)
     every = every[every.std(1) > 0]
     if len(every) <= TRIED:
-        return every
+        return np.asarray(every)
     # Beats are rare and tall.
     usual = np.median(np.abs(every), axis=1)
     tall = np.abs(np.quantile(every, [0.005, 0.995], axis=1)).max(0) / np.maximum(usual, 1e-12)
@@ -251,18 +257,8 @@ def _whitened(course: Floats, shape: Floats) -> Floats:
     return _filtered(course, np.asarray(linalg.solve_toeplitz(lags, shape)))
 
 
-def _heart(fast: Floats, score: Floats, some: Beats, ratio: float, mean: float, sfreq: float) -> Heart:
-    """What else speaks for beats: how tall they are, against as many peaks of the other side, and more."""
-    _, tall = _peaks(-score, sfreq, DEAD)
-    most = np.argsort(-tall)[: len(some)]
-    against = float(tall[most].mean()) if len(most) else 1e-12
-    height = float(np.mean([score[b] for b in some]))
-    size = _stands_out(fast, some, sfreq)
-    return Heart(some, ratio, mean, height / against, size, evenly(some, fast.shape[-1]))
-
-
 def _stands_out(fast: Floats, found: Beats, sfreq: float) -> float:
-    """The largest value of the average around beats, less that of the average with every other's sign turned."""
+    """The largest value of the average around beats, less that of it with every other's sign turned."""
     half = round(WIDTH * sfreq)
     inside = [(i, t) for i, t in found if half <= t < fast.shape[-1] - half]
     if len(inside) < 2:

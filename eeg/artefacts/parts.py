@@ -21,6 +21,7 @@ from ..electrodes.regions import members, said_unknown, unknown
 from ..recording.windows import Windows
 from ..text import counted
 from . import heartbeats as pulse
+from .trains import Beats
 
 Floats = NDArray[np.float64]
 
@@ -251,7 +252,7 @@ def _heart(
     ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
     if ecg is not None:
         course, how = ecg - np.median(ecg), "R peaks of the ECG"
-        found: pulse.Beats | None = pulse.beats(course - lowpass(course, sfreq, 5.0), sfreq)
+        found: Beats | None = pulse.beats(course - lowpass(course, sfreq, 5.0), sfreq)
     else:
         found = pulse.pulse(fast, sfreq, groups, windows.onsets)
         how = "short peaks that come as a heart's beats do"

@@ -1,9 +1,9 @@
 """Whether beats in short windows come as a heart's do, or as they come by chance: a likelihood ratio.
 
-A heart's beats are a renewal process: intervals lie around a mean that is the person's, some beats are missed,
-some peaks are none. Windows of one or two seconds hold one beat or two, so the time from a window's start to
-its first beat, from its last beat to its end, and windows without any count as well: each of them says how long
-an interval may be.
+A heart's beats are a renewal process: intervals lie around a mean that is the person's, some beats are
+missed, some peaks are none. Windows of one or two seconds hold one beat or two, so the time from a window's
+start to its first beat, from its last beat to its end, and windows without any count as well: each of them
+says how long an interval may be.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy import special, stats
 Floats = NDArray[np.float64]
 Beats = list[tuple[int, int]]
 
-# Seconds after a beat without another: far below a heart's interval, so that a rhythm's peaks do not seem one.
+# Seconds after a beat without another: far below a heart's interval, so that a rhythm does not seem one.
 DEAD = 0.3
 MEANS = np.geomspace(0.46, 1.5, 36)  # seconds between beats: 130 to 40 a minute
 VARIES = (0.04, 0.08, 0.13)  # standard deviation over mean: breath, and rates that change

@@ -37,7 +37,8 @@ def _healthy(seed: int = 0) -> np.ndarray:
     place = rng.normal(size=(len(NAMES), 12)) * 3
     x = np.einsum("ck,nkt->nct", place, _pink(rng, (N, 12, SAMPLES)))
     x += 1.5 * rng.normal(size=x.shape)
-    x[:, 11:] += 15 * np.sin(2 * np.pi * 10 * T + rng.uniform(0, 6, (N, 1, 1))) * np.linspace(0.5, 1, 5)[:, None]
+    alpha = 15 * np.sin(2 * np.pi * 10 * T + rng.uniform(0, 6, (N, 1, 1)))
+    x[:, 11:] += alpha * np.linspace(0.5, 1, 5)[:, None]
     lid = 120 * np.exp(-0.5 * ((T - rng.uniform(0.3, 1.7, (N, 1))) / 0.07) ** 2) * (rng.random((N, 1)) < 0.4)
     x += np.array([1, 1, 0.5, 0.5, 0.5, 0.5, *[0.1] * 10])[:, None] * lid[:, None]
     gaze = 60 * ((T > 0.5) & (T < 1.2)) * rng.choice([-1, 1], (N, 1))
