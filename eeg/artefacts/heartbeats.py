@@ -38,7 +38,7 @@ ENOUGH = 30.0  # seconds of one person's signal, for a search of their own
 COMPONENTS, TRIED = 12, 28
 # What a heart has to be. Signals without one stay below each of the first two by itself, all but always: the
 # ratio below 8 but for saccades and the ends of windows, the height below 1.1 but for pops and twitches. In
-# this band an R peak of 5 microvolt is left with 2 to 4.
+# this band an R peak of 5 microvolt is left with 3 to 4.
 LIKELIER, TALLER, STANDS_OUT, UNEVEN = 14.0, 1.15, 3.0, 1e-4
 
 
