@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy import signal as sg
 
-from .trains import DEAD, Beats, evenly, likelihood, segments, starts_of
+from .trains import DEAD, Beats, likelihood, locked, segments, starts_of
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ COMPONENTS, TRIED = 12, 28
 # What a heart has to be. Signals without one stay below each of the first two by itself, all but always: the
 # ratio below 8 but for saccades and the ends of windows, the height below 1.1 but for pops and twitches. In
 # this band an R peak of 5 microvolt is left with 3 to 4.
-LIKELIER, TALLER, STANDS_OUT, UNEVEN = 14.0, 1.15, 3.0, 1e-4
+LIKELIER, TALLER, STANDS_OUT, LOCKED = 14.0, 1.15, 3.0, 0.65
 
 
 def beats(course: Floats, sfreq: float, height: float = HEIGHT, apart: float = BEAT) -> Beats:
@@ -88,8 +88,8 @@ class Heart:
         Their mean height over that of as many peaks of the other side.
     size : float
         Microvolt, of their average on the electrode that has most, above its noise.
-    uneven : float
-        Probability of how they lie in windows.
+    locked : float
+        Part of them at the same times of their windows.
     """
 
     beats: Beats
@@ -97,13 +97,13 @@ class Heart:
     mean: float
     taller: float
     size: float
-    uneven: float
+    locked: float
 
     def holds(self, more: float = 0.0) -> bool:
         """Whether it is a heart; `more` is what `ratio` has to be above the least."""
         return (
             self.ratio > LIKELIER + more and self.taller >= TALLER and self.size > STANDS_OUT
-            and self.uneven > UNEVEN
+            and self.locked < LOCKED
         )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def best(fast: Floats, sfreq: float, starts: NDArray[np.int64]) -> Heart | None:
             ratio, mean = max(likelihood(segments(mine, one, samples, sfreq)) for one in cuts)
             if found is None or ratio > found.ratio:
                 size = _stands_out(fast, mine, sfreq)
-                found = Heart(mine, ratio, mean, taller, size, evenly(mine, samples))
+                found = Heart(mine, ratio, mean, taller, size, locked(mine, samples, sfreq))
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Beats = list[tuple[int, int]]
@@ -24,6 +24,7 @@ MEANS = np.geomspace(0.46, 1.5, 36)  # seconds between beats: 130 to 40 a minute
 VARIES = (0.04, 0.08, 0.13)  # standard deviation over mean: breath, and rates that change
 MISSED, STRAY = 0.1, 0.1  # of the intervals: twice as long, and as they come by chance
 TINY = 1e-300
+BIN = 0.05  # seconds of a window's time
 PRESENT = (0.4, 0.7, 0.98)  # of the segments have the heart: labels may go with it
 
 
@@ -163,10 +164,16 @@ def _heart(s: Segments, mean: Floats, deviation: Floats, rate: float) -> tuple[F
     )
 
 
-def evenly(found: Beats, samples: int) -> float:
-    """Probability that beats lie as unevenly in windows by chance: a heart knows nothing of their starts."""
-    at = (np.array([t for _, t in found]) + 0.5) / samples
-    return float(stats.kstest(at, "uniform").pvalue) if len(at) > 1 else 1.0
+def locked(found: Beats, samples: int, sfreq: float) -> float:
+    """Part of the beats that lie in the fullest fifth of a window's time: 1 for responses to a stimulus.
+
+    A heart knows nothing of a window's start. Beats of neighbouring windows are not independent, so that this
+    is no test of chance: at 60 a minute they walk slowly through windows of one second.
+    """
+    bins = max(5, round(samples / sfreq / BIN))
+    at = np.array([t for _, t in found], dtype=float)
+    full = np.sort(np.histogram(at, bins, (0, samples))[0])[::-1]
+    return float(full[: max(1, bins // 5)].sum() / max(len(at), 1))
 
 
 def starts_of(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from onnxplain.eeg.artefacts.heartbeats import best, pulse
 from onnxplain.eeg.artefacts.parts import HEART_ABOVE, HEART_BELOW, lowpass
-from onnxplain.eeg.artefacts.trains import DEAD, evenly, likelihood, segments, starts_of
+from onnxplain.eeg.artefacts.trains import DEAD, likelihood, locked, segments, starts_of
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -194,8 +194,15 @@ def test_windows_that_follow_each_other_are_one_segment() -> None:
 
 def test_beats_fall_anywhere_in_windows() -> None:
     rng = np.random.default_rng(0)
-    assert evenly([(0, int(t)) for t in rng.uniform(0, 400, 100)], 400) > 1e-3
-    assert evenly([(0, int(t)) for t in rng.normal(200, 20, 100)], 400) < 1e-6
+    assert locked([(0, int(t)) for t in rng.uniform(0, 400, 100)], 400, 200.0) < 0.5
+    assert locked([(0, int(t)) for t in rng.normal(200, 10, 100)], 400, 200.0) > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_as_many_beats_a_second_as_windows(seed: int) -> None:
+    """They walk slowly through windows without breaks, and are a heart's all the same."""
+    fast, onsets = _case(seed, 1.0, 128.0, size=40.0, rate=60.0, gap=0.0, channels=6)
+    assert pulse(fast, 128.0, None, onsets) is not None
 
 
 def _only(case: tuple[Floats, Floats], sfreq: float) -> tuple[Floats, float, None, Floats]:
