@@ -39,7 +39,7 @@ COMPONENTS, TRIED = 12, 28
 # What a heart has to be. Signals without one stay below each of the first two by itself, all but always: the
 # ratio below 8 but for saccades and the ends of windows, the height below 1.1 but for pops and twitches. In
 # this band an R peak of 5 microvolt is left with 3 to 4.
-LIKELIER, TALLER, STANDS_OUT, LOCKED = 14.0, 1.15, 3.0, 0.65
+LIKELIER, TALLER, STANDS_OUT, LOCKED = 14.0, 1.15, 3.0, 0.6
 
 
 def beats(course: Floats, sfreq: float, height: float = HEIGHT, apart: float = BEAT) -> Beats:

@@ -165,15 +165,15 @@ def _heart(s: Segments, mean: Floats, deviation: Floats, rate: float) -> tuple[F
 
 
 def locked(found: Beats, samples: int, sfreq: float) -> float:
-    """Part of the beats that lie in the fullest fifth of a window's time: 1 for responses to a stimulus.
+    """Part of the beats that lie in the fullest tenth of a window's time: 1 for responses to a stimulus.
 
     A heart knows nothing of a window's start. Beats of neighbouring windows are not independent, so that this
     is no test of chance: at 60 a minute they walk slowly through windows of one second.
     """
-    bins = max(5, round(samples / sfreq / BIN))
+    bins = max(10, round(samples / sfreq / BIN))
     at = np.array([t for _, t in found], dtype=float)
     full = np.sort(np.histogram(at, bins, (0, samples))[0])[::-1]
-    return float(full[: max(1, bins // 5)].sum() / max(len(at), 1))
+    return float(full[: max(1, bins // 10)].sum() / max(len(at), 1))
 
 
 def starts_of(
