@@ -1,11 +1,12 @@
 """What the task may use: the policy's `expects`, with presets for tasks that many have.
 
-Whoever deploys a model knows its task. A preset says where the literature finds it, widely: it is there to tell
-what has nothing to do with the task, and not to say where exactly the task is.
+Whoever deploys a model knows its task. A preset says where the literature finds it, widely: it is there to
+tell what has nothing to do with the task, and not to say where exactly the task is.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -60,9 +61,10 @@ PRESETS: Mapping[str, Preset] = {
         "doi:10.1016/S1388-2457(99)00141-8).",
     ),
     "p300": Preset(
-        ((0.0, 12.0),), ("frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"), (),
-        "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and N2 before it "
-        "(Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
+        ((0.0, 12.0),),
+        ("frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"), (),
+        "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and N2 "
+        "before it (Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
     ),
     "sleep-staging": Preset(
         ((0.0, 30.0),), None, ("eyes", "muscle"),
@@ -138,7 +140,8 @@ class Expects(BaseModel):
             )
         if self.task is not None and self.preset is None and self._says_nothing:
             raise ValueError(
-                f"task {self.task!r} is no preset ({', '.join(PRESETS)}): say bands, regions, seconds or artefacts"
+                f"task {self.task!r} is no preset ({', '.join(PRESETS)}): "
+                "say bands, regions, seconds or artefacts"
             )
         if self.task is None and self._says_nothing:
             raise ValueError(
@@ -220,10 +223,8 @@ def edges(band: Any) -> Band:
         if key in NAMES:
             return NAMES[key]
         low, dash, high = band.replace("Hz", "").partition("-")
-        try:
+        with contextlib.suppress(ValueError):
             band = (float(low), float(high)) if dash else band
-        except ValueError:
-            pass
         if isinstance(band, str):
             raise ValueError(
                 f"bands: no band {band!r}; there are {', '.join(NAMES)}, or edges in Hz: [8, 30]"

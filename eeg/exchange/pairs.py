@@ -1,8 +1,8 @@
 """How far decisions go along with what is exchanged between windows.
 
 Two windows i and j of which the model says different things: i gets the part of j. A model that does not use
-the part answers as for i; one that reads nothing else, as for j. What an exchange between windows of *one* answer
-changes is the disturbance alone, and is taken off.
+the part answers as for i; one that reads nothing else, as for j. What an exchange between windows of *one*
+answer changes is the disturbance alone, and is taken off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Followed:
         Of the difference, 95 %, over windows.
     pairs : int
     changed : float
-        Root mean square of what the exchange changed, over that of the signal; 0 where windows do not differ in it.
+        Root mean square of what the exchange changed, over that of the signal; 0 where windows do not differ
+        in it.
     """
 
     followed: float
@@ -193,7 +194,7 @@ class Pairs:
         return _Hits(self.i, self.j, (unlike.reshape(-1) - y[self.i]) / way, way**2)
 
     def _interval(self, follow: _Hits, disturb: _Hits) -> tuple[float, float]:
-        """Of the difference, 95 %: windows stand in several pairs, so windows are drawn anew and not pairs."""
+        """Of the difference, 95 %: windows stand in several pairs, so they are drawn anew and not pairs."""
         n, draws = len(self.signal), []
         for _ in range(DRAWS):
             times = np.bincount(self.rng.integers(0, n, n), minlength=n).astype(float)

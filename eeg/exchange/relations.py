@@ -79,8 +79,8 @@ def _same(a: Floats, b: Floats) -> bool:
 def _without(x: Floats, lacking: Floats) -> Floats:
     """A window that lacks these directions.
 
-    A direction that electrodes' common mode has a part in is a reference: ``v^T x = 0`` is had by taking the same
-    from all. One that it has none in (a bridge: the difference of two) is taken out by itself.
+    A direction that electrodes' common mode has a part in is a reference: ``v^T x = 0`` is had by taking the
+    same from all. One that it has none in (a bridge: the difference of two) is taken out by itself.
     """
     n = len(x)
     for v in lacking.T:

@@ -1,8 +1,8 @@
 """The smallest part that carries most of a decision: some electrodes, in a band, in a stretch of time.
 
-Candidates are narrowed one coordinate at a time. Of those that still carry most of what all of the signal carries
-the smallest is taken, and narrowed by the next coordinate. Which electrodes and when, a map may propose; what
-counts is what an exchange says of them.
+Candidates are narrowed one coordinate at a time. Of those that still carry most of what all of the signal
+carries the smallest is taken, and narrowed by the next coordinate. Which electrodes and when, a map may
+propose; what counts is what an exchange says of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Score = Callable[["Cell"], float]
 
 
 @dataclass(frozen=True)
-class Choice:
+class Narrowing:
     """One way to narrow a part in one coordinate.
 
     Attributes
@@ -65,12 +65,12 @@ class Choice:
 class Cell:
     """Some electrodes, in a band, in a stretch of time; None for all of a coordinate."""
 
-    electrodes: Choice | None = None
-    band: Choice | None = None
-    time: Choice | None = None
+    electrodes: Narrowing | None = None
+    band: Narrowing | None = None
+    time: Narrowing | None = None
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[Narrowing, ...]:
         """Those that narrow it."""
         return tuple(c for c in (self.electrodes, self.band, self.time) if c is not None)
 
@@ -92,7 +92,7 @@ class Cell:
             head = self.electrodes.said if self.electrodes is not None else "the signal"
         return head if self.time is None else f"{head} {self.time.said}"
 
-    def narrowed(self, coordinate: str, choice: Choice) -> Cell:
+    def narrowed(self, coordinate: str, choice: Narrowing) -> Cell:
         """The same, narrower in one coordinate: "electrodes", "band" or "time"."""
         return replace(self, **{coordinate: choice})
 
@@ -105,7 +105,9 @@ class Cell:
         return x + self.project(z - x)
 
 
-def bands(n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None = None) -> Iterator[Choice]:
+def bands(
+    n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None = None
+) -> Iterator[Narrowing]:
     """Bands to look in: those of `spectrum_parts`, neighbours together, and those that have a name."""
     f = frequencies(n, sfreq)
     for part in spectrum_parts(n, sfreq):
@@ -113,12 +115,13 @@ def bands(n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None 
         said = {"offset": "the offset", "drift": "the drift", "line": "the power line"}.get(
             part.name, part.said
         )
-        yield Choice(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
+        yield Narrowing(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
     line = line_of(f)
     for name, (low, high) in (named or {}).items():
         inside = (f >= low) & (f < high)
         if inside.any():
-            yield Choice(plain(name), in_frequency(inside.astype(float)), float(inside.mean()), low >= FASTER)
+            keeps = inside.astype(float)
+            yield Narrowing(plain(name), in_frequency(keeps), float(inside.mean()), low >= FASTER)
     for said, inside in (
         ("offset and drift", f < 0.6),
         ("what is slower than 4 Hz", f < 4),
@@ -128,7 +131,7 @@ def bands(n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None 
     ):
         if inside.any():
             fast = bool(f[inside].min() >= FASTER)
-            yield Choice(said, in_frequency(inside.astype(float)), float(inside.mean()), fast)
+            yield Narrowing(said, in_frequency(inside.astype(float)), float(inside.mean()), fast)
 
 
 def _mask(part: LinearPart, n: int) -> NDArray[np.bool_]:
@@ -141,24 +144,24 @@ def _mask(part: LinearPart, n: int) -> NDArray[np.bool_]:
     return np.asarray(np.abs(got) > 1e-9)
 
 
-def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Iterator[Choice]:
+def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Iterator[Narrowing]:
     """Stretches to look in: the window's edges, its sixths, thirds and halves, and what a map proposes."""
     few = max(1, round(EDGE * sfreq))
     ms = 1000 * few / sfreq
     for said, start in ((f"in the first {ms:.0f} ms", 0), (f"in the last {ms:.0f} ms", n - few)):
         gate = np.zeros(n)
         gate[start : start + few] = 1.0
-        yield Choice(said, in_time(gate), few / n)
+        yield Narrowing(said, in_time(gate), few / n)
     fade = max(1, round(FADE * sfreq))
     cuts = {(round(k * n / m), round((k + 1) * n / m)) for m in (6, 3, 2) for k in range(m)}
     for a, b in sorted(cuts | set(proposed), key=lambda ab: (ab[1] - ab[0], ab[0])):
         if 0 <= a < b <= n and b - a < n:
-            yield Choice(
+            yield Narrowing(
                 f"from {a / sfreq:.2f} to {b / sfreq:.2f} s", in_time(stretch(n, a, b, fade)), (b - a) / n
             )
 
 
-def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Choice]:
+def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Narrowing]:
     """The first one, two, ... of electrodes in an order, and sets of electrodes that have a name."""
     for k in range(1, min(MOST, len(electrodes) - 1) + 1):
         yield some(electrodes, order[:k])
@@ -168,10 +171,10 @@ def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Choice]:
             yield replace(some(electrodes, rows), said=f"{name} electrodes")
 
 
-def some(electrodes: Electrodes, rows: Sequence[int]) -> Choice:
+def some(electrodes: Electrodes, rows: Sequence[int]) -> Narrowing:
     """Some electrodes."""
     mask = np.isin(np.arange(len(electrodes)), rows)
-    return Choice(listed([plain(electrodes[i]) for i in rows]), on_electrodes(mask), float(mask.mean()))
+    return Narrowing(listed([plain(electrodes[i]) for i in rows]), on_electrodes(mask), float(mask.mean()))
 
 
 def smallest(
@@ -201,8 +204,8 @@ def smallest(
     named : dict of str to (float, float), optional
         Bands in Hz to look in beside those that are looked in anyhow.
     within : sequence of int, optional
-        Electrodes in which to look for a band and a stretch of time; by default any, and which they are is looked
-        for too.
+        Electrodes in which to look for a band and a stretch of time; by default any, and which they are is
+        looked for too.
 
     Returns
     -------
@@ -211,7 +214,7 @@ def smallest(
     """
     best = Cell() if within is None else Cell(electrodes=some(electrodes, within))
     whole = score(best)
-    options: dict[str, list[Choice]] = {
+    options: dict[str, list[Narrowing]] = {
         "band": list(bands(n, sfreq, named)),
         "time": list(times(n, sfreq, proposed)),
         **({"electrodes": list(places(electrodes, order))} if within is None else {}),

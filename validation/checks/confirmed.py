@@ -1,7 +1,8 @@
-"""The smallest part of the signal that carries most of the decision: a map proposes it, an exchange confirms it.
+"""The smallest part of the signal that carries most of the decision: a map proposes it, an exchange confirms
+it.
 
-Where to look, the map of a difference says, of one half of the windows. The part is found in pairs of that half, and
-what it is worth is measured in pairs of the other.
+Where to look, the map of a difference says, of one half of the windows. The part is found in pairs of that
+half, and what it is worth is measured in pairs of the other.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def check(case: Case) -> list[CheckResult]:
         return [not_evaluable(NAME, "method", "model", why)]
     seen, new = (_pairs(case, rows, n) for rows, n in zip(case.halves, (LOOKING, HOLDING), strict=True))
     if min(len(seen.i), len(new.i)) < FEWEST:
-        why = "Too few windows of which the model says different things to look in one half and hold to the other."
+        why = "Too few windows of which the model says different things, in one half of them or the other."
         return [not_evaluable(NAME, "method", "data", why)]
     step("looking for the smallest part that decides")
     w, map_ = case.windows, case.proposed
@@ -41,9 +42,10 @@ def check(case: Case) -> list[CheckResult]:
     )  # fmt: skip
     held = new.exchange(found)
     good = held.beyond >= CONFIRMS and held.low > 0
-    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs ({held.disturbed:.0%} by the disturbance alone)."
+    alone = f"({held.disturbed:.0%} by the disturbance alone)."
+    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs {alone}"
     if not case.has_classes:
-        said = f"The output goes with {found.said} {held.followed:.0%} of the way ({held.disturbed:.0%} by the disturbance alone)."
+        said = f"The output goes with {found.said} {held.followed:.0%} of the way {alone}"
     if not good:
         said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]
     elif _like_muscle(case, found):
