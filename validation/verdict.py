@@ -1,9 +1,9 @@
 """One verdict from the results of all checks.
 
-What decisions go along with when it is exchanged counts; what a heat map shows supports it, and never fails a model
-alone. FAIL is for what no brain signal carries and for what the policy's `expects` leaves out, when most decisions go
-with it. Nor is there a pass on the strength of checks that could not be made, or without a word on what the task may
-use. What the data offers never counts.
+What decisions go along with when it is exchanged counts; what a heat map shows supports it, and never fails a
+model alone. FAIL is for what no brain signal carries and for what the policy's `expects` leaves out, when
+most decisions go with it. Nor is there a pass on the strength of checks that could not be made, or without a
+word on what the task may use. What the data offers never counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SAID: Mapping[Overall, str] = {
     "FAIL": "The model must not be deployed.",
     "NOT EVALUABLE": "There is no verdict, and so no pass.",
 }
-UNDECLARED = "What this model may use was not declared (`expects` in the policy), so that nothing could be held against it."
+UNDECLARED = "What this model may use was not declared (`expects`): nothing could be held against it."
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
         confounded=tuple(r for r in results if r.confounds),
         hard=tuple(
             sorted(
-                (r for r in failed if r.role in ("follows", "technical", "task") or _exchange(r)),
+                (r for r in failed if r.fails),
                 key=_strength,
             )
         ),
@@ -396,6 +396,6 @@ def _notes(found: Findings) -> Iterator[str]:
 
 
 def _strength(r: CheckResult) -> tuple[int, float]:
-    """What was asked of the model first; then what no brain signal carries; then how far decisions go along."""
+    """What was asked of the model first, then what no brain signal carries; the strongest of each first."""
     of_machine = r.evidence.get("judged") == "machine"
     return (0 if r.role in ("technical", "task") else 1 if of_machine else 2, -(r.value or 0.0))
