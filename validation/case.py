@@ -401,6 +401,8 @@ def open_case(
             f"{counted(len(windows.channels), 'channel')}, by name or by a position in the data: eyes and "
             f"muscle could not be looked for there ({listed(lost, 12)})."
         )
+    if policy.expects is not None:
+        policy.expects.rows(windows.channels)  # a mistake in it is told before anything is computed
     chosen = _chosen(windows, groups, policy)
     batch = fixed_batch(explainer, contract) or 1
     if len(chosen) < batch:
