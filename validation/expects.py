@@ -66,9 +66,9 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "p300": Preset(
         ((0.0, 12.0),),
-        ("Fz", "frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"), (),
-        "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and N2 "
-        "before it (Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
+        ("Fz", "frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"),
+        (), "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and "
+        "N2 before it (Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
     ),
     "sleep-staging": Preset(
         ((0.0, 30.0),), None, ("eyes", "muscle"),

@@ -15,9 +15,9 @@ from onnxplain.validation import Gate, Policy
 from onnxplain.validation.expects import ALSO, PRESETS, Expects, edges
 
 CAP = (
-    *("Fp1", "Fpz", "Fp2", "AF7", "AF3", "AF4", "AF8", "F7", "F3", "Fz", "F4", "F8", "FT7", "FC3", "FCz", "FC4"),
-    *("FT8", "T7", "C3", "C1", "Cz", "C2", "C4", "T8", "TP7", "CP3", "CPz", "CP4", "TP8", "P7", "P3", "Pz"),
-    *("P4", "P8", "PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2"),
+    *("Fp1", "Fpz", "Fp2", "AF7", "AF3", "AF4", "AF8", "F7", "F3", "Fz", "F4", "F8", "FT7", "FC3", "FCz"),
+    *("FC4", "FT8", "T7", "C3", "C1", "Cz", "C2", "C4", "T8", "TP7", "CP3", "CPz", "CP4", "TP8", "P7", "P3"),
+    *("Pz", "P4", "P8", "PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2"),
 )  # fmt: skip
 FOREHEAD = ("Fp1", "Fpz", "Fp2", "AF7", "AF3", "AF4", "AF8", "F7", "F8")
 EVERYWHERE = ("Fp1", "F7", "Fz", "C3", "Cz", "T8", "Pz", "O2")
@@ -62,7 +62,9 @@ LITERATURE = {
     "sleep-staging": Known(
         ((0.5, 2), (4, 8), (8, 13), (11, 16)), ((50, 60),), EVERYWHERE, (), ("eyes", "muscle"),
     ),
-    "resting-alpha": Known(((8, 13),), ((0, 4), (25, 60)), ("P3", "Pz", "P4", "POz", "O1", "Oz", "O2"), FOREHEAD),
+    "resting-alpha": Known(
+        ((8, 13),), ((0, 4), (25, 60)), ("P3", "Pz", "P4", "POz", "O1", "Oz", "O2"), FOREHEAD,
+    ),
     # Rhythmic patterns from 0.5 Hz on, and fast activity at the onset, wherever the focus lies.
     "seizure": Known(((0.5, 4), (4, 30)), ((0, 0.1), (50, 60)), EVERYWHERE, ()),
     "arousal": Known(((4, 8), (8, 13), (13, 30), (30, 45)), ((0, 0.2), (50, 60)), EVERYWHERE, ()),
@@ -179,7 +181,7 @@ def test_names_of_the_caps_own() -> None:
 @pytest.mark.parametrize("region", ["frontla", "C3.", "E7", "Zz", "two\nlines"])
 def test_a_region_that_is_neither_a_region_nor_an_electrode(region: str) -> None:
     asked = Expects(regions=("central", region))
-    with pytest.raises(PolicyError, match="expects.regions: no region") as caught:
+    with pytest.raises(PolicyError, match=r"expects\.regions: no region") as caught:
         asked.on(Electrodes(("C4", "Cz")), 100.0, 100)
     assert "\n" not in str(caught.value)
     assert "sensorimotor" in str(caught.value)
