@@ -36,6 +36,7 @@ from .parts import (
 KEEPS, MAY = 0.75, 0.6
 MOST = 4  # electrodes
 FASTER = 20.0  # Hz: where muscles are as large as the brain
+LEAST = 1.0  # numbers: 20 ms have no alpha, and a third of a window no offset of its own
 STEPS = 40  # of a window, to find a stretch on
 Score = Callable[["Cell"], float]
 
@@ -53,12 +54,15 @@ class Narrowing:
         The part of the coordinate that it keeps.
     fast : bool
         Whether it is a band above 20 Hz.
+    rows : tuple of int
+        Of some electrodes: which.
     """
 
     said: str
     project: Project
     volume: float
     fast: bool = False
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,12 @@ class Cell:
     def volume(self) -> float:
         """The part of the signal that it keeps."""
         return float(np.prod([c.volume for c in self.choices]))
+
+    def freedom(self, n: int) -> float:
+        """How many numbers a window of n samples has in the band and the stretch, of each electrode."""
+        if self.band is None or self.time is None:
+            return float(n)
+        return n * self.band.volume * self.time.volume
 
     @property
     def said(self) -> str:
@@ -174,7 +184,8 @@ def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Narrowing]:
 def some(electrodes: Electrodes, rows: Sequence[int]) -> Narrowing:
     """Some electrodes."""
     mask = np.isin(np.arange(len(electrodes)), rows)
-    return Narrowing(listed([plain(electrodes[i]) for i in rows]), on_electrodes(mask), float(mask.mean()))
+    said = listed([plain(electrodes[i]) for i in rows])
+    return Narrowing(said, on_electrodes(mask), float(mask.mean()), rows=tuple(rows))
 
 
 def smallest(
@@ -220,7 +231,8 @@ def smallest(
         **({"electrodes": list(places(electrodes, order))} if within is None else {}),
     }
     while options:
-        found = [(k, c, best.narrowed(k, c)) for k, choices in options.items() for c in choices]
+        every = [(k, c, best.narrowed(k, c)) for k, choices in options.items() for c in choices]
+        found = [(k, c, cell) for k, c, cell in every if cell.freedom(n) >= LEAST]
         scored = [(k, c, cell, score(cell)) for k, c, cell in found]
         enough = [(cell, k) for k, _, cell, s in scored if s >= KEEPS * whole]
         if not enough:

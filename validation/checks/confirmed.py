@@ -70,5 +70,6 @@ def _like_muscle(case: Case, cell: Cell) -> bool:
     """Whether a part is fast, and on electrodes over muscles."""
     if cell.electrodes is None or cell.band is None or not cell.band.fast:
         return False
-    prone = set(members("muscle-prone", case.windows.channels))
-    return any(name in prone for name in cell.electrodes.said.replace(" and ", ", ").split(", "))
+    channels = case.windows.channels
+    prone = set(members("muscle-prone", channels))
+    return any(channels[i] in prone for i in cell.electrodes.rows)
