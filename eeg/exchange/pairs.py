@@ -73,7 +73,7 @@ def why_not(outputs: Floats) -> str | None:
     outputs : ndarray, shape (window, ...)
         What the model says of each window.
     """
-    flat = outputs.reshape(len(outputs), -1)
+    flat = outputs.reshape(len(outputs), -1) if outputs.size else np.zeros((0, 1))
     if not len(flat) or np.ptp(flat, axis=0).max(initial=0.0) <= 1e-6 * max(float(np.abs(flat).max()), 1e-12):
         return "The output is constant."
     if outputs.ndim == 2 and outputs.shape[1] > 1:

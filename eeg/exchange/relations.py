@@ -83,8 +83,8 @@ def _same(a: Floats, b: Floats) -> bool:
 def _apart(lacking: Floats) -> tuple[Floats, Floats]:
     """What is lacking as a reference, (channel, 0 or 1), and the directions that no reference changes.
 
-    Referencing takes the same from all electrodes, so that only one direction of those lacking, the one nearest
-    to what all have in common, tells of it. The others have nothing of that: a bridge is a difference of two.
+    Referencing takes the same from all electrodes, so that only one direction of those lacking, the one
+    nearest to what all have in common, tells of it. The others have none of it: a bridge is a difference.
     """
     common = lacking.sum(0)  # of each direction what all electrodes have in common
     size = float(np.linalg.norm(common))
