@@ -195,11 +195,11 @@ class Pairs:
 
     def _interval(self, follow: _Hits, disturb: _Hits) -> tuple[float, float]:
         """Of the difference, 95 %: windows stand in several pairs, so they are drawn anew and not pairs."""
-        n, draws = len(self.signal), []
-        for _ in range(DRAWS):
-            times = np.bincount(self.rng.integers(0, n, n), minlength=n).astype(float)
-            draws.append(follow.value(times) - disturb.value(times))
-        some = np.array(draws)[np.isfinite(draws)]
+        n = len(self.signal)
+        drawn = self.rng.integers(0, n, (DRAWS, n)) + n * np.arange(DRAWS)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=n * DRAWS).reshape(DRAWS, n).astype(float)
+        draws = follow.drawn(times) - disturb.drawn(times)
+        some = draws[np.isfinite(draws)]
         if not len(some):
             return 0.0, 1.0
         low, high = np.quantile(some, [0.025, 0.975])
@@ -213,10 +213,15 @@ class _Hits:
         self.i, self.j, self.hits = i, j, hits
         self.weight = np.ones(len(i)) if weight is None else weight
 
-    def value(self, times: Floats | None = None) -> float:
+    def value(self) -> float:
         """The mean; NaN without any weight."""
-        w = self.weight if times is None else self.weight * times[self.i] * times[self.j]
-        return float(w @ self.hits / w.sum()) if w.sum() > 0 else float("nan")
+        return float(self.drawn(np.ones((1, 1 + max(self.i.max(initial=0), self.j.max(initial=0)))))[0])
+
+    def drawn(self, times: Floats) -> Floats:
+        """The mean where each window was drawn so many times, of each draw [draw, window]."""
+        w = self.weight * times[:, self.i] * times[:, self.j]
+        whole = w.sum(1)
+        return np.asarray(np.divide(w @ self.hits, whole, out=np.full(len(w), np.nan), where=whole > 0))
 
 
 def draw(

@@ -41,7 +41,8 @@ def check(case: Case) -> list[CheckResult]:
         map_.stretches,
     )  # fmt: skip
     held = new.exchange(found)
-    good = held.beyond >= CONFIRMS and held.low > 0
+    # With all of the window any decision goes: that confirms nothing.
+    good = bool(found.choices) and held.beyond >= CONFIRMS and held.low > 0
     alone = f"({held.disturbed:.0%} by the disturbance alone)."
     said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs {alone}"
     if not case.has_classes:
