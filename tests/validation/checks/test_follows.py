@@ -25,7 +25,7 @@ FEW = "{follows: {pairs: 60, electrodes: 1}}"
 
 
 @pytest.fixture(scope="module")
-def make_case(make_case: Any) -> Any:
+def make(make_case: Any) -> Any:
     """Fewer pairs, so that it takes less time."""
     return lambda *reads, **more: make_case(*reads, **{"checks": FEW, **more})
 
@@ -93,8 +93,8 @@ def bad(results: list[CheckResult]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("expects", ["null", MOTOR, "{regions: [central], seconds: [0.2, 0.8]}"])
-def test_an_honest_model_follows_nothing_that_counts(make_case: Any, known: str, expects: str) -> None:
-    found = follows.check(make_case("hands", naming=known, record=spread, expects=expects))
+def test_an_honest_model_follows_nothing_that_counts(make: Any, known: str, expects: str) -> None:
+    found = follows.check(make("hands", naming=known, record=spread, expects=expects))
     assert bad(found) == {}
     value = {r.check: r.value for r in found}
     # What its task is made of it follows, and that is told.
@@ -109,8 +109,8 @@ def test_an_honest_model_follows_nothing_that_counts(make_case: Any, known: str,
         "outside regions", "outside seconds"})  # fmt: skip
 
 
-def test_what_a_result_has(make_case: Any, result: Any) -> None:
-    case = make_case("hands", record=spread, expects=MOTOR)
+def test_what_a_result_has(make: Any, result: Any) -> None:
+    case = make("hands", record=spread, expects=MOTOR)
     found = follows.check(case)
     alpha = result(found, "follows.alpha")
     assert alpha.said.startswith(
@@ -131,38 +131,38 @@ def test_what_a_result_has(make_case: Any, result: Any) -> None:
     assert result(found, "follows.gain").evidence["judged"] == "machine"
 
 
-def test_a_shortcut_by_offset(make_case: Any, known: str, result: Any) -> None:
+def test_a_shortcut_by_offset(make: Any, known: str, result: Any) -> None:
     weights = of_time(slice(None))
-    found = follows.check(make_case(weights, naming=known, record=offset))
+    found = follows.check(make(weights, naming=known, record=offset))
     of = result(found, "follows.offset")
     assert (of.status, of.evidence["judged"]) == ("WARNING", "undeclared")
     assert of.value > 0.9
     # Where the task is said to be at 8 to 30 Hz, an offset is no part of it.
-    found = follows.check(make_case(weights, naming=known, record=offset, expects=MOTOR))
+    found = follows.check(make(weights, naming=known, record=offset, expects=MOTOR))
     outside = result(found, "follows.outside-bands")
     assert (outside.status, outside.evidence["judged"], outside.threshold) == ("FAIL", "outside", 0.5)
     assert result(found, "follows.offset").status == "PASS"
     assert "frequencies that the task has no use for" in outside.said
     # A task of slow potentials may use it.
-    found = follows.check(make_case(weights, naming=known, record=offset, expects="{bands: [[0, 12]]}"))
+    found = follows.check(make(weights, naming=known, record=offset, expects="{bands: [[0, 12]]}"))
     assert bad(found) == {}
 
 
-def test_a_shortcut_by_the_first_20_ms(make_case: Any, result: Any) -> None:
+def test_a_shortcut_by_the_first_20_ms(make: Any, result: Any) -> None:
     weights = of_time(FIRST)
     for expects in ("null", "{bands: [[0, 64]]}", "{regions: [central, occipital]}"):
-        edge = result(follows.check(make_case(weights, record=first, expects=expects)), "follows.first")
+        edge = result(follows.check(make(weights, record=first, expects=expects)), "follows.first")
         assert (edge.status, edge.evidence["judged"]) == ("WARNING", "undeclared")
         assert edge.value > 0.9
         assert "the first 23 ms of the window" in edge.said
-    found = follows.check(make_case(weights, record=first, expects="{seconds: [0.2, 0.9]}"))
+    found = follows.check(make(weights, record=first, expects="{seconds: [0.2, 0.9]}"))
     assert result(found, "follows.outside-seconds").status == "FAIL"
     assert result(found, "follows.last").status == "PASS"
 
 
-def test_a_shortcut_by_gain(make_case: Any, tmp_path: Path, result: Any) -> None:
+def test_a_shortcut_by_gain(make: Any, tmp_path: Path, result: Any) -> None:
     for expects in ("null", MOTOR):
-        case = make_case("hands", record=louder, expects=expects)
+        case = make("hands", record=louder, expects=expects)
         size = np.abs(case.signal[:, 8:]).mean((1, 2))
         limit = float(np.sqrt(size[case.labels == 0].mean() * size[case.labels == 1].mean()))
         found = follows.check(of_size(case, limit, tmp_path))
@@ -173,21 +173,21 @@ def test_a_shortcut_by_gain(make_case: Any, tmp_path: Path, result: Any) -> None
         assert result(found, "follows.order").value == 0
 
 
-def test_decisions_that_go_with_other_electrodes(make_case: Any, known: str, result: Any) -> None:
+def test_decisions_that_go_with_other_electrodes(make: Any, known: str, result: Any) -> None:
     for expects in ("{regions: [central]}", "{regions: [central, occipital], bands: [[0, 12]]}"):
-        found = follows.check(make_case("eyes", naming=known, expects=expects))
+        found = follows.check(make("eyes", naming=known, expects=expects))
         outside = result(found, "follows.outside-regions")
         assert (outside.status, outside.evidence["judged"]) == ("FAIL", "outside")
         assert outside.value > 0.7
-    found = follows.check(make_case("eyes", naming=known, expects="{regions: [frontal]}"))
+    found = follows.check(make("eyes", naming=known, expects="{regions: [frontal]}"))
     assert result(found, "follows.outside-regions").status == "PASS"
 
 
 @pytest.mark.parametrize(
     ("seconds", "status"), [("[0.2, 0.8]", "PASS"), ("[0, 0.3]", "FAIL"), ("[0, 9]", None)]
 )
-def test_decisions_that_go_with_other_seconds(make_case: Any, seconds: str, status: str | None) -> None:
-    found = {r.check: r for r in follows.check(make_case("hands", expects=f"{{seconds: {seconds}}}"))}
+def test_decisions_that_go_with_other_seconds(make: Any, seconds: str, status: str | None) -> None:
+    found = {r.check: r for r in follows.check(make("hands", expects=f"{{seconds: {seconds}}}"))}
     if status is None:  # all of the window: nothing is outside
         assert "follows.outside-seconds" not in found
         return
@@ -195,50 +195,46 @@ def test_decisions_that_go_with_other_seconds(make_case: Any, seconds: str, stat
     assert "the signal outside of the task's seconds" in found["follows.outside-seconds"].said
 
 
-def test_between_the_two_limits_it_warns(make_case: Any, result: Any) -> None:
+def test_between_the_two_limits_it_warns(make: Any, result: Any) -> None:
     """The same following, held against other limits."""
     for limits, status in (
         ("max_follow: 0.5, warn_follow: 0.2", "FAIL"), ("max_follow: 1.0, warn_follow: 0.2", "WARNING"),
         ("max_follow: 1.0, warn_follow: 1.0", "PASS"),
     ):  # fmt: skip
-        case = make_case("eyes", expects="{regions: [central]}", checks=f"{{follows: {{{limits}}}}}")
+        case = make("eyes", expects="{regions: [central]}", checks=f"{{follows: {{{limits}}}}}")
         assert result(follows.check(case), "follows.outside-regions").status == status
 
 
-def test_what_one_electrode_has_alone_warns_where_most_decisions_go_with_it(
-    make_case: Any, result: Any
-) -> None:
-    found = follows.check(make_case("hands"))  # the burst is on C3, and on no other
+def test_what_one_electrode_has_alone_warns_where_most_decisions_go_with_it(make: Any, result: Any) -> None:
+    found = follows.check(make("hands"))  # the burst is on C3, and on no other
     alone = result(found, "follows.alone-C3")
     assert (alone.status, alone.evidence["judged"]) == ("WARNING", "alone")
-    case = make_case("hands", checks="{follows: {electrodes: 0}}")
+    case = make("hands", checks="{follows: {electrodes: 0}}")
     assert not [r for r in follows.check(case) if "alone" in r.check or "electrode" in r.check]
 
 
-def test_an_output_that_is_a_number(make_case: Any, result: Any) -> None:
-    found = follows.check(make_case("eyes", outputs=1, expects="{regions: [central]}"))
+def test_an_output_that_is_a_number(make: Any, result: Any) -> None:
+    found = follows.check(make("eyes", outputs=1, expects="{regions: [central]}"))
     outside = result(found, "follows.outside-regions")
     assert outside.status == "FAIL"
     assert outside.value > 0.7
     assert "the output goes with it" in outside.said
-    found = follows.check(make_case("hands", outputs=1, record=spread, expects=MOTOR))
+    found = follows.check(make("hands", outputs=1, record=spread, expects=MOTOR))
     assert bad(found) == {}
 
 
-def test_windows_that_do_not_differ_in_a_part(make_case: Any, result: Any) -> None:
-    case = make_case("hands", record=lambda x, truth: x - x.mean(-1, keepdims=True))
+def test_windows_that_do_not_differ_in_a_part(make: Any, result: Any) -> None:
+    case = make("hands", record=lambda x, truth: x - x.mean(-1, keepdims=True))
     found = result(follows.check(case), "follows.offset")
     assert (found.status, found.value) == ("PASS", 0.0)
     assert found.said == "Windows do not differ in each electrode's offset."
     assert "follows" not in found.evidence
 
 
-def test_a_class_that_was_recorded_in_steps_is_told_apart_by_no_honest_model(
-    make_case: Any, result: Any
-) -> None:
+def test_a_class_that_was_recorded_in_steps_is_told_apart_by_no_honest_model(make: Any, result: Any) -> None:
     """Windows differ in their resolution here, and the model does not care."""
     both = lambda x, truth: held(spread(x, truth), truth)  # noqa: E731
-    steps = result(follows.check(make_case("hands", record=both)), "follows.resolution")
+    steps = result(follows.check(make("hands", record=both)), "follows.resolution")
     assert steps.status == "PASS"
     assert steps.value < 0.1
     assert "follows" in steps.evidence
