@@ -100,7 +100,7 @@ class InterventionSettings(_CheckSettings):
     max_follow: Share = 0.5
     warn_follow: Share = 0.2
     artefacts: tuple[Artefact, ...] = ARTEFACTS
-    required: tuple[Artefact, ...] = ()
+    required: tuple[Artefact, ...] = ("eyes",)
 
 
 class TransplantSettings(_CheckSettings):
@@ -160,6 +160,12 @@ class SubjectsSettings(_CheckSettings):
 
     max_explained: Share = 0.5
     permutations: Annotated[int, Field(ge=99, le=10_000)] = 499
+
+
+class SessionSettings(_CheckSettings):
+    """Whether decisions tell early from late in a recording rather than classes."""
+
+    max_correlation: Share = 0.5
 
 
 class BaselineSettings(_CheckSettings):
@@ -231,6 +237,7 @@ class Checks(_Strict):
     components: ComponentsSettings = ComponentsSettings()
     clusters: ClustersSettings = ClustersSettings()
     subjects: SubjectsSettings = SubjectsSettings()
+    session: SessionSettings = SessionSettings()
     baseline: BaselineSettings = BaselineSettings()
     audit: AuditSettings = AuditSettings()
     invariance: InvarianceSettings = InvarianceSettings()
@@ -449,8 +456,8 @@ checks:
   # The smallest part that carries most of the decision, which a map proposes and an exchange confirms.
   confirmed: {}
   # The same of artefacts, as their proxies have them, but what of them lies in `expects`.
-  # required: artefacts that must be looked for, or there is no verdict: [eyes].
-  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
+  # required: artefacts that must be looked for, or there is no verdict.
+  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: [eyes]}
   # All that a region's electrodes have, for regions that you hold to a number: {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights; a share below
@@ -475,6 +482,9 @@ checks:
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).
   subjects: {max_explained: 0.5, permutations: 499}
+
+  # How far the output goes with the time in the recording, within classes.
+  session: {max_correlation: 0.5}
 
   # What the data offers: can the label be read from artefacts alone? Never counts against a model.
   baseline: {folds: 5}

@@ -100,6 +100,7 @@ USES = {
     "mains": "uses the mains",
     "electrode": "uses noise of an electrode",
     "subject": "tells subjects apart",
+    "session": "tells early from late in a recording",
 }
 
 

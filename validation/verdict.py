@@ -213,44 +213,31 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
     seen, unseen = _exchanged(results)
     blind = _blind(results)
     by_map = [r for r in (*failed, *warned) if r.role == "method"]
+    method = tuple(r for r in by_map if confirmed is None or r.family not in ("faithfulness", "agreement"))
     return Findings(
         confounded=tuple(r for r in results if r.confounds),
-        hard=tuple(
-            sorted(
-                (r for r in failed if r.fails),
-                key=_strength,
-            )
-        ),
+        hard=tuple(sorted((r for r in failed if r.fails), key=_strength)),
         open=tuple(
             r for r in results if r.role == "task" and r.status == "NOT EVALUABLE" and r.threshold is not None
         ),
-        soft=tuple(sorted((r for r in warned if r.role == "follows" or _exchange(r)), key=_strength)),
+        soft=tuple(sorted((r for r in warned if r.fails), key=_strength)),
         alone=tuple(alone),
-        method=tuple(r for r in by_map if confirmed is None or r.family not in ("faithfulness", "agreement")),
+        method=method,
         declared=policy.expects is not None,
         looked=bool(exchanged),
         why_not=next((r.said for r in results if r.family == "follows" and r.status == "NOT EVALUABLE"), ""),
-        missing=tuple(a for a in policy.checks.intervention.required if a not in seen),
+        missing=_missing(results, seen, policy),
         blind=blind,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
         broken=tuple(r for r in results if r.why_not == "error"),
         unmade=_unmade(results, policy),
         noted=tuple(
-            r
-            for r in (*filter(_offers, results), *by_map, *relevance)
-            if r.role == "data"
-            or (r.role == "method" and confirmed is not None)
-            or (r in relevance and r not in alone)
+            r for r in (*filter(_offers, results), *by_map, *relevance) if r not in alone and r not in method
         ),
         confirmed=confirmed,
         leading=_most(results),
     )
-
-
-def _exchange(r: CheckResult) -> bool:
-    """Whether a sign is one of decisions: by an exchange, or by another package's account."""
-    return r.role == "sign" and r.evidence_of != "relevance"
 
 
 def _unanswered(r: CheckResult, results: Sequence[CheckResult]) -> bool:
@@ -269,6 +256,19 @@ def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...
     asked = [r for r in results if r.role == "sign" and r.evidence_of == "exchange" and r.artefact]
     seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
+
+
+def _missing(results: Sequence[CheckResult], seen: set[str], policy: Policy) -> tuple[str, ...]:
+    """Artefacts that the policy asks for and requires, and that could not be looked for."""
+    asked = policy.checks.intervention
+    wanted = [a for a in asked.required if asked.enabled and a in asked.artefacts and a not in seen]
+    return tuple(a for a in wanted if _could_not(a, results))
+
+
+def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
+    """Whether an artefact could not be looked for; one that is not in this data, or allowed, could."""
+    about = [r for r in results if r.check == f"intervention.{artefact}"]
+    return not any(r.why_not in ("data", "policy") for r in about)
 
 
 def _blind(results: Sequence[CheckResult]) -> dict[str, str]:
@@ -347,7 +347,7 @@ def _most(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
 
 def _leading(parts: Sequence[CheckResult]) -> str:
     each = [f"{r.evidence['part']} ({r.value:.0%})" for r in parts]
-    return f"Of all parts of the signal, decisions go most with {listed(each)}."
+    return f"Of all parts of the signal, decisions go most with {listed(each, LEADING)}."
 
 
 def _no_verdict(found: Findings) -> str:
@@ -367,7 +367,7 @@ def _first_of_each(results: Sequence[CheckResult], found: Findings) -> Iterator[
     """Results, but of each artefact the strongest alone, and none that a more serious one is about."""
     before = {r.artefact for r in found.hard} if results is found.soft else set()
     for r in results:
-        if r.role == "sign" and r.artefact in before:
+        if r.role == "sign" and r.artefact and r.artefact in before:
             continue
         if r.role == "sign":
             before.add(r.artefact)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..electrodes.positions import Electrodes
 from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
-from .parts import Floats, SignalPart, spectrum_parts, time_parts
+from .parts import Floats, SignalPart, spectrum_parts, time_parts, tone_part, tones
 from .relations import order_part, reference_part
 from .spatial import alone_parts, electrode_parts, region_parts, space_parts
 
@@ -44,6 +44,7 @@ def catalogue(
     ]
     found: list[SignalPart | None] = [
         *spectrum_parts(n, sfreq),
+        *(tone_part(tone, n, sfreq) for tone in tones(x, sfreq)),
         fast_gain_part(sfreq),
         *machine,
         *time_parts(n, sfreq),

@@ -35,7 +35,10 @@ BANDS = {
     "gamma": (30.0, 52.0),
 }
 FAST = 52.0  # Hz
-LINES, LINE_WIDTH = (50.0, 60.0), 1.5  # Hz, on each side
+LINES, LINE_WIDTH = (50.0, 60.0, 100.0, 120.0, 150.0, 180.0), 1.5  # Hz, on each side
+# A tone stands out of what is beside it by so many times its power, is no wider than this, and no rhythm's.
+TONE, TONE_WIDTH, TONE_BESIDE, TONE_ABOVE = 6.0, 1.0, 5.0, 15.0  # times; Hz; Hz; Hz
+TONES = 3
 EDGE = 0.02  # seconds
 SIXTHS = 6
 FADE = 0.05  # seconds over which a stretch fades in and out
@@ -153,9 +156,50 @@ def stretch(n: int, start: int, stop: int, fade: int) -> Floats:
 
 
 def line_of(f: Floats, wider: float = 0.0) -> NDArray[np.bool_]:
-    """Frequencies at the lines of 50 and 60 Hz, and their neighbours."""
+    """Frequencies at the lines of 50 and 60 Hz, their harmonics, and neighbours."""
     width = max(LINE_WIDTH, 3 * (f[1] if len(f) > 1 else 0.0)) + wider
     return np.asarray(np.min([np.abs(f - line) for line in LINES], axis=0) <= width)
+
+
+def tones(x: Floats, sfreq: float) -> list[float]:
+    """Narrow lines of the spectrum that are not the power's: a stimulator, a train, a screen.
+
+    Parameters
+    ----------
+    x : ndarray, shape (window, channel, time)
+    sfreq : float
+
+    Returns
+    -------
+    list of float
+        Hz, the strongest first.
+    """
+    n = x.shape[-1]
+    f = np.asarray(np.fft.rfftfreq(n, 1 / sfreq), np.float64)
+    power = (np.abs(np.fft.rfft((x - x.mean(-1, keepdims=True)) * np.hanning(n))) ** 2).mean(0)
+    wide = max(TONE_WIDTH, 2 * f[1])
+    over = np.zeros(len(f))
+    for k in np.flatnonzero((f > TONE_ABOVE) & (f < 0.95 * f[-1]) & ~line_of(f, wide)):
+        away = np.abs(f - f[k])
+        beside = (away > wide) & (away <= TONE_BESIDE + wide)
+        if beside.sum() > 2:
+            over[k] = (power[:, k] / np.maximum(np.median(power[:, beside], axis=-1), 1e-30)).max()
+    found: list[float] = []
+    for k in np.argsort(-over):
+        if over[k] < TONE or len(found) == TONES:
+            break
+        if all(abs(f[k] - other) > 2 * wide for other in found):
+            found.append(float(f[k]))
+    return found
+
+
+def tone_part(tone: float, n: int, sfreq: float) -> LinearPart:
+    """What lies at a narrow line of the spectrum, and its neighbours."""
+    f = frequencies(n, sfreq)
+    inside = np.abs(f - tone) <= max(LINE_WIDTH, 3 * f[1])
+    return LinearPart(
+        f"tone {tone:.1f} Hz", f"the narrow line at {tone:.1f} Hz", "band", in_frequency(inside.astype(float))
+    )
 
 
 def spectrum_parts(n: int, sfreq: float) -> list[LinearPart]:

@@ -38,7 +38,7 @@ class ReferencePart:
 
     whiten: Floats
     name: str = "reference"
-    said: str = "the reference, or what bridged or dead electrodes lack"
+    said: str = "the rank of the signal (its reference, bridged or dead electrodes)"
     group: Group = "machine"
 
     def swap(self, x: Floats, z: Floats) -> Floats:
@@ -133,7 +133,7 @@ class OrderPart:
 
     predict: Floats
     name: str = "order"
-    said: str = "which electrodes have changed places or polarity"
+    said: str = "which electrodes are swapped, or have their polarity flipped,"
     group: Group = "machine"
 
     def swap(self, x: Floats, z: Floats) -> Floats:

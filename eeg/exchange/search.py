@@ -30,6 +30,7 @@ from .parts import (
     one_after_another,
     spectrum_parts,
     stretch,
+    tone_part,
 )
 
 # Of what is carried: a narrower part that carries less is not taken, or not looked at any more.
@@ -116,9 +117,12 @@ class Cell:
 
 
 def bands(
-    n: int, sfreq: float, named: Mapping[str, tuple[float, float]] | None = None
+    n: int,
+    sfreq: float,
+    named: Mapping[str, tuple[float, float]] | None = None,
+    lines: Sequence[float] = (),
 ) -> Iterator[Narrowing]:
-    """Bands to look in: those of `spectrum_parts`, neighbours together, and those that have a name."""
+    """Bands to look in: those of `spectrum_parts`, neighbours together, tones, and those that have a name."""
     f = frequencies(n, sfreq)
     for part in spectrum_parts(n, sfreq):
         inside = _mask(part, n)
@@ -126,6 +130,9 @@ def bands(
             part.name, part.said
         )
         yield Narrowing(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
+    for tone in lines:
+        part = tone_part(tone, n, sfreq)
+        yield Narrowing(part.said, part.project, float(_mask(part, n).mean()), tone >= FASTER)
     line = line_of(f)
     for name, (low, high) in (named or {}).items():
         inside = (f >= low) & (f < high)
@@ -197,6 +204,7 @@ def smallest(
     proposed: Sequence[tuple[int, int]] = (),
     named: Mapping[str, tuple[float, float]] | None = None,
     within: Sequence[int] | None = None,
+    tones: Sequence[float] = (),
 ) -> Cell:
     """The smallest part that carries most of what the whole window does.
 
@@ -217,6 +225,8 @@ def smallest(
     within : sequence of int, optional
         Electrodes in which to look for a band and a stretch of time; by default any, and which they are is
         looked for too.
+    tones : sequence of float
+        Narrow lines of the spectrum, in Hz.
 
     Returns
     -------
@@ -226,7 +236,7 @@ def smallest(
     best = Cell() if within is None else Cell(electrodes=some(electrodes, within))
     whole = score(best)
     options: dict[str, list[Narrowing]] = {
-        "band": list(bands(n, sfreq, named)),
+        "band": list(bands(n, sfreq, named, tones)),
         "time": list(times(n, sfreq, proposed)),
         **({"electrodes": list(places(electrodes, order))} if within is None else {}),
     }

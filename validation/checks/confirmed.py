@@ -13,6 +13,7 @@ import numpy as np
 
 from ...eeg.electrodes.regions import members
 from ...eeg.exchange.pairs import Pairs, draw
+from ...eeg.exchange.parts import tones
 from ...eeg.exchange.search import Cell, smallest
 from ...eeg.text import listed, plain
 from ...engine.steps import step
@@ -38,7 +39,7 @@ def check(case: Case) -> list[CheckResult]:
     w, map_ = case.windows, case.proposed
     found = smallest(
         seen.follows, w.channels, map_.order, case.signal.shape[-1], w.sfreq,
-        map_.stretches,
+        map_.stretches, tones=tones(case.signal, w.sfreq),
     )  # fmt: skip
     held = new.exchange(found)
     # With all of the window any decision goes: that confirms nothing.

@@ -20,7 +20,7 @@ def test_the_label_is_read(honest: Case) -> None:
 
 
 def test_another_thing_than_the_label_is_read(shortcut: Case) -> None:
-    """Decisions that have nothing to do with the labels: neither that they do the task is shown, nor that not."""
+    """Decisions that have nothing to do with the labels: nothing is shown, neither that they do the task."""
     (found,) = task.check(shortcut)
     assert (found.status, found.why_not) == ("NOT EVALUABLE", "data")
     assert found.evidence["p"] > 0.01
