@@ -18,7 +18,7 @@ from ..eeg.electrodes.regions import unknown
 from ..eeg.exchange.catalogue import catalogue
 from ..eeg.exchange.expected import Expected, outside_parts
 from ..eeg.exchange.pairs import Pairs, draw, why_not
-from ..eeg.exchange.parts import Part
+from ..eeg.exchange.parts import SignalPart
 from ..eeg.exchange.search import Proposed, proposed
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
@@ -186,12 +186,12 @@ class Case:
         )  # fmt: skip
 
     @cached_property
-    def outside(self) -> tuple[Part, ...]:
+    def outside(self) -> tuple[SignalPart, ...]:
         """What lies outside of what the task may use; empty where the policy does not say."""
         return () if self.expected is None else tuple(outside_parts(self.expected, self.signal))
 
     @cached_property
-    def signal_parts(self) -> tuple[Part, ...]:
+    def signal_parts(self) -> tuple[SignalPart, ...]:
         """Parts of the windows, by the signal alone."""
         w = self.windows
         return tuple(catalogue(self.signal, w.sfreq, w.channels, self.expected, self.strongest))
@@ -401,6 +401,8 @@ def open_case(
             f"{counted(len(windows.channels), 'channel')}, by name or by a position in the data: eyes and "
             f"muscle could not be looked for there ({listed(lost, 12)})."
         )
+    if policy.expects is not None:
+        policy.expects.rows(windows.channels)  # a mistake in it is told before anything is computed
     chosen = _chosen(windows, groups, policy)
     batch = fixed_batch(explainer, contract) or 1
     if len(chosen) < batch:
@@ -408,12 +410,13 @@ def open_case(
     chosen = chosen[: len(chosen) - len(chosen) % batch]
     return Case(
         model, policy, explainer, contract, _some(windows, chosen), tuple(groups[i] for i in chosen),
-        tuple(kept) if len(kept) == 1 else (), {k: v[chosen] for k, v in aside.items()}, tuple(notes), threads,
+        tuple(kept) if len(kept) == 1 else (), {k: v[chosen] for k, v in aside.items()}, tuple(notes),
+        threads,
     )  # fmt: skip
 
 
 def _events(recording: Recording, contract: InputContract, policy: Policy) -> str | None:
-    """Where windows start: as the policy says, or at annotations that name classes, or numbers for a number."""
+    """Where windows start: as the policy says, or at annotations that name classes, or are numbers."""
     if policy.events is not None or recording.is_epochs:
         return policy.events
     named = {m.description for m in recording.marks if not m.bad}

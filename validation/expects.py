@@ -1,23 +1,28 @@
 """What the task may use: the policy's `expects`, with presets for tasks that many have.
 
-Whoever deploys a model knows its task. A preset says where the literature finds it, widely: it is there to tell
-what has nothing to do with the task, and not to say where exactly the task is.
+Whoever deploys a model knows its task. A preset says where the literature finds it, widely: it is there to
+tell what has nothing to do with the task, and not to say where exactly the task is.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..eeg.electrodes.positions import Electrodes
 from ..eeg.electrodes.regions import PARTITION, SAME, SETS, members
 from ..eeg.exchange.expected import Expected
 from ..eeg.explanation.bands import BANDS
+from ..eeg.text import listed, plain
+from ..engine.errors import PolicyError
 
+REGIONS = (*PARTITION, *SETS, *SAME)
 Artefact = Literal["eyes", "heart", "muscle", "mains"]
 Band = tuple[float, float]
 
@@ -60,9 +65,10 @@ PRESETS: Mapping[str, Preset] = {
         "doi:10.1016/S1388-2457(99)00141-8).",
     ),
     "p300": Preset(
-        ((0.0, 12.0),), ("frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"), (),
-        "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and N2 before it "
-        "(Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
+        ((0.0, 12.0),),
+        ("Fz", "frontocentral", "central", "centroparietal", "parietal", "parieto-occipital", "occipital"),
+        (), "A centroparietal wave of delta and theta 250 to 600 ms after a target, with the visual N1 and "
+        "N2 before it (Polich 2007, doi:10.1016/j.clinph.2007.04.019).",
     ),
     "sleep-staging": Preset(
         ((0.0, 30.0),), None, ("eyes", "muscle"),
@@ -138,7 +144,8 @@ class Expects(BaseModel):
             )
         if self.task is not None and self.preset is None and self._says_nothing:
             raise ValueError(
-                f"task {self.task!r} is no preset ({', '.join(PRESETS)}): say bands, regions, seconds or artefacts"
+                f"task {self.task!r} is no preset ({', '.join(PRESETS)}): "
+                "say bands, regions, seconds or artefacts"
             )
         if self.task is None and self._says_nothing:
             raise ValueError(
@@ -180,17 +187,37 @@ class Expects(BaseModel):
     def on(self, electrodes: Electrodes, sfreq: float, samples: int) -> Expected:
         """What it says of windows of these electrodes and this length.
 
-        Where no electrode is known to lie in any of the regions, any electrode may be used.
+        Raises
+        ------
+        PolicyError
+            As `rows`.
         """
-        regions, rows = self.all_regions, None
-        if regions is not None:
-            known = [*PARTITION, *SETS, *SAME]
-            named = {c for r in regions for c in members(r if r in known else [r], electrodes)}
-            rows = np.array([c in named for c in electrodes])
         seconds = None if self.seconds is None else (float(self.seconds[0]), float(self.seconds[1]))
-        return Expected(
-            self.all_bands, rows if rows is not None and rows.any() else None, seconds, sfreq, samples
-        )
+        return Expected(self.all_bands, self.rows(electrodes), seconds, sfreq, samples)
+
+    def rows(self, electrodes: Electrodes) -> NDArray[np.bool_] | None:
+        """Which electrodes of a model the task may use; None for any.
+
+        Where no electrode is known to lie in any of the regions, any electrode may be used.
+
+        Raises
+        ------
+        PolicyError
+            Something is named that is neither a region nor an electrode of the model.
+        """
+        if self.all_regions is None:
+            return None
+        named: set[str] = set()
+        for region in self.all_regions:
+            here = members(region if region in REGIONS else [region], electrodes)
+            if not here and region not in REGIONS and self.regions is not None:
+                raise PolicyError(
+                    f"expects.regions: no region {plain(region)!r}, and no electrode of the model; there are "
+                    f"{listed(REGIONS, 40)}"
+                )
+            named.update(here)
+        found = np.array([c in named for c in electrodes])
+        return found if found.any() else None
 
     def said(self) -> str:
         """In words: what decisions may follow."""
@@ -220,10 +247,8 @@ def edges(band: Any) -> Band:
         if key in NAMES:
             return NAMES[key]
         low, dash, high = band.replace("Hz", "").partition("-")
-        try:
+        with contextlib.suppress(ValueError):
             band = (float(low), float(high)) if dash else band
-        except ValueError:
-            pass
         if isinstance(band, str):
             raise ValueError(
                 f"bands: no band {band!r}; there are {', '.join(NAMES)}, or edges in Hz: [8, 30]"

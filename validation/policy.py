@@ -424,11 +424,12 @@ def _tuples(data: Any) -> Any:
 
 STARTER = """\
 # What a model has to pass. Set it before you look at a model, and keep this file under version control.
-# `version` has to be there; a key that is left out has the value that stands here, but for `expects` (nothing is
-# declared) and `warning_exits` (0).
+# `version` has to be there; a key that is left out has the value that stands here, but for `warning_exits`
+# (0).
 version: 1
 
-# What the task may use. Decisions that follow anything else are a sign; without this the best verdict is WARNING.
+# What the task may use. Decisions that follow anything else are a sign; without this the best verdict is a
+# WARNING.
 # Name a task (motor-imagery, p300, sleep-staging, resting-alpha, seizure, arousal), or say it yourself:
 #   bands: [alpha/mu, beta, [4, 8]]      names, or Hz; one that begins at 0 has the window's mean too
 #   regions: [sensorimotor, C3]          regions and sets of electrodes, or electrodes
@@ -456,10 +457,10 @@ checks:
   # Does the model do its task here? Above chance, and where you say so, above a number.
   task: {max_p: 0.01, min_accuracy: null, imbalance: 0.7}
 
-  # What decisions follow, of all that a signal is made of: how often a decision goes with a part that is exchanged
-  # between windows, less what exchanging it between windows of one decision changes. Above max_follow, parts that no
-  # brain signal carries (the line, gain, resolution, repeated samples, reference, order of electrodes) and what
-  # lies outside of `expects` fail the gate; above warn_follow they warn.
+  # What decisions follow, of all that a signal is made of: how often a decision goes with a part that is
+  # exchanged between windows, less what exchanging it between windows of one decision changes. Above
+  # max_follow, parts that no brain signal carries (the line, gain, resolution, repeated samples, reference,
+  # order of electrodes) and what lies outside of `expects` fail the gate; above warn_follow they warn.
   follows: {max_follow: 0.5, warn_follow: 0.2, pairs: 100, electrodes: 4}
   # The smallest part that carries most of the decision, which a map proposes and an exchange confirms.
   confirmed: {}
@@ -469,8 +470,8 @@ checks:
   # All that a region's electrodes have, for regions that you hold to a number: {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights; a share below
-  # min_share is no sign. It supports an exchange, and warns only where none could answer it. max_share and max_band hold regions and bands to numbers of yours:
-  # {frontopolar: 0.3}, {gamma: 0.2}.
+  # min_share is no sign. It supports an exchange, and warns only where none could answer it. max_share and
+  # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
   share:
     max_ratio: 1.5
     min_share: 0.02

@@ -69,6 +69,13 @@ class CheckResult:
         return self.status == "NOT EVALUABLE" and self.check in ("task.confounded", "task.mixed")
 
     @property
+    def fails(self) -> bool:
+        """Whether it fails the gate where it fails: exchanges do, and what is asked of the model."""
+        if self.role == "sign":
+            return self.evidence_of != "relevance"
+        return self.role in ("follows", "technical", "task")
+
+    @property
     def family(self) -> str:
         """The check's name without what it is about."""
         return self.check.partition(".")[0]

@@ -1,9 +1,9 @@
 """One verdict from the results of all checks.
 
-What decisions go along with when it is exchanged counts; what a heat map shows supports it, and never fails a model
-alone. FAIL is for what no brain signal carries and for what the policy's `expects` leaves out, when most decisions go
-with it. Nor is there a pass on the strength of checks that could not be made, or without a word on what the task may
-use. What the data offers never counts.
+What decisions go along with when it is exchanged counts; what a heat map shows supports it, and never fails a
+model alone. FAIL is for what no brain signal carries and for what the policy's `expects` leaves out, when
+most decisions go with it. Nor is there a pass on the strength of checks that could not be made, or without a
+word on what the task may use. What the data offers never counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SAID: Mapping[Overall, str] = {
     "FAIL": "The model must not be deployed.",
     "NOT EVALUABLE": "There is no verdict, and so no pass.",
 }
-UNDECLARED = "What this model may use was not declared (`expects` in the policy), so that nothing could be held against it."
+UNDECLARED = "What this model may use was not declared (`expects`): nothing could be held against it."
 
 
 @dataclass(frozen=True)
@@ -213,20 +213,16 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
     seen, unseen = _exchanged(results)
     blind = _blind(results)
     by_map = [r for r in (*failed, *warned) if r.role == "method"]
+    method = tuple(r for r in by_map if confirmed is None or r.family not in ("faithfulness", "agreement"))
     return Findings(
         confounded=tuple(r for r in results if r.confounds),
-        hard=tuple(
-            sorted(
-                (r for r in failed if r.role in ("follows", "technical", "task") or _exchange(r)),
-                key=_strength,
-            )
-        ),
+        hard=tuple(sorted((r for r in failed if r.fails), key=_strength)),
         open=tuple(
             r for r in results if r.role == "task" and r.status == "NOT EVALUABLE" and r.threshold is not None
         ),
-        soft=tuple(sorted((r for r in warned if r.role == "follows" or _exchange(r)), key=_strength)),
+        soft=tuple(sorted((r for r in warned if r.fails), key=_strength)),
         alone=tuple(alone),
-        method=tuple(r for r in by_map if confirmed is None or r.family not in ("faithfulness", "agreement")),
+        method=method,
         declared=policy.expects is not None,
         looked=bool(exchanged),
         why_not=next((r.said for r in results if r.family == "follows" and r.status == "NOT EVALUABLE"), ""),
@@ -237,20 +233,11 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
         broken=tuple(r for r in results if r.why_not == "error"),
         unmade=_unmade(results, policy),
         noted=tuple(
-            r
-            for r in (*filter(_offers, results), *by_map, *relevance)
-            if r.role == "data"
-            or (r.role == "method" and confirmed is not None)
-            or (r in relevance and r not in alone)
+            r for r in (*filter(_offers, results), *by_map, *relevance) if r not in alone and r not in method
         ),
         confirmed=confirmed,
         leading=_most(results),
     )
-
-
-def _exchange(r: CheckResult) -> bool:
-    """Whether a sign is one of decisions: by an exchange, or by another package's account."""
-    return r.role == "sign" and r.evidence_of != "relevance"
 
 
 def _unanswered(r: CheckResult, results: Sequence[CheckResult]) -> bool:
@@ -279,7 +266,7 @@ def _missing(results: Sequence[CheckResult], seen: set[str], policy: Policy) -> 
 
 
 def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
-    """Whether an artefact could not be looked for: not that it is not in this data, or that the task may use it."""
+    """Whether an artefact could not be looked for; one that is not in this data, or allowed, could."""
     about = [r for r in results if r.check == f"intervention.{artefact}"]
     return not any(r.why_not in ("data", "policy") for r in about)
 
@@ -380,7 +367,7 @@ def _first_of_each(results: Sequence[CheckResult], found: Findings) -> Iterator[
     """Results, but of each artefact the strongest alone, and none that a more serious one is about."""
     before = {r.artefact for r in found.hard} if results is found.soft else set()
     for r in results:
-        if r.role == "sign" and r.artefact in before:
+        if r.role == "sign" and r.artefact and r.artefact in before:
             continue
         if r.role == "sign":
             before.add(r.artefact)
@@ -409,6 +396,6 @@ def _notes(found: Findings) -> Iterator[str]:
 
 
 def _strength(r: CheckResult) -> tuple[int, float]:
-    """What was asked of the model first; then what no brain signal carries; then how far decisions go along."""
+    """What was asked of the model first, then what no brain signal carries; the strongest of each first."""
     of_machine = r.evidence.get("judged") == "machine"
     return (0 if r.role in ("technical", "task") else 1 if of_machine else 2, -(r.value or 0.0))

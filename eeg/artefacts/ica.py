@@ -58,7 +58,7 @@ def maps(ica: Any) -> Floats:
 
 
 def fitted(raw: Any, n: float, seed: int, *, thinned: bool = False) -> Any:
-    """Extended infomax's solution on the windows, found by Picard; on some of the samples where that is plenty."""
+    """Extended infomax's solution on the windows, found by Picard; on some samples where that is plenty."""
     step = len(raw.times) // (PLENTY * len(raw.ch_names) ** 2)
     most = len(raw.ch_names) - 1  # the average reference takes one
     whole = isinstance(n, int | np.integer)

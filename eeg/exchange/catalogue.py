@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..electrodes.positions import Electrodes
 from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
-from .parts import Floats, Part, spectrum_parts, time_parts, tone_part, tones
+from .parts import Floats, SignalPart, spectrum_parts, time_parts, tone_part, tones
 from .relations import order_part, reference_part
 from .spatial import alone_parts, electrode_parts, region_parts, space_parts
 
@@ -18,7 +18,7 @@ def catalogue(
     electrodes: Electrodes,
     expected: Expected | None = None,
     strongest: Sequence[int] = (),
-) -> list[Part]:
+) -> list[SignalPart]:
     """Every part that can be had of these windows, by the signal alone.
 
     Parameters
@@ -42,7 +42,7 @@ def catalogue(
         reference_part(x),
         order_part(electrodes),
     ]
-    found: list[Part | None] = [
+    found: list[SignalPart | None] = [
         *spectrum_parts(n, sfreq),
         *(tone_part(tone, n, sfreq) for tone in tones(x, sfreq)),
         fast_gain_part(sfreq),

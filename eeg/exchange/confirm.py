@@ -1,10 +1,10 @@
 """The map proposes, an exchange confirms: does the decision go along with the parts that a map points at?
 
-The few electrodes with most relevance, and the smallest part of what they have that carries most of what is explained
-(a band, in a stretch of time), are found in one half of the windows. In the other half exactly
-these parts of a window are replaced by those of a window that the model calls otherwise. How far what is explained
-goes with them, of the way that it goes with the whole window, is the answer; as many other electrodes, at random,
-say what is to be expected of any.
+The few electrodes with most relevance, and the smallest part of what they have that carries most of what is
+explained (a band, in a stretch of time), are found in one half of the windows. In the other half exactly
+these parts of a window are replaced by those of a window that the model calls otherwise. How far what is
+explained goes with them, of the way that it goes with the whole window, is the answer; as many other
+electrodes, at random, say what is to be expected of any.
 """
 
 from __future__ import annotations

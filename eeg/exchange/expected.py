@@ -1,8 +1,9 @@
 """What a task may use, and the parts of a signal that lie outside of it.
 
-What may be brain has to be said, and cannot be guessed: a slow potential is a readiness potential or a drifting
-electrode, gamma over the temples is cortex or jaw. Whoever knows the task says in which bands, over which regions
-and when a model may look. What lies outside is exchanged as a whole, so that nothing has to be known of it.
+What may be brain has to be said, and cannot be guessed: a slow potential is a readiness potential or a
+drifting electrode, gamma over the temples is cortex or jaw. Whoever knows the task says in which bands, over
+which regions and when a model may look. What lies outside is exchanged as a whole, so that nothing has to be
+known of it.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def outside_parts(expected: Expected, x: Floats) -> list[LinearPart]:
                 "outside bands",
                 "what lies at frequencies that the task has no use for",
                 "band",
-                in_frequency(1.0 - f),
+                in_frequency((~f).astype(float)),
             )
         )
     if rows is not None and rows.any() and not rows.all():

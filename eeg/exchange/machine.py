@@ -107,7 +107,8 @@ def fast_gain_part(sfreq: float) -> FastGainPart | None:
 class ResolutionPart:
     """The steps in which amplitudes come: what a converter leaves of a signal.
 
-    A coarse window is rounded to the other's steps; where window i alone is coarse, its steps are filled evenly.
+    A coarse window is rounded to the other's steps; where window i alone is coarse, its steps are filled
+    evenly.
     """
 
     name: str = "resolution"
@@ -128,7 +129,7 @@ class ResolutionPart:
         return self._steps(x)
 
     def _steps(self, x: Floats) -> Floats:
-        """The usual distance of neighbouring values, where there are few; 0 where values are as good as unlike."""
+        """The usual distance of neighbouring values, where there are few of them; 0 elsewhere."""
         apart = np.diff(np.sort(x, axis=-1), axis=-1)
         usual = np.ptp(x, axis=-1) / x.shape[-1]
         real = apart > 1e-3 * np.maximum(usual, 1e-12)[..., None]
@@ -142,8 +143,8 @@ class ResolutionPart:
 class RepeatsPart:
     """Samples that repeat the one before: a flat or clipped electrode, a lost packet.
 
-    Where window j repeats, window i holds its last sample; where window i does and j does not, it gets the signal
-    of j there, moved to where its own left off.
+    Where window j repeats, window i holds its last sample; where window i does and j does not, it gets the
+    signal of j there, moved to where its own left off.
     """
 
     name: str = "repeats"

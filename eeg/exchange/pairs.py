@@ -1,8 +1,8 @@
 """How far decisions go along with what is exchanged between windows.
 
 Two windows i and j of which the model says different things: i gets the part of j. A model that does not use
-the part answers as for i; one that reads nothing else, as for j. What an exchange between windows of *one* answer
-changes is the disturbance alone, and is taken off.
+the part answers as for i; one that reads nothing else, as for j. What an exchange between windows of *one*
+answer changes is the disturbance alone, and is taken off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Followed:
         Of the difference, 95 %, over windows.
     pairs : int
     changed : float
-        Root mean square of what the exchange changed, over that of the signal; 0 where windows do not differ in it.
+        Root mean square of what the exchange changed, over that of the signal; 0 where windows do not differ
+        in it.
     """
 
     followed: float
@@ -72,7 +73,7 @@ def why_not(outputs: Floats) -> str | None:
     outputs : ndarray, shape (window, ...)
         What the model says of each window.
     """
-    flat = outputs.reshape(len(outputs), -1)
+    flat = outputs.reshape(len(outputs), -1) if outputs.size else np.zeros((0, 1))
     if not len(flat) or np.ptp(flat, axis=0).max(initial=0.0) <= 1e-6 * max(float(np.abs(flat).max()), 1e-12):
         return "The output is constant."
     if outputs.ndim == 2 and outputs.shape[1] > 1:
@@ -193,12 +194,12 @@ class Pairs:
         return _Hits(self.i, self.j, (unlike.reshape(-1) - y[self.i]) / way, way**2)
 
     def _interval(self, follow: _Hits, disturb: _Hits) -> tuple[float, float]:
-        """Of the difference, 95 %: windows stand in several pairs, so windows are drawn anew and not pairs."""
-        n, draws = len(self.signal), []
-        for _ in range(DRAWS):
-            times = np.bincount(self.rng.integers(0, n, n), minlength=n).astype(float)
-            draws.append(follow.value(times) - disturb.value(times))
-        some = np.array(draws)[np.isfinite(draws)]
+        """Of the difference, 95 %: windows stand in several pairs, so they are drawn anew and not pairs."""
+        n = len(self.signal)
+        drawn = self.rng.integers(0, n, (DRAWS, n)) + n * np.arange(DRAWS)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=n * DRAWS).reshape(DRAWS, n).astype(float)
+        draws = follow.drawn(times) - disturb.drawn(times)
+        some = draws[np.isfinite(draws)]
         if not len(some):
             return 0.0, 1.0
         low, high = np.quantile(some, [0.025, 0.975])
@@ -212,10 +213,15 @@ class _Hits:
         self.i, self.j, self.hits = i, j, hits
         self.weight = np.ones(len(i)) if weight is None else weight
 
-    def value(self, times: Floats | None = None) -> float:
+    def value(self) -> float:
         """The mean; NaN without any weight."""
-        w = self.weight if times is None else self.weight * times[self.i] * times[self.j]
-        return float(w @ self.hits / w.sum()) if w.sum() > 0 else float("nan")
+        return float(self.drawn(np.ones((1, 1 + max(self.i.max(initial=0), self.j.max(initial=0)))))[0])
+
+    def drawn(self, times: Floats) -> Floats:
+        """The mean where each window was drawn so many times, of each draw [draw, window]."""
+        w = self.weight * times[:, self.i] * times[:, self.j]
+        whole = w.sum(1)
+        return np.asarray(np.divide(w @ self.hits, whole, out=np.full(len(w), np.nan), where=whole > 0))
 
 
 def draw(

@@ -1,14 +1,15 @@
 """What can be exchanged between two windows: a part of the signal, told by the signal alone.
 
-A part is an exact split of a window, ``x = a + rest``, made without any account of where it comes from. Window
-i gets the part of window j as ``x_i - a_i + a_j``. All but a few parts are linear, ``a = P x``, so that this is
-``x_i + P (x_j - x_i)``. Nothing is ever set to zero.
+A part is an exact split of a window, ``x = a + rest``, made without any account of where it comes from.
+Window i gets the part of window j as ``x_i - a_i + a_j``. All but a few parts are linear, ``a = P x``, so
+that this is ``x_i + P (x_j - x_i)``. Nothing is ever set to zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Protocol
 
 import numpy as np
@@ -26,7 +27,13 @@ Project = Callable[[Floats], Floats]
 Group = Literal["machine", "slow", "fast", "edge", "band", "time", "space", "electrode", "artefact"]
 
 DRIFT = 0.6  # Hz: what is slower is drift, and the mean is the offset
-BANDS = {"delta": (DRIFT, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0), "gamma": (30.0, 52.0)}  # fmt: skip
+BANDS = {
+    "delta": (DRIFT, 4.0),
+    "theta": (4.0, 8.0),
+    "alpha": (8.0, 13.0),
+    "beta": (13.0, 30.0),
+    "gamma": (30.0, 52.0),
+}
 FAST = 52.0  # Hz
 LINES, LINE_WIDTH = (50.0, 60.0, 100.0, 120.0, 150.0, 180.0), 1.5  # Hz, on each side
 # A tone stands out of what is beside it by so many times its power, is no wider than this, and no rhythm's.
@@ -44,7 +51,7 @@ class Swappable(Protocol):
         """Windows x with the part of windows z, both (window, channel, time) in microvolt."""
 
 
-class Part(Swappable, Protocol):
+class SignalPart(Swappable, Protocol):
     """A part of a window."""
 
     @property
@@ -90,7 +97,7 @@ class LinearPart:
     def size(self, x: Floats) -> Floats:
         """Logarithm of the power, or mean, of each electrode's part."""
         part = self.project(x)
-        return np.log(part.std(-1) + 1e-6) if self.power else part.mean(-1)
+        return np.asarray(np.log(part.std(-1) + 1e-6) if self.power else part.mean(-1))
 
 
 def frequencies(n: int, sfreq: float) -> Floats:
@@ -168,7 +175,7 @@ def tones(x: Floats, sfreq: float) -> list[float]:
         Hz, the strongest first.
     """
     n = x.shape[-1]
-    f = np.fft.rfftfreq(n, 1 / sfreq)
+    f = np.asarray(np.fft.rfftfreq(n, 1 / sfreq), np.float64)
     power = (np.abs(np.fft.rfft((x - x.mean(-1, keepdims=True)) * np.hanning(n))) ** 2).mean(0)
     wide = max(TONE_WIDTH, 2 * f[1])
     over = np.zeros(len(f))
@@ -242,7 +249,7 @@ def time_parts(n: int, sfreq: float) -> list[LinearPart]:
     ]
     bounds = np.round(np.linspace(0, n, SIXTHS + 1)).astype(int)
     fade = max(1, round(FADE * sfreq))
-    for i, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(bounds)):
         said = f"the signal from {a / sfreq:.2f} to {b / sfreq:.2f} s"
         found.append(LinearPart(f"sixth {i + 1}", said, "time", in_time(stretch(n, a, b, fade))))
     return found

@@ -19,6 +19,8 @@ from .spatial import second_moment
 LACKS = 1e-6
 # Directions that no window has, as after an average reference, are none that one lacks.
 NOWHERE = 1e-9
+# The sum over electrodes of a direction of length 1: at least 1 where one electrode is the reference.
+REFERENCED = 0.5
 SMALLEST_MOMENT = 8  # samples for each electrode, at least
 NEAR = 6  # electrodes that predict one
 FLIPPED, SWAPPED, BETTER = -0.5, 0.6, 0.4
@@ -43,10 +45,12 @@ class ReferencePart:
         """Window x without what window z lacks, and with what it lacks itself taken from z."""
         out = x.copy()
         for i, (own, other) in enumerate(zip(self._lacking(x), self._lacking(z), strict=True)):
-            if own.shape[1] and not _same(own, other):
-                out[i] += own @ (np.linalg.pinv(own) @ (z[i] - x[i]))
-            if other.shape[1] and not _same(own, other):
-                out[i] = _without(out[i], other)
+            if _same(own, other):
+                continue
+            (reference, others), (anew, taken) = _apart(own), _apart(other)
+            # From one reference to another nothing is lost that the other window would have to give.
+            given = others if anew.shape[1] else np.concatenate([reference, others], axis=1)
+            out[i] = _without(_given(x[i], z[i], given), anew, taken)
         return out
 
     def size(self, x: Floats) -> Floats:
@@ -76,16 +80,30 @@ def _same(a: Floats, b: Floats) -> bool:
     )
 
 
-def _without(x: Floats, lacking: Floats) -> Floats:
-    """A window that lacks these directions.
+def _apart(lacking: Floats) -> tuple[Floats, Floats]:
+    """What is lacking as a reference, (channel, 0 or 1), and the directions that no reference changes.
 
-    A direction that electrodes' common mode has a part in is a reference: ``v^T x = 0`` is had by taking the same
-    from all. One that it has none in (a bridge: the difference of two) is taken out by itself.
+    Referencing takes the same from all electrodes, so that only one direction of those lacking, the one
+    nearest to what all have in common, tells of it. The others have none of it: a bridge is a difference.
     """
-    n = len(x)
-    for v in lacking.T:
-        along = v.sum() / np.sqrt(n)
-        x = x - np.outer(np.ones(n), v @ x) / v.sum() if abs(along) > 0.1 else x - np.outer(v, v @ x)
+    common = lacking.sum(0)  # of each direction what all electrodes have in common
+    size = float(np.linalg.norm(common))
+    if size < REFERENCED:
+        return lacking[:, :0], lacking
+    turned = np.linalg.qr(common[:, None], mode="complete")[0]
+    return lacking @ turned[:, :1], lacking @ turned[:, 1:]
+
+
+def _given(x: Floats, z: Floats, lacking: Floats) -> Floats:
+    """Window x with what window z has in these directions."""
+    return np.asarray(x + lacking @ (lacking.T @ (z - x)))
+
+
+def _without(x: Floats, reference: Floats, others: Floats) -> Floats:
+    """A window that lacks these directions: the others are taken out, and then it is referenced anew."""
+    x = x - others @ (others.T @ x)
+    for v in reference.T:
+        x = x - np.outer(np.ones(len(x)), v @ x) / v.sum()
     return x
 
 

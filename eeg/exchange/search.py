@@ -1,8 +1,8 @@
 """The smallest part that carries most of a decision: some electrodes, in a band, in a stretch of time.
 
-Candidates are narrowed one coordinate at a time. Of those that still carry most of what all of the signal carries
-the smallest is taken, and narrowed by the next coordinate. Which electrodes and when, a map may propose; what
-counts is what an exchange says of them.
+Candidates are narrowed one coordinate at a time. Of those that still carry most of what all of the signal
+carries the smallest is taken, and narrowed by the next coordinate. Which electrodes and when, a map may
+propose; what counts is what an exchange says of them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ from .parts import (
 KEEPS, MAY = 0.75, 0.6
 MOST = 4  # electrodes
 FASTER = 20.0  # Hz: where muscles are as large as the brain
+LEAST = 1.0  # numbers: 20 ms have no alpha, and a third of a window no offset of its own
 STEPS = 40  # of a window, to find a stretch on
 Score = Callable[["Cell"], float]
 
 
 @dataclass(frozen=True)
-class Choice:
+class Narrowing:
     """One way to narrow a part in one coordinate.
 
     Attributes
@@ -54,24 +55,27 @@ class Choice:
         The part of the coordinate that it keeps.
     fast : bool
         Whether it is a band above 20 Hz.
+    rows : tuple of int
+        Of some electrodes: which.
     """
 
     said: str
     project: Project
     volume: float
     fast: bool = False
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cell:
     """Some electrodes, in a band, in a stretch of time; None for all of a coordinate."""
 
-    electrodes: Choice | None = None
-    band: Choice | None = None
-    time: Choice | None = None
+    electrodes: Narrowing | None = None
+    band: Narrowing | None = None
+    time: Narrowing | None = None
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[Narrowing, ...]:
         """Those that narrow it."""
         return tuple(c for c in (self.electrodes, self.band, self.time) if c is not None)
 
@@ -79,6 +83,12 @@ class Cell:
     def volume(self) -> float:
         """The part of the signal that it keeps."""
         return float(np.prod([c.volume for c in self.choices]))
+
+    def freedom(self, n: int) -> float:
+        """How many numbers a window of n samples has in the band and the stretch, of each electrode."""
+        if self.band is None or self.time is None:
+            return float(n)
+        return n * self.band.volume * self.time.volume
 
     @property
     def said(self) -> str:
@@ -93,7 +103,7 @@ class Cell:
             head = self.electrodes.said if self.electrodes is not None else "the signal"
         return head if self.time is None else f"{head} {self.time.said}"
 
-    def narrowed(self, coordinate: str, choice: Choice) -> Cell:
+    def narrowed(self, coordinate: str, choice: Narrowing) -> Cell:
         """The same, narrower in one coordinate: "electrodes", "band" or "time"."""
         return replace(self, **{coordinate: choice})
 
@@ -111,7 +121,7 @@ def bands(
     sfreq: float,
     named: Mapping[str, tuple[float, float]] | None = None,
     lines: Sequence[float] = (),
-) -> Iterator[Choice]:
+) -> Iterator[Narrowing]:
     """Bands to look in: those of `spectrum_parts`, neighbours together, tones, and those that have a name."""
     f = frequencies(n, sfreq)
     for part in spectrum_parts(n, sfreq):
@@ -119,15 +129,16 @@ def bands(
         said = {"offset": "the offset", "drift": "the drift", "line": "the power line"}.get(
             part.name, part.said
         )
-        yield Choice(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
+        yield Narrowing(said, part.project, float(inside.mean()), bool(f[inside].min() >= FASTER))
     for tone in lines:
         part = tone_part(tone, n, sfreq)
-        yield Choice(part.said, part.project, float(_mask(part, n).mean()), tone >= FASTER)
+        yield Narrowing(part.said, part.project, float(_mask(part, n).mean()), tone >= FASTER)
     line = line_of(f)
     for name, (low, high) in (named or {}).items():
         inside = (f >= low) & (f < high)
         if inside.any():
-            yield Choice(plain(name), in_frequency(inside.astype(float)), float(inside.mean()), low >= FASTER)
+            keeps = inside.astype(float)
+            yield Narrowing(plain(name), in_frequency(keeps), float(inside.mean()), low >= FASTER)
     for said, inside in (
         ("offset and drift", f < 0.6),
         ("what is slower than 4 Hz", f < 4),
@@ -137,7 +148,7 @@ def bands(
     ):
         if inside.any():
             fast = bool(f[inside].min() >= FASTER)
-            yield Choice(said, in_frequency(inside.astype(float)), float(inside.mean()), fast)
+            yield Narrowing(said, in_frequency(inside.astype(float)), float(inside.mean()), fast)
 
 
 def _mask(part: LinearPart, n: int) -> NDArray[np.bool_]:
@@ -150,24 +161,24 @@ def _mask(part: LinearPart, n: int) -> NDArray[np.bool_]:
     return np.asarray(np.abs(got) > 1e-9)
 
 
-def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Iterator[Choice]:
+def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Iterator[Narrowing]:
     """Stretches to look in: the window's edges, its sixths, thirds and halves, and what a map proposes."""
     few = max(1, round(EDGE * sfreq))
     ms = 1000 * few / sfreq
     for said, start in ((f"in the first {ms:.0f} ms", 0), (f"in the last {ms:.0f} ms", n - few)):
         gate = np.zeros(n)
         gate[start : start + few] = 1.0
-        yield Choice(said, in_time(gate), few / n)
+        yield Narrowing(said, in_time(gate), few / n)
     fade = max(1, round(FADE * sfreq))
     cuts = {(round(k * n / m), round((k + 1) * n / m)) for m in (6, 3, 2) for k in range(m)}
     for a, b in sorted(cuts | set(proposed), key=lambda ab: (ab[1] - ab[0], ab[0])):
         if 0 <= a < b <= n and b - a < n:
-            yield Choice(
+            yield Narrowing(
                 f"from {a / sfreq:.2f} to {b / sfreq:.2f} s", in_time(stretch(n, a, b, fade)), (b - a) / n
             )
 
 
-def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Choice]:
+def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Narrowing]:
     """The first one, two, ... of electrodes in an order, and sets of electrodes that have a name."""
     for k in range(1, min(MOST, len(electrodes) - 1) + 1):
         yield some(electrodes, order[:k])
@@ -177,10 +188,11 @@ def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Choice]:
             yield replace(some(electrodes, rows), said=f"{name} electrodes")
 
 
-def some(electrodes: Electrodes, rows: Sequence[int]) -> Choice:
+def some(electrodes: Electrodes, rows: Sequence[int]) -> Narrowing:
     """Some electrodes."""
     mask = np.isin(np.arange(len(electrodes)), rows)
-    return Choice(listed([plain(electrodes[i]) for i in rows]), on_electrodes(mask), float(mask.mean()))
+    said = listed([plain(electrodes[i]) for i in rows])
+    return Narrowing(said, on_electrodes(mask), float(mask.mean()), rows=tuple(rows))
 
 
 def smallest(
@@ -211,9 +223,8 @@ def smallest(
     named : dict of str to (float, float), optional
         Bands in Hz to look in beside those that are looked in anyhow.
     within : sequence of int, optional
-        Electrodes in which to look for a band and a stretch of time; by default any, and which they are is looked
-        for too.
-
+        Electrodes in which to look for a band and a stretch of time; by default any, and which they are is
+        looked for too.
     tones : sequence of float
         Narrow lines of the spectrum, in Hz.
 
@@ -224,13 +235,14 @@ def smallest(
     """
     best = Cell() if within is None else Cell(electrodes=some(electrodes, within))
     whole = score(best)
-    options: dict[str, list[Choice]] = {
+    options: dict[str, list[Narrowing]] = {
         "band": list(bands(n, sfreq, named, tones)),
         "time": list(times(n, sfreq, proposed)),
         **({"electrodes": list(places(electrodes, order))} if within is None else {}),
     }
     while options:
-        found = [(k, c, best.narrowed(k, c)) for k, choices in options.items() for c in choices]
+        every = [(k, c, best.narrowed(k, c)) for k, choices in options.items() for c in choices]
+        found = [(k, c, cell) for k, c, cell in every if cell.freedom(n) >= LEAST]
         scored = [(k, c, cell, score(cell)) for k, c, cell in found]
         enough = [(cell, k) for k, _, cell, s in scored if s >= KEEPS * whole]
         if not enough:

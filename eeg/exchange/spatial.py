@@ -126,7 +126,7 @@ class CovariancePart:
 
     def size(self, x: Floats) -> Floats:
         """Logarithm of each electrode's power."""
-        return np.log(x.std(-1) + 1e-6)
+        return np.asarray(np.log(x.std(-1) + 1e-6))
 
 
 def _axes(course: Floats) -> tuple[Floats, Floats]:

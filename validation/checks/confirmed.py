@@ -1,7 +1,8 @@
-"""The smallest part of the signal that carries most of the decision: a map proposes it, an exchange confirms it.
+"""The smallest part of the signal that carries most of the decision: a map proposes it, an exchange confirms
+it.
 
-Where to look, the map of a difference says, of one half of the windows. The part is found in pairs of that half, and
-what it is worth is measured in pairs of the other.
+Where to look, the map of a difference says, of one half of the windows. The part is found in pairs of that
+half, and what it is worth is measured in pairs of the other.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def check(case: Case) -> list[CheckResult]:
         return [not_evaluable(NAME, "method", "model", why)]
     seen, new = (_pairs(case, rows, n) for rows, n in zip(case.halves, (LOOKING, HOLDING), strict=True))
     if min(len(seen.i), len(new.i)) < FEWEST:
-        why = "Too few windows of which the model says different things to look in one half and hold to the other."
+        why = "Too few windows of which the model says different things, in one half of them or the other."
         return [not_evaluable(NAME, "method", "data", why)]
     step("looking for the smallest part that decides")
     w, map_ = case.windows, case.proposed
@@ -41,10 +42,12 @@ def check(case: Case) -> list[CheckResult]:
         map_.stretches, tones=tones(case.signal, w.sfreq),
     )  # fmt: skip
     held = new.exchange(found)
-    good = held.beyond >= CONFIRMS and held.low > 0
-    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs ({held.disturbed:.0%} by the disturbance alone)."
+    # With all of the window any decision goes: that confirms nothing.
+    good = bool(found.choices) and held.beyond >= CONFIRMS and held.low > 0
+    alone = f"({held.disturbed:.0%} by the disturbance alone)."
+    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs {alone}"
     if not case.has_classes:
-        said = f"The output goes with {found.said} {held.followed:.0%} of the way ({held.disturbed:.0%} by the disturbance alone)."
+        said = f"The output goes with {found.said} {held.followed:.0%} of the way {alone}"
     if not good:
         said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]
     elif _like_muscle(case, found):
@@ -69,5 +72,6 @@ def _like_muscle(case: Case, cell: Cell) -> bool:
     """Whether a part is fast, and on electrodes over muscles."""
     if cell.electrodes is None or cell.band is None or not cell.band.fast:
         return False
-    prone = set(members("muscle-prone", case.windows.channels))
-    return any(name in prone for name in cell.electrodes.said.replace(" and ", ", ").split(", "))
+    channels = case.windows.channels
+    prone = set(members("muscle-prone", channels))
+    return any(channels[i] in prone for i in cell.electrodes.rows)

@@ -1,7 +1,7 @@
 """An artefact's part, exchanged between windows: how far the model's answer goes with it.
 
-Where the policy says what the task may use, only what of the part lies outside of that is exchanged: an eye's field
-below 4 Hz over the forehead, and not the theta rhythm that is in the part as well.
+Where the policy says what the task may use, only what of the part lies outside of that is exchanged: an eye's
+field below 4 Hz over the forehead, and not the theta rhythm that is in the part as well.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def said_of(case: Case, named: str, found: Followed) -> str:
         what, than = f"the decision goes with it in {found.followed:.0%} of the pairs", "change "
     else:
         what, than = f"the output goes with it {found.followed:.0%} of the way", ""
-    return f"When {named} is exchanged between windows, {what} ({found.disturbed:.0%} {than}by the disturbance alone)."
+    alone = f"({found.disturbed:.0%} {than}by the disturbance alone)."
+    return f"When {named} is exchanged between windows, {what} {alone}"
 
 
 def exchanged(

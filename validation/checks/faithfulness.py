@@ -29,7 +29,7 @@ def _over(
 
 
 def _occluded(case: Case, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How far the explained number falls when each electrode is exchanged with another window, (window, channel)."""
+    """How far the explained number falls when an electrode is another window's, (window, channel)."""
     x, n = case.signal[rows], case.signal.shape[1]
     partner = case.signal[np.roll(rows, 1)]
     chosen = case.outputs[rows].argmax(-1) if case.has_classes else np.zeros(len(rows), dtype=np.int64)
@@ -90,7 +90,10 @@ def check(case: Case) -> list[CheckResult]:
         beside = None if isinstance(fill, Transplant) else _over(setting, maps, other, MAP, case.policy.seed)
         taken = _over(setting, {OCCLUSION: _occluded(case, rows)}, fill, OCCLUSION, case.policy.seed)
         if beside is not None and beside.high >= 0:
-            why = f" Taken away by {other.name} it does not: what stands in their place decides, and no map is told by it."
+            why = (
+                f" Taken away by {other.name} it does not: what stands in their place decides, and no map is "
+                "told by it."
+            )
         elif taken.high < 0:
             why = (
                 " Neither does the order by occlusion, which is removal itself: this model is not told by it."

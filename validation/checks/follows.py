@@ -1,8 +1,8 @@
 """What do decisions follow, of all that a signal is made of?
 
-No account of any artefact is needed: the signal is split by itself, in frequency, time and space, and each part is
-exchanged between windows. What no brain signal carries, and what the task has no use for, decides nothing in an
-honest model.
+No account of any artefact is needed: the signal is split by itself, in frequency, time and space, and each
+part is exchanged between windows. What no brain signal carries, and what the task has no use for, decides
+nothing in an honest model.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...eeg.exchange.pairs import NOTHING, Followed
-from ...eeg.exchange.parts import LinearPart, Part
+from ...eeg.exchange.parts import LinearPart, SignalPart
 from ...engine.steps import step
 from ..case import Case
 from ..result import CheckResult, Status, not_evaluable
@@ -34,7 +34,7 @@ def check(case: Case) -> list[CheckResult]:
     return results
 
 
-def _result(case: Case, part: Part, *, outside: bool) -> CheckResult:
+def _result(case: Case, part: SignalPart, *, outside: bool) -> CheckResult:
     asked, name = case.policy.checks.follows, f"{NAME}.{part.name.replace(' ', '-')}"
     evidence: dict[str, Any] = {"part": part.said, "group": part.group}
     if case.pairs.changes(part) < NOTHING:
@@ -51,7 +51,7 @@ def _result(case: Case, part: Part, *, outside: bool) -> CheckResult:
     )  # fmt: skip
 
 
-def _expected(case: Case, part: Part) -> bool | None:
+def _expected(case: Case, part: SignalPart) -> bool | None:
     """Whether the task may use a part: of its spectrum, or its electrodes; None where nobody says."""
     if case.expected is None or not isinstance(part, LinearPart):
         return None
@@ -61,7 +61,7 @@ def _expected(case: Case, part: Part) -> bool | None:
     return bool((within**2).sum() > SOME * (mine**2).sum())
 
 
-def _judged(case: Case, part: Part, *, outside: bool) -> str:
+def _judged(case: Case, part: SignalPart, *, outside: bool) -> str:
     """As what a part counts against the model; empty where it does not."""
     if outside:
         return "outside"

@@ -1,16 +1,18 @@
 """Do decisions tell early from late in a recording rather than classes?
 
-Electrodes dry, people tire, and where classes come in blocks the time of day gives them away. A model that goes by what
-drifts says more and more of one class *within* each class, too.
+Electrodes dry, people tire, and where classes come in blocks the time of day gives them away. A model that
+goes by what drifts says more and more of one class *within* each class, too.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
 
 from ..case import Case, Floats
-from ..result import CheckResult, not_evaluable
+from ..result import CheckResult, Status, not_evaluable
 
 NAME = "session"
 FEWEST = 8  # windows of one subject and class
@@ -33,14 +35,13 @@ def check(case: Case) -> list[CheckResult]:
     places = np.cumsum([0, *map(len, cells)])
     null = []
     for _ in range(SHUFFLES):
-        order = np.concatenate(
-            [a + rng.permutation(b - a) for a, b in zip(places[:-1], places[1:], strict=True)]
-        )
+        order = np.concatenate([a + rng.permutation(b - a) for a, b in pairwise(places)])
         null.append(abs(_correlation(time, score[order])))
     p = float((1 + (np.array(null) >= abs(r) - 1e-12).sum()) / (1 + SHUFFLES))
     bad = abs(r) > asked.max_correlation and p <= 0.01
-    said = f"Within subjects and classes the output goes with the time in the recording by r = {r:+.2f} (p = {p:.2g})."
-    status = "WARNING" if bad else "PASS"
+    how = f"r = {r:+.2f} (p = {p:.2g})"
+    said = f"Within subjects and classes the output goes with the time in the recording by {how}."
+    status: Status = "WARNING" if bad else "PASS"
     return [
         CheckResult(NAME, "sign", status, said, abs(r), asked.max_correlation, "session", {"p": p, "r": r})
     ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -45,8 +47,9 @@ def _confounded(case: Case, known: NDArray[np.bool_]) -> list[CheckResult]:
     if len(names) < 2 or min(most) < ONE_CLASS:
         return []
     said = (
-        f"Labels go with the subject: each of the {len(names)} has windows of one class only, so that on this data "
-        "whatever tells people, devices or sites apart gives the label away, and no verdict means anything."
+        f"Labels go with the subject: each of the {len(names)} has windows of one class only, so that on "
+        "this data whatever tells people, devices or sites apart gives the label away, and no verdict means "
+        "anything."
     )
     return [not_evaluable("task.confounded", "task", "data", said)]
 
@@ -58,7 +61,7 @@ def _accuracy(case: Case, decisions: Ints, labels: Ints) -> CheckResult:
     balanced, chance = _balanced(decisions, labels), 1 / len(np.unique(labels))
     p = _by_chance(decisions, labels, balanced, case.seeded("task"))
     low, high = _interval(decisions, labels, case.seeded("task interval"))
-    evidence = {
+    evidence: dict[str, Any] = {
         "accuracy": float(right.mean()), "low": low, "high": high, "balanced": balanced, "p": p,
         "windows": len(right),
     }  # fmt: skip
@@ -73,14 +76,15 @@ def _accuracy(case: Case, decisions: Ints, labels: Ints) -> CheckResult:
         worse = "at all" if asked.min_accuracy is None else f"as well as the {least:.0%} asked for"
         said = f"It does not do its task here {worse}. {said}"
     elif p > asked.max_p or balanced < least:
-        status, evidence["needed"] = "NOT EVALUABLE", _needed(balanced, least, chance, asked.max_p)
-        said = f"Whether it does its task here is not shown. {said} {_more(evidence['needed'], len(right))}"
+        needed = _needed(balanced, least, chance, asked.max_p)
+        status, evidence["needed"] = "NOT EVALUABLE", needed
+        said = f"Whether it does its task here is not shown. {said} {_more(needed, len(right))}"
     return CheckResult("task", "task", status, said, balanced, least, evidence=evidence,
                        why_not="data" if status == "NOT EVALUABLE" else None)  # fmt: skip
 
 
 def _needed(accuracy: float, least: float, chance: float, p: float) -> int | None:
-    """Windows with which this accuracy would be told from chance, in four of five recordings; None for none."""
+    """Windows that tell this accuracy from chance in four of five recordings; None where none do."""
     above = accuracy - chance if accuracy >= least else 0.0
     if above <= 0.005:
         return None
@@ -109,21 +113,26 @@ def _number(case: Case) -> CheckResult:
     asked, y, value = case.policy.checks.task, case.outputs.reshape(len(case.outputs)), case.values
     known = np.isfinite(value)
     if known.sum() < 10 or np.ptp(value[known]) == 0:
-        why = "The output is a number, and labels are none, or too few: whether it does its task cannot be said."
+        why = (
+            "The output is a number, and labels are none, or too few: nothing says whether it does its task."
+        )
         return not_evaluable("task", "task", "data", why, threshold=0.0)
     y, value = y[known], value[known]
     r = float(np.corrcoef(y, value)[0, 1])
     rng = case.seeded("task")
     null = np.array([np.corrcoef(y, rng.permutation(value))[0, 1] for _ in range(SHUFFLES)])
     p = float((1 + (null >= r - 1e-12).sum()) / (1 + SHUFFLES))
-    low, high = (float(v) for v in np.tanh(np.arctanh(np.clip(r, -0.9999, 0.9999)) + np.array([-1.96, 1.96]) / np.sqrt(len(y) - 3)))  # fmt: skip
-    said = f"The output goes with the labels of {len(y)} windows by r = {r:.2f} ({low:.2f} to {high:.2f}, p = {p:.2g})."
+    z, sd = np.arctanh(np.clip(r, -0.9999, 0.9999)), 1 / np.sqrt(len(y) - 3)  # Fisher's z
+    low, high = (float(np.tanh(z + 1.96 * side * sd)) for side in (-1, 1))
+    how = f"r = {r:.2f} ({low:.2f} to {high:.2f}, p = {p:.2g})."
+    said = f"The output goes with the labels of {len(y)} windows by {how}"
     status: Status = "PASS"
     if high < 0:
         status, said = "FAIL", f"It does not do its task here at all. {said}"
     elif p > asked.max_p:
         status, said = "NOT EVALUABLE", f"Whether it does its task here is not shown. {said}"
-    return CheckResult("task", "task", status, said, r, 0.0, evidence={"r": r, "low": low, "high": high, "p": p},
+    evidence = {"r": r, "low": low, "high": high, "p": p}
+    return CheckResult("task", "task", status, said, r, 0.0, evidence=evidence,
                        why_not="data" if status == "NOT EVALUABLE" else None)  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Do decisions go with the whole signal of a region's electrodes, transplanted from another window?
 
-Only where the policy holds a region to a number: whole electrodes break spatial filters, so that what an exchange of
-them says of a region that nobody asked about misleads.
+Only where the policy holds a region to a number: whole electrodes break spatial filters, so that what an
+exchange of them says of a region that nobody asked about misleads.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def check(case: Case) -> list[CheckResult]:
         bad = one.beyond > limit and one.low > 0
         results.append(
             CheckResult(
-                f"{NAME}.{name}", "technical", "FAIL" if bad else "PASS", said_of(case, part.said, one), one.beyond,
-                limit, evidence={**one.numbers(), "electrodes": len(rows)},
+                f"{NAME}.{name}", "technical", "FAIL" if bad else "PASS", said_of(case, part.said, one),
+                one.beyond, limit, evidence={**one.numbers(), "electrodes": len(rows)},
             )
         )  # fmt: skip
     return results
