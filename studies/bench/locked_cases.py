@@ -38,7 +38,7 @@ CASES = [
         site       strong  imagery        BandPower        chance  0.9
         fidgety    strong  flicker        BandPower        chance  0.9
         reference  strong  approach       ShallowFBCSPNet  chance  1.0
-        bridged    strong  grip           EEGNet           chance  1.0
+        bridged    strong  grip           ShallowFBCSPNet  chance  1.0
         jerk       strong  p300           EEGNet           chance  1.0
         smoothed   strong  tones          EEGConformer     chance  1.0
         gaze       weak    imagery        PatchNet         weak    1.0
