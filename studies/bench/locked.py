@@ -177,7 +177,7 @@ LOCKED: dict[str, Kind] = {
             "coarse",
             "amplifier",
             ("resolution", "quanti", "steps", "coarse", "amplifier"),
-            (1.0, 0.6),
+            (1.0, 0.75),
             coarse,
             "amplifier",
             highpass=None,
