@@ -23,9 +23,12 @@ def test_the_starter_is_the_default_but_for_what_a_warning_does() -> None:
         assert task in STARTER
 
 
+HEAD = STARTER.partition("expects: ")[0]
+
+
 def test_what_the_starter_shows_of_expects_can_be_said() -> None:
-    lines = [line.removeprefix("#   ") for line in STARTER.splitlines() if line.startswith("#   ")]
-    lines = [line.partition("   ")[0] for line in lines]  # without what is said of them
+    lines = [line.removeprefix("#   ") for line in HEAD.splitlines() if line.startswith("#   ")]
+    lines = [line.partition("  ")[0] for line in lines]  # without what is said of them
     said = "\n".join(f"  {line}" for line in lines)
     policy = Policy.from_text(f"version: 1\nexpects:\n{said}")
     assert policy.expects is not None
