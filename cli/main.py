@@ -13,8 +13,8 @@ from ..engine.errors import OnnxplainError
 from . import console
 
 COMMANDS = (
-    "demo", "inspect", "explain", "cohort", "compare", "review", "evaluate", "tune", "validate", "compile",
-    "export", "models", "contract",
+    "demo", "inspect", "audit", "explain", "cohort", "compare", "review", "evaluate", "tune", "validate",
+    "compile", "export", "models", "contract",
 )  # fmt: skip
 
 

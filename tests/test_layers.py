@@ -44,6 +44,7 @@ ROOMS = {
         ("electrodes",),
         ("recording", "drawing"),
         ("explanation", "artefacts"),
+        ("exchange",),
         ("views",),
         ("studies",),
         ("reports",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,11 @@ from ..eeg.artefacts.component_parts import component_parts
 from ..eeg.artefacts.parts import ArtefactPart, Missing, look, unplaced
 from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
+from ..eeg.exchange.catalogue import catalogue
+from ..eeg.exchange.expected import Expected, outside_parts
+from ..eeg.exchange.pairs import Pairs, draw, why_not
+from ..eeg.exchange.parts import SignalPart
+from ..eeg.exchange.search import Proposed, proposed
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
 from ..eeg.explanation.open import open_model
@@ -22,11 +27,12 @@ from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows
 from ..eeg.recording.dataset import Item, recordings
 from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
-from ..eeg.recording.windows import Windows, as_input
+from ..eeg.recording.windows import Windows, as_input, from_model_layout
 from ..eeg.text import counted, listed
 from ..eeg.views.baselines import random_copies
 from ..engine.contract import InputContract
 from ..engine.errors import InputError, OnnxplainError
+from ..engine.evaluation.references import OTHER
 from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .holding import held
@@ -34,6 +40,7 @@ from .policy import Policy
 
 Floats = NDArray[np.float64]
 BATCH = 32
+PROPOSING = 64  # windows of which a map says where to look
 
 
 @dataclass
@@ -53,7 +60,10 @@ class Case:
         Subject of each window.
     recordings : tuple of Recording
         Without their signal where there are several.
+    aside : dict of str to ndarray, shape (window, time)
+        Channels recorded beside EEG.
     notes : tuple of str
+    threads : int or None
     """
 
     model: Path
@@ -65,6 +75,7 @@ class Case:
     recordings: tuple[Recording, ...] = ()
     aside: dict[str, Floats] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    threads: int | None = None
 
     # -- what the model says ------------------------------------------------------------------------
 
@@ -134,12 +145,99 @@ class Case:
         """The true class of each window; -1 where it is not known."""
         return truth(self.windows.labels, self.contract.classes)
 
+    @cached_property
+    def values(self) -> Floats:
+        """The number that each window's label is; NaN where it is none."""
+        return np.array([_number_in(label) for label in self.windows.labels])
+
     @property
     def constant(self) -> bool:
         """Whether the output does not depend on the input at all."""
         y = self.outputs.reshape(len(self.outputs), -1)
         size = np.abs(y).max() if y.size else 0.0
         return bool(np.ptp(y, axis=0).max(initial=0.0) <= 1e-6 * max(float(size), 1e-12))
+
+    # -- what can be exchanged ------------------------------------------------------------------------
+
+    @cached_property
+    def nothing_to_exchange(self) -> str | None:
+        """Why nothing can be exchanged between windows, in words; None where it can."""
+        return why_not(self.outputs)
+
+    @cached_property
+    def expected(self) -> Expected | None:
+        """What the policy says that the task may use; None where it does not say."""
+        asked = self.policy.expects
+        if asked is None:
+            return None
+        return asked.on(self.windows.channels, self.windows.sfreq, self.signal.shape[-1])
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Artefacts that the policy says the task may use."""
+        return () if self.policy.expects is None else self.policy.expects.all_artefacts
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The windows between which all parts are exchanged; `nothing_to_exchange` is None."""
+        return draw(
+            self.signal, self.outputs, self.run, self.seeded("pairs"), pairs=self.policy.checks.follows.pairs,
+            groups=np.array(self.groups),
+        )  # fmt: skip
+
+    @cached_property
+    def outside(self) -> tuple[SignalPart, ...]:
+        """What lies outside of what the task may use; empty where the policy does not say."""
+        return () if self.expected is None else tuple(outside_parts(self.expected, self.signal))
+
+    @cached_property
+    def signal_parts(self) -> tuple[SignalPart, ...]:
+        """Parts of the windows, by the signal alone."""
+        w = self.windows
+        return tuple(catalogue(self.signal, w.sfreq, w.channels, self.expected, self.strongest))
+
+    @property
+    def strongest(self) -> tuple[int, ...]:
+        """Electrodes with most relevance, strongest first: those that are exchanged one by one."""
+        return tuple(self.proposed.order[: self.policy.checks.follows.electrodes])
+
+    @cached_property
+    def halves(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Windows in which a part is looked for, and those in which it is held to what was found."""
+        order = self.seeded("halves").permutation(len(self.windows))
+        return np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+
+    @cached_property
+    def proposed(self) -> Proposed:
+        """Where the map of a difference points, of the windows in which parts are looked for."""
+        step("explaining against other windows")
+        rows = self.halves[0][:PROPOSING]
+        if self.explainer.composite.is_difference:
+            return proposed(self.explained.relevance[rows])
+        explainer = Explainer(
+            self.model, "difference", contract=self.contract, threads=self.threads, ledger=False
+        )
+        against = held(
+            self.windows, lambda: self.outputs, self.groups, ReferenceOptions(OTHER, self.policy.references),
+            self.policy.seed,
+        )  # fmt: skip
+        name, found = self.contract.input, []
+        for some in self._blocks(rows):
+            a = explainer(
+                {name: self.windows.data[some]},
+                target="predicted",
+                contrast="rest" if self.has_classes else None,
+                reference={name: against.data[against.index[some].T]},
+            )
+            found.append(from_model_layout(a.relevance[name], self.contract))
+        return proposed(np.concatenate(found))
+
+    def _blocks(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Windows, as many at a time as the file takes; what is left over is not given."""
+        size = self.batch or BATCH
+        least = len(rows) if self.batch is None else max(size, len(rows) - len(rows) % size)
+        for start in range(0, least, size):
+            yield np.resize(rows, least)[start : start + size]
 
     # -- what explains it ---------------------------------------------------------------------------
 
@@ -213,7 +311,7 @@ class Case:
     @cached_property
     def _looked(self) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
         step("looking for artefacts")
-        return look(self.windows, self.aside)
+        return look(self.windows, self.aside, self.groups)
 
     @property
     def why_no_parts(self) -> Literal["electrodes", "data", "model"]:
@@ -239,6 +337,16 @@ class Case:
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""
         return np.random.default_rng([self.policy.seed, *of.encode()])
+
+
+def _number_in(label: str | None) -> float:
+    """The last tag of a label that is a number ("arousal/3.5"); NaN for none."""
+    for tag in reversed((label or "").replace("=", "/").split("/")):
+        try:
+            return float(tag)
+        except ValueError:
+            continue
+    return float("nan")
 
 
 def fixed_batch(explainer: Explainer, contract: InputContract) -> int | None:
@@ -293,6 +401,8 @@ def open_case(
             f"{counted(len(windows.channels), 'channel')}, by name or by a position in the data: eyes and "
             f"muscle could not be looked for there ({listed(lost, 12)})."
         )
+    if policy.expects is not None:
+        policy.expects.rows(windows.channels)  # a mistake in it is told before anything is computed
     chosen = _chosen(windows, groups, policy)
     batch = fixed_batch(explainer, contract) or 1
     if len(chosen) < batch:
@@ -301,14 +411,18 @@ def open_case(
     return Case(
         model, policy, explainer, contract, _some(windows, chosen), tuple(groups[i] for i in chosen),
         tuple(kept) if len(kept) == 1 else (), {k: v[chosen] for k, v in aside.items()}, tuple(notes),
+        threads,
     )  # fmt: skip
 
 
 def _events(recording: Recording, contract: InputContract, policy: Policy) -> str | None:
-    """Where windows start: as the policy says, or at annotations that name classes."""
+    """Where windows start: as the policy says, or at annotations that name classes, or are numbers."""
     if policy.events is not None or recording.is_epochs:
         return policy.events
     named = {m.description for m in recording.marks if not m.bad}
+    if not contract.classes:
+        numbers = sorted(d for d in named if np.isfinite(_number_in(d)) and "," not in d)
+        return ",".join(numbers) if len(numbers) > 1 else None
     real = truth(tuple(named), contract.classes)
     present = [contract.classes[i] for i in sorted(set(real[real >= 0].tolist()))]
     return ",".join(present) if present and not any("," in p for p in present) else None

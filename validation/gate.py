@@ -102,7 +102,9 @@ class Gate:
         today = self._today or datetime.datetime.now(tz=datetime.UTC).date()
         found, notes = {}, []
         for w in self.policy.waivers:
-            hit = [r.check for r in results if r.status == "FAIL" and w.check in (r.check, r.family)]
+            hit = [
+                r.check for r in results if r.status in ("FAIL", "WARNING") and w.check in (r.check, r.family)
+            ]
             if w.until < today:
                 if hit:
                     notes.append(f"The waiver of {w.check} expired on {w.until}; it does not count any more.")

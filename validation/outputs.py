@@ -70,10 +70,10 @@ def junit(verdict: Verdict) -> bytes:
             counts["skipped"] += 1
             why = verdict.waived.get(r.check, r.said)
             ElementTree.SubElement(case, "skipped", message=_xml(why))
-        elif r.status == "FAIL" and r.role in ("technical", "task"):
+        elif r.status == "FAIL" and r.fails:
             counts["failures"] += 1
             ElementTree.SubElement(case, "failure", message=_xml(r.said))
-        elif r.status == "FAIL":  # a sign, by itself, is no failure: the verdict weighs it
+        elif r.status in ("FAIL", "WARNING"):  # it warns, or what it says is the data's
             ElementTree.SubElement(case, "system-out").text = _xml(f"{r.role}: {r.said}")
     suite.set("tests", str(len(verdict.results) + 1))
     for name, n in counts.items():

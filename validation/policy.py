@@ -24,9 +24,9 @@ from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
 from ..engine.errors import InputError, PolicyError
 from ..engine.extensions import CHECKS, offered
+from .expects import Artefact, Expects
 
 VERSION = 1
-Artefact = Literal["eyes", "heart", "muscle", "mains"]
 ARTEFACTS: tuple[Artefact, ...] = ("eyes", "heart", "muscle", "mains")
 # A noisy electrode has no proxy: only independent components tell it.
 ComponentKind = Literal["eyes", "heart", "muscle", "mains", "electrode"]
@@ -81,12 +81,26 @@ class TaskSettings(_CheckSettings):
     imbalance: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.7
 
 
+class FollowsSettings(_CheckSettings):
+    """How far decisions may go with parts that no brain signal carries, or that the task has no use for."""
+
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
+    pairs: Annotated[int, Field(ge=20, le=2000)] = 100
+    electrodes: Annotated[int, Field(ge=0, le=512)] = 4
+
+
+class ConfirmedSettings(_CheckSettings):
+    """Which smallest part of the signal carries most of the decision."""
+
+
 class InterventionSettings(_CheckSettings):
     """Whether decisions go with an artefact that is exchanged between windows."""
 
-    max_follow: Share = 0.2
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
     artefacts: tuple[Artefact, ...] = ARTEFACTS
-    required: tuple[Artefact, ...] = ()
+    required: tuple[Artefact, ...] = ("eyes",)
 
 
 class TransplantSettings(_CheckSettings):
@@ -127,10 +141,19 @@ class ShareSettings(_CheckSettings):
 class ComponentsSettings(_CheckSettings):
     """The same of independent components that are called an artefact (ICLabel)."""
 
-    max_follow: Share = 0.2
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
     max_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
     min_share: Share = 0.02
     artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
+
+
+class ElectrodesSettings(_CheckSettings):
+    """Whether decisions go with what an electrode in trouble has alone."""
+
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
+    most: Annotated[int, Field(ge=1, le=64)] = 6
 
 
 class ClustersSettings(_CheckSettings):
@@ -147,10 +170,29 @@ class SubjectsSettings(_CheckSettings):
     permutations: Annotated[int, Field(ge=99, le=10_000)] = 499
 
 
+class SessionSettings(_CheckSettings):
+    """Whether decisions tell early from late in a recording rather than classes."""
+
+    max_correlation: Share = 0.5
+
+
 class BaselineSettings(_CheckSettings):
     """Whether the label can be read from artefacts alone: what the data offers."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
+
+
+class AuditSettings(_CheckSettings):
+    """Whether the label can be read from what is no brain signal: what the data offers."""
+
+    windows: Annotated[int, Field(ge=20, le=1000)] = 500
+
+
+class InvarianceSettings(_CheckSettings):
+    """How many decisions change when the same is recorded otherwise; never counts."""
+
+    windows: Annotated[int, Field(ge=4, le=1000)] = 64
+    electrodes: Annotated[int, Field(ge=0, le=64)] = 3
 
 
 class FaithfulnessSettings(_CheckSettings):
@@ -195,13 +237,19 @@ class Checks(_Strict):
     determinism: DeterminismSettings = DeterminismSettings()
     parity: ParitySettings = ParitySettings()
     task: TaskSettings = TaskSettings()
+    follows: FollowsSettings = FollowsSettings()
+    confirmed: ConfirmedSettings = ConfirmedSettings()
     intervention: InterventionSettings = InterventionSettings()
     transplant: TransplantSettings = TransplantSettings()
     share: ShareSettings = ShareSettings()
     components: ComponentsSettings = ComponentsSettings()
+    electrodes: ElectrodesSettings = ElectrodesSettings()
     clusters: ClustersSettings = ClustersSettings()
     subjects: SubjectsSettings = SubjectsSettings()
+    session: SessionSettings = SessionSettings()
     baseline: BaselineSettings = BaselineSettings()
+    audit: AuditSettings = AuditSettings()
+    invariance: InvarianceSettings = InvarianceSettings()
     faithfulness: FaithfulnessSettings = FaithfulnessSettings()
     randomisation: RandomisationSettings = RandomisationSettings()
     agreement: AgreementSettings = AgreementSettings()
@@ -261,6 +309,8 @@ class Policy(_Strict):
     windows : int
         At most so many, chosen by the seed.
     seed : int
+    expects : Expects or None
+        What the task may use; without it there is no PASS.
     warning_exits : {0, 1}
         What the command line exits with on a WARNING.
     checks : Checks
@@ -274,6 +324,7 @@ class Policy(_Strict):
     events: str | None = None
     windows: Annotated[int, Field(ge=10, le=100_000)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
+    expects: Expects | None = None
     warning_exits: Literal[0, 1] = 0
     checks: Checks = Checks()
     waivers: tuple[Waiver, ...] = ()
@@ -372,9 +423,20 @@ def _tuples(data: Any) -> Any:
 
 
 STARTER = """\
-# What a model has to pass. Everything here is the default, but `version`, which has to be there.
-# Set thresholds before you look at a model, and keep this file under version control.
+# What a model has to pass. Set it before you look at a model, and keep this file under version control.
+# `version` has to be there; a key that is left out has the value that stands here, but for `warning_exits`
+# (0).
 version: 1
+
+# What the task may use. Decisions that follow anything else are a sign; without this the best verdict is a
+# WARNING.
+# Name a task (motor-imagery, p300, sleep-staging, resting-alpha, seizure, arousal), or say it yourself:
+#   bands: [alpha/mu, beta, [4, 8]]      names, or Hz; one that begins at 0 has the window's mean too
+#   regions: [sensorimotor, C3]          regions and sets of electrodes, or electrodes
+#   seconds: [0.2, 0.8]                  of the window
+#   artefacts: [heart]                   eyes, heart, muscle, mains: where the task is about them
+# What is said beside a task takes the place of what the task's preset says of it.
+expects: null             # {task: motor-imagery}
 
 composite: cplrp_pooled   # the rules of the maps; this one sees what norms over electrodes hide
 # With `composite: difference` windows are held against others of the same subject: other (those that the
@@ -383,7 +445,7 @@ against: null
 references: 4
 windows: 256              # at most so many, chosen by the seed
 seed: 0
-warning_exits: 0          # 1: a WARNING stops the deployment too
+warning_exits: 1          # 0: a WARNING lets the model pass
 # events: left,right      # windows start at these annotations; by default at those that name classes
 
 checks:
@@ -395,17 +457,21 @@ checks:
   # Does the model do its task here? Above chance, and where you say so, above a number.
   task: {max_p: 0.01, min_accuracy: null, imbalance: 0.7}
 
-  # Signs that the model uses an artefact. Two unlike ones on the same artefact: FAIL; one: WARNING.
-  # How often a decision goes with the artefact when it is exchanged between windows, above what
-  # exchanging it between windows of one decision does.
-  # required: artefacts that must be looked for, or there is no pass: [eyes].
-  intervention: {max_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: []}
-  # The same with all that a region's electrodes have: reported for every region, and held to numbers of
-  # yours, {frontal-ocular: 0.3}.
+  # What decisions follow, of all that a signal is made of: how often a decision goes with a part that is
+  # exchanged between windows, less what exchanging it between windows of one decision changes. Above
+  # max_follow, parts that no brain signal carries (the line, gain, resolution, repeated samples, reference,
+  # order of electrodes) and what lies outside of `expects` fail the gate; above warn_follow they warn.
+  follows: {max_follow: 0.5, warn_follow: 0.2, pairs: 100, electrodes: 4}
+  # The smallest part that carries most of the decision, which a map proposes and an exchange confirms.
+  confirmed: {}
+  # The same of artefacts, as their proxies have them, but what of them lies in `expects`.
+  # required: artefacts that must be looked for, or there is no verdict.
+  intervention: {max_follow: 0.5, warn_follow: 0.2, artefacts: [eyes, heart, muscle, mains], required: [eyes]}
+  # All that a region's electrodes have, for regions that you hold to a number: {frontal-ocular: 0.3}.
   transplant: {max_follow: {}}
   # The artefact's share of the relevance, over that in copies with random weights; a share below
-  # min_share is no sign. max_share and max_band hold regions and bands to numbers of yours:
-  # {frontopolar: 0.3}, {gamma: 0.2}.
+  # min_share is no sign. It supports an exchange, and warns only where none could answer it. max_share and
+  # max_band hold regions and bands to numbers of yours: {frontopolar: 0.3}, {gamma: 0.2}.
   share:
     max_ratio: 1.5
     min_share: 0.02
@@ -416,17 +482,28 @@ checks:
   # Exchange and share of independent components that ICLabel calls eye, heart, muscle, line noise, or
   # noise of one electrode.
   components:
-    max_follow: 0.2
+    max_follow: 0.5
+    warn_follow: 0.2
     max_ratio: 1.5
     min_share: 0.02
     artefacts: [eyes, heart, muscle, mains, electrode]
+  # What an electrode has that the others do not predict, exchanged between windows, for those (at most
+  # `most`) that pop, hum, wander, or are noisy or flat.
+  electrodes: {max_follow: 0.5, warn_follow: 0.2, most: 6}
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).
   subjects: {max_explained: 0.5, permutations: 499}
 
+  # How far the output goes with the time in the recording, within classes.
+  session: {max_correlation: 0.5}
+
   # What the data offers: can the label be read from artefacts alone? Never counts against a model.
   baseline: {folds: 5}
+  # The same from what is no brain signal: offset, drift, gain, resolution, time. Never counts either.
+  audit: {windows: 500}
+  # How many decisions change under gain, offset, drift, mains, a lost electrode, another reference: told.
+  invariance: {windows: 64, electrodes: 3}
 
   # Can maps be trusted on this model? Taking away what they name first must matter more than taking
   # away anything; they must change with random weights, and an unlike method find similar electrodes.

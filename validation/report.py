@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..eeg.drawing.sections import Table
 from ..eeg.reports.html import said_versions, write
-from .result import CheckResult
+from .result import PARTS, CheckResult
 from .verdict import Verdict
 
 COLOURS = {"PASS": "#1b6e3c", "WARNING": "#8a5a00", "FAIL": "#a11a1a", "NOT EVALUABLE": "#555555"}
@@ -27,6 +28,7 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
     -------
     Path
     """
+    rows = followed(verdict.results)
     roles = dict.fromkeys(r.role for r in verdict.results)
     return write(
         "validation.html",
@@ -36,12 +38,69 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
         evidence=[
             (artefact, checks, _against(verdict, artefact)) for artefact, checks in verdict.artefacts.items()
         ],
+        confirmed=None if verdict.confirmed is None else verdict.confirmed.said,
+        followed=rows,
+        tasks=[r for r in rows if r.kind == EXPECTED],
+        looked=verdict.looked,
         missing=[r.check for r in verdict.results if r.status == "NOT EVALUABLE"],
         drift=drift,
         checks={role: _checks(verdict, [r for r in verdict.results if r.role == role]) for role in roles},
         waived=Table(("check", "reason"), list(verdict.waived.items())) if verdict.waived else None,
         audit=_audit(verdict) if verdict.audit else None,
     )
+
+
+EXPECTED, NO_USE, NEVER = (
+    "of the task, or not judged",
+    "the task has no use for it",
+    "no brain signal carries it",
+)
+ELSE = "outside of what the task may use, and counted there"
+UNDECLARED, ALONE = "nobody has declared it", "on one electrode alone"
+KINDS = {"outside": NO_USE, "machine": NEVER, "undeclared": UNDECLARED, "alone": ALONE}
+LEAST = 0.05  # of the pairs: parts that fewer decisions go with are told together
+MOST = 14  # rows
+
+
+@dataclass(frozen=True)
+class FollowedRow:
+    """A line of the table of what decisions follow.
+
+    Attributes
+    ----------
+    part, kind : str
+        What was exchanged, and as what it counts.
+    percent, low, high : int
+        How far decisions go with it beyond the disturbance, and its interval, per cent.
+    colour : str
+    """
+
+    part: str
+    kind: str
+    percent: int
+    low: int
+    high: int
+    colour: str
+
+
+def followed(results: Sequence[CheckResult]) -> list[FollowedRow]:
+    """What decisions follow, most first, of parts of the signal and of artefacts."""
+    found = []
+    for r in results:
+        if r.evidence_of != "exchange" or r.status == "NOT EVALUABLE" or "follows" not in r.evidence:
+            continue
+        kind = KINDS.get(
+            str(r.evidence.get("judged", "")), ELSE if r.evidence.get("expected") is False else EXPECTED
+        )
+        if r.role == "sign":
+            kind = f"by an account of it ({r.family})"
+        low, high = (round(100 * min(1.0, max(0.0, float(r.evidence[k])))) for k in ("low", "high"))
+        name = str(r.evidence.get("part") or f"{PARTS.get(r.artefact, r.artefact)}")
+        colour = "#777777" if kind in (EXPECTED, ELSE) else COLOURS[r.status]
+        found.append(FollowedRow(name, kind, round(100 * (r.value or 0.0)), low, high, colour))
+    order = sorted(found, key=lambda row: (row.kind == EXPECTED, -row.percent))
+    shown = [row for row in order if row.percent >= 100 * LEAST]
+    return shown[:MOST] if shown else order[:3]
 
 
 def _against(verdict: Verdict, artefact: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["PASS", "FAIL", "NOT EVALUABLE"]
+Status = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 
 # Why a check could not be made.
@@ -18,13 +18,17 @@ Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 #   error: it was begun, and could not be finished
 WhyNot = Literal["electrodes", "data", "model", "map", "policy", "error"]
 
+# Checks that exchange something between windows.
+EXCHANGES = ("follows", "intervention", "components", "electrodes")
+
 # What a check is about, and so what its failing means for the verdict.
-#   sign: the model uses an artefact; two unlike ones on one artefact are Clever Hans
+#   follows: decisions go with a part of the signal that says nothing of the task; failing fails the gate
+#   sign: the model uses an artefact; an exchange shows it, relevance supports it
 #   technical: the explanation or the file is not what it should be; failing fails the gate
 #   task: the model does not do its task here; failing fails the gate
 #   method: maps cannot be trusted on this model; failing warns
 #   data: what the recording offers; never counts against the model
-Role = Literal["sign", "technical", "task", "method", "data"]
+Role = Literal["follows", "sign", "technical", "task", "method", "data"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class CheckResult:
     check : str
         The check's name, with what it is about behind a dot: "intervention.eyes".
     role : Role
-    status : {"PASS", "FAIL", "NOT EVALUABLE"}
+    status : {"PASS", "WARNING", "FAIL", "NOT EVALUABLE"}
     said : str
         The outcome as a sentence.
     value, threshold : float or None
@@ -60,16 +64,28 @@ class CheckResult:
     why_not: WhyNot | None = None
 
     @property
+    def confounds(self) -> bool:
+        """Whether it says that on this data no verdict means anything: labels go with something else."""
+        return self.status == "NOT EVALUABLE" and self.check in ("task.confounded", "task.mixed")
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails the gate where it fails: exchanges do, and what is asked of the model."""
+        if self.role == "sign":
+            return self.evidence_of != "relevance"
+        return self.role in ("follows", "technical", "task")
+
+    @property
     def family(self) -> str:
         """The check's name without what it is about."""
         return self.check.partition(".")[0]
 
     @property
     def evidence_of(self) -> str:
-        """The kind of evidence: what exchanges show, what relevance shows; two of one kind are one sign."""
+        """The kind of evidence: what exchanges show, or what relevance shows."""
         if self.family in ("share", "clusters") or self.check.endswith(".share"):
             return "relevance"
-        return "exchange" if self.family in ("intervention", "components") else self.family
+        return "exchange" if self.family in EXCHANGES else self.family
 
 
 # What an artefact's part is called in a sentence, and the artefact itself.
@@ -87,6 +103,7 @@ USES = {
     "mains": "uses the mains",
     "electrode": "uses noise of an electrode",
     "subject": "tells subjects apart",
+    "session": "tells early from late in a recording",
 }
 
 

@@ -1,10 +1,9 @@
 """One verdict from the results of all checks.
 
-A heat map can look right while the model is wrong, so no verdict rests on one sign alone: FAIL for a shortcut
-needs two unlike signs about the model on the same artefact; one is a WARNING. What the data offers never
-counts. Nor is there a pass on the strength of checks that could not be made: an artefact that could not be
-looked for, since it is not known which electrodes see it, is named in a WARNING, and where none of the body's
-could be looked at there is no verdict.
+What decisions go along with when it is exchanged counts; what a heat map shows supports it, and never fails a
+model alone. FAIL is for what no brain signal carries and for what the policy's `expects` leaves out, when
+most decisions go with it. Nor is there a pass on the strength of checks that could not be made, or without a
+word on what the task may use. What the data offers never counts.
 """
 
 from __future__ import annotations
@@ -14,18 +13,24 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..eeg.text import listed
+from .looked import Looked, looked_at
 from .policy import Policy
 from .result import USES, CheckResult, Overall
 
 FORMAT = 1
 # Artefacts that every recording of a person has, and that are told by the electrodes that see them.
 BODY = ("eyes", "heart", "muscle")
+# Relevance warns alone only where the exchange of the same part leaves room for this much.
+ROOM = 0.05
+# Parts that decisions go with are named from here on, and so many of them.
+LEADS, LEADING = 0.3, 4
 SAID: Mapping[Overall, str] = {
-    "PASS": "The model passes: no sign that it uses an artefact, on what could be checked here.",
-    "WARNING": "The model passes with a warning: look at this before it is deployed.",
+    "PASS": "The model passes: no decision follows what it should not, on what could be checked here.",
+    "WARNING": "The model does not pass without a look at this.",
     "FAIL": "The model must not be deployed.",
     "NOT EVALUABLE": "There is no verdict, and so no pass.",
 }
+UNDECLARED = "What this model may use was not declared (`expects`): nothing could be held against it."
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Verdict:
     artefacts : dict of str to tuple of str
         Artefact -> checks that are signs of it.
     notes : tuple of str
+    looked : Looked
+        What was looked at, what could not be, and what the gate has no account of.
     audit : mapping
         Hashes, versions, options, time.
     warning_exits : int
@@ -58,6 +65,7 @@ class Verdict:
     waived: Mapping[str, str]
     artefacts: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    looked: Looked = field(default_factory=Looked)
     audit: Mapping[str, Any] = field(default_factory=dict)
     warning_exits: int = 0
 
@@ -66,6 +74,11 @@ class Verdict:
         """0 for PASS, what the policy says for WARNING, 1 for the rest."""
         return {"PASS": 0, "WARNING": self.warning_exits}.get(self.status, 1)
 
+    @property
+    def confirmed(self) -> CheckResult | None:
+        """The smallest part that carries most of the decision, where there is one."""
+        return next((r for r in self.results if r.check == "confirmed" and r.status == "PASS"), None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON: verdict.json."""
         return {
@@ -73,8 +86,10 @@ class Verdict:
             "status": self.status,
             "said": self.said,
             "reasons": list(self.reasons),
+            "confirmed": None if self.confirmed is None else self.confirmed.said,
             "artefacts": {k: list(v) for k, v in self.artefacts.items()},
             "results": [{**asdict(r), "evidence": dict(r.evidence)} for r in self.results],
+            "looked": self.looked.to_dict(),
             "waived": dict(self.waived),
             "notes": list(self.notes),
             "audit": dict(self.audit),
@@ -87,20 +102,28 @@ class Findings:
 
     Attributes
     ----------
+    confounded : tuple of CheckResult
+        What makes any verdict on this data void: labels that go with the subject.
     hard : tuple of CheckResult
-        Technical and task checks that failed: each of them fails the gate.
+        Checks that failed, of which each fails the gate: exchanges, technical and task checks.
+    open : tuple of CheckResult
+        Whether the model does its task could not be said.
+    soft : tuple of CheckResult
+        Exchanges that warn.
+    alone : tuple of CheckResult
+        Signs by relevance that no exchange has answered.
     method : tuple of CheckResult
-        Checks of the maps that failed: each of them warns.
-    double, single : dict of str to tuple of CheckResult
-        Artefact -> signs of it, the strongest artefact first: unlike ones, and of one kind alone.
+        Checks of the maps that failed, where no exchange has confirmed the map.
+    declared : bool
+        Whether the policy says what the task may use.
     looked : bool
-        Whether any check for shortcuts could be made.
+        Whether anything could be exchanged.
+    why_not : str
+        Why nothing could.
     missing : tuple of str
         Artefacts that the policy requires to be exchanged, and none could.
     blind : dict of str to str
         Artefacts of the body that no check could look at for want of known electrodes -> why.
-    body : bool
-        Whether any artefact of the body could be looked at.
     unmeasured : tuple of CheckResult
         Regions that the policy holds to a number, and that no electrode is known to lie in.
     unseen : tuple of str
@@ -110,27 +133,41 @@ class Findings:
     unmade : tuple of str
         Checks of other packages that the policy requires, and that gave nothing.
     noted : tuple of CheckResult
-        What the data offers.
+        What the data offers, and what relevance says where the exchange says otherwise.
+    confirmed : CheckResult or None
+        The smallest part that decides.
+    leading : tuple of CheckResult
+        The parts of the signal that decisions go with most.
     """
 
+    confounded: tuple[CheckResult, ...]
     hard: tuple[CheckResult, ...]
+    open: tuple[CheckResult, ...]
+    soft: tuple[CheckResult, ...]
+    alone: tuple[CheckResult, ...]
     method: tuple[CheckResult, ...]
-    double: Mapping[str, tuple[CheckResult, ...]]
-    single: Mapping[str, tuple[CheckResult, ...]]
+    declared: bool
     looked: bool
+    why_not: str
     missing: tuple[str, ...]
     blind: Mapping[str, str]
-    body: bool
     unmeasured: tuple[CheckResult, ...]
     unseen: tuple[str, ...]
     broken: tuple[CheckResult, ...]
     unmade: tuple[str, ...]
     noted: tuple[CheckResult, ...]
+    confirmed: CheckResult | None
+    leading: tuple[CheckResult, ...]
+
+    @property
+    def accused(self) -> frozenset[str]:
+        """Artefacts that decisions go with."""
+        return frozenset(r.artefact for r in (*self.hard, *self.soft) if r.role == "sign")
 
     @property
     def offered(self) -> frozenset[str]:
         """Artefacts that give the label away in this data."""
-        return frozenset(r.artefact for r in self.noted if r.artefact)
+        return frozenset(r.artefact for r in self.noted if r.artefact and r.role == "data")
 
 
 def decide(results: Sequence[CheckResult], waived: Mapping[str, str], policy: Policy) -> Verdict:
@@ -143,92 +180,109 @@ def decide(results: Sequence[CheckResult], waived: Mapping[str, str], policy: Po
         Checks that do not count, with the reason.
     policy : Policy
     """
-    failed = [r for r in results if r.status == "FAIL" and r.check not in waived]
-    signs = _signs(failed)
-    found = _findings(results, failed, signs, policy)
+    counted = [r for r in results if r.check not in waived]
+    found = _findings(results, counted, policy)
     status = _status(found)
+    signs = [r for r in counted if r.role == "sign" and r.status in ("FAIL", "WARNING")]
+    named = dict.fromkeys(
+        r.artefact or "unknown" for r in (*found.hard, *found.soft, *found.alone) if r in signs
+    )
     return Verdict(
         status,
         SAID[status],
         tuple(dict.fromkeys(_reasons(found))),
         tuple(results),
         dict(waived),
-        {artefact: tuple(r.check for r in each) for artefact, each in signs.items()},
+        {
+            artefact: tuple(r.check for r in signs if (r.artefact or "unknown") == artefact)
+            for artefact in named
+        },
         tuple(_notes(found)),
+        looked_at(results),
         warning_exits=policy.warning_exits,
     )
 
 
-def _signs(failed: Sequence[CheckResult]) -> dict[str, tuple[CheckResult, ...]]:
-    """Artefact -> the signs of it, in the order of the checks."""
-    signs: dict[str, tuple[CheckResult, ...]] = {}
-    for r in failed:
-        if r.role == "sign":
-            artefact = r.artefact or "unknown"
-            signs[artefact] = (*signs.get(artefact, ()), r)
-    return signs
-
-
-def _findings(
-    results: Sequence[CheckResult],
-    failed: Sequence[CheckResult],
-    signs: Mapping[str, tuple[CheckResult, ...]],
-    policy: Policy,
-) -> Findings:
-    double, single = _weighed(signs)
+def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], policy: Policy) -> Findings:
+    failed = [r for r in counted if r.status == "FAIL"]
+    warned = [r for r in counted if r.status == "WARNING"]
+    relevance = [r for r in (*failed, *warned) if r.role == "sign" and r.evidence_of == "relevance"]
+    alone = [r for r in relevance if _unanswered(r, results)]
+    confirmed = next((r for r in counted if r.check == "confirmed" and r.status == "PASS"), None)
+    exchanged = [r for r in results if r.evidence_of == "exchange" and r.status != "NOT EVALUABLE"]
     seen, unseen = _exchanged(results)
-    missing = tuple(a for a in policy.checks.intervention.required if a not in seen)
-    blind, body = _body(results)
+    blind = _blind(results)
+    by_map = [r for r in (*failed, *warned) if r.role == "method"]
+    method = tuple(r for r in by_map if confirmed is None or r.family not in ("faithfulness", "agreement"))
     return Findings(
-        hard=tuple(r for r in failed if r.role in ("technical", "task")),
-        method=tuple(r for r in failed if r.role == "method"),
-        double=double,
-        single=single,
-        looked=any(map(_looks, results)),
-        missing=missing,
+        confounded=tuple(r for r in results if r.confounds),
+        hard=tuple(sorted((r for r in failed if r.fails), key=_strength)),
+        open=tuple(
+            r for r in results if r.role == "task" and r.status == "NOT EVALUABLE" and r.threshold is not None
+        ),
+        soft=tuple(sorted((r for r in warned if r.fails), key=_strength)),
+        alone=tuple(alone),
+        method=method,
+        declared=policy.expects is not None,
+        looked=bool(exchanged),
+        why_not=next((r.said for r in results if r.family == "follows" and r.status == "NOT EVALUABLE"), ""),
+        missing=_missing(results, seen, policy),
         blind=blind,
-        body=body,
         unmeasured=tuple(filter(_unmeasured, results)),
         unseen=tuple(a for a in unseen if a not in blind),
         broken=tuple(r for r in results if r.why_not == "error"),
         unmade=_unmade(results, policy),
-        noted=tuple(filter(_offers, results)),
+        noted=tuple(
+            r for r in (*filter(_offers, results), *by_map, *relevance) if r not in alone and r not in method
+        ),
+        confirmed=confirmed,
+        leading=_most(results),
     )
 
 
-def _weighed(
-    signs: Mapping[str, tuple[CheckResult, ...]],
-) -> tuple[dict[str, tuple[CheckResult, ...]], dict[str, tuple[CheckResult, ...]]]:
-    """Artefacts with signs of unlike kinds, and those with signs of one kind alone."""
-    # Several artefacts move together: a blink is on electrodes over muscles too. The strongest one leads.
-    order = sorted(signs, key=lambda artefact: -_strength(signs[artefact]))
-    double = [a for a in order if len({r.evidence_of for r in signs[a]}) > 1]
-    return {a: signs[a] for a in double}, {a: signs[a] for a in order if a not in double}
+def _unanswered(r: CheckResult, results: Sequence[CheckResult]) -> bool:
+    """Whether no exchange of the same artefact says that hardly any decision goes with it."""
+    answers = [
+        other
+        for other in results
+        if other.role == "sign" and other.artefact == r.artefact and other.evidence_of == "exchange"
+        and other.status != "NOT EVALUABLE"
+    ]  # fmt: skip
+    return not answers or any((a.value or 0.0) >= ROOM for a in answers)
 
 
 def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...]]:
     """Artefacts that were exchanged between windows, and those that should have been and could not."""
-    asked = [r for r in results if r.evidence_of == "exchange" and r.artefact]
+    asked = [r for r in results if r.role == "sign" and r.evidence_of == "exchange" and r.artefact]
     seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
 
 
-def _body(results: Sequence[CheckResult]) -> tuple[dict[str, str], bool]:
-    """Artefacts of the body that no check could see for want of known electrodes; whether any was seen."""
+def _missing(results: Sequence[CheckResult], seen: set[str], policy: Policy) -> tuple[str, ...]:
+    """Artefacts that the policy asks for and requires, and that could not be looked for."""
+    asked = policy.checks.intervention
+    wanted = [a for a in asked.required if asked.enabled and a in asked.artefacts and a not in seen]
+    return tuple(a for a in wanted if _could_not(a, results))
+
+
+def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
+    """Whether an artefact could not be looked for; one that is not in this data, or allowed, could."""
+    about = [r for r in results if r.check == f"intervention.{artefact}"]
+    return not any(r.why_not in ("data", "policy") for r in about)
+
+
+def _blind(results: Sequence[CheckResult]) -> dict[str, str]:
+    """Artefacts of the body that no check could see for want of known electrodes."""
     about = [r for r in results if r.role == "sign" and r.artefact in BODY]
     looked = {r.artefact for r in about if r.status != "NOT EVALUABLE"}
     unknown = {r.artefact: r.said for r in reversed(about) if r.why_not == "electrodes"}
-    return {a: unknown[a] for a in BODY if a in unknown and a not in looked}, bool(looked)
+    return {a: unknown[a] for a in BODY if a in unknown and a not in looked}
 
 
 def _unmade(results: Sequence[CheckResult], policy: Policy) -> tuple[str, ...]:
     """Checks of other packages that the policy requires, and that have no result but NOT EVALUABLE."""
     made = {r.family for r in results if r.status != "NOT EVALUABLE"}
     return tuple(n for n, other in policy.checks.other.items() if other.required and n not in made)
-
-
-def _looks(r: CheckResult) -> bool:
-    return r.role == "sign" and r.status != "NOT EVALUABLE"
 
 
 def _offers(r: CheckResult) -> bool:
@@ -240,27 +294,38 @@ def _unmeasured(r: CheckResult) -> bool:
 
 
 def _status(found: Findings) -> Overall:
-    if found.double or found.hard:
+    if found.hard:
         return "FAIL"
-    if _no_verdict(found):
+    if found.confounded or _no_verdict(found):
         return "NOT EVALUABLE"
-    if found.single or found.method or found.blind or found.unmeasured or found.broken:
-        return "WARNING"
-    return "PASS"
+    warns = (found.soft, found.alone, found.method, found.blind, found.unmeasured, found.broken)
+    return "WARNING" if any(warns) or not found.declared else "PASS"
 
 
 def _reasons(found: Findings) -> Iterator[str]:
     """Why, most serious first."""
-    if _status(found) == "NOT EVALUABLE":
-        yield _no_verdict(found)
-    for artefact, each in found.double.items():
-        yield _clever_hans(artefact, each, artefact in found.offered)
-    for r in found.hard:
+    for r in found.confounded:
         yield r.said
-    for artefact, each in found.single.items():
-        yield f"One sign that the model {_uses(artefact)}: {each[0].said}"
+    if _status(found) == "NOT EVALUABLE" and _no_verdict(found):
+        yield _no_verdict(found)
+    if (found.hard or found.soft) and found.confirmed is not None:
+        yield found.confirmed.said
+    for r in _first_of_each(found.hard, found):
+        yield f"Clever Hans: the model {_uses(r)}{_agree(r, found)}. {r.said}" if r.role == "sign" else r.said
+    for r in _first_of_each(found.soft, found):
+        yield f"A sign that the model {_uses(r)}{_agree(r, found)}: {r.said}" if r.role == "sign" else r.said
+    if (found.hard or found.soft) and found.leading:
+        yield _leading(found.leading)
+    if not found.declared:
+        yield UNDECLARED
+    if not (found.hard or found.soft) and found.confirmed is not None and not found.declared:
+        yield found.confirmed.said
+    for r in found.alone:
+        if r.artefact in found.accused:
+            continue
+        yield f"Relevance suggests that the model {_uses(r)}: {r.said}"
     for artefact, why in found.blind.items():
-        yield f"Whether the model {_uses(artefact)} could not be looked for. {why}"
+        yield f"Whether the model {USES[artefact]} could not be looked for. {why}"
     for r in found.unmeasured:
         yield f"The policy holds {r.check} to a number that could not be measured. {r.said}"
     for r in found.broken:
@@ -269,41 +334,68 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield f"Maps may mislead: {r.said}"
 
 
+def _most(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """The parts of the signal by itself that decisions go with most, few of them."""
+    parts = [
+        r
+        for r in results
+        if r.role == "follows" and (r.value or 0.0) >= LEADS and r.evidence.get("group") != "space"
+        and r.evidence.get("judged") != "outside"
+    ]  # fmt: skip
+    return tuple(sorted(parts, key=lambda r: -(r.value or 0.0))[:LEADING])
+
+
+def _leading(parts: Sequence[CheckResult]) -> str:
+    each = [f"{r.evidence['part']} ({r.value:.0%})" for r in parts]
+    return f"Of all parts of the signal, decisions go most with {listed(each, LEADING)}."
+
+
 def _no_verdict(found: Findings) -> str:
     """Why nothing can be said of the model; empty where something can."""
     if not found.looked:
-        return "No check for shortcuts could be made: that is no pass."
+        return f"Nothing could be exchanged between windows: that is no pass. {found.why_not}".rstrip()
+    if found.open:
+        return found.open[0].said
     if found.missing:
         return f"The policy requires a look for {listed(found.missing)}, and there could be none."
     if found.unmade:
         return f"The policy requires the check {listed(found.unmade)}, and it could not be made."
-    if found.blind and not found.body:
-        return "Neither eyes, heart nor muscle could be looked at: that is no pass."
     return ""
 
 
-def _clever_hans(artefact: str, signs: Sequence[CheckResult], offered: bool) -> str:
-    families = listed(sorted({r.family for r in signs}))
-    also = "; the data offers it" if offered else ""
-    # What an exchange shows is about decisions, and easier to follow than shares of relevance.
-    first = next((r.said for r in signs if r.evidence_of == "exchange"), signs[0].said)
-    return f"Clever Hans: the model {_uses(artefact)} ({families} agree{also}). {first}"
+def _first_of_each(results: Sequence[CheckResult], found: Findings) -> Iterator[CheckResult]:
+    """Results, but of each artefact the strongest alone, and none that a more serious one is about."""
+    before = {r.artefact for r in found.hard} if results is found.soft else set()
+    for r in results:
+        if r.role == "sign" and r.artefact and r.artefact in before:
+            continue
+        if r.role == "sign":
+            before.add(r.artefact)
+        yield r
 
 
-def _uses(artefact: str) -> str:
-    return USES.get(artefact, f"uses {artefact}")
+def _agree(r: CheckResult, found: Findings) -> str:
+    """Which other checks say so, and whether the data offers it."""
+    others = (*found.hard, *found.soft, *found.alone)
+    names = sorted({o.check for o in others if o.artefact == r.artefact and o.role == "sign" and o is not r})
+    said = [f"{listed(names, 6)} {'agree' if len(names) > 1 else 'agrees'}"] if names else []
+    said += ["the data offers it"] if r.artefact in found.offered else []
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _uses(r: CheckResult) -> str:
+    return USES.get(r.artefact, f"uses {r.artefact or 'an artefact'}")
 
 
 def _notes(found: Findings) -> Iterator[str]:
     for r in found.noted:
-        yield r.said
+        answered = r.role == "sign"
+        yield f"{r.said} When it is exchanged, hardly any decision goes with it." if answered else r.said
     if found.unseen:
         yield f"Not told apart in this data, and so not exchanged: {listed(found.unseen)}."
 
 
-def _strength(signs: Sequence[CheckResult]) -> float:
-    """How far a sign is past its threshold; exchanges lead."""
-    return max(
-        (r.value or 0.0) / max(r.threshold or 1.0, 1e-9) * (10 if r.evidence_of == "exchange" else 1)
-        for r in signs
-    )
+def _strength(r: CheckResult) -> tuple[int, float]:
+    """What was asked of the model first, then what no brain signal carries; the strongest of each first."""
+    of_machine = r.evidence.get("judged") == "machine"
+    return (0 if r.role in ("technical", "task") else 1 if of_machine else 2, -(r.value or 0.0))

@@ -82,7 +82,7 @@ def component_parts(windows: Windows, groups: Sequence[str], *, seed: int = 0) -
         raw = decompose.averaged(decompose.joined(x[some][:, rows], picked, windows.sfreq))
         # Drifts would get components of their own, and ICLabel has learned on signals without them.
         fit = raw.copy().filter(1.0, None, verbose="error")
-        ica = decompose.fitted(fit, decompose.VARIANCE, seed)
+        ica = decompose.fitted(fit, decompose.VARIANCE, seed, thinned=True)
         label = np.array(decompose.CLASSES)[decompose.labels(fit, ica).argmax(-1)]
         maps = decompose.maps(ica)
         label[_noisy(maps, picked) & (label == "muscle")] = "channel noise"

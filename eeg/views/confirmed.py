@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.explainer import Explainer
 from ..drawing.sections import Section, Table
-from ..explanation.exchange import Confirmed, Way, confirm, percent
+from ..exchange.confirm import Confirmed, Way, confirm, percent
 from ..explanation.explained import Explained
 from ..explanation.view import View
 from .registry import ViewContext, register

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onnxplain.eeg.exchange.confirm import Confirmed, Way, confirm
 from onnxplain.eeg.explanation.bands import bands
 from onnxplain.eeg.explanation.dataset import explanation
-from onnxplain.eeg.explanation.exchange import Confirmed, Way, confirm
 from onnxplain.eeg.explanation.explained import Explained, predictions, restored
 from onnxplain.eeg.explanation.references import ReferenceOptions, ReferenceWindows, references_for
 from onnxplain.eeg.reports.write import write

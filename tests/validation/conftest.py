@@ -129,17 +129,22 @@ MakeCase = Callable[..., Case]
 
 @pytest.fixture(scope="session")
 def make_case(tmp_path_factory: pytest.TempPathFactory) -> MakeCase:
-    """Make a case: what the model reads, what is in the windows, a policy's checks as YAML."""
+    """Make a case: what the model reads, what is in the windows, and a policy's checks and `expects` as YAML.
+
+    What is read may be the weights themselves, [channel, time]; `record` changes windows as a recorder would.
+    """
 
     def make(
-        reads: str | Mapping[str, float] = "hands",
+        reads: str | Mapping[str, float] | Floats = "hands",
         *,
         truth: Truth | None = None,
         checks: str = "{}",
+        expects: str = "null",
         naming: str = "10-20",
         channels: tuple[str, ...] = TEN_TWENTY,
         outputs: int = 2,
         marks: tuple[tuple[float, str], ...] | None = (),
+        record: Callable[[Floats, Truth], Floats] | None = None,
     ) -> Case:
         truth = truth or Truth()
         cap = electrodes(naming, channels)
@@ -148,11 +153,16 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> MakeCase:
             classes=("left", "right") if outputs == 2 else (),
         )  # fmt: skip
         rows = [TEN_TWENTY.index(c) for c in channels]
-        weights = filters({reads: 1.0} if isinstance(reads, str) else reads)[rows]
-        weights = np.zeros_like(weights) if reads == "nothing" else weights
+        told = (
+            reads
+            if isinstance(reads, np.ndarray)
+            else filters({reads: 1.0} if isinstance(reads, str) else reads)
+        )
+        weights = told[rows]
+        weights = np.zeros_like(weights) if isinstance(reads, str) and reads == "nothing" else weights
         path = write_model(tmp_path_factory.mktemp("case") / "small.onnx", weights, contract, outputs)
-        policy = Policy.from_text(f"version: 1\nchecks: {checks}")
-        x = signal(truth)[:, rows]
+        policy = Policy.from_text(f"version: 1\nchecks: {checks}\nexpects: {expects}")
+        x = signal(truth)[:, rows] if record is None else record(signal(truth)[:, rows], truth)
         labels = truth.side("hands") if truth.labels is None else truth.labels
         windows = Windows(
             data=as_input(x, contract),

@@ -28,9 +28,14 @@ ROOT = Path(__file__).parents[2]
 RECORDING = demo_file("recording.edf")
 
 
+EXPECTS = "expects: {task: motor-imagery}"
+MOTOR = Policy.from_text(f"version: 1\n{EXPECTS}")
+HANS = "Clever Hans: the model uses the eyes"
+
+
 @pytest.fixture(scope="module")
 def verdicts() -> dict[str, Verdict]:
-    return {name: Gate().run(demo_file(f"{name}.onnx"), RECORDING) for name in ("honest", "shortcut")}
+    return {name: Gate(MOTOR).run(demo_file(f"{name}.onnx"), RECORDING) for name in ("honest", "shortcut")}
 
 
 def _result(verdict: Verdict, check: str):  # type: ignore[no-untyped-def]
@@ -43,13 +48,44 @@ def test_the_honest_model_passes(verdicts: dict[str, Verdict]) -> None:
     assert _result(honest, "task").value == 1.0
     assert _result(honest, "intervention.eyes").value < 0.05
     assert _result(honest, "share.eyes").value < 1
+    assert [r.check for r in honest.results if r.status in ("WARNING", "FAIL")] == []
+    # Decisions go with the hand areas' rhythms, and it is said so.
+    assert honest.confirmed is not None
+    assert "C4" in honest.confirmed.said
+    assert "8 to 30 Hz" in honest.confirmed.said
+    assert {"outside bands", "outside regions", "gain", "eyes", "muscle"} <= set(honest.looked.at)
+    assert honest.looked.not_at == {}
+
+
+def test_without_a_word_on_what_it_may_use_it_does_not_pass() -> None:
+    off = (
+        "components",
+        "clusters",
+        "baseline",
+        "audit",
+        "invariance",
+        "faithfulness",
+        "randomisation",
+        "agreement",
+    )
+    checks = ", ".join(f"{name}: {{enabled: false}}" for name in off)
+    policy = Policy.from_text(f"version: 1\nwarning_exits: 1\nchecks: {{{checks}, follows: {{pairs: 40}}}}")
+    verdict = Gate(policy).run(demo_file("honest.onnx"), RECORDING)
+    assert (verdict.status, verdict.exit_code) == ("WARNING", 1)
+    assert "was not declared" in verdict.reasons[0]
+    assert verdict.reasons[1].startswith("The decision goes with ")
+    assert len(verdict.reasons) == 2
 
 
 def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
     shortcut = verdicts["shortcut"]
     assert (shortcut.status, shortcut.exit_code) == ("FAIL", 1)
-    assert shortcut.reasons[0].startswith("Clever Hans: the model uses the eyes")
+    assert any(reason.startswith(HANS) for reason in shortcut.reasons)
     assert set(shortcut.artefacts) == {"eyes"}
+    # No account of the eyes is needed: it lies outside of what the task may use.
+    outside = _result(shortcut, "follows.outside-bands")
+    assert (outside.status, outside.evidence["judged"]) == ("FAIL", "outside")
+    assert outside.value > 0.9
     assert _result(shortcut, "intervention.eyes").value > 0.9
     # In this recording the eyes do not give the label away: that the model uses them shows all the same.
     assert _result(shortcut, "baseline.eyes").status == "PASS"
@@ -57,7 +93,7 @@ def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
 
 @pytest.mark.long
 def test_a_second_run_says_the_same(verdicts: dict[str, Verdict]) -> None:
-    again = Gate().run(demo_file("shortcut.onnx"), RECORDING)
+    again = Gate(MOTOR).run(demo_file("shortcut.onnx"), RECORDING)
     for a, b in zip(again.results, verdicts["shortcut"].results, strict=True):
         assert (a.check, a.status) == (b.check, b.status)
         assert (
@@ -101,7 +137,7 @@ def test_a_dataset_of_subjects(tmp_path: Path) -> None:
         shutil.copy(RECORDING, tmp_path / "data" / subject / "rec.edf")
     (tmp_path / "data" / "sub-03").mkdir()
     (tmp_path / "data" / "sub-03" / "rec.edf").write_bytes(b"nothing")
-    verdict = Gate().run(demo_file("honest.onnx"), tmp_path / "data")
+    verdict = Gate(MOTOR).run(demo_file("honest.onnx"), tmp_path / "data")
     assert verdict.status == "PASS"
     assert verdict.audit["subjects"] == 2
     assert any("Left out" in n for n in verdict.notes)
@@ -115,8 +151,8 @@ def test_files_that_take_so_many_windows(tmp_path: Path, batch: int, verdicts: d
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = batch
     onnx.save(model, tmp_path / "fixed.onnx")
-    verdict = Gate().run(tmp_path / "fixed.onnx", RECORDING)
-    assert verdict.reasons[0].startswith("Clever Hans: the model uses the eyes")
+    verdict = Gate(MOTOR).run(tmp_path / "fixed.onnx", RECORDING)
+    assert any(reason.startswith(HANS) for reason in verdict.reasons)
     # Every check feeds the file as many as it takes.
     assert not [r.said for r in verdict.results if "wants" in r.said or "at a time" in r.said]
     agreement = _result(verdict, "agreement")
@@ -174,15 +210,17 @@ def _one_number(name: str, folder: Path) -> Path:
 
 @pytest.mark.long
 def test_models_whose_output_is_a_number(tmp_path: Path) -> None:
-    shortcut = Gate().run(_one_number("shortcut", tmp_path), RECORDING)
+    shortcut = Gate(MOTOR).run(_one_number("shortcut", tmp_path), RECORDING)
     assert shortcut.status == "FAIL"
     assert set(shortcut.artefacts) == {"eyes"}
     for check in ("intervention.eyes", "components.eyes"):
         eyes = _result(shortcut, check)
         assert eyes.value > 0.8
         assert "the output goes with it" in eyes.said
-    honest = Gate().run(_one_number("honest", tmp_path), RECORDING)
-    assert (honest.status, _result(honest, "task").status) == ("PASS", "NOT EVALUABLE")
+    # Labels are words here, and the output is a number: whether it does its task cannot be said.
+    honest = Gate(MOTOR).run(_one_number("honest", tmp_path), RECORDING)
+    assert (honest.status, _result(honest, "task").status) == ("NOT EVALUABLE", "NOT EVALUABLE")
+    assert not honest.artefacts
     assert _result(honest, "intervention.eyes").value < 0.1
 
 
@@ -253,7 +291,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     printed = _validate("--init", folder=tmp_path)
     assert (printed.returncode, printed.stdout) == (0, STARTER)
     policy = tmp_path / "policy.yaml"
-    policy.write_text(printed.stdout, encoding="utf-8")
+    policy.write_text(printed.stdout.replace("expects: null", EXPECTS, 1), encoding="utf-8")
     good = _validate(
         demo_file("honest.onnx"), RECORDING, "--policy", policy, "--out", "good", folder=tmp_path
     )
@@ -284,6 +322,7 @@ def test_the_command_line(tmp_path: Path) -> None:
             "recording.edf",
             "no region",
         ),
+        ("version: 1\nexpects: {regions: [frontla]}", "honest.onnx", "recording.edf", "no region 'frontla'"),
         ("version: 1", "honest.onnx", "missing.edf", "no such file"),
         ("version: 1", "no.onnx", "recording.edf", "no.onnx"),
     ],
@@ -304,7 +343,8 @@ def test_mistakes_are_one_line_and_never_a_pass(
 
 def test_the_pytest_plugin(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(
-        "version: 1\nchecks: {agreement: {enabled: false}, clusters: {enabled: false}}", encoding="utf-8"
+        f"version: 1\n{EXPECTS}\nchecks: {{agreement: {{enabled: false}}, clusters: {{enabled: false}}}}",
+        encoding="utf-8",
     )
     (tmp_path / "test_model.py").write_text(
         f"""

@@ -25,6 +25,7 @@ Judge = Callable[..., Verdict]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extending.md"
 # What says nothing of shortcuts is off; the gate's own signs are few and quick.
 OFF = ", ".join(f"{name}: {{enabled: false}}" for name in CHECKS if name not in ("ledger", "intervention"))
+EXPECTS = "{task: motor-imagery}"
 HEAD = "from onnxplain.validation.result import CheckResult\n\n\n"
 
 
@@ -56,7 +57,7 @@ def judge(make_case: Any) -> Judge:
     """The verdict on the honest model, with what the policy says of other packages' checks."""
 
     def run(other: str = "{}", waivers: str = "[]") -> Verdict:
-        text = f"version: 1\nchecks: {{{OFF}, other: {other}}}\nwaivers: {waivers}"
+        text = f"version: 1\nexpects: {EXPECTS}\nchecks: {{{OFF}, other: {other}}}\nwaivers: {waivers}"
         policy = Policy.from_text(text)
         case: Case = make_case("hands")
         case.policy = policy
@@ -100,7 +101,12 @@ def test_a_check_is_made_after_the_gates_own(install: Install, judge: Judge) -> 
         ("CheckResult('lab', 'technical', 'FAIL', 'It is off.')", "FAIL"),
         ("CheckResult('lab', 'task', 'FAIL', 'It is off.')", "FAIL"),
         ("CheckResult('lab', 'method', 'FAIL', 'It is off.')", "WARNING"),
-        ("CheckResult('lab.eyes', 'sign', 'FAIL', 'It is off.', 0.9, 0.1, 'eyes')", "WARNING"),
+        ("CheckResult('lab', 'follows', 'FAIL', 'It is off.')", "FAIL"),
+        ("CheckResult('lab', 'follows', 'WARNING', 'It is off.')", "WARNING"),
+        ("CheckResult('lab', 'technical', 'WARNING', 'It is off.')", "WARNING"),
+        ("CheckResult('lab', 'method', 'WARNING', 'It is off.')", "WARNING"),
+        ("CheckResult('lab.eyes', 'sign', 'FAIL', 'It is off.', 0.9, 0.1, 'eyes')", "FAIL"),
+        ("CheckResult('lab.eyes', 'sign', 'WARNING', 'It is off.', 0.9, 0.1, 'eyes')", "WARNING"),
         ("CheckResult('lab', 'data', 'FAIL', 'It is off.')", "PASS"),
     ],
 )
@@ -115,7 +121,7 @@ def test_a_result_counts_by_its_role(install: Install, judge: Judge, result: str
 
 def test_a_sign_of_its_own_beside_one_of_the_gates(install: Install, make_case: Any) -> None:
     install(giving("CheckResult('lab.eyes', 'sign', 'FAIL', 'The lab sees it too.', 0.9, 0.1, 'eyes')"))
-    case: Case = make_case("eyes", checks=f"{{{OFF}}}")
+    case: Case = make_case("eyes", checks=f"{{{OFF}}}", expects=EXPECTS)
     verdict = Gate(case.policy).judge(case)
     assert verdict.status == "FAIL"
     assert set(verdict.artefacts["eyes"]) == {"intervention.eyes", "lab.eyes"}
@@ -131,7 +137,7 @@ def test_a_sign_of_its_own_beside_one_of_the_gates(install: Install, make_case: 
         ("import no_such_thing\n", "no_such_thing"),
         ("", "check"),
         (giving("CheckResult('lab', 'sin', 'PASS', '')"), "role 'sin'"),
-        (giving("CheckResult('lab', 'sign', 'WARNING', '')"), "status 'WARNING'"),
+        (giving("CheckResult('lab', 'sign', 'WARN', '')"), "status 'WARN'"),
         (giving("CheckResult('lab', 'sign', 'PASS', '', float('nan'))"), "nan"),
         (giving("CheckResult('lab', 'sign', 'PASS', '', artefact=['eyes'])"), "artefact"),
         (giving("CheckResult('lab', 'sign', 'PASS', '', evidence=3)"), "evidence"),

@@ -7,15 +7,38 @@ from pathlib import Path
 import pytest
 
 from onnxplain.engine.errors import PolicyError
+from onnxplain.validation.expects import PRESETS, Expects
 from onnxplain.validation.policy import STARTER, Checks, Policy
 
 
-def test_the_starter_is_the_default() -> None:
+def test_the_starter_is_the_default_but_for_what_a_warning_does() -> None:
     policy = Policy.from_text(STARTER)
-    assert policy == Policy(version=1)
+    assert policy == Policy(version=1, warning_exits=1)
+    assert Policy(version=1).warning_exits == 0
+    assert Policy(version=1).expects is None
     for name in Checks.model_fields:
         assert f"\n  {name}:" in STARTER, f"{name} is not in the starter"
-    assert policy.digest() == Policy(version=1).digest()
+    assert policy.digest() == Policy(version=1, warning_exits=1).digest()
+    for task in PRESETS:
+        assert task in STARTER
+
+
+HEAD = STARTER.partition("expects: ")[0]
+
+
+def test_what_the_starter_shows_of_expects_can_be_said() -> None:
+    lines = [line.removeprefix("#   ") for line in HEAD.splitlines() if line.startswith("#   ")]
+    lines = [line.partition("  ")[0] for line in lines]  # without what is said of them
+    said = "\n".join(f"  {line}" for line in lines)
+    policy = Policy.from_text(f"version: 1\nexpects:\n{said}")
+    assert policy.expects is not None
+    assert policy.expects.all_bands == ((8.0, 13.0), (13.0, 30.0), (4.0, 8.0))
+    assert policy.expects.all_regions == ("sensorimotor", "C3")
+    assert (policy.expects.seconds, policy.expects.all_artefacts) == ((0.2, 0.8), ("heart",))
+    shown = STARTER.replace(
+        "expects: null             # {task: motor-imagery}", "expects: {task: motor-imagery}"
+    )
+    assert Policy.from_text(shown).expects == Expects(task="motor-imagery")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +62,15 @@ def test_the_starter_is_the_default() -> None:
         ("version: 1\nchecks: {ledger: {enabled: 1}}", "checks.ledger.enabled"),
         ("version: 1\nchecks: {intervention: {artefacts: [eye]}}", "checks.intervention.artefacts"),
         ("version: 1\nchecks: {transplant: {max_follow: {eyes: 0.2}}}", "no region 'eyes'"),
+        ("version: 1\nchecks: {follows: {max_follow: 1.5}}", "checks.follows.max_follow"),
+        ("version: 1\nchecks: {follows: {pairs: 5}}", "checks.follows.pairs"),
+        ("version: 1\nchecks: {confirmed: {pairs: 5}}", "checks.confirmed.pairs: there is no such key"),
+        ("version: 1\nchecks: {session: {max_correlation: -1}}", "checks.session.max_correlation"),
+        ("version: 1\nchecks: {intervention: {required: [nose]}}", "checks.intervention.required"),
+        ("version: 1\nexpects: {}", "expects: says nothing"),
+        ("version: 1\nexpects: {task: knitting}", "expects: task 'knitting' is no preset"),
+        ("version: 1\nexpects: {bands: [alhpa]}", "expects: bands: no band 'alhpa'"),
+        ("version: 1\nexpects: {task: p300, second: [0, 1]}", "expects.second: there is no such key"),
         ("version: 1\nchecks: {components: {artefacts: [eye]}}", "checks.components.artefacts"),
         ("version: 1\nchecks: {components: {min_share: -1}}", "checks.components.min_share"),
         ("version: 1\ncomposite: nix", "unknown composite 'nix'"),

@@ -38,7 +38,7 @@ def check(case: Case) -> list[CheckResult]:
     best, kind, share, bad = 0.0, "", 0.0, False
     for s in found.strategies:
         for name, r in s.artefacts.items():
-            if s.share < asked.min_share or abs(r) <= asked.max_correlation:
+            if name in case.allowed or s.share < asked.min_share or abs(r) <= asked.max_correlation:
                 continue
             carries = _carries(case, name, np.array(s.windows))
             if (carries, abs(r)) > (bad, abs(best)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ...eeg.artefacts.component_parts import KINDS, TooFewPlacedError
 from ...engine.errors import InputError
-from ...engine.steps import step
 from ..case import Case
 from ..result import PARTS, CheckResult, WhyNot, not_evaluable
 from .exchange import exchanged
@@ -30,8 +29,7 @@ def check(case: Case) -> list[CheckResult]:
             why = f"No component is called {KINDS[kind]}: {PARTS[kind]} cannot be told apart so."
             results.append(not_evaluable(f"components.{kind}", "sign", "data", why, kind))
             continue
-        step(f"exchanging components of {kind}")
-        results.append(exchanged(case, part, f"components.{kind}", asked.max_follow))
+        results.append(exchanged(case, part, f"components.{kind}", asked.max_follow, asked.warn_follow))
         results.append(carried(case, part, f"components.{kind}.share", asked.max_ratio, asked.min_share))
     return results
 

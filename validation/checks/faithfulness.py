@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...eeg.studies.features import features, spline_interpolation
 from ...engine.evaluation.curves import faithfulness
+from ...engine.evaluation.intervals import Estimate
 from ...engine.evaluation.replacement import Replacement, Transplant
 from ...engine.evaluation.setting import Setting
 from ...engine.steps import step
@@ -13,7 +17,32 @@ from ..case import Case
 from ..result import CheckResult, Status, not_evaluable
 
 POINTS, RANDOM = 6, 4
-MAP = "map"
+MAP, OCCLUSION = "map", "occlusion"
+
+
+def _over(
+    setting: Setting, maps: Mapping[str, NDArray[np.float64]], fill: Replacement, name: str, seed: int
+) -> Estimate:
+    """How much more a map's order falls than random ones."""
+    _, numbers = faithfulness(setting, maps, fill, points=POINTS, random=RANDOM, seed=seed)
+    return numbers[name].abpc_over_random
+
+
+def _occluded(case: Case, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far the explained number falls when an electrode is another window's, (window, channel)."""
+    x, n = case.signal[rows], case.signal.shape[1]
+    partner = case.signal[np.roll(rows, 1)]
+    chosen = case.outputs[rows].argmax(-1) if case.has_classes else np.zeros(len(rows), dtype=np.int64)
+
+    def value(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(case.run(signal).reshape(len(rows), -1)[np.arange(len(rows)), chosen])
+
+    here, fall = value(x), np.zeros((len(rows), n))
+    for i in range(n):
+        changed = x.copy()
+        changed[:, i] = partner[:, i]
+        fall[:, i] = here - value(changed)
+    return fall
 
 
 def check(case: Case) -> list[CheckResult]:
@@ -55,7 +84,23 @@ def check(case: Case) -> list[CheckResult]:
         f"{own.abpc.value:.2g} {case.explained.unit}, {own.abpc_over_random} more than random orders."
     )
     status: Status = "PASS" if over.low > 0 else "FAIL" if over.high < 0 else "NOT EVALUABLE"
+    why = ""
     if status == "FAIL":
+        other = Transplant(split, data, seed=case.policy.seed)
+        beside = None if isinstance(fill, Transplant) else _over(setting, maps, other, MAP, case.policy.seed)
+        taken = _over(setting, {OCCLUSION: _occluded(case, rows)}, fill, OCCLUSION, case.policy.seed)
+        if beside is not None and beside.high >= 0:
+            why = (
+                f" Taken away by {other.name} it does not: what stands in their place decides, and no map is "
+                "told by it."
+            )
+        elif taken.high < 0:
+            why = (
+                " Neither does the order by occlusion, which is removal itself: this model is not told by it."
+            )
+    if why:
+        status, said = "NOT EVALUABLE", said + why
+    elif status == "FAIL":
         said += " What the map names first matters less than anything: it is not faithful."
     elif status == "NOT EVALUABLE":
         said += " These windows do not tell it from random: that the map is faithful is not shown."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...engine.steps import step
 from ..case import Case
 from ..result import CheckResult
 from .exchange import exchanged
@@ -18,6 +17,5 @@ def check(case: Case) -> list[CheckResult]:
         if part is None:
             results.append(untold(case, name, kind))
             continue
-        step(f"exchanging {kind}")
-        results.append(exchanged(case, part, name, asked.max_follow))
+        results.append(exchanged(case, part, name, asked.max_follow, asked.warn_follow))
     return results

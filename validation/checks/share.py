@@ -73,6 +73,9 @@ def carried(case: Case, part: ArtefactPart, name: str, limit: float, least: floa
     """
     if case.constant:
         return not_evaluable(name, "sign", "model", "The output is constant.", part.kind)
+    if part.kind in case.allowed:
+        why = "The policy says that the task may use it."
+        return not_evaluable(name, "sign", "policy", why, part.kind)
     if "multiplier" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input."
         return not_evaluable(name, "sign", "map", why, part.kind)

@@ -11,7 +11,7 @@ from ..case import Case
 from ..result import CheckResult, WhyNot, not_evaluable
 
 NAME = "subjects"
-FOLDS, SHUFFLES = 5, 99
+FOLDS, SHUFFLES = 5, 19
 WIDEST = 5000  # features
 
 
@@ -59,7 +59,7 @@ def check(case: Case) -> list[CheckResult]:
     }  # fmt: skip
     return [
         CheckResult(
-            NAME, "sign", "FAIL" if bad else "PASS", said, part, asked.max_explained, "subject", evidence
+            NAME, "sign", "WARNING" if bad else "PASS", said, part, asked.max_explained, "subject", evidence
         )
     ]
 

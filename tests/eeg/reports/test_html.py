@@ -21,7 +21,7 @@ from onnxplain.eeg import demo
 from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.region_file import Regions
-from onnxplain.eeg.explanation.exchange import Confirmed, Way
+from onnxplain.eeg.exchange.confirm import Confirmed, Way
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.shares import BandShare
 from onnxplain.eeg.explanation.view import View

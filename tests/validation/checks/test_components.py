@@ -27,12 +27,19 @@ def test_decisions_and_relevance_of_the_hands(make_case: Any, known: str, result
 
 
 def test_decisions_and_relevance_of_the_eyes(make_case: Any, known: str, result: Any) -> None:
-    found = components.check(_with_eyes(make_case("eyes", checks=ASKED, naming=known)))
+    case = make_case("eyes", checks=ASKED, naming=known, expects="{task: motor-imagery}")
+    found = components.check(_with_eyes(case))
     exchanged, carried = result(found, "components.eyes"), result(found, "components.eyes.share")
     assert (exchanged.status, exchanged.evidence_of) == ("FAIL", "exchange")
     assert (carried.status, carried.evidence_of) == ("FAIL", "relevance")
     assert "in independent components" in exchanged.said
     assert "in independent components" in carried.said
+
+
+def test_where_nobody_said_what_the_task_may_use_an_exchange_warns(make_case: Any, result: Any) -> None:
+    found = components.check(_with_eyes(make_case("eyes", checks=ASKED)))
+    assert result(found, "components.eyes").status == "WARNING"
+    assert result(found, "components.eyes").value > 0.9
 
 
 def test_no_component_of_a_kind(make_case: Any, result: Any) -> None:

@@ -19,14 +19,31 @@ def test_decisions_that_go_with_the_hands(honest: Case, result: Any) -> None:
     assert eyes.evidence["accuracy_without"] > 0.95
 
 
-def test_decisions_that_go_with_the_eyes(shortcut: Case, result: Any) -> None:
-    found = intervention.check(shortcut)
+def test_decisions_that_go_with_the_eyes(make_case: Any, known: str, result: Any) -> None:
+    case = make_case("eyes", naming=known, expects="{task: motor-imagery}")
+    found = intervention.check(case)
     eyes = result(found, "intervention.eyes")
-    assert eyes.status == "FAIL"
+    assert (eyes.status, eyes.threshold) == ("FAIL", 0.5)
     assert eyes.value > 0.9
     assert eyes.evidence["follows"] > eyes.evidence["disturbed"]
     assert "the decision goes with it" in eyes.said
     assert result(found, "intervention.muscle").status == "PASS"
+
+
+def test_where_nobody_said_what_the_task_may_use_it_warns(shortcut: Case, result: Any) -> None:
+    eyes = result(intervention.check(shortcut), "intervention.eyes")
+    assert eyes.status == "WARNING"
+    assert eyes.value > 0.9
+
+
+def test_what_the_task_may_use(make_case: Any, result: Any) -> None:
+    # Eyes are the task's: nothing is held against a model that reads them.
+    case = make_case("eyes", expects="{bands: [[0, 64]], artefacts: [eyes]}")
+    eyes = result(intervention.check(case), "intervention.eyes")
+    assert (eyes.status, eyes.why_not) == ("NOT EVALUABLE", "policy")
+    # All that an eye's account has may be the brain's too where any frequency of the electrodes may be used.
+    case = make_case("eyes", expects="{regions: [frontal, frontopolar]}")
+    assert result(intervention.check(case), "intervention.eyes").value < 0.2
 
 
 def test_an_artefact_that_is_not_in_the_data(honest: Case, result: Any) -> None:
@@ -44,7 +61,9 @@ def test_electrodes_of_which_it_is_not_known_where_they_lie(nameless: Case, resu
 
 
 def test_an_eog_channel_tells_where_electrodes_do_not(make_case: Any, result: Any) -> None:
-    case = make_case("eyes", naming="unknown", checks="{intervention: {artefacts: [eyes]}}")
+    case = make_case(
+        "eyes", naming="unknown", checks="{intervention: {artefacts: [eyes]}}", expects="{bands: [[8, 30]]}"
+    )
     case.aside = {"EOG h": case.signal[:, 2] - case.signal[:, 3], "EOG v": case.signal[:, 0]}
     assert result(intervention.check(case), "intervention.eyes").status == "FAIL"
 

@@ -1,15 +1,15 @@
 """The map proposes, an exchange confirms: does the decision go along with the parts that a map points at?
 
-The few electrodes with most relevance, and then the band or the stretch of time in which they have it, are
-found in one half of the windows. In the other half exactly these parts of a window are replaced by those of
-a window that the model calls otherwise. How far what is explained goes with them, of the way that it goes
-with the whole window, is the answer; as many other electrodes, at random, say what is to be expected of
-any.
+The few electrodes with most relevance, and the smallest part of what they have that carries most of what is
+explained (a band, in a stretch of time), are found in one half of the windows. In the other half exactly
+these parts of a window are replaced by those of a window that the model calls otherwise. How far what is
+explained goes with them, of the way that it goes with the whole window, is the answer; as many other
+electrodes, at random, say what is to be expected of any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,24 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.explainer import Explainer
+from ..explanation.explained import Explained, predictions
 from ..recording.windows import as_input
 from ..text import counted, listed, plain
-from .bands import masks_of
-from .explained import Explained, predictions
-from .shares import REST
+from .search import Cell, proposed, smallest
 
 Floats = NDArray[np.float64]
 
 # The strongest electrodes are added until they have this part of the relevance, and no more than these.
 HALF, MOST = 0.5, 4
-# A band, or a stretch of time, is named where it holds so much of the electrodes' relevance, and moves so
-# much of what they move.
-HOLDS, KEEPS = 0.5, 0.7
-# Stretches of time are at most this part of a window, found on this many steps.
-STRETCH, STEPS = 0.5, 40
-# Seconds over which a stretch of time fades in and out: a step would be a signal of its own.
-FADE = 0.05
+# A smaller part is named where it moves so much of what the electrodes move.
+KEEPS = 0.7
 PAIRS, FEWEST = 64, 8
+LOOKING = 16  # pairs that candidates are tried on
+NOTHING = 1e-8  # of the power: windows do not differ in such a part
 # From here on parts are said to confirm a map, and below this they are said not to.
 CONFIRMS, REFUTES = 0.5, 0.2
 
@@ -72,7 +68,8 @@ class Confirmed:
     whole : Way
         The electrodes exchanged.
     narrowed : Way or None
-        The same in the band or the stretch of time that holds most of their relevance; None where none does.
+        The smallest part that carried most in the half of the windows in which parts were looked for; None
+        where nothing smaller did.
     control : Way
         As many other electrodes, at random for each pair.
     pairs : int
@@ -142,7 +139,7 @@ def confirm(
     pairs : int
         At most.
     bands : dict of str to (float, float), optional
-        `BANDS` by default.
+        Bands in Hz that have a name of their own.
 
     Returns
     -------
@@ -172,11 +169,8 @@ def confirm(
     mask = np.zeros(signal.shape[1], bool)
     mask[best] = True
     whole = way(listed(names), np.where(mask[:, None], z, x))
-    narrowed = [
-        way(f"{listed(names)} {where}", x + part(np.where(mask[:, None], z - x, 0.0)))
-        for where, part in _narrower(explained, seen, best, bands)
-    ]
-    narrowed = [w for w in narrowed if np.isfinite(w.way)]
+    found = _smallest(explained, value, seen, best, rng, bands)
+    narrowed = None if found is None else way(found.said, found.swap(x, z))
     others = np.flatnonzero(~mask)
     beside = np.zeros((len(rows), signal.shape[1], 1), bool)
     for i in range(len(rows)):
@@ -186,10 +180,42 @@ def confirm(
         names,
         float(share[best].sum()),
         whole,
-        max(narrowed, key=lambda w: w.way, default=None),
+        narrowed if narrowed is not None and np.isfinite(narrowed.way) else None,
         control,
         len(rows),
     )
+
+
+def _smallest(
+    explained: Explained,
+    value: Value,
+    seen: NDArray[np.int64],
+    best: NDArray[np.int64],
+    rng: np.random.Generator,
+    bands: Mapping[str, tuple[float, float]] | None,
+) -> Cell | None:
+    """The smallest part of what the electrodes have that carries most, of the windows to look in."""
+    rows, z = _pairs(explained, seen, rng, LOOKING)
+    if len(rows) < FEWEST:
+        return None
+    x = explained.windows.signal.astype(np.float64)[rows]
+    here = value(x, rows)
+    whole = float((here - value(z, rows)).sum())
+    if abs(whole) <= 1e-9 * max(float(np.abs(here).max(initial=0.0)), 1.0):
+        return None
+    size = float((x**2).mean())
+
+    def score(cell: Cell) -> float:
+        changed = cell.swap(x, z)
+        if ((changed - x) ** 2).mean() <= NOTHING * size:
+            return 0.0
+        return float((here - value(changed, rows)).sum()) / whole
+
+    where = proposed(explained.relevance[seen])
+    shape, sfreq = explained.relevance.shape, explained.windows.sfreq
+    names = explained.electrodes
+    cell = smallest(score, names, where.order, shape[-1], sfreq, where.stretches, bands, best.tolist())
+    return cell if len(cell.choices) > 1 else None
 
 
 def _strongest(share: Floats) -> NDArray[np.int64]:
@@ -256,61 +282,3 @@ def _way(parts: str, moved: Floats, whole: Floats, rng: np.random.Generator, dra
     ratio = moved[at].sum(1) / np.where(np.abs(below) > 0, below, np.nan)
     low, high = np.nanquantile(ratio, [0.025, 0.975])
     return Way(parts, float(moved.sum() / some), float(low), float(high))
-
-
-Part = Callable[[Floats], Floats]
-
-
-def _narrower(
-    explained: Explained,
-    seen: NDArray[np.int64],
-    best: Sequence[int] | NDArray[np.int64],
-    bands: Mapping[str, tuple[float, float]] | None,
-) -> list[tuple[str, Part]]:
-    """The band and the stretch of time that hold most of the relevance: in words, and what they keep."""
-    found: list[tuple[str, Part]] = []
-    n, sfreq = explained.relevance.shape[-1], explained.windows.sfreq
-    if "bands" in explained.dataset:
-        view = explained.dataset["bands"].values[seen][:, best]
-        size = np.abs(view).sum(1)
-        part = (size / np.maximum(size.sum(-1, keepdims=True), 1e-300)).mean(0)
-        names = [str(b) for b in explained.dataset["band"].values]
-        masks = masks_of(n, sfreq, bands)
-        k = int(np.argmax(part))
-        if part[k] >= HOLDS and names[k] in masks and names[k] != REST:
-            inside = masks[names[k]]
-            found.append((f"in {names[k]}", lambda d: np.fft.irfft(np.fft.rfft(d) * inside, n)))
-    size = np.abs(explained.relevance[seen][:, best].sum(1, dtype=np.float64)).mean(0)
-    stretch = _stretch(size)
-    if stretch is not None:
-        start, stop = stretch
-        gate = _gate(n, start, stop, max(1, round(FADE * sfreq)))
-        times = explained.windows.times
-        said = f"from {times[start]:.2f} to {times[min(stop, n) - 1]:.2f} s"
-        found.append((said, lambda d: d * gate))
-    return found
-
-
-def _gate(n: int, start: int, stop: int, fade: int) -> Floats:
-    """One within a stretch of n samples, 0 outside, with soft edges."""
-    inside = np.zeros(n + 2 * fade)
-    inside[fade + start : fade + stop] = 1.0
-    soft = np.convolve(inside, np.hanning(fade + 2)[1:-1], "same")[fade : fade + n]
-    return np.asarray(soft / max(soft.max(), 1e-300))
-
-
-def _stretch(size: Floats) -> tuple[int, int] | None:
-    """The shortest stretch that holds enough; None where it is longer than part of the window."""
-    n, total = len(size), size.sum()
-    if not total:
-        return None
-    edges = np.unique(np.round(np.linspace(0, n, STEPS + 1)).astype(int))
-    sums = np.concatenate([[0.0], np.cumsum(size)])[edges] / total
-    best: tuple[int, int] | None = None
-    for a in range(len(edges) - 1):
-        for b in range(a + 1, len(edges)):
-            if sums[b] - sums[a] >= HOLDS + 0.2:
-                if best is None or edges[b] - edges[a] < best[1] - best[0]:
-                    best = int(edges[a]), int(edges[b])
-                break
-    return best if best is not None and best[1] - best[0] <= STRETCH * n else None

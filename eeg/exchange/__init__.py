@@ -1,0 +1,1 @@
+"""Parts of the signal, exchanged between windows: what decisions go along with."""

@@ -1,0 +1,56 @@
+"""All parts that windows of one shape have, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..electrodes.positions import Electrodes
+from .expected import Expected
+from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
+from .parts import Floats, SignalPart, spectrum_parts, time_parts, tone_part, tones
+from .relations import order_part, reference_part
+from .spatial import alone_parts, electrode_parts, region_parts, space_parts
+
+
+def catalogue(
+    x: Floats,
+    sfreq: float,
+    electrodes: Electrodes,
+    expected: Expected | None = None,
+    strongest: Sequence[int] = (),
+) -> list[SignalPart]:
+    """Every part that can be had of these windows, by the signal alone.
+
+    Parameters
+    ----------
+    x : ndarray, shape (window, channel, time)
+        Microvolt.
+    sfreq : float
+        Hz.
+    electrodes : Electrodes
+    expected : Expected, optional
+        What the task may use: frequencies in it do not say how large a window is.
+    strongest : sequence of int
+        Electrodes that are exchanged one by one.
+    """
+    n = x.shape[-1]
+    inside = None if expected is None else expected.frequencies
+    machine = [
+        gain_part(x, sfreq, inside),
+        ResolutionPart(),
+        RepeatsPart(),
+        reference_part(x),
+        order_part(electrodes),
+    ]
+    found: list[SignalPart | None] = [
+        *spectrum_parts(n, sfreq),
+        *(tone_part(tone, n, sfreq) for tone in tones(x, sfreq)),
+        fast_gain_part(sfreq),
+        *machine,
+        *time_parts(n, sfreq),
+        *space_parts(x, electrodes),
+        *region_parts(electrodes),
+        *electrode_parts(electrodes, strongest),
+        *alone_parts(x, electrodes, strongest),
+    ]
+    return [part for part in found if part is not None]
