@@ -23,7 +23,9 @@ Line = Callable[[str], str]
 OFF = (
     "transplant", "share", "components", "clusters", "subjects", "faithfulness", "randomisation", "agreement",
 )  # fmt: skip
-QUICK = "version: 1\nchecks:\n" + "".join(f"  {name}: {{enabled: false}}\n" for name in OFF)
+QUICK = "version: 1\nexpects: {task: motor-imagery}\nchecks:\n" + "".join(
+    f"  {name}: {{enabled: false}}\n" for name in OFF
+)
 
 
 @pytest.fixture
@@ -125,7 +127,8 @@ def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
 
 
 def test_o7_nothing_evaluable_is_no_pass(run: Run, files: Path) -> None:
-    (files / "policy.yaml").write_text(QUICK + "  intervention: {enabled: false}\n", encoding="utf-8")
+    exchanges = "".join(f"  {name}: {{enabled: false}}\n" for name in ("follows", "intervention"))
+    (files / "policy.yaml").write_text(QUICK + exchanges, encoding="utf-8")
     done = run(*ARGUMENTS, "--out", "out")
     assert done.returncode == 1
     assert done.stdout.startswith("NOT EVALUABLE: ")
@@ -144,7 +147,8 @@ def _comma(folder: Path) -> dict[str, str]:
         "    locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8')\n"
     )
     place = {"LOCPATH": str(folder)} if made.returncode == 0 else {}
-    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": str(folder), **place}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": path, **place}
 
 
 def test_o8_a_decimal_comma_changes_no_number(
