@@ -135,6 +135,11 @@ def test_o7_nothing_evaluable_is_no_pass(run: Run, files: Path) -> None:
     assert json.loads((files / "out" / "verdict.json").read_text())["status"] == "NOT EVALUABLE"
 
 
+def _first(folder: Path) -> str:
+    """Where Python looks: in a folder first, and then where it did."""
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+
+
 def _comma(folder: Path) -> dict[str, str]:
     """A locale with a decimal comma, made here where the machine has what it is made of."""
     made = subprocess.run(
@@ -147,8 +152,7 @@ def _comma(folder: Path) -> dict[str, str]:
         "    locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8')\n"
     )
     place = {"LOCPATH": str(folder)} if made.returncode == 0 else {}
-    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": path, **place}
+    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": _first(folder), **place}
 
 
 def test_o8_a_decimal_comma_changes_no_number(
@@ -207,7 +211,7 @@ def test_o10_no_display_and_no_network(
         "socket.create_connection = socket.getaddrinfo = socket.socket.connect = closed\n"
     )
     done = run(
-        *ARGUMENTS, "--out", "out", DISPLAY="", WAYLAND_DISPLAY="", MPLBACKEND="", PYTHONPATH=str(folder)
+        *ARGUMENTS, "--out", "out", DISPLAY="", WAYLAND_DISPLAY="", MPLBACKEND="", PYTHONPATH=_first(folder)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert not (folder / "asked").exists()
