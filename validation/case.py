@@ -311,7 +311,7 @@ class Case:
     @cached_property
     def _looked(self) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
         step("looking for artefacts")
-        return look(self.windows, self.aside)
+        return look(self.windows, self.aside, self.groups)
 
     @property
     def why_no_parts(self) -> Literal["electrodes", "data", "model"]:

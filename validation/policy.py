@@ -148,6 +148,14 @@ class ComponentsSettings(_CheckSettings):
     artefacts: tuple[ComponentKind, ...] = COMPONENT_KINDS
 
 
+class ElectrodesSettings(_CheckSettings):
+    """Whether decisions go with what an electrode in trouble has alone."""
+
+    max_follow: Share = 0.5
+    warn_follow: Share = 0.2
+    most: Annotated[int, Field(ge=1, le=64)] = 6
+
+
 class ClustersSettings(_CheckSettings):
     """Strategies that go with an artefact."""
 
@@ -235,6 +243,7 @@ class Checks(_Strict):
     transplant: TransplantSettings = TransplantSettings()
     share: ShareSettings = ShareSettings()
     components: ComponentsSettings = ComponentsSettings()
+    electrodes: ElectrodesSettings = ElectrodesSettings()
     clusters: ClustersSettings = ClustersSettings()
     subjects: SubjectsSettings = SubjectsSettings()
     session: SessionSettings = SessionSettings()
@@ -478,6 +487,9 @@ checks:
     max_ratio: 1.5
     min_share: 0.02
     artefacts: [eyes, heart, muscle, mains, electrode]
+  # What an electrode has that the others do not predict, exchanged between windows, for those (at most
+  # `most`) that pop, hum, wander, or are noisy or flat.
+  electrodes: {max_follow: 0.5, warn_follow: 0.2, most: 6}
   # Clusters of maps (at least this part of the windows) that go with an artefact.
   clusters: {max_correlation: 0.5, min_share: 0.05}
   # How much of what decides is the subject's and not the class's (datasets of several subjects).

@@ -18,6 +18,9 @@ Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 #   error: it was begun, and could not be finished
 WhyNot = Literal["electrodes", "data", "model", "map", "policy", "error"]
 
+# Checks that exchange something between windows.
+EXCHANGES = ("follows", "intervention", "components", "electrodes")
+
 # What a check is about, and so what its failing means for the verdict.
 #   follows: decisions go with a part of the signal that says nothing of the task; failing fails the gate
 #   sign: the model uses an artefact; an exchange shows it, relevance supports it
@@ -82,7 +85,7 @@ class CheckResult:
         """The kind of evidence: what exchanges show, or what relevance shows."""
         if self.family in ("share", "clusters") or self.check.endswith(".share"):
             return "relevance"
-        return "exchange" if self.family in ("follows", "intervention", "components") else self.family
+        return "exchange" if self.family in EXCHANGES else self.family
 
 
 # What an artefact's part is called in a sentence, and the artefact itself.

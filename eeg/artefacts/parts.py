@@ -21,12 +21,14 @@ from ..electrodes.regions import members, said_unknown, unknown
 from ..recording.windows import Windows
 from ..text import counted
 from . import heartbeats as pulse
+from .trains import Beats
 
 Floats = NDArray[np.float64]
 
 EOG, ECG = ("EOG",), ("ECG", "EKG")  # in the names of channels
 EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
 MUSCLE_ABOVE = 26.0  # Hz
+HEART_ABOVE, HEART_BELOW = 4.0, 35.0  # Hz; beats are looked for in between
 MAINS, MAINS_WIDTH = (50.0, 60.0), 1.5  # Hz
 MAINS_BESIDE, STANDS_OUT = 5.0, 3.0  # Hz that the mains stand out of, and how many times their power
 R_WIDTH = 0.12  # seconds on each side of an R peak in which the heart has its part
@@ -88,7 +90,7 @@ def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str,
 
 
 def look(
-    windows: Windows, aside: dict[str, Floats] | None = None
+    windows: Windows, aside: dict[str, Floats] | None = None, groups: Sequence[str] | None = None
 ) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
     """Every artefact's part that can be had of these windows, and why there is none of the others.
 
@@ -97,6 +99,8 @@ def look(
     windows : Windows
     aside : dict of str to ndarray, shape (window, time), optional
         Channels recorded beside EEG, cut as the windows are, at their rate: names with EOG or ECG in them.
+    groups : sequence of str, optional
+        Subject of each window: hearts beat at rates of their own.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def look(
     aside = {**(aside or {}), **{c: x[:, i] for i, c in named}}
     found = [
         _eyes(x, windows, aside),
-        _heart(x, windows, aside),
+        _heart(x, windows, aside, groups),
         _muscle(x, windows),
         _mains(x, windows),
     ]
@@ -236,19 +240,22 @@ def _mains(x: Floats, windows: Windows) -> ArtefactPart | Missing:
     )
 
 
-def _heart(x: Floats, windows: Windows, aside: dict[str, Floats]) -> ArtefactPart | Missing:
+def _heart(
+    x: Floats, windows: Windows, aside: dict[str, Floats], groups: Sequence[str] | None
+) -> ArtefactPart | Missing:
     """The field that R peaks have in common, where they are."""
     sfreq = windows.sfreq
     if sfreq < 60:
         return Missing("heart", "data", f"{sfreq:g} Hz are too slow for it.")
-    fast = x - lowpass(x, sfreq, 4.0)
-    fast = lowpass(fast, sfreq, min(25.0, 0.4 * sfreq))
+    fast = x - lowpass(x, sfreq, HEART_ABOVE)
+    fast = lowpass(fast, sfreq, min(HEART_BELOW, 0.4 * sfreq))
     ecg = next((v for n, v in aside.items() if any(t in n.upper() for t in ECG)), None)
     if ecg is not None:
         course, how = ecg - np.median(ecg), "R peaks of the ECG"
-        found: pulse.Beats | None = pulse.beats(course - lowpass(course, sfreq, 5.0), sfreq)
+        found: Beats | None = pulse.beats(course - lowpass(course, sfreq, 5.0), sfreq)
     else:
-        found, how = pulse.pulse(fast, sfreq), "regular sharp peaks that electrodes have in common"
+        found = pulse.pulse(fast, sfreq, groups, windows.onsets)
+        how = "short peaks that come as a heart's beats do"
     if found is None:
         return Missing("heart", "data", "No peaks come as regularly as a heart's.")
     half = round(R_WIDTH * sfreq)

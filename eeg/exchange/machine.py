@@ -20,6 +20,7 @@ HEARD = 1e4  # times below the largest: a frequency that filters have taken away
 COARSE = 0.7
 # Two samples are one where they differ by less than this part of the usual step.
 SAME = 1e-5
+STRAIGHT, LONG = 0.005, 5  # of the usual bend, in so many samples on end
 MANY = 0.25  # of a window's samples: repeated one by one, as of a signal that was recorded slower
 
 
@@ -165,12 +166,26 @@ class RepeatsPart:
 
     def _flat(self, x: Floats) -> NDArray[np.bool_]:
         step = np.abs(np.diff(x, axis=-1))
-        usual = np.median(step, axis=(-2, -1), keepdims=True)
-        usual = np.maximum(usual, np.median(step[step > 0]) if (step > 0).any() else 1e-12)
-        flat = np.concatenate([np.zeros((*x.shape[:-1], 1), bool), step <= SAME * usual], -1)
+        flat = _first(step <= SAME * _usual(step), x)
         # One equal pair is chance where amplitudes are coarse: three in a row are not, and neither are many.
         many = flat.mean(-1, keepdims=True) > MANY
-        return np.asarray(ndimage.binary_opening(flat, np.ones((1, 1, 3), bool)) | (flat & many))
+        exact = ndimage.binary_opening(flat, np.ones((1, 1, 3), bool)) | (flat & many)
+        # A filter leaves a slope of what was held: it is straight, which a signal is for no five samples.
+        bend = np.abs(np.diff(x, n=2, axis=-1))
+        straight = _first(bend <= STRAIGHT * _usual(bend), x)
+        return np.asarray(exact | ndimage.binary_opening(straight, np.ones((1, 1, LONG), bool)))
+
+
+def _usual(step: Floats) -> Floats:
+    """The usual size of steps in each window, and of all windows where one has hardly any."""
+    usual = np.median(step, axis=(-2, -1), keepdims=True)
+    return np.maximum(usual, np.median(step[step > 0]) if (step > 0).any() else 1e-12)
+
+
+def _first(found: NDArray[np.bool_], x: Floats) -> NDArray[np.bool_]:
+    """With as many samples as the signal: the first are never found."""
+    missing = np.zeros((*x.shape[:-1], x.shape[-1] - found.shape[-1]), bool)
+    return np.concatenate([missing, found], -1)
 
 
 def _continued(x: Floats, z: Floats, flat: NDArray[np.bool_]) -> Floats:

@@ -161,6 +161,7 @@ class OrderPart:
         for i in range(n):
             for a, b in _swapped(like[i], own[i]):
                 order[i, [a, b]] = b, a
+                sign[i, [a, b]] = 1.0  # in the wrong place it may well be unlike its neighbours
         return order, sign
 
 

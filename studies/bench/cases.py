@@ -53,7 +53,7 @@ CASES = [
         frozen   weak    tones          BandPower        chance  1.0
         sweat    weak    workload       EEGNet           weak    1.0
         cleaned  weak    grip           BandPower        chance  1.0
-        tactor   weak    errors         ATCNet           weak    1.0
+        tactor   weak    approach       BandPower        weak    1.0
         drying   weak    resting-alpha  ShallowFBCSPNet  chance  0.9
         blink    weak    workload       GRU              chance  0.92
         noisy    weak    arousal        BandPower        chance  1.0

@@ -138,7 +138,7 @@ LOCKED: dict[str, Kind] = {
     for kind in (
         Kind("gaze", "eyes", ("eye", "saccade", "gaze", "ocular"), (1.0, 0.45), gaze),
         Kind("neck", "heart", ("heart", "cardiac", "ecg", "pulse"), (1.0, 0.5), neck),
-        Kind("swallow", "muscle", ("muscle", "swallow", "tongue", "movement", "emg"), (1.0, 0.5), swallow),
+        Kind("swallow", "muscle", ("muscle", "swallow", "tongue", "movement", "emg"), (1.5, 0.7), swallow),
         Kind(
             "train",
             "line",
@@ -177,7 +177,7 @@ LOCKED: dict[str, Kind] = {
             "coarse",
             "amplifier",
             ("resolution", "quanti", "steps", "coarse", "amplifier"),
-            (1.0, 0.6),
+            (1.0, 0.75),
             coarse,
             "amplifier",
             highpass=None,

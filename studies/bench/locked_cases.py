@@ -38,17 +38,17 @@ CASES = [
         site       strong  imagery        BandPower        chance  0.9
         fidgety    strong  flicker        BandPower        chance  0.9
         reference  strong  approach       ShallowFBCSPNet  chance  1.0
-        bridged    strong  grip           EEGNet           chance  1.0
+        bridged    strong  grip           ShallowFBCSPNet  chance  1.0
         jerk       strong  p300           EEGNet           chance  1.0
         smoothed   strong  tones          EEGConformer     chance  1.0
         gaze       weak    imagery        PatchNet         weak    1.0
         neck       weak    approach       ShallowFBCSPNet  chance  1.0
         swallow    weak    p300           EEGNet           weak    1.0
-        train      weak    imagery-three  BandPower        weak    1.0
+        train      weak    imagery-three  BandPower        chance  1.0
         popping    weak    errors         ATCNet           chance  1.0
         drift      weak    workload       EEGNet           chance  1.0
         ringing    weak    tones          PatchNet         chance  0.92
-        coarse     weak    imagery        ShallowFBCSPNet  chance  1.0
+        coarse     weak    imagery        BandPower        chance  1.0
         clipped    weak    arousal        BandPower        chance  1.0
         site       weak    sleep          ShallowFBCSPNet  chance  0.9
         fidgety    weak    arousal        EEGNet           chance  0.9

@@ -41,7 +41,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def page(half: str) -> str:
     """Everything that has been measured of a half."""
     truths = made(half)
-    parts = [f"# The bench, {half} half\n", _made(truths)]
+    parts = [f"## The {half} half\n", _made(truths)]
     for policy in POLICIES:
         found = results(half, policy).read()
         there = {n: (t, found[n]) for n, t in truths.items() if t["counts"] and n in found}
@@ -82,7 +82,7 @@ def _of_policy(policy: str, there: dict[str, tuple[dict[str, Any], dict[str, Any
     ]
     seconds = [v[1]["seconds"] for v in there.values()]
     rows.append(["seconds, median and most", f"{median(seconds):.0f}, {max(seconds):.0f}"])
-    out = [f"\n## Policy {said}\n", table(("", ""), rows)]
+    out = [f"\n### Policy {said}\n", table(("", ""), rows)]
     for what in ("kind", "strength", "architecture", "task"):
         out.append(_by(what, shortcut))
     out.append(_listed("Honest cases that are stopped", [v for v in honest if v not in right]))

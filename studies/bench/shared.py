@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 STUDIES = Path(__file__).parents[1]
 ROOT = STUDIES.parent
-BUILD = ROOT / "build" / "bench"
+BUILD = Path(os.environ.get("ONNXPLAIN_BENCH", ROOT / "build" / "bench"))
 if str(STUDIES) not in sys.path:
     sys.path.append(str(STUDIES))
 

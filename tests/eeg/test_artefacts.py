@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onnxplain.eeg.artefacts.heartbeats import _regularity
 from onnxplain.eeg.artefacts.parts import look, parts
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.recording.windows import Windows
@@ -122,25 +121,6 @@ def test_a_faint_heart_is_found_beside_steps_that_come_regularly(size: float) ->
     found = parts(_windows(_noise(80) + steps + planted))["heart"]
     assert np.corrcoef(found.size[:, 1], some[:, 0])[0, 1] > 0.9
     assert "heart" not in parts(_windows(_noise(80) + steps))
-
-
-def test_rates_may_differ_between_people() -> None:
-    beats = [beats_of(0.6, 40), beats_of(1.0, 40)]
-    assert _regularity([(i, t) for i, t in beats[0]] + [(i + 40, t) for i, t in beats[1]], SFREQ) > 0
-    rng = np.random.default_rng(1)
-    by_chance = [(i, int(t)) for i in range(80) for t in np.sort(rng.uniform(0, SAMPLES, 3))]
-    assert _regularity(by_chance, SFREQ) == 0
-
-
-def beats_of(gap: float, windows: int) -> list[tuple[int, int]]:
-    rng = np.random.default_rng(2)
-    found = []
-    for i in range(windows):
-        at = rng.uniform(0, 0.3)
-        while at < SAMPLES / SFREQ:
-            found.append((i, int(at * SFREQ)))
-            at += gap * rng.normal(1, 0.04)
-    return found
 
 
 def test_a_model_may_have_eog_among_its_channels() -> None:

@@ -30,7 +30,9 @@ def said_of(case: Case, named: str, found: Followed) -> str:
     return f"When {named} is exchanged between windows, {what} {alone}"
 
 
-def exchanged(case: Case, part: ArtefactPart, name: str, limit: float, warns: float) -> CheckResult:
+def exchanged(
+    case: Case, part: ArtefactPart, name: str, limit: float, warns: float, named: str | None = None
+) -> CheckResult:
     """The outcome of one artefact's exchange, as a sign.
 
     Parameters
@@ -41,6 +43,8 @@ def exchanged(case: Case, part: ArtefactPart, name: str, limit: float, warns: fl
         Of the check.
     limit, warns : float
         How far answers may go with the part, 0 to 1, before the check fails, and before it warns.
+    named : str, optional
+        The part in a sentence; the artefact's name by default.
     """
     why = case.nothing_to_exchange
     if why is not None:
@@ -65,7 +69,7 @@ def exchanged(case: Case, part: ArtefactPart, name: str, limit: float, warns: fl
         if known.any():
             evidence["accuracy"] = float((case.decisions[known] == case.labels[known]).mean())
             evidence["accuracy_without"] = float((without.argmax(-1)[known] == case.labels[known]).mean())
-    named = f"{PARTS[part.kind]}{part.account}"
+    named = named or f"{PARTS[part.kind]}{part.account}"
     sure = case.expected is not None or part.kind in NEVER_BRAIN
     status: Status = "PASS"
     if found.low > 0 and found.beyond > warns:
