@@ -46,7 +46,7 @@ def recording(path: Path) -> Path:
 
 
 def model(path: Path) -> Path:
-    """The largest match of the complex within the window, over electrodes weighted as the heart's field is."""
+    """The largest match of the complex within the window, over electrodes weighted by the heart's field."""
     contract = InputContract(input="x", channels=CHANNELS, sfreq=SFREQ, window=LENGTH, classes=CLASSES)
     kernel: NDArray[np.float64] = np.linspace(-1, 1, len(CHANNELS))[:, None] * (COMPLEX - COMPLEX.mean())
     kernel = kernel + np.random.default_rng(0).normal(0, 1e-3, kernel.shape)
