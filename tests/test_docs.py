@@ -34,7 +34,8 @@ def test_python_in_the_readme_runs(number: int, tmp_path: Path, monkeypatch: pyt
     assert contract is not None
     windows = np.random.default_rng(0).normal(size=(3, *contract.shape)).astype(np.float32)
     np.save(tmp_path / "windows.npy", windows * 20 * contract.scale)
-    (tmp_path / "policy.yaml").write_text(STARTER, encoding="utf-8")
+    policy = STARTER.replace("expects: null", "expects: {task: motor-imagery}")
+    (tmp_path / "policy.yaml").write_text(policy, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(ROOT / "README.md", "python")[number], "README.md", "exec"), {})
 

@@ -23,7 +23,9 @@ Line = Callable[[str], str]
 OFF = (
     "transplant", "share", "components", "clusters", "subjects", "faithfulness", "randomisation", "agreement",
 )  # fmt: skip
-QUICK = "version: 1\nchecks:\n" + "".join(f"  {name}: {{enabled: false}}\n" for name in OFF)
+QUICK = "version: 1\nexpects: {task: motor-imagery}\nchecks:\n" + "".join(
+    f"  {name}: {{enabled: false}}\n" for name in OFF
+)
 
 
 @pytest.fixture
@@ -125,11 +127,17 @@ def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
 
 
 def test_o7_nothing_evaluable_is_no_pass(run: Run, files: Path) -> None:
-    (files / "policy.yaml").write_text(QUICK + "  intervention: {enabled: false}\n", encoding="utf-8")
+    exchanges = "".join(f"  {name}: {{enabled: false}}\n" for name in ("follows", "intervention"))
+    (files / "policy.yaml").write_text(QUICK + exchanges, encoding="utf-8")
     done = run(*ARGUMENTS, "--out", "out")
     assert done.returncode == 1
     assert done.stdout.startswith("NOT EVALUABLE: ")
     assert json.loads((files / "out" / "verdict.json").read_text())["status"] == "NOT EVALUABLE"
+
+
+def _first(folder: Path) -> str:
+    """Where Python looks: in a folder first, and then where it did."""
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
 
 
 def _comma(folder: Path) -> dict[str, str]:
@@ -144,7 +152,7 @@ def _comma(folder: Path) -> dict[str, str]:
         "    locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8')\n"
     )
     place = {"LOCPATH": str(folder)} if made.returncode == 0 else {}
-    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": str(folder), **place}
+    return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": _first(folder), **place}
 
 
 def test_o8_a_decimal_comma_changes_no_number(
@@ -203,7 +211,7 @@ def test_o10_no_display_and_no_network(
         "socket.create_connection = socket.getaddrinfo = socket.socket.connect = closed\n"
     )
     done = run(
-        *ARGUMENTS, "--out", "out", DISPLAY="", WAYLAND_DISPLAY="", MPLBACKEND="", PYTHONPATH=str(folder)
+        *ARGUMENTS, "--out", "out", DISPLAY="", WAYLAND_DISPLAY="", MPLBACKEND="", PYTHONPATH=_first(folder)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert not (folder / "asked").exists()

@@ -6,77 +6,31 @@ Without a word on what the task may use there is no pass, nor on checks that cou
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
+from results import (
+    CONFIRMED,
+    DECLARED,
+    GOOD,
+    MIXED,
+    NOT_SHOWN,
+    NOTHING,
+    UNCONFIRMED,
+    UNDECLARED,
+    absent,
+    exchanged,
+    follows,
+    held,
+    made,
+    relevance,
+    unknown,
+)
 
-from onnxplain.engine.errors import InputError
-from onnxplain.validation import Gate, Policy, outputs
-from onnxplain.validation.expects import Expects
+from onnxplain.validation import Gate, Policy
 from onnxplain.validation.looked import looked_at
-from onnxplain.validation.result import CheckResult, Role, Status, WhyNot, not_evaluable
+from onnxplain.validation.result import CheckResult, not_evaluable
 from onnxplain.validation.verdict import ROOM, decide
-
-DECLARED = Policy(version=1, expects=Expects(task="motor-imagery"))
-UNDECLARED = Policy(version=1)
-
-
-def made(
-    check: str, role: Role, status: Status, artefact: str = "", value: float | None = 0.0, **evidence: Any
-) -> CheckResult:
-    return CheckResult(check, role, status, f"{check} said so.", value, 0.5, artefact, evidence)
-
-
-def follows(
-    part: str, status: Status, value: float = 0.0, judged: str = "", group: str = "band"
-) -> CheckResult:
-    """An exchange of a part of the signal."""
-    return made(
-        f"follows.{part}", "follows", status, "", value, part=f"the {part}", judged=judged, group=group,
-        follows=value, low=value / 2, high=1.0,
-    )  # fmt: skip
-
-
-def exchanged(check: str, status: Status, value: float = 0.0) -> CheckResult:
-    """An exchange of an artefact's part."""
-    return made(check, "sign", status, _artefact(check), value, follows=value, low=value / 2, high=1.0)
-
-
-def relevance(check: str, status: Status = "FAIL") -> CheckResult:
-    """A sign by a map."""
-    return made(check, "sign", status, _artefact(check), 2.0)
-
-
-def unknown(check: str) -> CheckResult:
-    """A sign that could not be looked for, since it is not known where the electrodes lie that it needs."""
-    return not_evaluable(check, "sign", "electrodes", f"{check}: no known electrode.", _artefact(check))
-
-
-def absent(check: str) -> CheckResult:
-    """A sign of an artefact that was looked for, and is not in this data."""
-    return not_evaluable(check, "sign", "data", f"{check}: there is none.", _artefact(check))
-
-
-def held(why_not: WhyNot, threshold: float | None) -> CheckResult:
-    """A region that the policy holds to a number, and that could not be measured."""
-    return not_evaluable("share.frontal", "technical", why_not, "There is none.", threshold=threshold)
-
-
-def _artefact(check: str) -> str:
-    return check.partition(".")[2].partition(".")[0]
-
-
-EYES = exchanged("intervention.eyes", "PASS")
-GOOD = [made("ledger", "technical", "PASS"), made("task", "task", "PASS"), follows("gain", "PASS"), EYES]
-CONFIRMED = made("confirmed", "method", "PASS", value=0.9)
-UNCONFIRMED = not_evaluable("confirmed", "method", "map", "No small part decides.")
-NOT_SHOWN = replace(made("task", "task", "NOT EVALUABLE"), why_not="data")
-MIXED = not_evaluable("task.confounded", "task", "data", "Labels go with the subject.")
-NOTHING = not_evaluable("follows", "follows", "model", "The output is constant.")
 
 
 @pytest.mark.parametrize(
@@ -395,63 +349,3 @@ def test_a_waiver_covers_what_warns_too() -> None:
     waived, _ = gate._waived(results)
     assert list(waived) == ["follows.first"]
     assert decide(results, waived, gate.policy).status == "PASS"
-
-
-def test_junit_counts_what_fails_the_gate(tmp_path: Path) -> None:
-    bad = [follows("gain", "FAIL", 0.6, "machine"), exchanged("intervention.muscle", "FAIL", 0.6)]
-    warns = [relevance("share.muscle"), made("agreement", "method", "FAIL"), follows("first", "WARNING", 0.3)]
-    suite = ElementTree.fromstring(outputs.junit(decide([*GOOD, *bad, *warns, MIXED], {}, DECLARED)))[0]
-    failed = [case.get("name") for case in suite if case.find("failure") is not None]
-    assert failed == ["verdict", "follows.gain", "intervention.muscle"]
-    assert suite.get("failures") == "3"
-    assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["task.confounded"]
-    told = [case.get("name") for case in suite if case.find("system-out") is not None]
-    assert told == ["share.muscle", "agreement", "follows.first"]
-
-
-HOSTILE = "a|b <script>\x00\x1b[31m *x* `y`\nz"
-
-
-def test_words_of_a_file_cannot_break_the_outputs(tmp_path: Path) -> None:
-    verdict = decide([*GOOD, CheckResult("task", "task", "FAIL", HOSTILE, float("nan"))], {}, DECLARED)
-    outputs.write(verdict, tmp_path)
-    ElementTree.parse(tmp_path / "junit.xml")
-    data = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
-    assert data["results"][-1]["value"] is None
-    card = (tmp_path / "model-card.md").read_text(encoding="utf-8")
-    assert "<script>" not in card
-    assert len([line for line in card.splitlines() if line.startswith("| task | FAIL")]) == 1
-
-
-def test_the_audit_log_tells_of_every_change(tmp_path: Path) -> None:
-    log, key = tmp_path / "audit.jsonl", b"secret"
-    verdict = decide(GOOD, {}, DECLARED)
-    for _ in range(3):
-        outputs.link(verdict, log, key)
-    last = outputs.check_chain(log, key)
-    assert len(last) == 64
-    lines = log.read_text(encoding="utf-8").splitlines()
-    for broken in (
-        [lines[0].replace("PASS", "FAIL"), *lines[1:]],
-        [lines[0], lines[2]],
-        lines[1:],
-        [lines[1], lines[0], lines[2]],
-        [*lines, "{}"],
-    ):
-        log.write_text("\n".join(broken) + "\n", encoding="utf-8")
-        with pytest.raises(InputError, match="was changed"):
-            outputs.check_chain(log, key)
-    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert outputs.check_chain(log) == last
-    with pytest.raises(InputError, match="was changed"):
-        outputs.check_chain(log, b"another")
-
-
-def test_drift_is_told() -> None:
-    before = decide(GOOD, {}, DECLARED).to_dict()
-    after = decide([GOOD[0], GOOD[1], GOOD[2], exchanged("intervention.eyes", "FAIL", 0.9)], {}, DECLARED)
-    said = outputs.drifted(before, after)
-    assert "The verdict was PASS and is FAIL." in said
-    assert any(s.startswith("intervention.eyes: was PASS") for s in said)
-    assert any("0 has become 0.9" in s for s in said)
-    assert outputs.drifted(before, decide(GOOD, {}, DECLARED)) == []

@@ -43,6 +43,7 @@ from onnxplain.eeg.views.registry import kinds
 from onnxplain.eeg.views.spectral import Rhythms
 from onnxplain.eeg.views.zero import AgainstZero
 from onnxplain.validation.gate import Verdict
+from onnxplain.validation.looked import Looked
 from onnxplain.validation.report import write_report
 from onnxplain.validation.result import CheckResult
 
@@ -232,8 +233,12 @@ def validated(name: Name, out: Path) -> Path:
     def result(role: Any, status: Any) -> CheckResult:
         return CheckResult(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
 
-    roles = ("sign", "task", "technical", "method", "data")
+    roles = ("follows", "sign", "task", "technical", "method", "data")
     results = [result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE")]
+    followed = {"part": name("part"), "follows": 0.5, "low": 0.4, "high": 0.6, "judged": "outside"}
+    results.append(CheckResult("follows.part", "follows", "FAIL", name("said"), 0.5, 0.4, evidence=followed))
+    results.append(CheckResult("confirmed", "method", "PASS", name("confirmed"), 0.9))
+    looked = Looked((name("at"),), (name("nothing"),), {name("kind"): name("why not")})
     about = {"file": name("file"), "sha256": "0" * 64}
     audit = {
         **dict.fromkeys(("model", "data", "policy"), about),
@@ -242,7 +247,7 @@ def validated(name: Name, out: Path) -> Path:
     }  # fmt: skip
     verdict = Verdict(
         "FAIL", name("said"), (name("reason"),), tuple(results), {name("task"): name("why")},
-        {name("eyes"): (name("sign"),)}, (name("note"),), audit,
+        {name("eyes"): (name("sign"),)}, (name("note"),), looked, audit,
     )  # fmt: skip
     return write_report(verdict, out / "report.html", [name("drift")])
 

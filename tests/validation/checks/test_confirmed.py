@@ -79,9 +79,10 @@ def test_shortcuts_are_found_as_what_they_are(make_case: Any, what: Floats, size
 
 
 def test_fast_and_temporal_is_like_muscle(make_case: Any, known: str) -> None:
-    (found,) = confirmed.check(make_case(reads(FAST), naming=known, record=of(FAST, 15.0)))
+    case = make_case(reads(FAST), naming=known, record=of(FAST, 15.0))
+    (found,) = confirmed.check(case)
     assert found.status == "PASS"
-    assert "gamma" in found.evidence["part"] or "faster" in found.evidence["part"]
+    assert found.evidence["part"] == f"the narrow line at 40.0 Hz of {case.windows.channels[6]}"
     assert found.said.endswith(": fast and temporal, which cannot be told from muscle.")
 
 
