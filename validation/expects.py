@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..eeg.electrodes.positions import Electrodes
-from ..eeg.electrodes.regions import PARTITION, SAME, SETS, members
+from ..eeg.electrodes.regions import PARTITION, SAME, SETS, members, unknown
 from ..eeg.exchange.expected import Expected
 from ..eeg.explanation.bands import BANDS
 from ..eeg.text import listed, plain
@@ -198,7 +198,8 @@ class Expects(BaseModel):
     def rows(self, electrodes: Electrodes) -> NDArray[np.bool_] | None:
         """Which electrodes of a model the task may use; None for any.
 
-        Where no electrode is known to lie in any of the regions, any electrode may be used.
+        Where none lies in any of the regions, and it is known of all where they lie, none may be used; where
+        it is not known of all, any may.
 
         Raises
         ------
@@ -217,7 +218,7 @@ class Expects(BaseModel):
                 )
             named.update(here)
         found = np.array([c in named for c in electrodes])
-        return found if found.any() else None
+        return None if not found.any() and unknown(electrodes) else found
 
     def said(self) -> str:
         """In words: what decisions may follow."""

@@ -217,9 +217,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
     return Findings(
         confounded=tuple(r for r in results if r.confounds),
         hard=tuple(sorted((r for r in failed if r.fails), key=_strength)),
-        open=tuple(
-            r for r in results if r.role == "task" and r.status == "NOT EVALUABLE" and r.threshold is not None
-        ),
+        open=tuple(r for r in results if r.check == "task" and r.status == "NOT EVALUABLE"),
         soft=tuple(sorted((r for r in warned if r.fails), key=_strength)),
         alone=tuple(alone),
         method=method,

@@ -117,16 +117,17 @@ def outside_parts(expected: Expected, x: Floats) -> list[LinearPart]:
                 in_frequency((~f).astype(float)),
             )
         )
-    if rows is not None and rows.any() and not rows.all():
+    if rows is not None and not rows.all():
         within = in_frequency(f.astype(float)) if f is not None else None
-        found.append(
-            LinearPart(
-                "outside regions",
-                "what electrodes elsewhere have that those of the task's regions do not predict",
-                "space",
-                _elsewhere(rows, x, within),
+        said = "what electrodes elsewhere have that those of the task's regions do not predict"
+        if rows.any():
+            elsewhere = _elsewhere(rows, x, within)
+        else:  # the model has no electrode in them
+            said, elsewhere = (
+                "the signal of its electrodes, of which none is in the task's regions,",
+                _all(within),
             )
-        )
+        found.append(LinearPart("outside regions", said, "space", elsewhere))
     if gate is not None and gate.min() < 0.5:
         found.append(
             LinearPart(
@@ -134,6 +135,11 @@ def outside_parts(expected: Expected, x: Floats) -> list[LinearPart]:
             )
         )
     return found
+
+
+def _all(within: Project | None) -> Project:
+    """All that there is in the task's bands."""
+    return within or (lambda x: x)
 
 
 def _elsewhere(rows: NDArray[np.bool_], x: Floats, within: Project | None) -> Project:

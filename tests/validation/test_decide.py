@@ -86,9 +86,9 @@ from onnxplain.validation.verdict import ROOM, decide
         ([*GOOD, UNCONFIRMED, made("agreement", "method", "FAIL")], "WARNING"),
         # What was begun and could not be finished has said nothing.
         ([*GOOD, not_evaluable("share.muscle", "sign", "error", "It failed.", "muscle")], "WARNING"),
-        # Whether it does its task is not shown: no verdict. Without labels there is none to hold it to.
+        # Whether it does its task is not shown, or cannot be said without labels: no verdict.
         ([*GOOD[:1], *GOOD[2:], NOT_SHOWN], "NOT EVALUABLE"),
-        ([*GOOD[:1], *GOOD[2:], replace(NOT_SHOWN, threshold=None)], "PASS"),
+        ([*GOOD[:1], *GOOD[2:], replace(NOT_SHOWN, threshold=None)], "NOT EVALUABLE"),
         ([*GOOD, NOT_SHOWN, follows("gain", "WARNING", 0.3, "machine")], "NOT EVALUABLE"),
         ([*GOOD, NOT_SHOWN, follows("gain", "FAIL", 0.6, "machine")], "FAIL"),
         # Labels that go with the subject make any pass, and any warning, void.
