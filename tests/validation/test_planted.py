@@ -1,6 +1,6 @@
 """Four planted cases with one seed: what the study of the gate does, on networks trained here and now.
 
-One shortcut and a constant output are looked at by `make test`, and all of them by `make test-long` beside.
+A constant output is looked at by `make test`, and all of them by `make test-long`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEED = 2000  # none of those that thresholds were set on, and none of the study'
 @pytest.mark.parametrize(
     "name",
     [
-        "saccade",
+        pytest.param("saccade", marks=pytest.mark.long),
         pytest.param("blink", marks=pytest.mark.long),
         pytest.param("mains", marks=pytest.mark.long),
         "constant",
