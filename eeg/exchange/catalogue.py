@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from ..electrodes.positions import Electrodes
 from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
-from .parts import Floats, SignalPart, spectrum_parts, time_parts, tone_part, tones
+from .parts import Floats, SignalPart, shared_tone, spectrum_parts, time_parts, tone_part, tones
 from .relations import order_part, reference_part
 from .spatial import alone_parts, electrode_parts, region_parts, space_parts
+from .wiring import bridge_part, reference_electrode_part
 
 
 def catalogue(
@@ -33,18 +34,21 @@ def catalogue(
     strongest : sequence of int
         Electrodes that are exchanged one by one.
     """
-    n = x.shape[-1]
+    n, lines = x.shape[-1], tones(x, sfreq)
     inside = None if expected is None else expected.frequencies
     machine = [
         gain_part(x, sfreq, inside),
         ResolutionPart(),
         RepeatsPart(),
         reference_part(x),
+        reference_electrode_part(x, electrodes),
+        bridge_part(x),
         order_part(electrodes),
+        *(shared_tone(tone, n, sfreq) for tone in lines),
     ]
     found: list[SignalPart | None] = [
         *spectrum_parts(n, sfreq),
-        *(tone_part(tone, n, sfreq) for tone in tones(x, sfreq)),
+        *(tone_part(tone, n, sfreq) for tone in lines),
         fast_gain_part(sfreq),
         *machine,
         *time_parts(n, sfreq),

@@ -81,7 +81,7 @@ class FastGainPart:
 
     sfreq: float
     name: str = "fast gain"
-    said: str = f"the size of what is faster than {FAST_GAIN:g} Hz"
+    said: str = f"the size of what is faster than {FAST_GAIN:g} Hz (as filters or muscles leave it)"
     group: Group = "fast"
 
     def swap(self, x: Floats, z: Floats) -> Floats:

@@ -202,6 +202,17 @@ def tone_part(tone: float, n: int, sfreq: float) -> LinearPart:
     )
 
 
+def shared_tone(tone: float, n: int, sfreq: float) -> LinearPart:
+    """What all electrodes have in common of a narrow line: no source in the head reaches all alike."""
+    project = tone_part(tone, n, sfreq).project
+
+    def common(x: Floats) -> Floats:
+        return np.broadcast_to(project(x.mean(1, keepdims=True)), x.shape).copy()
+
+    said = f"the narrow line at {tone:.1f} Hz that all electrodes have in common"
+    return LinearPart(f"shared tone {tone:.1f} Hz", said, "machine", common)
+
+
 def spectrum_parts(n: int, sfreq: float) -> list[LinearPart]:
     """Offset, drift, bands, line, and what is faster: a partition of the spectrum.
 
@@ -234,6 +245,15 @@ def spectrum_parts(n: int, sfreq: float) -> list[LinearPart]:
     ]
 
 
+def when(start: int, stop: int, n: int, sfreq: float) -> str:
+    """A stretch of a window in words."""
+    if start == 0:
+        return f"in the first {stop / sfreq:.2f} s of the window"
+    if stop == n:
+        return f"in the last {(n - start) / sfreq:.2f} s of the window"
+    return f"from {start / sfreq:.2f} to {stop / sfreq:.2f} s"
+
+
 def time_parts(n: int, sfreq: float) -> list[LinearPart]:
     """The first and the last milliseconds of the window, and its sixths.
 
@@ -250,6 +270,6 @@ def time_parts(n: int, sfreq: float) -> list[LinearPart]:
     bounds = np.round(np.linspace(0, n, SIXTHS + 1)).astype(int)
     fade = max(1, round(FADE * sfreq))
     for i, (a, b) in enumerate(pairwise(bounds)):
-        said = f"the signal from {a / sfreq:.2f} to {b / sfreq:.2f} s"
+        said = f"the signal {when(a, b, n, sfreq)}"
         found.append(LinearPart(f"sixth {i + 1}", said, "time", in_time(stretch(n, a, b, fade))))
     return found

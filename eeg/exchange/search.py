@@ -31,6 +31,7 @@ from .parts import (
     spectrum_parts,
     stretch,
     tone_part,
+    when,
 )
 
 # Of what is carried: a narrower part that carries less is not taken, or not looked at any more.
@@ -173,9 +174,7 @@ def times(n: int, sfreq: float, proposed: Sequence[tuple[int, int]] = ()) -> Ite
     cuts = {(round(k * n / m), round((k + 1) * n / m)) for m in (6, 3, 2) for k in range(m)}
     for a, b in sorted(cuts | set(proposed), key=lambda ab: (ab[1] - ab[0], ab[0])):
         if 0 <= a < b <= n and b - a < n:
-            yield Narrowing(
-                f"from {a / sfreq:.2f} to {b / sfreq:.2f} s", in_time(stretch(n, a, b, fade)), (b - a) / n
-            )
+            yield Narrowing(when(a, b, n, sfreq), in_time(stretch(n, a, b, fade)), (b - a) / n)
 
 
 def places(electrodes: Electrodes, order: Sequence[int]) -> Iterator[Narrowing]:

@@ -70,8 +70,10 @@ def _pairs(case: Case, rows: np.ndarray, pairs: int) -> Pairs:
 
 def _like_muscle(case: Case, cell: Cell) -> bool:
     """Whether a part is fast, and on electrodes over muscles."""
-    if cell.electrodes is None or cell.band is None or not cell.band.fast:
+    if cell.band is None or not cell.band.fast:
         return False
+    if cell.electrodes is None:
+        return True
     channels = case.windows.channels
     prone = set(members("muscle-prone", channels))
     return any(channels[i] in prone for i in cell.electrodes.rows)
