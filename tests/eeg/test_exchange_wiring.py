@@ -75,5 +75,5 @@ def test_a_tone_that_all_electrodes_have() -> None:
     t = np.arange(LENGTH) / SFREQ
     hum = np.broadcast_to(np.sin(2 * np.pi * 16.5 * t), (WINDOWS, len(CAP), LENGTH))
     part = shared_tone(16.5, LENGTH, SFREQ)
-    assert (part.project(np.array(hum)) - hum).std() < 0.15 * hum.std()  # its ends leak
+    assert (part.project(np.array(hum)) - hum).std() < 0.25 * hum.std()  # its ends leak
     assert np.abs(part.project(np.array(hum) * np.where(np.arange(12) % 2, 1, -1)[:, None])).max() < 1e-9
