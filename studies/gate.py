@@ -24,6 +24,7 @@ from thirteen_page import written as thirteen  # noqa: E402
 
 DOCUMENT = HERE.parent / "docs" / "gate.md"
 HALVES = ("locked", "open")
+MENDED = "mended"  # a second run of the locked half, after what the first one missed was mended
 
 HEAD = """# The gate on planted cases
 
@@ -49,6 +50,14 @@ how the gate looks; it was run once. Everything is made by `python studies/gate.
 95 %.
 """
 
+SECOND = """## The locked half once more
+
+What the first run missed or could not name was looked at, and mended where it is a kind: references and bridges
+as recordings have them, with noise and behind filters (the first run knew exact ones); a narrow line that all
+electrodes share; stretches at a window's ends called so. No threshold was changed. These cases are no longer
+unseen, and the numbers above are the ones to go by.
+"""
+
 FOOT = """## What this does not show
 
 Recordings are simulated, heads are spheres, and a cue is planted at a size that a network learns. The gate
@@ -69,7 +78,11 @@ def main() -> None:
             for script in ("make.py", "run.py"):
                 subprocess.run([sys.executable, HERE / "bench" / script, "--half", half], check=True)
         subprocess.run([sys.executable, HERE / "thirteen.py", "--seeds", "1"], check=True)
-    parts = [HEAD, *(page.page(half) for half in HALVES), thirteen(KEPT.read()), FOOT, machine(), ""]
+    locked, *others = HALVES
+    parts = [HEAD, page.page(locked)]
+    if page.results(locked, "expects", MENDED).read():
+        parts.append(page.page(locked, MENDED, SECOND))
+    parts += [*(page.page(half) for half in others), thirteen(KEPT.read()), FOOT, machine(), ""]
     DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
 
 

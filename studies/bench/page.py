@@ -38,12 +38,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
-def page(half: str) -> str:
-    """Everything that has been measured of a half."""
+def page(half: str, kept: str = "", heading: str = "") -> str:
+    """Everything that has been measured of a half; of a run with a name under a heading of its own."""
     truths = made(half)
-    parts = [f"## The {half} half\n", _made(truths)]
+    parts = [heading] if heading else [f"## The {half} half\n", _made(truths)]
     for policy in POLICIES:
-        found = results(half, policy).read()
+        found = results(half, policy, kept).read()
         there = {n: (t, found[n]) for n, t in truths.items() if t["counts"] and n in found}
         if there:
             parts.append(_of_policy(policy, there))

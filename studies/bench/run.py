@@ -3,7 +3,7 @@
     python studies/bench/run.py --half open          build/bench/results-open-expects.json and -plain.json
     python studies/bench/run.py --half open --only blink --policy expects
 
-Goes on where results are there; --again runs anew.
+Goes on where results are there; --again runs anew; --as NAME keeps what is found beside what was found before.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from shared import BUILD, Kept
 POLICIES = ("expects", "plain")
 
 
-def results(half: str, policy: str) -> Kept:
-    """What has been measured of a half under a policy."""
-    return Kept(BUILD / f"results-{half}-{policy}.json")
+def results(half: str, policy: str, name: str = "") -> Kept:
+    """What has been measured of a half under a policy, by the first run or by one that has a name."""
+    return Kept(BUILD / f"results-{half}-{policy}{name and '-'}{name}.json")
 
 
 def made(half: str) -> dict[str, dict[str, Any]]:
@@ -71,13 +71,13 @@ def plain(value: Any) -> Any:
     return str(value)[:300]
 
 
-def one(job: tuple[str, str, str]) -> None:
+def one(job: tuple[str, str, str, str]) -> None:
     """Measure one case under one policy and keep what was found."""
-    half, name, policy = job
+    half, name, policy, kept = job
     warnings.simplefilter("ignore")
     mne.set_log_level("error")
     found = verdict(BUILD / half / name, policy)
-    results(half, policy).add(name, found)
+    results(half, policy, kept).add(name, found)
     print(
         f"{name} ({policy}): {found['status']}, exit {found['exit']}, {found['seconds']:.0f} s",
         *found["reasons"], sep=" | ", flush=True,
@@ -93,14 +93,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of cases, or their beginnings")
     parser.add_argument("--policy", choices=POLICIES, nargs="*", default=list(POLICIES))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--as", dest="kept", default="", help="a name for the results")
     parser.add_argument("--again", action="store_true", help="also where there is a result")
     asked = parser.parse_args()
     jobs = []
     for name, truth in made(asked.half).items():
         wanted = not asked.only or name.startswith(tuple(asked.only))
         for policy in asked.policy if truth["counts"] and wanted else ():
-            if asked.again or name not in results(asked.half, policy).read():
-                jobs.append((asked.half, name, policy))
+            if asked.again or name not in results(asked.half, policy, asked.kept).read():
+                jobs.append((asked.half, name, policy, asked.kept))
     if asked.jobs == 1:
         for job in jobs:
             one(job)
