@@ -82,7 +82,8 @@ def main() -> None:
     parts = [HEAD, page.page(locked)]
     if page.results(locked, "expects", MENDED).read():
         parts.append(page.page(locked, MENDED, SECOND))
-    parts += [*(page.page(half) for half in others), thirteen(KEPT.read()), FOOT, machine(), ""]
+    run = [half for half in others if any(page.results(half, p).read() for p in page.POLICIES)]
+    parts += [*(page.page(half) for half in run), thirteen(KEPT.read()), FOOT, machine(), ""]
     DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
 
 

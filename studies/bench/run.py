@@ -3,7 +3,8 @@
     python studies/bench/run.py --half open          build/bench/results-open-expects.json and -plain.json
     python studies/bench/run.py --half open --only blink --policy expects
 
-Goes on where results are there; --again runs anew; --as NAME keeps what is found beside what was found before.
+Goes on where results are there; --again runs anew; --as NAME keeps what is found beside what was found
+before.
 """
 
 from __future__ import annotations
