@@ -44,18 +44,19 @@ shortcut's decides by it in 70 % of trials, also where it contradicts the label;
 somebody would who knows the task and not the case, and under one that declares nothing: then the best
 verdict is WARNING, and an honest network must never FAIL. Both have `warning_exits: 1`.
 
-The cases are of two halves with kinds of shortcut of their own. Seeds and expectations of the locked half
-were committed before the parts, words and thresholds of the gate were settled, by somebody who did not know
-how the gate looks; it was run once. Everything is made by `python studies/gate.py`. Intervals are Wilson's,
-95 %.
+The cases are of two halves with kinds of shortcut of their own, made by somebody who did not know how the
+gate looks. The gate was made with the open half at hand; seeds and expectations of the locked one were
+committed before it was run, once, and nobody who worked on the gate had seen it. While cases were being
+made, about fifteen got another network or size since theirs had not learnt what the case says. Everything
+is made by `python studies/gate.py`. Intervals are Wilson's, 95 %.
 """
 
 SECOND = """## The locked half once more
 
-What the first run missed or could not name was looked at, and mended where it is a kind: references and bridges
-as recordings have them, with noise and behind filters (the first run knew exact ones); a narrow line that all
-electrodes share; stretches at a window's ends called so. No threshold was changed. These cases are no longer
-unseen, and the numbers above are the ones to go by.
+What the first run missed or could not name was looked at, and mended where it is a kind: references and
+bridges as recordings have them, with noise and behind filters (the first run knew exact ones); a narrow
+line that all electrodes share; stretches at a window's ends called so. No threshold was changed. These
+cases are no longer unseen, and the numbers above are the ones to go by.
 """
 
 FOOT = """## What this does not show
