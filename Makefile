@@ -24,6 +24,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
 
+# A worker has a core: a thread of linear algebra for each.
+test test-long: export OPENBLAS_NUM_THREADS = 1
+test test-long: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" --durations=15
 

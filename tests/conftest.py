@@ -6,6 +6,7 @@ with positions in the file.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -24,6 +25,24 @@ from onnxplain.engine.contract import InputContract
 from onnxplain.engine.file.load import load
 from onnxplain.models import demo_file
 
+
+def cores_of_its_own() -> None:
+    """A worker among several keeps to its part of the cores, and so do the programs that it starts.
+
+    Otherwise each takes a thread a core, for linear algebra and onnxruntime, and they wait for each other.
+    """
+    worker, count = (
+        os.environ.get("PYTEST_XDIST_WORKER", ""),
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"),
+    )
+    if not worker or not hasattr(os, "sched_setaffinity"):
+        return
+    mine = sorted(os.sched_getaffinity(0))[int(worker.removeprefix("gw")) :: int(count)]
+    if mine:
+        os.sched_setaffinity(0, mine)
+
+
+cores_of_its_own()
 # What tests of several folders share.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
