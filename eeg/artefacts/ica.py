@@ -30,7 +30,7 @@ SLOWEST = 100  # Hz: ICLabel's spectra and autocorrelations are of 100 Hz
 # Components are fitted to this part of the variance: what is left is sensor noise, cut into pieces.
 VARIANCE = 0.99
 # Samples that the gate fits to, in n squared: more are thinned out, and take longer without finding more.
-PLENTY = 12
+PLENTY = 20
 LOOSE = 1e-4  # of the gradient: where a thinned-out fit ends
 
 
