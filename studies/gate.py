@@ -28,11 +28,11 @@ MENDED = "mended"  # a second run of the locked half, after what the first one m
 
 HEAD = """# The gate on planted cases
 
-How often is the verdict of `onnxplain validate` right? Networks of seven kinds (EEGNet, ShallowFBCSPNet,
+How often is the verdict of `onnxplain validate` right? Networks of eight kinds (EEGNet, ShallowFBCSPNet,
 EEGConformer, ATCNet, Deep4Net, a patch transformer, a GRU, logistic regression on band power) are trained
-on simulated recordings of eleven tasks (motor imagery of two and three classes, grip, P300, errors, resting
-alpha, workload, sleep, arousal as a number, temporal gamma, frontal asymmetry, readiness, flicker), with 19
-and 32 electrodes, at 125 to 256 Hz, in windows of 1 to 4 s. In an honest case the task's own source
+on simulated recordings of thirteen tasks (motor imagery of two and three classes, grip, P300, errors,
+resting alpha, workload, sleep, arousal as a number, temporal gamma, frontal asymmetry, readiness, flicker),
+with 19 and 32 electrodes, at 125 to 256 Hz, in windows of 1 to 4 s. In an honest case the task's own source
 decides; in a shortcut something else goes with the label, and the task's source by chance or hardly.
 Everything that a real recording has and that says nothing (blinks, saccades, jaw, heart, mains, drift,
 uneven electrodes) is in all of them.
@@ -59,6 +59,15 @@ line that all electrodes share; stretches at a window's ends called so. No thres
 cases are no longer unseen, and the numbers above are the ones to go by.
 """
 
+SINCE = """## Since that run
+
+What it missed or could not name was looked at, and mended where it is a kind: references and bridges as
+recordings have them, with noise and behind filters (the gate of the run knew exact ones); a narrow line
+that all electrodes share; stretches at a window's ends called so. Each has tests of its own. No threshold
+was changed, the locked half has not been run again, and these cases are no longer unseen: the numbers above
+are those of the gate as it was.
+"""
+
 FOOT = """## What this does not show
 
 Recordings are simulated, heads are spheres, and a cue is planted at a size that a network learns. The gate
@@ -83,6 +92,8 @@ def main() -> None:
     parts = [HEAD, page.page(locked)]
     if page.results(locked, "expects", MENDED).read():
         parts.append(page.page(locked, MENDED, SECOND))
+    else:
+        parts.append(SINCE)
     run = [half for half in others if any(page.results(half, p).read() for p in page.POLICIES)]
     parts += [*(page.page(half) for half in run), thirteen(KEPT.read()), FOOT, machine(), ""]
     DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
