@@ -60,6 +60,8 @@ def written(found: Mapping[str, dict[str, Any]]) -> str:
                 interval(sum(g for g, _ in good), len(good)),
             )
         )  # fmt: skip
+    if not rows:
+        return ""
     summary = [
         ("planted shortcuts caught, with the artefact named", *_both(shortcuts)),
         ("honest networks passed", *_both(honest)),
