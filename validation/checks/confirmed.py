@@ -51,7 +51,8 @@ def check(case: Case) -> list[CheckResult]:
     if not good:
         said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]
     elif _like_muscle(case, found):
-        said = said[:-1] + ": fast and temporal, which cannot be told from muscle."
+        where = "fast" if found.electrodes is None else "fast and temporal"
+        said = f"{said[:-1]}: {where}, which cannot be told from muscle."
     evidence: dict[str, Any] = {
         **held.numbers(), "part": found.said, "volume": found.volume,
         "map": listed([plain(w.channels[i]) for i in map_.order[:4]]),
@@ -69,7 +70,7 @@ def _pairs(case: Case, rows: np.ndarray, pairs: int) -> Pairs:
 
 
 def _like_muscle(case: Case, cell: Cell) -> bool:
-    """Whether a part is fast, and on electrodes over muscles."""
+    """Whether a part is fast, and on electrodes over muscles, or on any."""
     if cell.band is None or not cell.band.fast:
         return False
     if cell.electrodes is None:

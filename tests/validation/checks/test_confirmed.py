@@ -95,7 +95,9 @@ def test_a_set_of_electrodes_over_muscles_is_like_muscle(fast: bool, like: bool)
     case: Any = SimpleNamespace(windows=SimpleNamespace(channels=cap))
     assert confirmed._like_muscle(case, Cell(prone, band)) == like
     assert not confirmed._like_muscle(case, Cell(some(cap, [6, 7]), band))
-    assert not confirmed._like_muscle(case, Cell(None, band))
+    assert (
+        confirmed._like_muscle(case, Cell(None, band)) == like
+    )  # on any electrodes, on those over muscles too
 
 
 def test_a_decision_that_needs_all_of_the_window(make_case: Any) -> None:
