@@ -215,7 +215,7 @@ def test_models_whose_output_is_a_number(tmp_path: Path) -> None:
     assert set(shortcut.artefacts) == {"eyes"}
     for check in ("intervention.eyes", "components.eyes"):
         eyes = _result(shortcut, check)
-        assert eyes.value > 0.8
+        assert eyes.value > 0.7
         assert "the output goes with it" in eyes.said
     # Labels are words here, and the output is a number: whether it does its task cannot be said.
     honest = Gate(MOTOR).run(_one_number("honest", tmp_path), RECORDING)
