@@ -18,6 +18,7 @@ from ..canonical import canonical
 from ..errors import InputError
 from ..file.graph import Graph
 from ..lowering import Lowered
+from ..secants.passing import SecantPassing
 from ..steps import step
 from ..walk.active_path import active_nodes
 from ..walk.simplify.algebra import simplified
@@ -106,6 +107,7 @@ class Recipe:
             where=request.where,
             ledger=request.ledger,
             at=at,
+            passing=SecantPassing() if request.composite.is_difference else None,
         )
         return simplified(walked, self.probe.shapes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,11 +22,21 @@ from ..rules import registry
 from ..rules.common import unbroadcast
 from ..rules.ledger import Entry, RecordedLedger
 from ..rules.node import Message, NodeContext, Walk
-from ..secants import registry as secants
-from ..secants.pair import PairContext
 from .active_path import active_nodes, blocked, first_layers, weights_of
 from .quantised_values import embedded_values, zero_points
 from .tokens import Tokens, keep_back, share_equally
+
+
+class Passing(Protocol):
+    """How a walk passes nodes other than by their rules' derivatives: secants, between two forward passes."""
+
+    def context(self, node: Node, walk: Walk, *, moves_relevance: bool) -> NodeContext:
+        """What is seen of a node."""
+
+    def carried_back(
+        self, op: Ops, context: NodeContext, rule: registry.Rule, m: Sequence[Expr | None]
+    ) -> Iterable[Message | Expr | None]:
+        """What each operand of a node gets of the multipliers of its outputs."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def record_walk(
     where: str,
     ledger: bool = True,
     at: Sequence[str] = (),
+    passing: Passing | None = None,
 ) -> RecordedWalk:
     """Walk back from `target`, recording what every rule does.
 
@@ -82,6 +94,8 @@ def record_walk(
     at : sequence of str
         Tensors whose relevance is wanted. A constant among them (a position embedding) gets its own,
         where otherwise the ledger would say that it stayed there.
+    passing : Passing, optional
+        Of composites that explain a difference; None for the rules' own derivatives.
 
     Raises
     ------
@@ -115,7 +129,7 @@ def record_walk(
         embedded_values(analysis),
         RecordedLedger(ops, wanted=ledger),
     )
-    walker = _Walker(walk, target)
+    walker = _Walker(walk, target, passing)
     for node in reversed(nodes):
         walker.visit(node)
     zeros = zero_points(analysis)
@@ -128,8 +142,8 @@ def record_walk(
 
 
 class _Walker:
-    def __init__(self, walk: Walk, target: str) -> None:
-        self.walk, self.op = walk, walk.ops
+    def __init__(self, walk: Walk, target: str, passing: Passing | None) -> None:
+        self.walk, self.op, self.passing = walk, walk.ops, passing
         self.tokens = Tokens(walk.analysis, walk.composite, walk.active)
         self.arrived: dict[str, Message] = {target: Message(m=self.op.seed())}
 
@@ -151,9 +165,9 @@ class _Walker:
             keep_back(self.op, context, out)
         elif all(x is None for x in m) and self.tokens.are_made_by(node):
             self.pass_tokens(node, found, r)
-        elif isinstance(context, PairContext) and not all(x is None for x in m):
+        elif self.passing is not None and not all(x is None for x in m):
             m = [context.converted(message, i).m for i, message in enumerate(out)]
-            self.send(context, secants.carried_back(self.op, context, found, _trimmed(m)))
+            self.send(context, self.passing.carried_back(self.op, context, found, _trimmed(m)))
         elif found.carry == "own":
             context.remainder = r[0]
             self.send(context, found.function(self.op, context, m[0]))
@@ -168,7 +182,7 @@ class _Walker:
 
     def context(self, node: Node, *, moves_relevance: bool = False) -> NodeContext:
         """What a rule sees of a node."""
-        kind = PairContext if self.walk.composite.is_difference else NodeContext
+        kind = NodeContext if self.passing is None else self.passing.context
         return kind(node, self.walk, moves_relevance=moves_relevance)
 
     def pass_tokens(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
