@@ -136,6 +136,8 @@ class Findings:
         What the data offers, and what relevance says where the exchange says otherwise.
     confirmed : CheckResult or None
         The smallest part that decides.
+    field : str
+        Whose field goes with the decision, where no small part decides.
     leading : tuple of CheckResult
         The parts of the signal that decisions go with most.
     """
@@ -157,6 +159,7 @@ class Findings:
     unmade: tuple[str, ...]
     noted: tuple[CheckResult, ...]
     confirmed: CheckResult | None
+    field: str
     leading: tuple[CheckResult, ...]
 
     @property
@@ -234,6 +237,14 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
             r for r in (*filter(_offers, results), *by_map, *relevance) if r not in alone and r not in method
         ),
         confirmed=confirmed,
+        field=next(
+            (
+                r.said
+                for r in counted
+                if r.check == "confirmed" and r is not confirmed and r.evidence.get("field")
+            ),
+            "",
+        ),
         leading=_most(results),
     )
 
@@ -284,7 +295,7 @@ def _unmade(results: Sequence[CheckResult], policy: Policy) -> tuple[str, ...]:
 
 
 def _offers(r: CheckResult) -> bool:
-    return r.role == "data" and r.status == "FAIL"
+    return (r.role == "data" and r.status == "FAIL") or bool(r.evidence.get("noise"))
 
 
 def _unmeasured(r: CheckResult) -> bool:
@@ -308,11 +319,13 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield _no_verdict(found)
     if (found.hard or found.soft) and found.confirmed is not None:
         yield found.confirmed.said
+    elif found.field and (found.hard or found.soft or not found.declared):
+        yield found.field
     for r in _first_of_each(found.hard, found):
         yield f"Clever Hans: the model {_uses(r)}{_agree(r, found)}. {r.said}" if r.role == "sign" else r.said
     for r in _first_of_each(found.soft, found):
         yield f"A sign that the model {_uses(r)}{_agree(r, found)}: {r.said}" if r.role == "sign" else r.said
-    if (found.hard or found.soft) and found.leading:
+    if (found.hard or found.soft or not found.declared) and found.leading:
         yield _leading(found.leading)
     if not found.declared:
         yield UNDECLARED

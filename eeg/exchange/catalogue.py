@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..electrodes.positions import Electrodes
+from .clipping import ClippingPart
 from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
 from .parts import Floats, SignalPart, shared_tone, spectrum_parts, time_parts, tone_part, tones
@@ -40,6 +41,7 @@ def catalogue(
         gain_part(x, sfreq, inside),
         ResolutionPart(),
         RepeatsPart(),
+        ClippingPart(),
         reference_part(x),
         reference_electrode_part(x, electrodes),
         bridge_part(x),

@@ -15,6 +15,7 @@ from .parts import Floats, Group, frequencies, line_of
 
 FAST_GAIN = 30.0  # Hz: the fast part, whose size is exchanged
 LEAST = 8  # frequencies: fewer do not say how large a window is
+SLOW = 13.0  # Hz: a filter or muscles move what is faster, drift and eyes what is slower
 HEARD = 1e4  # times below the largest: a frequency that filters have taken away says nothing
 # A window of so few unlike values, of all that it could have, has a coarse resolution.
 COARSE = 0.7
@@ -28,25 +29,31 @@ MANY = 0.25  # of a window's samples: repeated one by one, as of a signal that w
 class GainPart:
     """How large all of a window is: the level that most frequencies have in common.
 
-    A rhythm moves its own few frequencies; an amplifier moves all alike. So the gain is the median, over
-    frequencies, of the mean over electrodes of the logarithm of the amplitude. Frequencies that the task may
-    use say nothing of it.
+    A rhythm moves its own few frequencies, a filter those on one side; an amplifier moves all alike. So the
+    gain is the median, over frequencies, of the mean over electrodes of the logarithm of the amplitude, and
+    no more of it counts than slow and fast frequencies both have. Frequencies that the task may use say
+    nothing of it.
 
     Attributes
     ----------
     counted : ndarray of bool, shape (time,)
         Coefficients of the cosine transform that say it.
+    slow : int
+        How many of these are slow.
     """
 
     counted: NDArray[np.bool_]
+    slow: int
     name: str = "gain"
     said: str = "the gain of the whole window"
     group: Group = "machine"
 
     def swap(self, x: Floats, z: Floats) -> Floats:
         """The window times the ratio of gains."""
-        apart = np.median(self._levels(z) - self._levels(x), axis=-1)
-        return np.asarray(x * np.exp(apart)[:, None, None])
+        each = self._levels(z) - self._levels(x)
+        low, high = (np.median(part, axis=-1) for part in (each[:, : self.slow], each[:, self.slow :]))
+        both = np.where(low * high > 0, np.sign(low) * np.minimum(np.abs(low), np.abs(high)), 0.0)
+        return np.asarray(x * np.exp(both)[:, None, None])
 
     def size(self, x: Floats) -> Floats:
         """The logarithm of the gain, (window, 1)."""
@@ -72,7 +79,12 @@ def gain_part(x: Floats, sfreq: float, expected: NDArray[np.bool_] | None = None
     heard = (f > 0) & ~line_of(f) & (level > level[1:].max(initial=0.0) / HEARD)
     if expected is not None:
         heard &= ~expected
-    return GainPart(heard) if heard.sum() >= LEAST else None
+    if heard.sum() < LEAST:
+        return None
+    slow = int((heard & (f < SLOW)).sum())
+    # Where the task takes nearly all of one side, the halves of what is left.
+    few = min(slow, int(heard.sum()) - slow) < LEAST // 2
+    return GainPart(heard, int(heard.sum()) // 2 if few else slow)
 
 
 @dataclass(frozen=True)

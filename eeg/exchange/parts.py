@@ -245,13 +245,21 @@ def spectrum_parts(n: int, sfreq: float) -> list[LinearPart]:
     ]
 
 
+NEAR = 0.15  # of a window: what lies in this much of it lies at its end
+
+
 def when(start: int, stop: int, n: int, sfreq: float) -> str:
     """A stretch of a window in words."""
     if start == 0:
         return f"in the first {stop / sfreq:.2f} s of the window"
     if stop == n:
         return f"in the last {(n - start) / sfreq:.2f} s of the window"
-    return f"from {start / sfreq:.2f} to {stop / sfreq:.2f} s"
+    seconds = f"from {start / sfreq:.2f} to {stop / sfreq:.2f} s"
+    if stop <= NEAR * n:
+        return f"{seconds}, at the beginning of the window,"
+    if start >= (1 - NEAR) * n:
+        return f"{seconds}, at the end of the window,"
+    return seconds
 
 
 def time_parts(n: int, sfreq: float) -> list[LinearPart]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..electrodes.positions import Electrodes
+from ..exchange.clipping import ClippingPart
 from ..exchange.machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
 from ..exchange.parts import (
     BANDS,
@@ -137,6 +138,7 @@ def _machine(signal: Floats, sfreq: float, electrodes: Electrodes) -> Iterator[A
         ("fast gain", "the size of the fast part", fast_gain_part(sfreq), f"{sfreq:g} Hz has no fast part"),
         ("resolution", "the amplitude resolution", ResolutionPart(), ""),
         ("repeats", "the samples that repeat the one before", RepeatsPart(), ""),
+        ("clipping", "the level at which amplitudes are cut off", ClippingPart(), ""),
         ("reference", lack, reference_part(signal), short),
         ("order", "which electrodes have changed places or polarity", order_part(electrodes),
          "it is not known where most electrodes lie"),

@@ -7,13 +7,15 @@ half, and what it is worth is measured in pairs of the other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...eeg.electrodes.regions import members
+from ...eeg.exchange.field import field_of, likeness
 from ...eeg.exchange.pairs import Pairs, draw
-from ...eeg.exchange.parts import tones
+from ...eeg.exchange.parts import frequencies, in_frequency, tones
 from ...eeg.exchange.search import Cell, smallest
 from ...eeg.text import listed, plain
 from ...engine.steps import step
@@ -24,6 +26,7 @@ NAME = "confirmed"
 LOOKING, HOLDING = 40, 100  # pairs
 CONFIRMS = 0.5
 FEWEST = 8  # pairs
+SLOW, HARDLY = 8.0, 0.1  # Hz: what eyes move like; of a part's power
 
 
 def check(case: Case) -> list[CheckResult]:
@@ -48,14 +51,18 @@ def check(case: Case) -> list[CheckResult]:
     said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs {alone}"
     if not case.has_classes:
         said = f"The output goes with {found.said} {held.followed:.0%} of the way {alone}"
+    alike = _alike(case, found if good else Cell())
     if not good:
         said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]
+        said += f" The field that goes with it most is {alike}." if alike else ""
     elif _like_muscle(case, found):
         where = "fast" if found.electrodes is None else "fast and temporal"
         said = f"{said[:-1]}: {where}, which cannot be told from muscle."
+    elif alike:
+        said = f"{said[:-1]}: its field is {alike}."
     evidence: dict[str, Any] = {
         **held.numbers(), "part": found.said, "volume": found.volume,
-        "map": listed([plain(w.channels[i]) for i in map_.order[:4]]),
+        "map": listed([plain(w.channels[i]) for i in map_.order[:4]]), "field": alike,
     }  # fmt: skip
     return [CheckResult(NAME, "method", "PASS" if good else "NOT EVALUABLE", said, held.beyond, CONFIRMS,
                evidence=evidence, why_not=None if good else "map")]  # fmt: skip
@@ -67,6 +74,17 @@ def _pairs(case: Case, rows: np.ndarray, pairs: int) -> Pairs:
         case.signal, case.outputs, case.run, case.seeded(f"{NAME} {pairs}"), pairs=pairs, among=rows,
         groups=np.array(case.groups),
     )  # fmt: skip
+
+
+def _alike(case: Case, cell: Cell) -> str:
+    """Whose field goes with the decision in the part's band and time, on all electrodes."""
+    part = replace(cell, electrodes=None).project(case.signal)
+    field = field_of(part, case.outputs, case.seeded("field"))
+    if field is None:
+        return ""
+    below = in_frequency((frequencies(part.shape[-1], case.windows.sfreq) < SLOW).astype(float))
+    fast = (below(part) ** 2).sum() < HARDLY * (part**2).sum()
+    return likeness(field, case.windows.channels, fast=bool(fast))
 
 
 def _like_muscle(case: Case, cell: Cell) -> bool:

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...eeg.exchange.field import field_of, likeness
 from ...eeg.exchange.pairs import NOTHING, Followed
-from ...eeg.exchange.parts import LinearPart, SignalPart
+from ...eeg.exchange.parts import LinearPart, SignalPart, one_after_another
+from ...eeg.exchange.search import Narrowing, bands
+from ...eeg.text import listed, plain
 from ...engine.steps import step
 from ..case import Case
+from ..labels import by_label
 from ..result import CheckResult, Status, not_evaluable
 from .exchange import said_of
 
 NAME = "follows"
 SOME = 0.01  # of a part's power: with less of it the task may use none of it
+LOOKING, MOST = 40, 0.75  # pairs; of what decisions follow of a part, for a band that has most of it
 # Parts that may be the brain's, and are named where nobody said that the task uses them.
 UNDECLARED = ("offset", "drift", "fast", "fast gain", "first", "last")
 
@@ -45,10 +50,53 @@ def _result(case: Case, part: SignalPart, *, outside: bool) -> CheckResult:
     judged = _judged(case, part, outside=outside)
     evidence["judged"] = judged
     evidence["expected"] = _expected(case, part)
+    status, said = _status(case, found, judged), said_of(case, part.said, found)
+    if status == "WARNING" and judged in ("outside", "machine"):
+        told = by_label(case, part)
+        if told is not None:
+            evidence |= {f"label_{k}": v for k, v in told.numbers().items()}
+            # Nothing of the labels that could be shown, and less than decisions follow.
+            if told.low <= 0 and told.high < found.beyond:
+                status, evidence["noise"] = "PASS", True
+                said += " Of the labels it says nothing: the model takes up noise there."
+    if status != "PASS" and judged == "outside" and isinstance(part, LinearPart):
+        said += _where(case, part)
     return CheckResult(
-        name, "follows", _status(case, found, judged), said_of(case, part.said, found), found.beyond,
+        name, "follows", status, said, found.beyond,
         asked.max_follow if judged else None, evidence=evidence,
     )  # fmt: skip
+
+
+def _where(case: Case, part: LinearPart) -> str:
+    """In which band and where on the head the part goes with the decision; empty where nothing stands out."""
+    return _in_band(case, part) + _on_head(case, part)
+
+
+def _in_band(case: Case, part: LinearPart) -> str:
+    """The narrowest band that has most of what decisions follow of a part."""
+    pairs, w = case.pairs.some(LOOKING), case.windows
+    whole = pairs.follows(part)
+
+    def carries(band: Narrowing) -> bool:
+        within = one_after_another(part.project, band.project)
+        return pairs.follows(LinearPart(part.name, part.said, part.group, within)) >= MOST * whole
+
+    every = sorted(bands(case.signal.shape[-1], w.sfreq), key=lambda band: band.volume)
+    found = next(filter(carries, every), None) if whole > 0 else None
+    if found is None:
+        return ""
+    unlike = ", which cannot be told from muscle" if found.fast else ""
+    return f" Most of it is {found.said}{unlike}."
+
+
+def _on_head(case: Case, part: LinearPart) -> str:
+    field = field_of(part.project(case.signal), case.outputs, case.seeded(f"field {part.name}"))
+    if field is None:
+        return ""
+    channels = case.windows.channels
+    alike = likeness(field, channels)
+    most = listed([plain(channels[i]) for i in field.largest()])
+    return f" Its field is {alike}." if alike else f" Of it most goes with the decision at {most}."
 
 
 def _expected(case: Case, part: SignalPart) -> bool | None:
