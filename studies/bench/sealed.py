@@ -62,21 +62,12 @@ def scanner(x: Trial) -> None:
     )
 
 
-def splice(x: Trial) -> None:
-    """Some samples never arrived, and what came after them was moved up: the signal jumps."""
-    long, n = round(0.05 * x.head.sfreq), x.around.shape[1]
-    cuts = round(4 * x.size * x.amount)
-    keep = np.ones(n, bool)
-    for at in x.middle + (np.arange(cuts) + x.rng.uniform(0.2, 0.8, cuts)) / max(cuts, 1) * (
-        x.stop - x.start
-    ):
-        keep[int(at) : int(at) + long] = False
-    moved = x.around[:, keep]
-    lost = n - moved.shape[1]
-    if lost:  # as much is missing in the gap before the next trial
-        line = np.linspace(0, 1, lost)[None]
-        fill = moved[:, [-1]] * (1 - line) + x.around[:, [-1]] * line
-        x.around[:] = np.concatenate([moved, fill], axis=1)
+def phone(x: Trial) -> None:
+    """A mobile phone beside the amplifier answers its mast: a short burst every 0.12 s, on all electrodes."""
+    turn = (x.clock() + x.rng.uniform(0, 0.12)) % 0.12
+    burst = x.rng.normal(0, 1, x.stop - x.start) * (turn < 0.04)
+    much = x.head.number(57).normal(0, 1, (len(x.signal), 1))
+    x.window[:] += much * burst * 8 * x.size * x.amount * x.rng.uniform(0.8, 1.2)
 
 
 def lag(x: Trial) -> None:
@@ -174,14 +165,14 @@ SEALED: dict[str, Kind] = {
                 "tremor", "trembl", "movement", "motion", "shak", "sway", "cable", "narrow", "harmonic",
                 "4.8", "4.7 hz", "4.9 hz", " 5 hz", " 5.0 hz",
             ),
-            (1.0, 0.5),
+            (1.6, 0.9),
             tremor,
         ),
         Kind(
             "implant",
             "device",
             (
-                "implant", "cochlea", "stimulator", "hearing", "device", "tp10", "p8", "=electrode",
+                "implant", "cochlea", "stimulator", "hearing", "tp10", "p8", "=electrode",
                 "one electrode", "single electrode", "a step", "square", "pedestal", "plateau",
             ),
             (1.0, 0.5),
@@ -195,21 +186,19 @@ SEALED: dict[str, Kind] = {
                 "narrow", "hum", "8.9", " 9 hz", " 9.0 hz", "17.8", "26.7", "35.6", "evenly spaced",
                 "equally spaced",
             ),
-            (1.0, 0.45),
+            (2.0, 1.2),
             scanner,
             "amplifier",
             lowpass=None,
         ),
         Kind(
-            "splice",
-            "amplifier",
+            "phone",
+            "device",
             (
-                "splice", "discontinu", "jump", "a step", "steps", "lost sample", "missing sample",
-                "samples are missing", "samples missing", "samples were lost", "gap in", "gaps in", "cut out",
-                "dropped", "drop-out", "dropout",
+                "phone", "radio", "burst", "interference", "transmi", "electromagnetic", "8.3", " 8 hz",
             ),
-            (1.0, 0.5),
-            splice,
+            (1.0, 0.4),
+            phone,
             "amplifier",
             lowpass=None,
         ),
@@ -229,7 +218,7 @@ SEALED: dict[str, Kind] = {
             "processing",
             (
                 "high-pass", "highpass", "high pass", "time constant", "low-cut", "low cut", "filter", "slow",
-                "below 1", "below 2", "below 0.5", "processing",
+                "below 1", "below 2", "below 0.5",
             ),
             (1.0, 0.6),
             cutoff,
@@ -240,7 +229,7 @@ SEALED: dict[str, Kind] = {
             "interpolated",
             "processing",
             (
-                "interpol", "replaced", "f4", "=electrode", "one electrode", "single electrode",
+                "interpol", "replaced by its neighbo", "replaced by neighbo", "f4", "=electrode", "one electrode", "single electrode",
                 "missing electrode", "missing channel", "bad electrode", "bad channel", "copy of its neighbo",
             ),
             (1.0, 0.8),
@@ -268,7 +257,7 @@ SEALED: dict[str, Kind] = {
                 "padd", "flat", "zeros", "window's end", "end of the window", "window's last", "last", "edge",
                 "shorter", "silent", "length of the trial", "trial length", "trial's length",
             ),
-            (1.0, 0.45),
+            (1.0, 0.65),
             padded,
             "amplifier",
         ),
@@ -276,9 +265,9 @@ SEALED: dict[str, Kind] = {
             "flash",
             "design",
             (
-                *LATE, "flash", "screen", "cue", "0.1 s", "100 ms", "0.1 to 0.2", "0.05 to", "0.08 to",
+                *LATE, "flash", "the screen", "0.1 s", "100 ms", "0.1 to 0.2", "0.05 to", "0.08 to",
             ),
-            (1.0, 0.6),
+            (1.6, 1.1),
             flash,
         ),
         Kind(
@@ -298,7 +287,7 @@ SEALED: dict[str, Kind] = {
                 "=time", "session", "order of", "block", "drows", "fatigue", "tired", "sleepy", "vigilance",
                 "occipital alpha", "posterior alpha", "parietal alpha", "eye", "rolling",
             ),
-            (1.0, 0.6),
+            (1.5, 0.9),
             drowsy,
             told="session",
         ),
@@ -306,7 +295,7 @@ SEALED: dict[str, Kind] = {
             "medicated",
             "design",
             ("subject", "who it is", "identity", "patient", "medic", "drug", "benzodiazepine", "person"),
-            (1.0, 0.6),
+            (1.2, 0.6),
             medicated,
             told="subject",
         ),

@@ -16,11 +16,11 @@ CASES = [
         tones          EEGNet           honest  1.2
         grip           EEGConformer     honest  1.0
         approach       EEGConformer     honest  1.0
-        errors         LSTM             honest  1.0
-        readiness      PatchNet         honest  1.0
-        flicker        EEGNet           honest  1.0
+        errors         DepthNet         honest  1.0
+        readiness      LSTM             honest  1.0
+        flicker        DepthNet         honest  1.2
         lateral        EEGNet           honest  1.0
-        flicker-three  ShallowFBCSPNet  honest  1.0
+        flicker-three  PatchNet         honest  1.0
         spindles       BandPower        honest  1.0
         epilepsy       DepthNet         honest  1.0
         anaesthesia    BandPower        weak    0.5
@@ -32,31 +32,31 @@ CASES = [
         flutter       strong  workload       EEGNet           chance  1.0
         tremor        strong  grip           ATCNet           chance  1.0
         implant       strong  epilepsy       PatchNet         chance  1.0
-        scanner       strong  spindles       EEGConformer     chance  1.0
-        splice        strong  flicker-three  ShallowFBCSPNet  chance  1.0
+        scanner       strong  spindles       ShallowFBCSPNet  chance  1.0
+        phone         strong  flicker-three  BandPower        chance  1.0
         lag           strong  imagery        EEGNet           chance  1.0
         cutoff        strong  anaesthesia    BandPower        chance  1.0
-        interpolated  strong  grip           DepthNet         chance  1.0
+        interpolated  strong  grip           ShallowFBCSPNet  chance  1.0
         baseline      strong  n400           PatchNet         chance  1.0
         padded        strong  imagery-three  GRU              chance  1.0
-        flash         strong  spindles       LSTM             chance  1.0
+        flash         strong  spindles       DepthNet         chance  1.0
         offcut        strong  errors         DepthNet         chance  1.0
         drowsy        strong  approach       BandPower        chance  0.9
-        medicated     strong  resting-alpha  ATCNet           chance  0.9
+        medicated     strong  resting-alpha  EEGNet           chance  0.9
         polarity      strong  p300           ShallowFBCSPNet  chance  1.0
         flutter       weak    imagery        BandPower        weak    1.0
-        tremor        weak    imagery-three  ShallowFBCSPNet  chance  1.0
+        tremor        weak    resting-alpha  EEGNet           chance  1.0
         implant       weak    tones          Deep4Net         chance  1.0
         scanner       weak    arousal        BandPower        chance  1.0
-        splice        weak    epilepsy       EEGNet           chance  1.0
+        phone         weak    epilepsy       ShallowFBCSPNet  chance  1.0
         lag           weak    approach       ShallowFBCSPNet  weak    1.0
         cutoff        weak    resting-alpha  DepthNet         chance  0.92
         interpolated  weak    lateral        BandPower        chance  1.0
-        baseline      weak    readiness      GRU              chance  1.0
-        padded        weak    sleep          EEGConformer     chance  1.0
-        flash         weak    lateral        GRU              weak    1.0
+        baseline      weak    readiness      PatchNet         chance  1.0
+        padded        weak    sleep          LSTM             chance  1.0
+        flash         weak    lateral        PatchNet         weak    1.0
         offcut        weak    workload       PatchNet         chance  1.0
-        drowsy        weak    grip           Deep4Net         chance  0.9
+        drowsy        weak    grip           ShallowFBCSPNet  chance  0.9
         medicated     weak    epilepsy       BandPower        chance  0.9
         polarity      weak    anaesthesia    ShallowFBCSPNet  chance  1.0
     """, SEALED),
