@@ -229,7 +229,8 @@ SEALED: dict[str, Kind] = {
             "interpolated",
             "processing",
             (
-                "interpol", "replaced by its neighbo", "replaced by neighbo", "f4", "=electrode", "one electrode", "single electrode",
+                "interpol", "replaced by its neighbo", "replaced by neighbo", "f4", "=electrode",
+                "one electrode", "single electrode",
                 "missing electrode", "missing channel", "bad electrode", "bad channel", "copy of its neighbo",
             ),
             (1.0, 0.8),
