@@ -23,7 +23,7 @@ from thirteen import KEPT  # noqa: E402
 from thirteen_page import written as thirteen  # noqa: E402
 
 DOCUMENT = HERE.parent / "docs" / "gate.md"
-HALVES = ("locked", "open")
+HALVES = ("locked", "open", "sealed")
 MENDED = "mended"  # a second run of the locked half, after what the first one missed was mended
 
 HEAD = """# The gate on planted cases

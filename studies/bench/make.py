@@ -27,7 +27,7 @@ import numpy as np
 from case import Case
 from numpy.typing import NDArray
 from planting import gate_people, kind_of, people, planted
-from shared import BUILD
+from shared import BUILD, HALVES
 from tasks import LOW, SPAN, TASKS, Task, Trials, contract_of, policy
 
 TRAIN = 288  # trials that a network is trained on, of all subjects together
@@ -40,7 +40,8 @@ RATES_RIGHT, RATES_FOLLOWS = 0.4, 0.5  # correlations, where a number is asked f
 
 def cases_of(half: str) -> list[Case]:
     """The table of a half."""
-    found: list[Case] = importlib.import_module("cases" if half == "open" else "locked_cases").CASES
+    name = "cases" if half == "open" else f"{half}_cases"
+    found: list[Case] = importlib.import_module(name).CASES
     return found
 
 
@@ -220,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=("open", "locked"), required=True)
+    parser.add_argument("--half", choices=HALVES, required=True)
     parser.add_argument("--only", nargs="*", default=[], help="names of cases, or their beginnings")
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Eight small networks, and one recipe to train them on windows."""
+"""Ten small networks, and one recipe to train them on windows."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ RECIPES: dict[str, Recipe] = {
     "PatchNet": Recipe(20, 24, 2e-3),
     "GRU": Recipe(24, 24, 4e-3),
     "BandPower": Recipe(80, 48, 1e-2, 0.02),
+    "LSTM": Recipe(24, 24, 4e-3),
+    "DepthNet": Recipe(18, 24, 3e-3),
 }
 # torch's older exporter is the faster one, but no runtime loads what it makes of these (their first layer).
 NEWER = ("ShallowFBCSPNet", "Deep4Net")
@@ -40,7 +42,9 @@ def built(architecture: str, contract: Any) -> Any:
 
     channels, samples, rate = len(contract.channels), contract.window, contract.sfreq
     outputs = len(contract.classes) or 1
-    own = {"PatchNet": _patch_net, "GRU": _gru, "BandPower": _band_power}
+    own = {
+        "PatchNet": _patch_net, "GRU": _gru, "BandPower": _band_power, "LSTM": _lstm, "DepthNet": _depth_net,
+    }  # fmt: skip
     if architecture in own:
         net = own[architecture](channels, samples, rate, outputs)
     else:
@@ -156,6 +160,45 @@ def _gru(channels: int, samples: int, rate: float, outputs: int) -> Any:
             return self.head(self.gru(mixed)[0].mean(1))
 
     return Recurrent()
+
+
+def _lstm(channels: int, samples: int, rate: float, outputs: int) -> Any:
+    """Pooled to about 40 Hz, electrodes mixed, read by an LSTM, and its states weighed by attention."""
+    import torch
+    from torch import nn
+
+    pool = max(1, round(rate / 40))
+
+    class Attentive(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = nn.AvgPool1d(pool)
+            self.mix = nn.Linear(channels, 12)
+            self.lstm = nn.LSTM(12, 24, batch_first=True)
+            self.weigh, self.head = nn.Linear(24, 1), nn.Linear(24, outputs)
+
+        def forward(self, x: Any) -> Any:
+            states = self.lstm(torch.tanh(self.mix(self.pool(x).transpose(1, 2))))[0]
+            return self.head((torch.softmax(self.weigh(states), 1) * states).sum(1))
+
+    return Attentive()
+
+
+def _depth_net(channels: int, samples: int, rate: float, outputs: int) -> Any:
+    """Electrodes mixed, then each mixture filtered in time by itself, with GroupNorm; stretches are read."""
+    from torch import nn
+
+    width, taps = 16, round(rate / 8) * 2 + 1
+    first = max(1, round(rate / 32))
+    second = max(1, samples // first // 8)
+    return nn.Sequential(
+        nn.Conv1d(channels, width, 1, bias=False),
+        nn.Conv1d(width, 2 * width, taps, padding=taps // 2, groups=width, bias=False),
+        nn.GroupNorm(8, 2 * width), nn.GELU(), nn.AvgPool1d(first), nn.Dropout(0.2),
+        nn.Conv1d(2 * width, 2 * width, 9, padding=4, groups=2 * width, bias=False),
+        nn.Conv1d(2 * width, width, 1), nn.GroupNorm(4, width), nn.GELU(), nn.AvgPool1d(second),
+        nn.Dropout(0.2), nn.Flatten(), nn.Linear(width * (samples // first // second), outputs),
+    )  # fmt: skip
 
 
 def _band_power(channels: int, samples: int, rate: float, outputs: int) -> Any:

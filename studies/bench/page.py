@@ -15,6 +15,7 @@ from typing import Any
 from case import CONTROLS, HONEST
 from run import POLICIES, made, results
 from scipy.stats import binomtest
+from shared import HALVES
 
 
 def share(hits: int, n: int) -> str:
@@ -113,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=("open", "locked"), required=True)
+    parser.add_argument("--half", choices=HALVES, required=True)
     print(page(parser.parse_args().half))
 
 

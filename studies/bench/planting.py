@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import sealed_tasks  # noqa: F401  (its tasks go into TASKS)
 from case import Case
 from heads import Head
 from kinds import Kind, Trial
 from locked import LOCKED
 from numpy.typing import NDArray
+from sealed import SEALED
 from shortcuts import OPEN
 from tasks import GAP, TASKS, Task, Trials, onsets, recording, simulated
 
@@ -22,7 +24,7 @@ UNEVEN = 0.2  # share of the last class
 
 def kind_of(case: Case) -> Kind | None:
     """The case's kind of shortcut."""
-    return OPEN.get(case.kind) or LOCKED.get(case.kind)
+    return OPEN.get(case.kind) or LOCKED.get(case.kind) or SEALED.get(case.kind)
 
 
 def people(case: Case) -> list[int]:

@@ -22,7 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import mne
-from shared import BUILD, Kept
+from shared import BUILD, HALVES, Kept
 
 POLICIES = ("expects", "plain")
 
@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--half", choices=("open", "locked"), required=True)
+    parser.add_argument("--half", choices=HALVES, required=True)
     parser.add_argument("--only", nargs="*", default=[], help="names of cases, or their beginnings")
     parser.add_argument("--policy", choices=POLICIES, nargs="*", default=list(POLICIES))
     parser.add_argument("--jobs", type=int, default=1)
