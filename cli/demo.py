@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import queue
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..engine.steps import listen, step
 from . import console, options, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from multiprocessing.queues import Queue
 
     from ..eeg.demo import DemoResult
     from ..validation import Verdict
@@ -38,8 +43,6 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
     Both tell imagined movement of the left hand from the right; one of them has learnt it where eye
     movements give the answer away. Needs no network and no files of your own.
     """
-    from ..engine.steps import step
-
     overwrite = overwrite or output.is_ours(out)  # what an earlier demo wrote may be replaced
     with output.folder(out, overwrite=overwrite) as temporary:
         step("loading MNE")
@@ -62,21 +65,45 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
 
 
 def _gate(names: Sequence[str], out: Path, threads: int | None) -> dict[str, Verdict]:
-    """The gate's verdict on each model, which may use what motor imagery is, written beside."""
+    """The gate's verdict on each model, which may use what motor imagery is, written beside.
+
+    One process a model, where there are cores for them: what a gate does is mostly done one thing at a time.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if min(cores, threads or cores) < len(names):
+        return {name: judged(name, out, threads) for name in names}
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    each, context = (threads or cores) // len(names), get_context("spawn")
+    told = context.Queue()
+    with ProcessPoolExecutor(len(names), context, _tell, (told,)) as pool:
+        running = {name: pool.submit(judged, name, out, each) for name in names}
+        # What they do is told here, where somebody listens.
+        while not all(one.done() for one in running.values()):
+            with suppress(queue.Empty):
+                step(*told.get(timeout=0.5))
+        return {name: one.result() for name, one in running.items()}
+
+
+def _tell(told: Queue[tuple[str, float | None]]) -> None:
+    listen(lambda what, fraction: told.put((what, fraction)))
+
+
+def judged(name: str, out: Path, threads: int | None) -> Verdict:
+    """The gate's verdict on one of the demo's models, written to a folder of its own."""
     from .. import models
     from ..validation import Gate, Policy, outputs
     from ..validation.report import write_report
 
-    found, policy = {}, Policy.from_text(POLICY)
-    for name in names:
-        found[name] = Gate(policy).run(
-            models.demo_file(f"{name}.onnx"), models.demo_file("recording.edf"), threads=threads
-        )
-        folder = out / f"gate-{name}"
-        folder.mkdir()
-        outputs.write(found[name], folder)
-        write_report(found[name], folder / outputs.REPORT)
-    return found
+    verdict = Gate(Policy.from_text(POLICY)).run(
+        models.demo_file(f"{name}.onnx"), models.demo_file("recording.edf"), threads=threads
+    )
+    folder = out / f"gate-{name}"
+    folder.mkdir()
+    outputs.write(verdict, folder)
+    write_report(verdict, folder / outputs.REPORT)
+    return verdict
 
 
 def show(found: DemoResult) -> None:
