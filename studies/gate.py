@@ -3,8 +3,9 @@
     python studies/gate.py            trains and runs what is missing, writes the page
     python studies/gate.py --page     only the page, of what has been measured
 
-The bench (`studies/bench`) has two halves. The open one was looked at while parts and thresholds of the gate
-were settled; of the locked one, seeds and expectations were committed before, and it was run once after.
+The bench (`studies/bench`) has three parts. The open one was looked at while parts and thresholds of the gate
+were settled. Of the locked one and of the sealed one, seeds and expectations were committed before each was
+run, once; what the locked one showed was mended before the sealed one was made.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ sys.path.append(str(HERE / "bench"))
 
 import page  # noqa: E402
 from correctness import machine  # noqa: E402
+from shared import HALVES  # noqa: E402
 from thirteen import KEPT  # noqa: E402
 from thirteen_page import written as thirteen  # noqa: E402
 
 DOCUMENT = HERE.parent / "docs" / "gate.md"
-HALVES = ("locked", "open", "sealed")
-MENDED = "mended"  # a second run of the locked half, after what the first one missed was mended
+SEEN = ("sealed", "locked", "open")  # what the gate was made and mended with
+MENDED = "mended"  # their runs by the gate as it is
 
 HEAD = """# The gate on planted cases
 
@@ -44,28 +46,41 @@ shortcut's decides by it in 70 % of trials, also where it contradicts the label;
 somebody would who knows the task and not the case, and under one that declares nothing: then the best
 verdict is WARNING, and an honest network must never FAIL. Both have `warning_exits: 1`.
 
-The cases are of two halves with kinds of shortcut of their own, made by somebody who did not know how the
-gate looks. The gate was made with the open half at hand; seeds and expectations of the locked one were
-committed before it was run, once, and nobody who worked on the gate had seen it. While cases were being
-made, about fifteen got another network or size since theirs had not learnt what the case says. Everything
-is made by `python studies/gate.py`. Intervals are Wilson's, 95 %.
+The cases are in three parts with kinds of shortcut of their own, made by people who did not know how the
+gate looks. The gate was made with the open part at hand. The locked one was run once, and showed what the
+gate could not name; what was a kind was mended. Then the sealed part was made, with fifteen new kinds, six
+new tasks and two new architectures (an LSTM with attention, a convolution net with group norms); seeds and
+expectations were committed before it was run, once, and nobody who worked on the gate had seen it. The
+numbers to go by are those of the sealed part. While cases were being made, about fifteen of each part got
+another network or size, since theirs had not learnt what the case says; none was changed after a run.
+Everything is made by `python studies/gate.py`. Intervals are Wilson's, 95 %.
 """
 
-SECOND = """## The locked half once more
+LOCKED = """## The locked part
 
-What the first run missed or could not name was looked at, and mended where it is a kind: references and
-bridges as recordings have them, with noise and behind filters (the first run knew exact ones); a narrow
-line that all electrodes share; stretches at a window's ends called so. No threshold was changed. These
-cases are no longer unseen, and the numbers above are the ones to go by.
+Run once, by the gate before it knew fields, clipping and labels: with what the task expects, honest networks
+got exit 0 in 16 of 17 (94 %, 73 to 99 %), shortcuts exit 1 in 26 of 30 (87 %, 70 to 95 %) and the right name
+in 14 of 30 (47 %, 30 to 64 %); controls never exit 0 (6 of 6). Without `expects` no honest network failed
+(17 of 17). Missed were a swallow inside the declared bands (twice), weak clipping, and a line of 16.7 Hz
+inside declared beta. Mended, each with tests of its own: references and bridges as recordings have them,
+with noise and behind filters; a narrow line that all electrodes share; clipping; stretches at a window's ends
+called so; a gain that slow and fast frequencies do not both have is a filter; whose field on the head goes
+with the decision; parts that decisions follow and that say nothing of the labels. No threshold was changed.
 """
 
-SINCE = """## Since that run
+SINCE = """## Since the sealed run
 
-What it missed or could not name was looked at, and mended where it is a kind: references and bridges as
-recordings have them, with noise and behind filters (the gate of the run knew exact ones); a narrow line
-that all electrodes share; stretches at a window's ends called so. Each has tests of its own. No threshold
-was changed, the locked half has not been run again, and these cases are no longer unseen: the numbers above
-are those of the gate as it was.
+What it missed was looked at, and mended where it is a kind: padding and lost data behind filters (moments in
+which all electrodes are silent), a plug of electrodes whose polarity is turned round, fields that hardly a
+source in the head has (its bound of 1.5 was set after these cases were seen, by what patches of cortex reach);
+what one electrode has alone counts inside the declared regions only outside of the declared bands; what would
+fail and says nothing of the labels warns. Not mended: a delay between two amplifiers, a time constant inside
+the declared bands, a phone's bursts whose field is another in each subject. No other threshold was changed.
+"""
+
+SECOND = """## What has been seen: the {half} part, while the gate was mended
+
+Those of its cases that were run again meanwhile. They show what was mended, and no more.
 """
 
 FOOT = """## What this does not show
@@ -88,14 +103,11 @@ def main() -> None:
             for script in ("make.py", "run.py"):
                 subprocess.run([sys.executable, HERE / "bench" / script, "--half", half], check=True)
         subprocess.run([sys.executable, HERE / "thirteen.py", "--seeds", "1"], check=True)
-    locked, *others = HALVES
-    parts = [HEAD, page.page(locked)]
-    if page.results(locked, "expects", MENDED).read():
-        parts.append(page.page(locked, MENDED, SECOND))
-    else:
-        parts.append(SINCE)
-    run = [half for half in others if any(page.results(half, p).read() for p in page.POLICIES)]
-    parts += [*(page.page(half) for half in run), thirteen(KEPT.read()), FOOT, machine(), ""]
+    parts = [HEAD, page.page("sealed"), SINCE, LOCKED]
+    for half in SEEN:
+        if any(page.results(half, policy, MENDED).read() for policy in page.POLICIES):
+            parts.append(page.page(half, MENDED, SECOND.format(half=half)))
+    parts += [thirteen(KEPT.read()), FOOT, machine(), ""]
     DOCUMENT.write_text("\n".join(parts), encoding="utf-8")
 
 

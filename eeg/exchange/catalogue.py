@@ -9,7 +9,9 @@ from .clipping import ClippingPart
 from .expected import Expected
 from .machine import RepeatsPart, ResolutionPart, fast_gain_part, gain_part
 from .parts import Floats, SignalPart, shared_tone, spectrum_parts, time_parts, tone_part, tones
+from .polarity import polarity_part
 from .relations import order_part, reference_part
+from .silence import SilencePart
 from .spatial import alone_parts, electrode_parts, region_parts, space_parts
 from .wiring import bridge_part, reference_electrode_part
 
@@ -42,10 +44,12 @@ def catalogue(
         ResolutionPart(),
         RepeatsPart(),
         ClippingPart(),
+        SilencePart(sfreq),
         reference_part(x),
         reference_electrode_part(x, electrodes),
         bridge_part(x),
         order_part(electrodes),
+        polarity_part(electrodes),
         *(shared_tone(tone, n, sfreq) for tone in lines),
     ]
     found: list[SignalPart | None] = [

@@ -27,7 +27,9 @@ from ..exchange.parts import (
     spectrum_parts,
     time_parts,
 )
+from ..exchange.polarity import polarity_part
 from ..exchange.relations import order_part, reference_part
+from ..exchange.silence import SilencePart
 from ..exchange.spatial import unshared
 
 # Rhythms do not say how large all of a window is: a task moves them.
@@ -139,8 +141,11 @@ def _machine(signal: Floats, sfreq: float, electrodes: Electrodes) -> Iterator[A
         ("resolution", "the amplitude resolution", ResolutionPart(), ""),
         ("repeats", "the samples that repeat the one before", RepeatsPart(), ""),
         ("clipping", "the level at which amplitudes are cut off", ClippingPart(), ""),
+        ("silence", "the moments in which all electrodes are silent", SilencePart(sfreq), ""),
         ("reference", lack, reference_part(signal), short),
         ("order", "which electrodes have changed places or polarity", order_part(electrodes),
+         "it is not known where most electrodes lie"),
+        ("polarity", "which electrodes have their polarity turned round", polarity_part(electrodes),
          "it is not known where most electrodes lie"),
     ):  # fmt: skip
         of_brain = name == "fast gain"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mne
 import numpy as np
 import pytest
 
 from onnxplain.eeg.electrodes.positions import Electrodes
-from onnxplain.eeg.exchange.field import Field, eyes_like, field_of, likeness
+from onnxplain.eeg.exchange.field import NO_SOURCE, Field, disorder, eyes_like, field_of, likeness
 
 TEN20 = (
     *("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8"),
@@ -186,3 +187,64 @@ def test_without_places_nothing_is_said_of_eyes() -> None:
     u[:4] = [1, -1, 0.8, -0.8]
     assert eyes_like(u, cap) == {}
     assert likeness(Field(u, "course", 9.0), cap) == ""
+
+
+def patches(cap: Electrodes, skull: float, n: int = 200) -> np.ndarray:
+    """What patches of cortex of about a centimetre put on electrodes, under a skull of a conductivity."""
+    info = mne.create_info(list(cap), 100.0, "eeg")
+    places = {name: cap.positions[name] for name in cap}
+    info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+    sphere = mne.make_sphere_model("auto", "auto", info, sigmas=(0.33, 1.0, skull, 0.33), verbose="error")
+    rng = np.random.default_rng(9)
+    toward = rng.normal(size=(n, 3))
+    toward[:, 2] = np.abs(toward[:, 2]) - 0.2
+    spots = toward[None] / np.linalg.norm(toward, axis=1)[:, None] + rng.normal(0, 0.1, (7, n, 3))
+    spots /= np.linalg.norm(spots, axis=2)[..., None]
+    at = np.asarray(sphere["r0"]) + 0.85 * float(sphere["layers"][0]["rad"]) * spots.reshape(-1, 3)
+    source = mne.setup_volume_source_space(
+        pos={"rr": at, "nn": np.tile([0.0, 0.0, 1.0], (len(at), 1))}, sphere_units="m", verbose="error"
+    )
+    forward = mne.make_forward_solution(
+        info, None, source, sphere, meg=False, eeg=True, mindist=0, verbose="error"
+    )
+    gain = forward["sol"]["data"].reshape(len(cap), len(at), 3)
+    tilt = spots.reshape(-1, 3) + rng.normal(0, 0.35, (len(at), 3))
+    return np.einsum("cdk,dk->dc", gain, tilt).reshape(7, n, -1).sum(0)
+
+
+@pytest.mark.parametrize("skull", [0.004, 0.013], ids=["80 times less", "25 times less"])
+@pytest.mark.parametrize("names", [TEN20, WITH_EDGE], ids=["19", "27"])
+def test_sources_in_the_head_are_in_order(names: tuple[str, ...], skull: float) -> None:
+    """Of another skull than the product's, and nearer to it: hardly any field is one that no source has."""
+    cap = Electrodes(names)
+    fields = patches(cap, skull)
+    assert np.mean([disorder(u, cap) >= NO_SOURCE for u in fields]) <= 0.02
+    # Of any reference.
+    u = fields[0] / np.abs(fields[0]).max()
+    assert disorder(u, cap) == pytest.approx(disorder(u - u.mean(), cap), rel=0.15)
+
+
+@pytest.mark.parametrize("names", [TEN20, WITH_EDGE], ids=["19", "27"])
+def test_cables_and_contacts_are_not(names: tuple[str, ...]) -> None:
+    """Each electrode as it comes: most of the fields are ones that hardly a source in the head has."""
+    rng, cap = np.random.default_rng(10), Electrodes(names)
+    found = np.array([disorder(rng.normal(size=len(cap)), cap) for _ in range(100)])
+    assert np.mean(found >= NO_SOURCE) > 0.6
+    assert np.mean(found >= 1) > 0.9
+
+
+def test_where_places_are_unknown_nothing_is_said_of_order() -> None:
+    assert disorder(np.ones(19), Electrodes([f"X{i}" for i in range(19)])) == 0.0
+
+
+def test_a_fields_part_is_one_course_on_all_electrodes() -> None:
+    """And its projection leaves nothing more when it is made again."""
+    rng, cap = np.random.default_rng(11), Electrodes(TEN20)
+    d, outputs = classes(rng)
+    x = windows(rng, rng.normal(size=19), 3.0 * d, np.sin(np.arange(60) / 3))
+    field = field_of(x, outputs, rng)
+    assert field is not None
+    part = field.project(x)
+    np.testing.assert_allclose(field.project(part), part, atol=1e-8 * np.abs(part).max())
+    assert np.linalg.matrix_rank(part[0], tol=1e-6 * np.abs(part[0]).max()) == 1
+    assert disorder(field.values, cap) >= NO_SOURCE

@@ -7,11 +7,14 @@ nothing in an honest model.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ...eeg.exchange.field import field_of, likeness
-from ...eeg.exchange.pairs import NOTHING, Followed
-from ...eeg.exchange.parts import LinearPart, SignalPart, one_after_another
+import numpy as np
+
+from ...eeg.exchange.field import NO_SOURCE, disorder, field_of, likeness
+from ...eeg.exchange.pairs import NOTHING, Followed, Pairs, draw
+from ...eeg.exchange.parts import LinearPart, Project, SignalPart, in_frequency, one_after_another
 from ...eeg.exchange.search import Narrowing, bands
 from ...eeg.text import listed, plain
 from ...engine.steps import step
@@ -22,6 +25,8 @@ from .exchange import said_of
 
 NAME = "follows"
 SOME = 0.01  # of a part's power: with less of it the task may use none of it
+ALONE = "alone "  # how parts are called that one electrode has
+LEAST = 20  # pairs
 LOOKING, MOST = 40, 0.75  # pairs; of what decisions follow of a part, for a band that has most of it
 # Parts that may be the brain's, and are named where nobody said that the task uses them.
 UNDECLARED = ("offset", "drift", "fast", "fast gain", "first", "last")
@@ -35,29 +40,71 @@ def check(case: Case) -> list[CheckResult]:
     results = []
     for part in (*case.outside, *case.signal_parts):
         step(f"exchanging {part.name}")
-        results.append(_result(case, part, outside=part in case.outside))
-    return results
+        results.append(_result(case, _undeclared(case, part), outside=part in case.outside))
+    return [*results, *_of_no_source(case)]
 
 
-def _result(case: Case, part: SignalPart, *, outside: bool) -> CheckResult:
+def _undeclared(case: Case, part: SignalPart) -> SignalPart:
+    """What one electrode has alone, less what the task may use there: a source may be as small as that."""
+    expected, channels = case.expected, case.windows.channels
+    if not part.name.startswith(ALONE) or not isinstance(part, LinearPart):
+        return part
+    if expected is None or expected.electrodes is None or expected.bands is None:
+        return part
+    row = [plain(name) for name in channels].index(part.name.removeprefix(ALONE))
+    if not expected.electrodes[row]:
+        return part
+    return replace(part, project=lambda x: expected.outside_of(part.project(x)))
+
+
+def _of_no_source(case: Case) -> list[CheckResult]:
+    """What goes with decisions and has a field that no source in the head has: found in one half, held to in
+    the other."""
+    step("looking for fields that hardly a source in the head has")
+    (rows, new), w = case.halves, case.windows
+    within: list[Project] = [lambda x: x]
+    if case.expected is not None and case.expected.frequencies is not None:
+        within.append(in_frequency(case.expected.frequencies.astype(float)))
+    found = []
+    for project in within:
+        field = field_of(project(case.signal[rows]), case.outputs[rows], case.seeded("field of no source"))
+        if field is not None and disorder(field.values, w.channels) >= NO_SOURCE:
+            found.append((field.stands_out, field, project))
+    if not found:
+        return []
+    _, field, project = max(found, key=lambda one: one[0])
+    most = listed([plain(w.channels[i]) for i in field.largest()])
+    said = f"what has a field that hardly a source in the head has (most at {most})"
+    part = LinearPart("field", said, "space", one_after_another(project, field.project))
+    pairs = draw(
+        case.signal, case.outputs, case.run, case.seeded("pairs of no source"), pairs=len(case.pairs.i),
+        among=new, groups=np.array(case.groups),
+    )  # fmt: skip
+    if min(len(pairs.i), len(pairs.a)) < LEAST or pairs.changes(part) < NOTHING:
+        return []
+    return [_result(case, part, outside=False, pairs=pairs)]
+
+
+def _result(case: Case, part: SignalPart, *, outside: bool, pairs: Pairs | None = None) -> CheckResult:
     asked, name = case.policy.checks.follows, f"{NAME}.{part.name.replace(' ', '-')}"
     evidence: dict[str, Any] = {"part": part.said, "group": part.group}
-    if case.pairs.changes(part) < NOTHING:
+    pairs = pairs or case.pairs
+    if pairs.changes(part) < NOTHING:
         said = f"Windows do not differ in {part.said}."
         return CheckResult(name, "follows", "PASS", said, 0.0, asked.max_follow, evidence=evidence)
-    found = case.pairs.exchange(part)
+    found = pairs.exchange(part)
     evidence |= found.numbers()
     judged = _judged(case, part, outside=outside)
     evidence["judged"] = judged
     evidence["expected"] = _expected(case, part)
     status, said = _status(case, found, judged), said_of(case, part.said, found)
-    if status == "WARNING" and judged in ("outside", "machine"):
+    if (status != "PASS" and judged == "outside") or (status == "WARNING" and judged == "machine"):
         told = by_label(case, part)
         if told is not None:
             evidence |= {f"label_{k}": v for k, v in told.numbers().items()}
             # Nothing of the labels that could be shown, and less than decisions follow.
             if told.low <= 0 and told.high < found.beyond:
-                status, evidence["noise"] = "PASS", True
+                status, evidence["noise"] = "PASS" if status == "WARNING" else "WARNING", True
                 said += " Of the labels it says nothing: the model takes up noise there."
     if status != "PASS" and judged == "outside" and isinstance(part, LinearPart):
         said += _where(case, part)
@@ -115,8 +162,10 @@ def _judged(case: Case, part: SignalPart, *, outside: bool) -> str:
         return "outside"
     if part.group == "machine":
         return "machine"
-    if part.name.startswith("alone"):
+    if part.name.startswith(ALONE):
         return "alone"
+    if part.name == "field":
+        return "field"
     # With `expects` whatever else the task has no use for is in a part that lies outside; edges are in none.
     return "undeclared" if part.group == "edge" or (case.expected is None and part.name in UNDECLARED) else ""
 
