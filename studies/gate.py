@@ -65,17 +65,20 @@ in 14 of 30 (47 %, 30 to 64 %); controls never exit 0 (6 of 6). Without `expects
 inside declared beta. Mended, each with tests of its own: references and bridges as recordings have them,
 with noise and behind filters; a narrow line that all electrodes share; clipping; stretches at a window's ends
 called so; a gain that slow and fast frequencies do not both have is a filter; whose field on the head goes
-with the decision; parts that decisions follow and that say nothing of the labels. No threshold was changed.
+with the decision. No threshold was changed.
 """
 
 SINCE = """## Since the sealed run
 
 What it missed was looked at, and mended where it is a kind: padding and lost data behind filters (moments in
 which all electrodes are silent), a plug of electrodes whose polarity is turned round, fields that hardly a
-source in the head has (its bound of 1.5 was set after these cases were seen, by what patches of cortex reach);
-what one electrode has alone counts inside the declared regions only outside of the declared bands; what would
-fail and says nothing of the labels warns. Not mended: a delay between two amplifiers, a time constant inside
-the declared bands, a phone's bursts whose field is another in each subject. No other threshold was changed.
+source in the head has (its bound of 1.5 was set after these cases were seen, by what patches of cortex
+reach); what one electrode has alone counts inside the declared regions only outside of the declared bands.
+Taken back: the gate of the sealed run let parts of 20 to 50 % pass that say nothing of the labels, which lets
+shortcuts pass, too, that the data at hand has broken. One of the sealed verdicts hung on it: an honest network
+(uneven spindles) would have got a WARNING, so that 17 of 20 is the number of the gate without it.
+Not mended: a delay between two amplifiers, a time constant inside the declared bands, a phone's bursts whose
+field is another in each subject. No other threshold was changed.
 """
 
 SECOND = """## What has been seen: the {half} part, while the gate was mended

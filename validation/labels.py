@@ -1,4 +1,7 @@
-"""Does a part say anything of the labels? A model that takes up noise follows what says nothing of them.
+"""Does a part say anything of the labels of this data?
+
+A model that takes up noise follows what says nothing of them; so does one whose shortcut is broken in the
+data that it is held to, which is why this is told and lets no model pass.
 
 Two windows of unlike labels, whatever the model says of them: window i gets the part of window j. Where the
 part says which label it is from, answers move towards that of j more than with a part from a window labelled

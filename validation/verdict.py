@@ -295,7 +295,7 @@ def _unmade(results: Sequence[CheckResult], policy: Policy) -> tuple[str, ...]:
 
 
 def _offers(r: CheckResult) -> bool:
-    return (r.role == "data" and r.status == "FAIL") or bool(r.evidence.get("noise"))
+    return r.role == "data" and r.status == "FAIL"
 
 
 def _unmeasured(r: CheckResult) -> bool:

@@ -12,6 +12,7 @@ import onnx.parser
 import pytest
 from numpy.typing import NDArray
 
+from onnxplain.eeg.exchange import field
 from onnxplain.engine.explainer import Explainer
 from onnxplain.validation.case import Case
 from onnxplain.validation.checks import follows
@@ -251,3 +252,56 @@ def test_electrodes_of_which_it_is_not_known_where_they_lie(nameless: Case) -> N
     assert "follows.order" not in found
     assert not [c for c in found if "region" in c]
     assert found["follows.offset"] == found["follows.gain"] == found["follows.reference"] == "PASS"
+
+
+def test_one_electrode_inside_of_what_the_task_may_use(make: Any, result: Any) -> None:
+    """A source may be as small as that where the task's own is expected, and in no other band."""
+    inside = make("hands", expects="{regions: [central], bands: [[4, 30]]}")
+    assert result(follows.check(inside), "follows.alone-C3").status == "PASS"
+    for expects in ("{regions: [occipital], bands: [[4, 30]]}", "{regions: [central]}"):
+        found = result(follows.check(make("hands", expects=expects)), "follows.alone-C3")
+        assert (found.status, found.evidence["judged"]) == ("WARNING", "alone")
+    other_band = make("hands", expects="{regions: [central], bands: [[30, 60]]}")
+    assert result(follows.check(other_band), "follows.alone-C3").status == "WARNING"
+
+
+def test_what_says_nothing_of_the_labels_is_told_and_counts(make: Any, result: Any) -> None:
+    """The model reads the eyes: where they go with no label of this data, it may be a cue that is broken."""
+    eyes = np.random.default_rng([0, *b"eyes"]).permutation(np.arange(64) % 2)
+    for labels, told in ((eyes, False), (np.random.default_rng(3).permutation(eyes), True)):
+        case = make("eyes", expects="{regions: [central]}")
+        case = replace(case, windows=replace(case.windows, labels=said(labels)))
+        found = result(follows.check(case), "follows.outside-regions")
+        assert found.status == "FAIL"
+        assert ("it says nothing" in found.said) is told
+
+
+def said(labels: NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple(("left", "right")[v] for v in labels)
+
+
+def test_where_it_is_most_is_said(make: Any, result: Any) -> None:
+    found = follows.check(make(of_time(slice(None)), record=offset, expects=MOTOR))
+    assert "Most of it is the offset." in result(found, "follows.outside-bands").said
+
+
+def test_a_field_that_hardly_a_source_has(
+    make: Any, result: Any, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """Interference in the task's own band, on each electrode as its cable picks it up."""
+    monkeypatch.setattr(field, "PLACED", CHANNELS)
+    cables = np.array([3.0, -2, 1, 2, -3, 2, -1, 3, -2, 2, -3])
+    t = np.arange(LENGTH) / 128
+
+    def picked_up(x: Floats, truth: Any) -> Floats:
+        course = np.sin(2 * np.pi * 12 * t) * np.exp(-(((t - 0.5) / 0.2) ** 2))
+        return np.asarray(x + 4 * sides(truth)[:, None, None] * cables[:, None] * course)
+
+    weights = cables[:, None] * np.sin(2 * np.pi * 12 * t) / LENGTH
+    found = follows.check(make(weights, record=picked_up, expects="{bands: [[8, 30]]}", naming=known))
+    of = result(found, "follows.field")
+    assert (of.status, of.evidence["judged"]) == ("WARNING", "field")
+    assert "hardly a source in the head" in of.said
+    assert of.value > 0.5
+    honest = follows.check(make("hands", record=spread, expects="{bands: [[8, 30]]}", naming=known))
+    assert not [r for r in honest if r.check == "follows.field"]
