@@ -75,8 +75,8 @@ which all electrodes are silent), a plug of electrodes whose polarity is turned 
 source in the head has (its bound of 1.5 was set after these cases were seen, by what patches of cortex
 reach); what one electrode has alone counts inside the declared regions only outside of the declared bands.
 Taken back: the gate of the sealed run let parts of 20 to 50 % pass that say nothing of the labels, which lets
-shortcuts pass, too, that the data at hand has broken. One of the sealed verdicts hung on it: an honest network
-(uneven spindles) would have got a WARNING, so that 17 of 20 is the number of the gate without it.
+shortcuts pass, too, that the data at hand has broken. One of the sealed verdicts hung on it: an honest
+network (uneven spindles) would have got a WARNING, so that 17 of 20 is the number of the gate without it.
 Not mended: a delay between two amplifiers, a time constant inside the declared bands, a phone's bursts whose
 field is another in each subject. No other threshold was changed.
 """
