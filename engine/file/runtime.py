@@ -230,7 +230,9 @@ def run_values(
 
 # What stands before the reason: a code, the node, and where in onnxruntime's own source it was found out.
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
-_NODE = re.compile(r"Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: ")
+_NODE = re.compile(
+    r"Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: "
+)
 _PLACE = re.compile(r"(?:/\S*/)?[\w.]+\.(?:h|hpp|cc|cpp|cu|cuh):\d+ ")
 _SIGNATURE = re.compile(
     r"(?<=\|)[^()|]*?[\w>]::~?\w+(?:<[^()]*>)?\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? "
