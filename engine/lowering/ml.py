@@ -11,10 +11,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..file.protobuf import domain_of
+from . import trees
 from .emit import Emit, apply
 from .workspace import Workspace
 
 DOMAIN = "ai.onnx.ml"
+# Their first output is a label, the second the scores.
+_CLASSIFIERS = ("LinearClassifier", "TreeEnsembleClassifier")
 
 
 def run(work: Workspace) -> bool:
@@ -34,7 +37,7 @@ def run(work: Workspace) -> bool:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         x = emit.op("Cast", node.input[0], what="float", to=TensorProto.FLOAT)
         y = writer(emit, attributes, x)
-        if node.op_type == "LinearClassifier":
+        if node.op_type in _CLASSIFIERS:
             # The label is nothing that relevance is asked of: the node stays for it.
             label = onnx.NodeProto()
             label.CopyFrom(node)
@@ -52,8 +55,8 @@ def run(work: Workspace) -> bool:
 
 def _label_only(work: Workspace, node: onnx.NodeProto) -> bool:
     """Whether nobody reads a classifier's scores."""
-    if node.op_type != "LinearClassifier" or len(node.output) < 2 or not node.output[1]:
-        return node.op_type == "LinearClassifier"
+    if node.op_type not in _CLASSIFIERS or len(node.output) < 2 or not node.output[1]:
+        return node.op_type in _CLASSIFIERS
     read = {v for n in work.nodes for v in n.input} | {o.name for o in work.proto.graph.output}
     return node.output[1] not in read
 
@@ -200,4 +203,7 @@ WRITERS: dict[str, Callable[[Emit, dict[str, Any], str], str]] = {
     "Normalizer": _normalizer,
     "OneHotEncoder": _one_hot,
     "SVMRegressor": _support_vectors,
+    "TreeEnsemble": trees.ensemble,
+    "TreeEnsembleClassifier": trees.classifier,
+    "TreeEnsembleRegressor": trees.regressor,
 }
