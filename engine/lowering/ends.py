@@ -77,6 +77,12 @@ def with_score(lowered: Lowered, output: str, feed: Mapping[str, Array], where: 
         after.CopyFrom(last)
         emit.nodes.insert(0, after)
         apply(work, {at: emit})
+    if last.op_type == found.final == "SVMClassifier":
+        note = (
+            f"the model ends in {last.op_type}, whose probabilities are found by iteration; a class's "
+            "log-odds against the others, added up, are explained"
+        )
+        return replace(lowered, score=found.value, end_note=note)
     note = f"the model ends in {last.op_type}" + (f" of {found.final}" if last.op_type != found.final else "")
     return replace(
         lowered, proto=work.proto, score=found.value, end_note=f"{note}; the logit before it is explained"
@@ -92,6 +98,8 @@ class _Ends:
     def score(self, value: str) -> Score | None:
         """The score of a value; None where it is no probability, or has none."""
         node = self.nodes.get(value)
+        if node is not None and self.work.has_score(node) and value == node.output[1]:
+            return Score(self.work.score_of(node), node.op_type)
         if node is None or domain_of(node) or node.output[0] != value or not self.work.is_signal(value):
             return None
         kind = node.op_type

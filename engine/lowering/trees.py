@@ -215,7 +215,8 @@ def _summed(emit: Emit, trees: Ensemble, x: str) -> str:
     base = trees.base + np.sum([r.value for r in trees.roots], axis=0)
     parts: list[str] = []
     reached: str | None = None
-    bits, before = "", {}
+    bits = ""
+    before: dict[int, tuple[int, bool]] = {}
     for level in levels:
         if before:
             reached = _reached(emit, level, before, bits, reached)

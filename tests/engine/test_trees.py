@@ -100,11 +100,11 @@ def test_a_forest_by_hand_under_every_composite(tmp_path: Path, composite: str) 
     want = _by_hand(trees, LOOKED_AT, 1, 1 / 7)
     for backend in ("numpy", "onnx"):
         a = ox.Explainer(path, composite, backend)(LOOKED_AT, target=1)
-        # What a stabiliser keeps of a sum that is 0 is all of it, by definition.
-        rows = np.abs(a.explained) > 1e-3
-        assert rows.any()
-        np.testing.assert_allclose(a.relevance["x"][rows], want[rows], atol=2e-5)
         assert a.closure().max() < 1e-5
+        # Of a sum that is 0 a stabiliser keeps all, by definition: that row is no more by hand.
+        rows = np.abs(a.explained) > 1e-3
+        assert rows.sum() >= 2
+        np.testing.assert_allclose(a.relevance["x"][rows], want[rows], atol=2e-4)
 
 
 def test_a_difference_is_the_difference_of_both(tmp_path: Path) -> None:
