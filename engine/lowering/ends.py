@@ -28,7 +28,7 @@ _MIX = frozenset(
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreBehind:
     """Where a value's score is.
 
     Attributes
@@ -95,16 +95,16 @@ class _Ends:
     def __init__(self, work: Workspace, nodes: Mapping[str, onnx.NodeProto], emit: Emit) -> None:
         self.work, self.nodes, self.emit = work, nodes, emit
 
-    def score(self, value: str) -> Score | None:
+    def score(self, value: str) -> ScoreBehind | None:
         """The score of a value; None where it is no probability, or has none."""
         node = self.nodes.get(value)
         if node is not None and self.work.has_score(node) and value == node.output[1]:
-            return Score(self.work.score_of(node), node.op_type)
+            return ScoreBehind(self.work.score_of(node), node.op_type)
         if node is None or domain_of(node) or node.output[0] != value or not self.work.is_signal(value):
             return None
         kind = node.op_type
         if kind in _FINAL:
-            return Score(node.input[0], kind)
+            return ScoreBehind(node.input[0], kind)
         if kind in _HAND_ON:
             return self.score(node.input[0])
         if kind in _MOVE:
@@ -124,14 +124,14 @@ class _Ends:
             return self.score(node.input[1])
         return None
 
-    def _moved(self, node: onnx.NodeProto) -> Score | None:
+    def _moved(self, node: onnx.NodeProto) -> ScoreBehind | None:
         found = None if any(self.work.is_signal(v) for v in node.input[1:]) else self.score(node.input[0])
         if found is None:
             return None
         made = self.emit.op(node.op_type, found.value, *node.input[1:], what="score", **attributes(node))
         return replace(found, value=made)
 
-    def _joined(self, node: onnx.NodeProto) -> Score | None:
+    def _joined(self, node: onnx.NodeProto) -> ScoreBehind | None:
         parts = [self.score(v) for v in node.input]
         scores = [p for p in parts if p is not None]
         if len(scores) < len(parts):
@@ -139,7 +139,7 @@ class _Ends:
         made = self.emit.op("Concat", *(s.value for s in scores), what="score", **attributes(node))
         return replace(scores[0], value=made)
 
-    def _other_class(self, node: onnx.NodeProto) -> Score | None:
+    def _other_class(self, node: onnx.NodeProto) -> ScoreBehind | None:
         """``1 - p`` of a sigmoid: the score with the other sign. A softmax's classes have their own."""
         first, second = node.input
         if node.op_type == "Add":

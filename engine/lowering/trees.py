@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from ..file.graph import BRANCH, REACHED
 from ..file.protobuf import Array
@@ -211,6 +211,10 @@ def _levels(roots: Sequence[Branch]) -> list[list[Branch]]:
 
 def _summed(emit: Emit, trees: Ensemble, x: str) -> str:
     """``base + sum of the roots + what each branch that is reached changes``, [samples, targets]."""
+    # A double input is compared in double, as onnxruntime does.
+    own = emit.node.input[0]
+    dtype = emit.work.observe([own])[own].dtype
+    dtype, x = (dtype, own) if dtype == np.float64 else (np.dtype(np.float32), x)
     levels = _levels(trees.roots)
     base = trees.base + np.sum([r.value for r in trees.roots], axis=0)
     parts: list[str] = []
@@ -220,23 +224,25 @@ def _summed(emit: Emit, trees: Ensemble, x: str) -> str:
     for level in levels:
         if before:
             reached = _reached(emit, level, before, bits, reached)
-        bits = _bits(emit, level, x)
-        parts.append(_changes(emit, level, bits, reached))
+        bits = _bits(emit, level, x, dtype)
+        parts.append(_changes(emit, level, bits, reached, dtype))
         before = {id(side): (i, k == 0) for i, b in enumerate(level) for k, side in enumerate(b.sides)}
-    constant = emit.const(base.astype(np.float32), "base")
+    constant = emit.const(base.astype(dtype), "base")
     if not parts:
-        features = emit.op("Mul", emit.slice(x, 0, 1, 1), emit.const(np.float32(0)))
-        return emit.op("Add", features, constant)
-    return emit.op("Add", parts[0] if len(parts) == 1 else emit.op("Sum", *parts), constant)
+        parts = [emit.op("Mul", emit.slice(x, 0, 1, 1), emit.const(0, dtype=dtype))]
+    z = emit.op("Add", parts[0] if len(parts) == 1 else emit.op("Sum", *parts), constant)
+    if dtype == np.float64 and emit.node.op_type != "TreeEnsemble":
+        return emit.op("Cast", z, to=TensorProto.FLOAT)
+    return z
 
 
-def _bits(emit: Emit, level: Sequence[Branch], x: str) -> str:
+def _bits(emit: Emit, level: Sequence[Branch], x: str, dtype: np.dtype[Any]) -> str:
     """Whether each branch's comparison holds, [samples, branches]."""
     found = []
     for mode in sorted({b.mode for b in level}):
         group = [b for b in level if b.mode == mode]
         column = emit.op("Gather", x, emit.ints(*(b.feature for b in group)), what="features", axis=1)
-        limits = emit.const(np.array([b.threshold for b in group], np.float32), "thresholds")
+        limits = emit.const(np.array([b.threshold for b in group], dtype), "thresholds")
         bit = emit.op(_COMPARE[mode], column, limits, what=BRANCH)
         found.append(emit.op("Not", bit, what=BRANCH) if mode == "BRANCH_NEQ" else bit)
     return found[0] if len(found) == 1 else emit.op("Concat", *found, what=BRANCH, axis=1)
@@ -259,12 +265,15 @@ def _reached(
     return emit.op("And", emit.op("Gather", reached, above, what=REACHED, axis=1), here, what=REACHED)
 
 
-def _changes(emit: Emit, level: Sequence[Branch], bits: str, reached: str | None) -> str:
+def _changes(
+    emit: Emit, level: Sequence[Branch], bits: str, reached: str | None, dtype: np.dtype[Any]
+) -> str:
     """What the branches of one depth change, added up, [samples, targets]."""
-    sides = [np.array([b.sides[k].value - b.value for b in level], np.float32) for k in (0, 1)]
+    sides = [np.array([b.sides[k].value - b.value for b in level], dtype) for k in (0, 1)]
     amounts = [emit.const(s, "changes") for s in sides]
     if reached is not None:
-        here = emit.op("Cast", emit.unsqueeze(reached, 2, what=REACHED), what=REACHED, to=TensorProto.FLOAT)
+        kind = helper.np_dtype_to_tensor_dtype(dtype)
+        here = emit.op("Cast", emit.unsqueeze(reached, 2, what=REACHED), what=REACHED, to=kind)
         amounts = [emit.op("Mul", here, a, what=REACHED) for a in amounts]
     changed = emit.op("Where", emit.unsqueeze(bits, 2, what=BRANCH), *amounts, what="changed")
     return emit.reduce("ReduceSum", changed, 1, keepdims=0, what="changes")
