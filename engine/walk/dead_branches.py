@@ -24,19 +24,8 @@ _CHOOSE = frozenset({"Where", "Max", "Min", "Clip", "ReduceMax", "ReduceMin", "M
 _SATURATE = frozenset(
     {
         *("Exp", "Tanh", "Sigmoid", "HardSigmoid", "Erf", "Softsign", "Atan", "Relu", "LeakyRelu", "Elu"),
-        *(
-            "Softmax",
-            "LogSoftmax",
-            "Softplus",
-            "HardSwish",
-            "Gelu",
-            "Selu",
-            "Celu",
-            "Reciprocal",
-            "Div",
-            "Mish",
-            "TopK",
-        ),
+        *("Softplus", "HardSwish", "Gelu", "Selu", "Celu", "Mish", "Reciprocal", "Div", "TopK"),
+        *("Softmax", "LogSoftmax"),
         *("Slice", "Gather", "GatherND", "GatherElements", "Split", "Compress"),
     }
 )
@@ -72,6 +61,9 @@ def loose_values(analysis: Analysis) -> frozenset[str]:
     found = wide | near
     thrown = [n for n in makers if n in poles or any(v in found for v in n.outputs)]
     found |= {v for n in thrown for v in (*n.inputs, *n.outputs)}
+    # What is masked where a pole was met: -inf here, and perhaps not there.
+    made = _between(nodes, starts, lambda n: True, lambda n: False)
+    found |= {v for n in nodes if n.op_type == "Where" and n.inputs[0] in made for v in n.outputs}
     return frozenset(v for v in found if v and analysis.varies(v) and analysis.kind(v) == "f")
 
 
