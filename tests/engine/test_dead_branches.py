@@ -49,7 +49,8 @@ BODIES = {
     "a power as the root": "r = Pow(v, half) k = Add(r, small) z = Div(d, k)",
     "behind a layer": "q = Div(d, s) k = MatMul(q, keys) live = Greater(s, zero) z = Where(live, k, zero)",
     "masked scores": "q = Div(d, s) k = MatMul(q, keys) t = Transpose<perm = [0, 2, 1]>(k)"
-    " scores = MatMul(x, t) gone = IsNaN(scores) masked = Where(gone, never, scores) a = Softmax(masked) z = MatMul(a, x)",
+    " scores = MatMul(x, t) gone = IsNaN(scores) masked = Where(gone, never, scores) a = Softmax(masked)"
+    " z = MatMul(a, x)",
     "an overflow": "b = Mul(x, hundred) e = Exp(b) e1 = Add(e, one) l = Log(e1) far = Greater(b, twenty)"
     " z = Where(far, b, l)",
 }
