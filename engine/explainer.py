@@ -22,7 +22,7 @@ from .file.runtime import Runtime
 from .plan.plans import Plans
 from .plan.references import References, references
 from .plan.request import Request
-from .plan.results import Part, attribution, averaged, explained, picked
+from .plan.results import NotFiniteError, Part, attribution, averaged, explained, picked
 from .plan.targets import ask
 
 Array = np.ndarray[Any, Any]
@@ -178,10 +178,13 @@ class Explainer:
                 own = None if pair is None else pair[facts.target]
                 part = Part(facts, run.feed, run.outputs, y, asked, result, run.batch, there, own)
                 parts.setdefault(i, []).append(part)
-        if against is None:
-            made = attribution(parts[0], axes, name, where)
-        else:
-            made = averaged([attribution(each, axes, name, where) for each in parts.values()])
+        try:
+            each = [attribution(of, axes, name, where) for of in parts.values()]
+        except NotFiniteError as error:
+            from .plan.blame import named
+
+            raise named(error, self._request) from None
+        made = each[0] if against is None else averaged(each)
         return replace(made, contract=self.contract)
 
     def references(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,12 @@ class Wanted:
 
 
 def wanted(
-    recipe: Recipe, targets: int | None, baked: Sequence[Feed] | None = None, *, guarded: bool = False
+    recipe: Recipe,
+    targets: int | None,
+    baked: Sequence[Feed] | None = None,
+    *,
+    guarded: bool = False,
+    flat: bool = False,
 ) -> Wanted:
     """Explain random targets by numpy.
 
@@ -65,9 +70,11 @@ def wanted(
         References, where the file has them: of one row each.
     guarded : bool
         Whether one that takes other branches than the recipe's leaves no numbers.
+    flat : bool
+        Whether the first channel of every signal is flat, as padded channels are.
     """
     numpy, is_difference = recipe.numpy, recipe.request.composite.is_difference
-    at, feed = recipe.request.inputs.micro_batches(recipe.facts, _windows(recipe, is_difference))[0]
+    at, feed = recipe.request.inputs.micro_batches(recipe.facts, _windows(recipe, is_difference, flat))[0]
     batch = at.stop - at.start
     values = numpy.forward(feed)
     y = values[recipe.recording.target]
@@ -99,9 +106,33 @@ def wanted(
     )
 
 
-def _windows(recipe: Recipe, is_difference: bool) -> dict[str, Array]:
+def on_flat_channels(recipe: Recipe, targets: int | None) -> Wanted | None:
+    """What is wanted of an input whose first channel is flat.
+
+    None where the model has no number for it, takes another branch, or has no signals with channels.
+    """
+    if recipe.request.composite.is_difference or not any(map(_has_channels, recipe.first.values())):
+        return None
+    try:
+        found = wanted(recipe, targets, flat=True)
+        held = recipe.facts.holds(recipe.numpy.forward(found.feed))
+    except ModelError:
+        return None
+    finite = all(np.isfinite(a).all() for a in found.added.values())
+    return found if held and finite else None
+
+
+def _has_channels(x: Array) -> bool:
+    return x.dtype.kind == "f" and x.ndim > 2
+
+
+def _windows(recipe: Recipe, is_difference: bool, flat: bool = False) -> dict[str, Array]:
     """What was looked at; of a difference two rows, where any number is taken."""
     first, axes = dict(recipe.first), recipe.axes
+    if flat:
+        first = {n: x.copy() if _has_channels(x) else x for n, x in first.items()}
+        for x in filter(_has_channels, first.values()):
+            x[..., 0, :] = 0
     if not is_difference or recipe.probe.mode != "open" or recipe.probe.rows != 1:
         return first
     taken = {}
@@ -161,8 +192,8 @@ def _stacked(recipe: Recipe, pairs: Sequence[Any]) -> dict[str, Array]:
     return found
 
 
-def check(made: onnx.ModelProto, source: onnx.ModelProto, wanted: Wanted, runtime: Runtime) -> None:
-    """Run a compiled model, and compare it with its source and with numpy.
+def check(made: onnx.ModelProto, source: onnx.ModelProto, every: Sequence[Wanted], runtime: Runtime) -> None:
+    """Run a compiled model on some inputs, and compare it with its source and with numpy.
 
     Raises
     ------
@@ -170,16 +201,24 @@ def check(made: onnx.ModelProto, source: onnx.ModelProto, wanted: Wanted, runtim
         It does not run, its outputs are not the source's, or its relevance not numpy's.
     """
 
-    def outcome(model: onnx.ModelProto, more: Mapping[str, Array]) -> dict[str, Any]:
+    def outcomes(model: onnx.ModelProto, more: Callable[[Wanted], Feed]) -> list[dict[str, Any]]:
         # One session at a time: each has the weights twice.
         opened = runtime.session(model)
         names = [o.name for o in opened.get_outputs()]
-        return dict(zip(names, runtime.run(opened, names, {**wanted.feed, **more}), strict=True))
+        runs = (runtime.run(opened, names, {**w.feed, **more(w)}) for w in every)
+        return [dict(zip(names, values, strict=True)) for values in runs]
 
+    compiled = outcomes(made, lambda w: {SEED: w.seed, **w.references})
+    for wanted, got, own in zip(every, compiled, outcomes(source, lambda w: {}), strict=True):
+        _compare(wanted, got, own, source, runtime)
+
+
+def _compare(
+    wanted: Wanted, got: Mapping[str, Any], own: Mapping[str, Any], source: onnx.ModelProto, runtime: Runtime
+) -> None:
     def spread() -> dict[str, float]:
         return spread_of(runtime.session(source), source, wanted.feed, runtime)
 
-    got, own = outcome(made, {SEED: wanted.seed, **wanted.references}), outcome(source, {})
     found = disagreement(own, got, spread if wanted.approximate else None)
     if found is not None:
         raise ModelError(f"{runtime.where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")

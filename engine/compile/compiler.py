@@ -25,7 +25,7 @@ from ..plan.references import references as given_references
 from ..plan.request import Request
 from ..steps import step
 from .branches import Way, explored, impossible, joined, recipes
-from .check import check, wanted
+from .check import check, on_flat_channels, wanted
 from .one_graph import one_graph
 from .pair_graph import Baked, pair_graph
 
@@ -134,8 +134,10 @@ def compile(
     for other in every:
         if other is not recipe:
             # A way that this input does not take: here it is made to.
-            check(graph(other, False), other.proto, wanted(other, targets, feeds), runtime)
-    own = wanted(recipe, targets, feeds, guarded=True)
+            check(graph(other, False), other.proto, [wanted(other, targets, feeds)], runtime)
+    own = [wanted(recipe, targets, feeds, guarded=True)]
+    flat = on_flat_channels(recipe, targets)
+    own += [] if flat is None else [flat]
     for one in every:
         one.numpy.close()
     check(made, loaded.proto, own, runtime)

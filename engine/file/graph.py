@@ -25,6 +25,10 @@ SELF_GATED = "onnxplain.self_gated"
 ROUNDED = "onnxplain.rounded"
 # Attribute of a product with a table of waves: no layer, but a Fourier transform.
 TRANSFORM = "onnxplain.transform"
+# In the name of the score of a classifier that gives probabilities found by iteration.
+SCORE = "onnxplain.score"
+# In the names of values of trees written out: bits that relevance of a branch is on, and which are reached.
+BRANCH, REACHED = "onnxplain.branch", "onnxplain.reached"
 
 
 @dataclass(eq=False)

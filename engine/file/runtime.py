@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -227,9 +228,30 @@ def run_values(
     return dict(zip(fetch, made, strict=True))
 
 
-def one_line(error: Exception, limit: int = 300) -> str:
-    """The message of a library's error, on one line."""
-    text = " ".join(str(error).split())
+# What stands before the reason: a code, the node, and where in onnxruntime's own source it was found out.
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_NODE = re.compile(
+    r"Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: "
+)
+_PLACE = re.compile(r"(?:/\S*/)?[\w.]+\.(?:h|hpp|cc|cpp|cu|cuh):\d+ ")
+_SIGNATURE = re.compile(
+    r"(?<=\|)[^()|]*?[\w>]::~?\w+(?:<[^()]*>)?\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? "
+)
+
+
+def one_line(error: Exception, limit: int = 4000) -> str:
+    """The message of a library's error, on one line: the reason whole, without the library's own addresses.
+
+    Parameters
+    ----------
+    error : Exception
+    limit : int
+        Characters after which even a reason is cut.
+    """
+    text = _CODE.sub("", " ".join(str(error).split()))
+    text = _NODE.sub(lambda m: f"{m[1]} node" + (f" {m[2]!r}: " if m[2] else ": "), text)
+    # A bar marks where an address was: only behind one does a function's signature stand.
+    text = _SIGNATURE.sub("", _PLACE.sub("|", text.replace("|", "\0"))).replace("|", "").replace("\0", "|")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -49,6 +49,10 @@ class Lowered:
         The node that each decision is of.
     conditions : frozenset of str
         Decisions that choose a branch of an If.
+    score : str or None
+        The score behind the probability that the explained output is (see `ends`).
+    end_note : str or None
+        What is to be said of that.
     """
 
     proto: onnx.ModelProto
@@ -57,6 +61,8 @@ class Lowered:
     half: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()
+    score: str | None = None
+    end_note: str | None = None
 
     @property
     def differs(self) -> bool:

@@ -4,17 +4,22 @@ support vectors, and what comes before them."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..file.protobuf import domain_of
+from ..file.graph import SCORE
+from ..file.protobuf import Array, domain_of
+from . import trees
 from .emit import Emit, apply
 from .workspace import Workspace
 
 DOMAIN = "ai.onnx.ml"
+# Their first output is a label, the second the scores.
+_CLASSIFIERS = ("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier")
 
 
 def run(work: Workspace) -> bool:
@@ -28,16 +33,23 @@ def run(work: Workspace) -> bool:
     made: dict[int, Emit] = {}
     for i, node in enumerate(work.nodes):
         writer = WRITERS.get(node.op_type) if domain_of(node) == DOMAIN else None
-        if writer is None or _label_only(work, node) or not any(work.varies(v) for v in node.input):
+        if (
+            writer is None
+            or _label_only(work, node)
+            or work.has_score(node)
+            or not any(work.varies(v) for v in node.input)
+        ):
             continue
         emit = Emit(work, node)
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         x = emit.op("Cast", node.input[0], what="float", to=TensorProto.FLOAT)
         y = writer(emit, attributes, x)
-        if node.op_type == "LinearClassifier":
+        if f"/{SCORE}" in y:
+            # The output itself stays: the score stands beside it (see `ends`).
+            emit.nodes.insert(0, _copy(node))
+        elif node.op_type in _CLASSIFIERS:
             # The label is nothing that relevance is asked of: the node stays for it.
-            label = onnx.NodeProto()
-            label.CopyFrom(node)
+            label = _copy(node)
             label.output[1] = work.fresh(f"{node.output[1]}/unread")
             emit.nodes.append(label)
             emit.give({node.output[1]: y})
@@ -50,10 +62,16 @@ def run(work: Workspace) -> bool:
     return True
 
 
+def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    return made
+
+
 def _label_only(work: Workspace, node: onnx.NodeProto) -> bool:
     """Whether nobody reads a classifier's scores."""
-    if node.op_type != "LinearClassifier" or len(node.output) < 2 or not node.output[1]:
-        return node.op_type == "LinearClassifier"
+    if node.op_type not in _CLASSIFIERS or len(node.output) < 2 or not node.output[1]:
+        return node.op_type in _CLASSIFIERS
     read = {v for n in work.nodes for v in n.input} | {o.name for o in work.proto.graph.output}
     return node.output[1] not in read
 
@@ -154,35 +172,74 @@ def _one_hot(emit: Emit, attributes: dict[str, Any], x: str) -> str:
     return emit.op("Cast", same, to=TensorProto.FLOAT)
 
 
-def _support_vectors(emit: Emit, attributes: dict[str, Any], x: str) -> str:
-    weight = np.array(attributes["coefficients"], np.float32)
-    vectors = np.array(attributes.get("support_vectors", []), np.float32)
+def _kernel(emit: Emit, attributes: dict[str, Any], x: str, rows: Array) -> str:
+    """The kernel of a signal with each support vector, [samples, vectors]."""
     kernel = _text(attributes.get("kernel_type", "LINEAR"))
-    count = int(attributes.get("n_supports", 0))
     gamma, shift, degree = (float(v) for v in attributes.get("kernel_params") or (0.0, 0.0, 3.0))
-    if count == 0:
-        z = emit.op("MatMul", x, emit.const(weight.reshape(-1, 1), "weight"))
-        return emit.op("Add", z, emit.const(np.float32(attributes["rho"][0]), "rho"))
-    rows = vectors.reshape(count, -1)
     if kernel == "RBF":
         apart = emit.op("Sub", emit.unsqueeze(x, 1, what="column"), emit.const(rows, "vectors"))
         far = emit.reduce("ReduceSum", emit.op("Mul", apart, apart), 2, keepdims=0, what="distance")
-        k = emit.op("Exp", emit.op("Mul", far, emit.const(np.float32(-gamma), "gamma")))
-    else:
-        k = emit.op("MatMul", x, emit.const(np.ascontiguousarray(rows.T), "vectors"))
-        if kernel != "LINEAR":
-            k = emit.op("Mul", k, emit.const(np.float32(gamma), "gamma"))
-            k = emit.op("Add", k, emit.const(np.float32(shift), "shift"))
-            k = (
-                emit.op("Tanh", k)
-                if kernel == "SIGMOID"
-                else emit.op("Pow", k, emit.const(np.float32(degree)))
-            )
-    z = emit.op("MatMul", k, emit.const(weight.reshape(-1, 1), "weight"))
-    z = emit.op("Add", z, emit.const(np.float32(attributes["rho"][0]), "rho"))
-    if attributes.get("one_class", 0) or _text(attributes.get("post_transform", "NONE")) != "NONE":
+        return emit.op("Exp", emit.op("Mul", far, emit.const(np.float32(-gamma), "gamma")))
+    k = emit.op("MatMul", x, emit.const(np.ascontiguousarray(rows.T), "vectors"))
+    if kernel == "LINEAR":
+        return k
+    k = emit.op("Mul", k, emit.const(np.float32(gamma), "gamma"))
+    k = emit.op("Add", k, emit.const(np.float32(shift), "shift"))
+    return emit.op("Tanh", k) if kernel == "SIGMOID" else emit.op("Pow", k, emit.const(np.float32(degree)))
+
+
+def _support_vectors(emit: Emit, attributes: dict[str, Any], x: str) -> str:
+    weight = np.array(attributes["coefficients"], np.float32)
+    vectors = np.array(attributes.get("support_vectors", []), np.float32)
+    count = int(attributes.get("n_supports", 0))
+    rho = emit.const(np.float32(attributes["rho"][0]), "rho")
+    k = _kernel(emit, attributes, x, vectors.reshape(count, -1)) if count else x
+    z = emit.op("Add", emit.op("MatMul", k, emit.const(weight.reshape(-1, 1), "weight")), rho)
+    refused = attributes.get("one_class", 0) or _text(attributes.get("post_transform", "NONE")) != "NONE"
+    if refused and count:
         raise emit.work.refuse(emit.node, "a class in place of a number is not supported")
     return z
+
+
+def _decisions(emit: Emit, attributes: dict[str, Any], x: str) -> str:
+    """What each pair of classes decides, positive for the first of the two, [samples, pairs]."""
+    counts = [int(n) for n in attributes.get("vectors_per_class") or []]
+    if not counts:
+        raise emit.work.refuse(emit.node, "classes without support vectors are not supported")
+    total, ends = sum(counts), np.cumsum([0, *counts])
+    rows = np.array(attributes["support_vectors"], np.float32).reshape(total, -1)
+    given = np.array(attributes["coefficients"], np.float32).reshape(len(counts) - 1, total)
+    pairs = list(combinations(range(len(counts)), 2))
+    weight = np.zeros((total, len(pairs)), np.float32)
+    for column, (i, j) in enumerate(pairs):
+        # A vector has one coefficient against each of the other classes, its own left out.
+        for own, row in ((i, j - 1), (j, i)):
+            at = slice(ends[own], ends[own + 1])
+            weight[at, column] = given[row, at]
+    rho = np.array(attributes["rho"], np.float32)[: len(pairs)]
+    z = emit.op("MatMul", _kernel(emit, attributes, x, rows), emit.const(weight, "weight"))
+    return emit.op("Add", z, emit.const(rho, "rho"))
+
+
+def _support_classifier(emit: Emit, attributes: dict[str, Any], x: str) -> str:
+    z = _decisions(emit, attributes, x)
+    classes, transform = len(attributes["vectors_per_class"]), _text(attributes.get("post_transform", "NONE"))
+    slopes: list[float] = attributes.get("prob_a") or []
+    if not slopes:
+        if classes > 2:
+            return _transformed(emit, z, transform)
+        if transform == "NONE":
+            return emit.op("Concat", emit.op("Neg", z), z, axis=1)
+    if transform != "NONE":
+        raise emit.work.refuse(emit.node, f"post_transform {transform} is not supported here")
+    # Probabilities are found by iteration, to a few digits, from the pairs': p of the first of two classes is
+    # 1 / (1 + exp(a z + b)) (Platt). What is explained is a class's log-odds against all others, added up.
+    line = emit.op("Mul", z, emit.const(-np.array(slopes, np.float32), "slopes"))
+    z = emit.op("Sub", line, emit.const(np.array(attributes["prob_b"], np.float32), "shifts"))
+    signs = np.zeros((len(slopes), classes), np.float32)
+    for row, (i, j) in enumerate(combinations(range(classes), 2)):
+        signs[row, i], signs[row, j] = 1, -1
+    return emit.op("MatMul", z, emit.const(signs, "signs"), what=SCORE)
 
 
 def _text(value: Any) -> str:
@@ -199,5 +256,9 @@ WRITERS: dict[str, Callable[[Emit, dict[str, Any], str], str]] = {
     "Scaler": _scaler,
     "Normalizer": _normalizer,
     "OneHotEncoder": _one_hot,
+    "SVMClassifier": _support_classifier,
     "SVMRegressor": _support_vectors,
+    "TreeEnsemble": trees.ensemble,
+    "TreeEnsembleClassifier": trees.classifier,
+    "TreeEnsembleRegressor": trees.regressor,
 }

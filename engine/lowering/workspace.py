@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from ..errors import LimitError, ModelError
 from ..file import runtime
+from ..file.graph import SCORE
 from ..file.load import MAX_NODES
 from ..file.protobuf import Array, attributes, constant_value, domain_of, free
 from .graphs import ancestors, defined, varying
@@ -86,6 +87,14 @@ class Workspace:
         """A node, for messages."""
         domain = domain_of(node)
         return f"node {self.label(node)!r} ({domain + '.' if domain else ''}{node.op_type})"
+
+    def has_score(self, node: onnx.NodeProto) -> bool:
+        """Whether the score of a classifier stands beside it."""
+        return self._defined[self.score_of(node)] > 0
+
+    def score_of(self, node: onnx.NodeProto) -> str:
+        """Where the score of a classifier is, if it has one."""
+        return f"{self.label(node)}/{SCORE}"
 
     def at(self, node: onnx.NodeProto) -> str:
         """File and node, for messages."""

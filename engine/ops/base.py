@@ -28,6 +28,13 @@ from ..analysis.shapes import Layout, Shape
 Array = NDArray[Any]
 Kind = Literal["const", "forward", "paired", "backward"]
 
+# What an infinite activation is shown to a rule as; and the smallest divisor.
+HUGE = 1e30
+# What stays finite where an activation that is shown as finite is moved.
+_MOVES = frozenset({"transpose", "reshape", "expand", "slice", "gather", "concat", "neg", "abs", "reference"})
+# Sums of products of a backward value with others.
+_PRODUCTS = frozenset({"mul", "matmul", "einsum", "conv", "conv_transpose"})
+
 # Made of constants alone: a constant; of backward values and others: a backward value.
 _ORDER: tuple[Kind, ...] = ("const", "forward", "paired", "backward")
 
@@ -77,6 +84,12 @@ class Ops:
         self._known: dict[Any, Expr] = {}
         self.dtype = np.dtype(dtype)
         self.record: list[Expr] = []
+        # The node whose rule is being recorded, and that of each value.
+        self.node = ""
+        self.nodes: list[str] = []
+        # Of values that need not be finite: what is shown as finite, and what is made of that.
+        self._bounded: set[int] = set()
+        self._loose: set[int] = set()
 
     # -- leaves ---------------------------------------------------------------------------------
 
@@ -99,6 +112,18 @@ class Ops:
     def value(self, name: str) -> Expr:
         """A tensor of the model, by name."""
         return self._make("value", (), {"name": name}, kind="forward")
+
+    def finite_value(self, name: str) -> Expr:
+        """A tensor of the model that need not be finite, as one that is: infinities are 1e30, NaN too.
+
+        Where relevance meets factors made of it that are not finite, they count as 0.
+        """
+        v = self.value(name)
+        beyond = self.where(self.less(v, 0.0), -HUGE, HUGE)
+        made = self.where(self.less(self.abs(v), HUGE), v, beyond)
+        self._loose.discard(made.index)
+        self._bounded.add(made.index)
+        return made
 
     def reference(self, e: Expr) -> Expr:
         """What a forward value is in the forward pass of the reference; a constant is the same there."""
@@ -132,6 +157,7 @@ class Ops:
     def _add(self, kind: Kind, op: str, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         expr = Expr(kind, op, args, attrs, len(self.record))
         self.record.append(expr)
+        self.nodes.append(self.node)
         return expr
 
     def _make(
@@ -155,11 +181,35 @@ class Ops:
                     made.attrs.setdefault("made", (op, exprs, attrs))
                 self._known[folded] = made
             return self._known[folded]
+        if self._bounded and kind == "backward":
+            exprs = self._without_what_is_not_finite(op, exprs)
         key = (op, tuple(a.index for a in exprs), _key(attrs))
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._add(kind, op, exprs, attrs)
+            if self._bounded and kind != "backward":
+                self._spread(found)
         return found
+
+    def _spread(self, made: Expr) -> None:
+        """Note whether a forward or paired value need not be finite."""
+        args = {a.index for a in made.args}
+        if args & self._loose or (args & self._bounded and made.op not in _MOVES):
+            self._loose.add(made.index)
+        elif args & self._bounded:
+            self._bounded.add(made.index)
+
+    def _without_what_is_not_finite(self, op: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """The factors that relevance meets, 0 where they are not finite; divisors, never 0."""
+        if op in _PRODUCTS:
+            return tuple(self._finite(a) if a.index in self._loose else a for a in args)
+        if op == "div" and (args[1].index in self._loose or args[1].index in self._bounded):
+            there = self.greater(self.abs(args[1]), 0.0)
+            return (args[0], self.where(there, args[1], 1 / HUGE))
+        return args
+
+    def _finite(self, a: Expr) -> Expr:
+        return self.where(self.less(self.abs(a), float(np.finfo(self.dtype).max)), a, 0.0)
 
     # -- elementwise ----------------------------------------------------------------------------
 

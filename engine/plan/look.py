@@ -15,6 +15,7 @@ from ..analysis.runs import Mode, SamplesMix
 from ..errors import ModelError
 from ..file.graph import from_model
 from ..lowering import Lowered, lower
+from ..lowering.ends import with_score
 from ..lowering.opset import raised
 from ..lowering.precision import any_half, widen
 from ..steps import step
@@ -88,6 +89,7 @@ def _probed(
     step("rewriting the model into elementary operators")
     wide = widen(raised(request.proto, request.where))
     lowered = lower(wide, lower_with, where=request.where, given=request.given)
+    lowered = with_score(lowered, request.output, lower_with, request.where)
     if any_half(request.proto):
         lowered = replace(lowered, half=True)
     graph = from_model(lowered.proto)

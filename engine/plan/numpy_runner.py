@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnxruntime as ort
@@ -67,10 +67,12 @@ class NumpyRunner:
         batch: int,
         reference: Mapping[str, Array] | None = None,
         shapes: dict[int, tuple[int, ...]] | None = None,
+        watch: Callable[[str, Array], None] | None = None,
     ) -> Result:
         """Carry `seed`, [K, *shape of the explained tensor], back to the inputs.
 
-        `shapes` is filled with those of all paired and backward values, without K.
+        `shapes` is filled with those of all paired and backward values, without K. `watch` is called with
+        each backward value, and the node whose rule made it.
         """
         recording, fetched = self.recording, self.instrumented.fetched
         known: dict[int, Array] = {i: values[name] for i, name in fetched.items()}
@@ -97,6 +99,8 @@ class NumpyRunner:
                         uses[a.index] -= 1
                         if not uses[a.index]:
                             del known[a.index]  # the last reader has read it
+                if watch is not None and expr.kind == "backward":
+                    watch(recording.ops.nodes[expr.index], known[expr.index])
                 if shapes is not None and expr.op != "const":
                     lead = int(expr.kind == "backward")
                     shapes[expr.index] = known[expr.index].shape[lead:]

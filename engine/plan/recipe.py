@@ -72,7 +72,11 @@ class Recipe:
     @cached_property
     def target(self) -> tuple[str, str | None]:
         """The tensor that is explained, and a note where it is not the output itself."""
-        return explained_tensor(self.canonical.graph, self.request.output)
+        output, lowered = self.request.output, self.lowered
+        found, note = explained_tensor(self.canonical.graph, output)
+        if found != output or note:
+            return found, note
+        return lowered.score or output, lowered.end_note
 
     @cached_property
     def _asked(self) -> list[str]:
@@ -87,7 +91,12 @@ class Recipe:
 
     @cached_property
     def recording(self) -> RecordedWalk:
-        """The walk from what is explained back to the inputs.
+        """The walk from what is explained back to the inputs, made shorter. Raises what `as_written` does."""
+        return simplified(self.as_written, self.probe.shapes)
+
+    @cached_property
+    def as_written(self) -> RecordedWalk:
+        """The walk from what is explained back to the inputs, as the rules write it.
 
         Raises
         ------
@@ -100,7 +109,7 @@ class Recipe:
         at = self._asked
         if any(name.startswith("re:") for name in request.at):
             at = self._on_path(target, at)
-        walked = record_walk(
+        return record_walk(
             self.canonical,
             request.composite,
             target,
@@ -109,7 +118,6 @@ class Recipe:
             at=at,
             passing=SecantPassing() if request.composite.is_difference else None,
         )
-        return simplified(walked, self.probe.shapes)
 
     @cached_property
     def facts(self) -> Facts:
@@ -141,9 +149,13 @@ class Recipe:
     @cached_property
     def numpy(self) -> NumpyRunner:
         """The instrumented model, with numpy for the backward pass."""
+        return self.runner(self.recording)
+
+    def runner(self, recording: RecordedWalk) -> NumpyRunner:
+        """What carries out a walk of this model."""
         decided = [name for name, _ in self.lowered.decisions]
-        made = instrument(self.proto, self.probe, self.recording, self.axes, decided)
-        return NumpyRunner(made, self.recording, self.probe, self.request.runtime, self.axes)
+        made = instrument(self.proto, self.probe, recording, self.axes, decided)
+        return NumpyRunner(made, recording, self.probe, self.request.runtime, self.axes)
 
     def _on_path(self, target: str, names: Sequence[str]) -> list[str]:
         """Of tensors that an expression fitted, those that relevance reaches; all that were named."""

@@ -86,6 +86,21 @@ class Part:
         return np.zeros((len(self.asked.seed), *self.feed[name].shape), self.facts.dtype)
 
 
+class NotFiniteError(ModelError):
+    """Relevance is not finite.
+
+    Parameters
+    ----------
+    message : str
+    part : Part
+        The micro-batch in which it is not.
+    """
+
+    def __init__(self, message: str, part: Part) -> None:
+        super().__init__(message)
+        self.part = part
+
+
 def picked(y: Array, seed: Array) -> Array:
     """What a seed picks out of the explained tensor, element by element, [K, *its shape]."""
     # A masked class is -inf: what is not explained is not touched.
@@ -144,8 +159,9 @@ def attribution(
         for n, each in by_part.items()
     }
     relevance = {n: _whole(each, several, axes[n]) for n, each in by_part.items()}
-    if not all(np.isfinite(r).all() for r in relevance.values()):
-        raise ModelError(f"{where}: relevance is not finite under composite {composite!r}")
+    for i, part in enumerate(parts):
+        if not all(np.isfinite(each[i]).all() for each in by_part.values()):
+            raise NotFiniteError(f"{where}: relevance is not finite under composite {composite!r}", part)
     left = [n for n in axes if n in first.result.remainders]
     total = total if several else total[0]
     return Attribution(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from ..analysis.shapes import Shape, broadcast_axes
-from ..ops.base import Expr, Ops
+from ..ops.base import HUGE, Expr, Ops
 from .node import NodeContext
-
-_HUGE = 1e30
 
 
 def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
@@ -35,7 +33,7 @@ def stabilised(op: Ops, node: NodeContext, m: Expr | None, parameter: str) -> Ex
     if not eps:
         return node.as_multiplier(m)
     # A mask adds -inf, where no relevance is: inf / inf is not to be formed.
-    y = op.maximum(op.minimum(node.activation(), _HUGE), -_HUGE)
+    y = op.maximum(op.minimum(node.activation(), HUGE), -HUGE)
     if node.remainder is not None:
         signed = op.where(op.less(y, 0.0), -eps, eps)
         whole = op.add(y, signed)

@@ -58,6 +58,8 @@ class Walk:
         Of the layers with no other before them; see `Composite`.
     embedded : set of str
         Quantised numbers that were read from a table.
+    loose : set of str
+        Values that need not be finite.
     ledger : RecordedLedger
     """
 
@@ -68,12 +70,15 @@ class Walk:
     held: Mapping[Node, AbstractSet[int]]
     positions: Mapping[Node, str]
     embedded: AbstractSet[str]
+    loose: AbstractSet[str]
     ledger: RecordedLedger
 
     def tensor(self, name: str) -> Expr:
         """The activation of a value, or the constant that it is."""
         constant = self.analysis.constant(name)
-        return self.ops.value(name) if constant is None else self.ops.const(constant, name)
+        if constant is not None:
+            return self.ops.const(constant, name)
+        return self.ops.finite_value(name) if name in self.loose else self.ops.value(name)
 
 
 class NodeContext:

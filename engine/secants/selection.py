@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from ..analysis.shapes import Batch, Shape
-from ..ops.base import Expr, Ops
+from ..ops.base import HUGE, Expr, Ops
 from ..rules import elementwise, indexing
 from ..rules.common import unbroadcast
 from ..rules.conv import window
@@ -25,9 +25,6 @@ from ..rules.selection import winner
 from .functions import pair, quotient
 from .pair import PairContext
 from .registry import secant
-
-# A mask's -inf counts as this.
-_HUGE = 1e30
 
 
 def crossing(op: Ops, a_i: Expr, a_j: Expr, b_i: Expr, b_j: Expr) -> Expr:
@@ -40,7 +37,7 @@ def crossing(op: Ops, a_i: Expr, a_j: Expr, b_i: Expr, b_j: Expr) -> Expr:
     b_i, b_j : Expr
         The same two in the reference.
     """
-    a_i, a_j, b_i, b_j = (op.maximum(op.minimum(v, _HUGE), -_HUGE) for v in (a_i, a_j, b_i, b_j))
+    a_i, a_j, b_i, b_j = (op.maximum(op.minimum(v, HUGE), -HUGE) for v in (a_i, a_j, b_i, b_j))
     before, after = op.sub(b_j, b_i), op.sub(a_i, a_j)
     total = op.add(before, after)
     none = op.equal(total, 0.0)
@@ -67,7 +64,9 @@ def where(op: Ops, node: PairContext, m: Expr) -> Sequence[Message | Expr | None
         a_i, b_j = node.made_here(), node.made_there()
         a_j, b_i = op.where(other, x[0], y[0]), op.where(chosen, x[1], y[1])
         p = crossing(op, a_i, a_j, b_i, b_j)
-        stays = op.sub(1.0, p)
+        # A branch that is not finite in the pass that does not take it has no difference to speak of.
+        p = op.where(op.less(op.abs(a_j), HUGE), p, 0.0)
+        stays = op.where(op.less(op.abs(b_i), HUGE), op.sub(1.0, p), 0.0)
         to_first = op.add(op.where(chosen, stays, 0.0), op.where(other, p, 0.0))
         to_second = op.add(op.where(chosen, 0.0, stays), op.where(other, 0.0, p))
     sent: list[Expr | None] = [None]

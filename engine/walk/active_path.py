@@ -8,7 +8,7 @@ from ..analysis.analysis import Analysis
 from ..canonical.attention import attention_weights
 from ..canonical.gates import activated
 from ..composite import FIRST_OF_KIND, Composite
-from ..file.graph import TRANSFORM, Node
+from ..file.graph import BRANCH, REACHED, TRANSFORM, Node
 from ..rules import registry
 from .integers import decided_values, numeric_values, sample_values, token_values
 from .quantised_values import quantised_values
@@ -20,7 +20,13 @@ def carries(analysis: Analysis) -> set[str]:
     # A scale found from the input is a constant of the numbers it scales.
     scales = {v for n in analysis.nodes if n.op_type == "DynamicQuantizeLinear" for v in n.outputs[1:]}
     integers = token_values(analysis) | sample_values(analysis) | quantised_values(analysis)
-    return (floating | integers) - scales
+    branches = {v for v in analysis.probe.varying if f"/{BRANCH}" in v}
+    return (floating | integers | branches) - scales - _reached(analysis)
+
+
+def _reached(analysis: Analysis) -> set[str]:
+    """Which branches of trees are reached, and what is made of that: decisions, with no relevance."""
+    return {v for v in analysis.probe.varying if f"/{REACHED}" in v}
 
 
 def blocked(analysis: Analysis, composite: Composite) -> set[tuple[Node, int]]:
@@ -63,7 +69,7 @@ def active_nodes(
     # No floating input and no embedding: integers that are used as numbers; then what is only compared.
     for more in (numeric_values, decided_values):
         if not any(s in values for s in sources):
-            values = graph.active(sources, target, able | more(analysis), held)
+            values = graph.active(sources, target, (able | more(analysis)) - _reached(analysis), held)
     nodes = [
         n
         for n in analysis.nodes

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 
 from ..analysis.analysis import Analysis
 from ..composite import Composite
-from ..file.graph import Node
+from ..file.graph import BRANCH, Node
 from ..ops.base import Expr, Ops
 from ..rules.common import unbroadcast
 from ..rules.node import Message, NodeContext
@@ -48,7 +48,8 @@ class Tokens:
         An input's own elements that are used as an index pass their relevance on, whatever their type. Of a
         difference they do so as long as they are elements: the largest one's index is a decision.
         """
-        if not self._steps_end or not self.are_made_by(node):
+        # What a tree's branch changes is the relevance of what it compares, whatever was asked for.
+        if not self._steps_end or not self.are_made_by(node) or f"/{BRANCH}" in node.outputs[0]:
             return False
         counts = any(message.m is not None for message in out)
         counts |= self._difference and node.outputs[0] not in self._elements

@@ -16,13 +16,14 @@ from ..analysis.analysis import Analysis
 from ..composite import Composite
 from ..errors import InputError, ModelError
 from ..file.graph import Node
-from ..ops.base import Expr, Ops
+from ..ops.base import HUGE, Expr, Ops
 from ..ops.numpy import run as fold
 from ..rules import registry
 from ..rules.common import unbroadcast
 from ..rules.ledger import Entry, RecordedLedger
 from ..rules.node import Message, NodeContext, Walk
 from .active_path import active_nodes, blocked, first_layers, weights_of
+from .dead_branches import loose_values, thrown_away
 from .quantised_values import embedded_values, zero_points
 from .tokens import Tokens, keep_back, share_equally
 
@@ -127,6 +128,7 @@ def record_walk(
         held_by_node,
         first_layers(nodes, active),
         embedded_values(analysis),
+        loose_values(analysis),
         RecordedLedger(ops, wanted=ledger),
     )
     walker = _Walker(walk, target, passing)
@@ -154,6 +156,8 @@ class _Walker:
             return
         found = registry.find(node)
         assert found is not None
+        self.op.node = node.name
+        out = [self.on_finite(node, o, x) if o else x for o, x in zip(node.outputs, out, strict=True)]
         context = self.context(node)
         if indices := self.tokens.beside(node):
             keep_back(self.op, context, out, indices)
@@ -184,6 +188,26 @@ class _Walker:
         """What a rule sees of a node."""
         kind = NodeContext if self.passing is None else self.passing.context
         return kind(node, self.walk, moves_relevance=moves_relevance)
+
+    def on_finite(self, node: Node, name: str, message: Message) -> Message:
+        """What arrived where a value is finite: what is infinite is no multiple of what it is made of.
+
+        Its relevance (of a bound that cut it off, or of a branch that jumps) stays there.
+        """
+        analysis, op = self.walk.analysis, self.op
+        if name not in self.walk.loose or not thrown_away(analysis, name):
+            return message
+        whole = op.where(op.less(op.abs(op.value(name)), HUGE), 1.0, 0.0)
+        amount = self.walk.tensor(name)
+        if self.walk.composite.is_difference:
+            whole, amount = op.mul(whole, op.reference(whole)), op.sub(amount, op.reference(amount))
+        gone, layout = op.sub(1.0, whole), analysis.layout(name)
+        kind = NodeContext.step_kind if self.passing is None else "decision"
+        for sent, by in ((message.m, op.mul(gone, amount)), (message.r, gone)):
+            if sent is not None:
+                self.walk.ledger.add(node.name, kind, name, sent, by, layout)
+        m, r = (None if x is None else op.mul(x, whole) for x in (message.m, message.r))
+        return Message(m, r)
 
     def pass_tokens(self, node: Node, found: registry.Rule, r: list[Expr | None]) -> None:
         """Relevance of tokens past an operator on integers: it moves, or stays with its element."""

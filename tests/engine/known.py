@@ -18,10 +18,6 @@ Pair = tuple[str, str]
 # The short list: what is refused by name. It may only become shorter.
 REFUSED: dict[Pair, str] = {
     ("ai.onnx.ml", "LabelEncoder"): "a table of numbers by number: steps everywhere",
-    ("ai.onnx.ml", "SVMClassifier"): "votes between pairs of classes",
-    ("ai.onnx.ml", "TreeEnsemble"): "thresholds, not sums: other methods explain trees",
-    ("ai.onnx.ml", "TreeEnsembleClassifier"): "thresholds, not sums: other methods explain trees",
-    ("ai.onnx.ml", "TreeEnsembleRegressor"): "thresholds, not sums: other methods explain trees",
 }
 # Operators with floating operands and results that are no functions of a signal, and why.
 NO_SIGNAL: dict[Pair, str] = {

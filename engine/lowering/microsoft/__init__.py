@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from ..workspace import Workspace
-from . import activation, attention, blocked, linear, normalisation, quantised
+from . import activation, attention, blocked, grouped, linear, normalisation, quantised
 from .table import NCHWC, TABLE, write_out, writer_of
 
-_FAMILIES = (activation, attention, blocked, linear, normalisation, quantised)  # each registers its own
+_FAMILIES = (
+    activation,
+    attention,
+    blocked,
+    grouped,
+    linear,
+    normalisation,
+    quantised,
+)  # each registers its own
 
 
 def run(work: Workspace) -> bool:

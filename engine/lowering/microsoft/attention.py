@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..emit import Emit
 from ..quantised import integer_product
 from .table import Fused, writes
 
@@ -203,21 +204,26 @@ def rotary_embedding(o: Fused) -> Sequence[str]:
         )
         for i, what in ((2, "cos"), (3, "sin"))
     )
-    if o.attr("interleaved", 0):
-        pairs = emit.reshape(x, (0, 0, 0, half, 2), what="pairs")
-        a, b = (emit.squeeze(p, 4) for p in emit.split(pairs, (1, 1), 4, what="pairs/Split"))
-    else:
-        a, b = emit.split(x, (half, half), 3, what="halves")
-    first = emit.op("Sub", emit.op("Mul", a, cos), emit.op("Mul", b, sin), what="first")
-    second = emit.op("Add", emit.op("Mul", a, sin), emit.op("Mul", b, cos), what="second")
-    if o.attr("interleaved", 0):
-        both = emit.concat([emit.unsqueeze(p, 4) for p in (first, second)], 4, what="pairs/Concat")
-        y = emit.reshape(both, (0, 0, 0, turned), what="turned/Reshape")
-    else:
-        y = emit.concat([first, second], 3, what="turned/Concat")
+    y = turned_by(emit, x, (cos, sin), half, interleaved=bool(o.attr("interleaved", 0)))
     if rest is not None:
         y = emit.concat([y, rest], 3, what="whole")
     if rank == 3:
         y = emit.transpose(y, (0, 2, 1, 3), what="output/Transpose")
         y = emit.reshape(y, (0, 0, heads * size), what="output/Reshape")
     return [y]
+
+
+def turned_by(emit: Emit, x: str, waves: tuple[str, str], half: int, *, interleaved: bool) -> str:
+    """Pairs of features [..., length, 2 * half] turned by angles, of which these are cosine and sine."""
+    cos, sin = waves
+    if interleaved:
+        pairs = emit.reshape(x, (0, 0, 0, half, 2), what="pairs")
+        a, b = (emit.squeeze(p, 4) for p in emit.split(pairs, (1, 1), 4, what="pairs/Split"))
+    else:
+        a, b = emit.split(x, (half, half), 3, what="halves")
+    first = emit.op("Sub", emit.op("Mul", a, cos), emit.op("Mul", b, sin), what="first")
+    second = emit.op("Add", emit.op("Mul", a, sin), emit.op("Mul", b, cos), what="second")
+    if not interleaved:
+        return emit.concat([first, second], 3, what="turned/Concat")
+    both = emit.concat([emit.unsqueeze(p, 4) for p in (first, second)], 4, what="pairs/Concat")
+    return emit.reshape(both, (0, 0, 0, 2 * half), what="turned/Reshape")

@@ -94,6 +94,7 @@ class Rewriter:
         return None if e is None else self.made[e.index]
 
     def _rebuilt(self, e: Expr) -> Expr:
+        self.new.node = self.old.nodes[e.index]
         if e.op == "const":
             return self.new.adopt(e)
         args = [self.made[a.index] for a in e.args]
