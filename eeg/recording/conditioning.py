@@ -283,15 +283,34 @@ def reference(
         said = f"Re-referenced to the average of {len(rows)} electrodes{whose}."
     else:
         electrodes = (wanted,) if isinstance(wanted, str) else wanted
-        found = {parse(n).key: i for i, n in enumerate(names)}
-        missing = [n for n in electrodes if normalise(n) not in found]
+        said_so = {parse(n).against for n in own}
+        if len(electrodes) == 1 and said_so == {normalise(electrodes[0])}:
+            return None, f"Recorded against {listed(electrodes)} already."
+        found = _rows_of(electrodes, names)
+        missing = [n for n in electrodes if n not in found]
         if missing:
-            raise InputError(f"{where}: the reference that the model expects is missing: {listed(missing)}")
-        rows = [found[normalise(n)] for n in electrodes]
+            raise InputError(
+                f"{where}: the reference that the model expects is missing: {listed(missing)}; "
+                f"the recording has {listed(names, 40)}"
+            )
+        rows = [found[n] for n in electrodes]
         said = f"Re-referenced to {listed(electrodes)}."
     if not rows:
         raise InputError(f"{where}: there is no electrode to make an average reference of")
     return [np.mean([p.data[i] for i in rows], axis=0) for p in pieces], said
+
+
+def _rows_of(electrodes: Collection[str], names: Sequence[str]) -> dict[str, int]:
+    """Where recorded electrodes are: by the very name first, then by another spelling of it."""
+    parsed = [parse(n) for n in names]
+    found: dict[str, int] = {}
+    for wanted in electrodes:
+        exact = [i for i, n in enumerate(names) if n.casefold() == wanted.casefold()]
+        key = normalise(wanted)
+        alike = [i for i, said in enumerate(parsed) if said.key == key and said.against is None]
+        if exact or alike:
+            found[wanted] = (exact or alike)[0]
+    return found
 
 
 def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -> tuple[list[int], str]:

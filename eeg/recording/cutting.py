@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
-from ..electrodes.names import Match, match, normalise
+from ..electrodes.matching import Match, match
+from ..electrodes.names import normalise, parse
 from ..electrodes.positions import Electrodes, of_recording
 from ..electrodes.regions import unknown
 from ..text import counted, listed, plain
@@ -35,11 +36,12 @@ class Opened:
     where : str
         The recording's name, for messages.
     names : list of str
-        Its channels that hold a signal; rows of pieces are in their order.
+        Its channels that hold a signal, and behind them those derived from them under the model's names; rows
+        of pieces are in their order.
     match : Match
         Which of them each channel of the model is.
     recorded : Electrodes
-        `names`, and where they lie.
+        The recorded ones of `names`, and where they lie.
     electrodes : Electrodes
         The model's channels, and where they lie.
     interpolate : bool
@@ -69,8 +71,14 @@ class Opened:
 
     @property
     def picked(self) -> list[str]:
-        """The recorded channels that the model takes."""
-        return list(self.match.names.values())
+        """The recorded channels that the model takes, or that its channels are derived from."""
+        sources = [n for made in self.match.derived.values() for n in made.weights]
+        return list(dict.fromkeys([*self.match.names.values(), *sources]))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Model channel -> row of the pieces that it is read from; without the interpolated ones."""
+        return {**self.match.names, **{n: n for n in self.match.derived}}
 
     def only(self, pieces: Sequence[SignalPiece], names: Sequence[str]) -> list[SignalPiece]:
         """Pieces with some channels alone."""
@@ -98,27 +106,40 @@ def opened_for(
     recorded = of_recording(recording.data.info, names)
     found = match(
         contract.channels, names, given=channels, interpolate=interpolate, where=where,
-        places=recorded.positions,
+        places=recorded.positions, own=recorded.own, bads=recording.data.info["bads"],
     )  # fmt: skip
     electrodes = _electrodes(contract.channels, found.names, recorded)
     # An EOG channel may have been digitised too, and is no electrode to interpolate from or to average.
     scalp = {n for n in names if kinds[n] == "eeg"} | set(found.names.values())
     recorded = Electrodes(names, {n: p for n, p in recorded.measured.items() if n in scalp}, recorded.own)
     said = [*recording.notes, *found.said]
-    return Opened(recording, contract, where, names, found, recorded, electrodes, interpolate, said)
+    rows = [*names, *found.derived]
+    return Opened(recording, contract, where, rows, found, recorded, electrodes, interpolate, said)
 
 
 def in_microvolt(opened: Opened, unit: str | None) -> list[SignalPiece]:
     """The uninterrupted stretches of the recording, with all of its channels."""
-    factors = np.full(len(opened.names), 1e6)
+    names = opened.recorded.names
+    factors = np.full(len(names), 1e6)
     if unit is not None:
-        factors *= [opened.recording.factor(n, unit) for n in opened.names]
+        factors *= [opened.recording.factor(n, unit) for n in names]
         opened.said.append(f"The stored numbers were taken as {unit}, as asked.")
-    pieces = _pieces(opened.recording, opened.names, factors)
+    pieces = _pieces(opened.recording, names, factors)
     if not pieces:
         raise InputError(f"{opened.where}: there is no signal in it")
+    if opened.match.derived:
+        pieces = [replace(p, data=np.vstack([p.data, *_derived(opened, p.data)])) for p in pieces]
     opened.said.extend(_places_said(opened.electrodes))
     return pieces
+
+
+def _derived(opened: Opened, data: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The model's derivations of a piece, each as a row."""
+    row = {n: i for i, n in enumerate(opened.recorded.names)}
+    return [
+        np.sum([data[row[n]] * weight for n, weight in made.weights.items()], axis=0)[None]
+        for made in opened.match.derived.values()
+    ]
 
 
 def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bool) -> list[str]:
@@ -135,7 +156,17 @@ def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bo
         where=opened.where,
     )
     opened.said.extend([*judged, *_slow_said(opened)])
-    marked = [n for n in picked if n in opened.bads and n not in unusable]
+    for name, made in opened.match.derived.items():
+        broken = [n for n in made.weights if n in unusable]
+        if broken:
+            raise InputError(
+                f"{opened.where}: {plain(name)} is derived from {listed(broken)}, which cannot be used ({judged[0]})"
+            )
+    derived_from = {n for made in opened.match.derived.values() for n in made.weights}
+    marked = [n for n in picked if n in opened.bads and n not in unusable and n not in derived_from]
+    doubtful = [n for n in picked if n in opened.bads and n in derived_from]
+    if doubtful:
+        opened.said.append(f"Marked bad in the recording, derived from all the same: {listed(doubtful, 40)}.")
     if not marked:
         return unusable
     how = "interpolated from the others" if opened.interpolate else "used all the same"
@@ -164,7 +195,7 @@ def with_interpolated(
     wanted, found, names = opened.contract.channels, opened.match, opened.names
     interpolated = tuple(n for n in wanted if n in found.interpolated or found.names.get(n) in unusable)
     if interpolated and whole:
-        sound = [n for n in names if n not in leave]
+        sound = [n for n in opened.recorded if n not in leave]
         made = spline(
             opened.only(whole, sound),
             opened.recorded.some(sound),
@@ -173,7 +204,7 @@ def with_interpolated(
         )
         whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
     rows = [
-        len(names) + interpolated.index(n) if n in interpolated else names.index(found.names[n])
+        len(names) + interpolated.index(n) if n in interpolated else names.index(opened.sources[n])
         for n in wanted
     ]
     return whole, interpolated, rows
@@ -183,13 +214,22 @@ def conditioned(
     opened: Opened, whole: Sequence[SignalPiece], rows: Sequence[int], leave: Collection[str]
 ) -> list[SignalPiece]:
     """The model's channels, referenced, filtered and resampled as the contract says."""
-    against, sentence = reference(
-        whole, opened.recorded, opened.contract, leave=leave, where=opened.where, own=opened.picked
-    )
+    # A voltage between two electrodes is the same against any reference.
+    own = [
+        n in opened.match.derived or _between(opened.match.names.get(n, n)) for n in opened.contract.channels
+    ]
+    against, sentence = None, None
+    if not all(own):
+        against, sentence = reference(
+            whole, opened.recorded, opened.contract, leave=leave, where=opened.where, own=opened.picked
+        )
     opened.said.extend([sentence] if sentence else [])
+    if sentence and any(own):
+        opened.said.append("Derivations, which no reference changes, were left as they are.")
+    moved = np.array([[0.0] if still else [1.0] for still in own])
     info = opened.recording.data.info
     ready, filters = condition(
-        [replace(p, data=p.data[rows] - (against[i] if against else 0)) for i, p in enumerate(whole)],
+        [replace(p, data=p.data[rows] - (moved * against[i] if against else 0)) for i, p in enumerate(whole)],
         opened.sfreq,
         opened.contract,
         recorded=(float(info["highpass"] or 0), float(info["lowpass"] or opened.sfreq / 2)),
@@ -226,6 +266,11 @@ def taken(
     whence = "one from each epoch" if recording.is_epochs else whence
     opened.said.append(f"{counted(len(slices.signal), 'window')} of {contract.seconds:g} s, {whence}.")
     return slices
+
+
+def _between(name: str) -> bool:
+    """Whether a channel's name says that it is a voltage between two electrodes of the scalp."""
+    return parse(name).kind == "bipolar"
 
 
 def _electrodes(channels: Sequence[str], names: Mapping[str, str], recorded: Electrodes) -> Electrodes:
