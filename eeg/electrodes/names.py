@@ -50,8 +50,8 @@ class Name:
     reference : str or None
         The reference that the name mentions.
     against : str or None
-        The electrode that is subtracted, in the one spelling, where the name says one: "M2" of "C3-M2", "F7" of
-        "Fp1-F7".
+        The electrode that is subtracted, in the one spelling, where the name says one: "M2" of "C3-M2", "F7"
+        of "Fp1-F7".
     """
 
     key: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import mne
 import numpy as np
@@ -19,6 +18,7 @@ from ...engine.errors import InputError
 from ..electrodes.names import normalise, parse
 from ..electrodes.positions import Electrodes
 from ..text import counted, listed, plain
+from .resampling import resample
 
 Signal = NDArray[np.float64]
 
@@ -357,10 +357,11 @@ def condition(
         steps.append(lambda x: mne.filter.filter_data(x, sfreq, low, high, verbose="warning"))
         said.append(f"{band} (zero-phase FIR).")
     rate = contract.sfreq
-    if abs(rate / sfreq - 1) > 1e-6:
+    longest = max((p.data.shape[-1] for p in pieces), default=0)
+    if abs(rate / sfreq - 1) * longest > 0.05:  # of a sample, at the end
         steps.append(lambda x: resample(x, sfreq, rate))
-        empty = f"; nothing is added above {sfreq / 2:g} Hz" if rate > sfreq else ""
-        said.append(f"Resampled from {sfreq:g} to {rate:g} Hz{empty}.")
+        empty = f"; nothing is added above {sfreq / 2:g} Hz" if rate > sfreq * 1.001 else ""
+        said.append(f"Resampled from {sfreq:.9g} to {rate:g} Hz{empty}.")
     if not steps:
         return list(pieces), said
     with warnings.catch_warnings(record=True) as caught:
@@ -405,25 +406,3 @@ def _applied(steps: Sequence[Callable[[Signal], Signal]], data: Signal) -> Signa
             x = np.asarray(step(x), dtype=np.float64)
         done.append(x)
     return np.vstack(done)
-
-
-def resample(x: Signal, sfreq: float, rate: float) -> Signal:
-    """Resample along the last axis, exactly in time: sample k of the result is at k / rate.
-
-    MNE's FFT method pads to a power of two and rounds its length, which shifts the signal by part of a
-    sample; the polyphase method is exact once the length is a multiple of the ratio's denominator.
-
-    Parameters
-    ----------
-    x : ndarray, shape (..., time)
-    sfreq, rate : float
-        Old and new sampling rate in Hz.
-    """
-    ratio = Fraction(rate / sfreq).limit_denominator(1000)
-    up, down = ratio.numerator, ratio.denominator
-    n = x.shape[-1]
-    more = -n % down
-    width = [(0, 0)] * (x.ndim - 1) + [(0, more)]
-    whole = np.pad(x, width, mode="reflect", reflect_type="odd") if more else x
-    out = mne.filter.resample(whole, up=up, down=down, method="polyphase", verbose="warning")
-    return np.asarray(out[..., : round(n * up / down)], dtype=np.float64)

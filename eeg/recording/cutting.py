@@ -24,6 +24,7 @@ from .labels import Labels
 from .read import Mark, Recording
 from .slicing import Slices, take
 
+NOMINAL = 1e-3  # of the rate: epochs are taken as they are
 _TYPES = {"eeg", "eog", "ecg", "emg", "bio", "misc", "seeg", "ecog", "dbs"}
 
 
@@ -61,8 +62,13 @@ class Opened:
 
     @property
     def sfreq(self) -> float:
-        """Hz, of the recording."""
-        return float(self.recording.data.info["sfreq"])
+        """Hz, of the recording; in epochs that differ by less than 0.1 % from the model's rate, that one.
+
+        An epoch has the samples of its nominal length, and none beyond them to make up for 0.1 %.
+        """
+        own = float(self.recording.data.info["sfreq"])
+        nominal = self.recording.is_epochs and abs(own / self.contract.sfreq - 1) < NOMINAL
+        return self.contract.sfreq if nominal else own
 
     @property
     def bads(self) -> set[str]:
@@ -124,6 +130,9 @@ def in_microvolt(opened: Opened, unit: str | None) -> list[SignalPiece]:
     if unit is not None:
         factors *= [opened.recording.factor(n, unit) for n in names]
         opened.said.append(f"The stored numbers were taken as {unit}, as asked.")
+    own = float(opened.recording.data.info["sfreq"])
+    if own != opened.sfreq:
+        opened.said.append(f"Epochs at {own:.9g} Hz were taken as at {opened.sfreq:g} Hz.")
     pieces = _pieces(opened.recording, names, factors)
     if not pieces:
         raise InputError(f"{opened.where}: there is no signal in it")
@@ -160,7 +169,8 @@ def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bo
         broken = [n for n in made.weights if n in unusable]
         if broken:
             raise InputError(
-                f"{opened.where}: {plain(name)} is derived from {listed(broken)}, which cannot be used ({judged[0]})"
+                f"{opened.where}: {plain(name)} is derived from {listed(broken)}, which cannot be used "
+                f"({judged[0]})"
             )
     derived_from = {n for made in opened.match.derived.values() for n in made.weights}
     marked = [n for n in picked if n in opened.bads and n not in unusable and n not in derived_from]
