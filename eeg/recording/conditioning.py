@@ -40,12 +40,15 @@ class SignalPiece:
         Seconds from `start` to the event, in an epoch.
     label : str or None
         The epoch's event.
+    holes : tuple of (str, float, float)
+        Channel, and seconds from `start`, between which it has values that are not numbers (see `holes`).
     """
 
     start: float
     data: Signal
     zero: float = 0.0
     label: str | None = None
+    holes: tuple[tuple[str, float, float], ...] = ()
 
 
 def amplitude(x: Signal, sfreq: float) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from ..electrodes.positions import Electrodes, of_recording
 from ..electrodes.regions import unknown
 from ..text import counted, listed, plain
 from .conditioning import SignalPiece, check, condition, reference, spline
+from .holes import beyond, bridged, holes_said, outside
 from .labels import Labels
 from .read import Mark, Recording
 from .slicing import Slices, take
@@ -136,6 +137,7 @@ def in_microvolt(opened: Opened, unit: str | None) -> list[SignalPiece]:
     pieces = _pieces(opened.recording, names, factors)
     if not pieces:
         raise InputError(f"{opened.where}: there is no signal in it")
+    pieces = bridged(pieces, names, opened.sfreq)
     if opened.match.derived:
         pieces = [replace(p, data=np.vstack([p.data, *_derived(opened, p.data)])) for p in pieces]
     opened.said.extend(_places_said(opened.electrodes))
@@ -155,7 +157,7 @@ def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bo
     """Channels that the model takes and that have to be made of others."""
     recording, picked = opened.recording, opened.picked
     unusable, judged = check(
-        opened.only(pieces, picked),
+        opened.only([outside(p, picked, opened.sfreq) for p in pieces], picked),
         picked,
         opened.sfreq,
         unscaled=[n for n in picked if plain(n) in recording.facts.unscaled],
@@ -164,7 +166,7 @@ def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bo
         repair=opened.interpolate,
         where=opened.where,
     )
-    opened.said.extend([*judged, *_slow_said(opened)])
+    opened.said.extend([*judged, *holes_said(pieces, picked), *_slow_said(opened)])
     for name, made in opened.match.derived.items():
         broken = [n for n in made.weights if n in unusable]
         if broken:
@@ -194,8 +196,9 @@ def _slow_said(opened: Opened) -> list[str]:
 
 
 def broken_of(opened: Opened, pieces: Sequence[SignalPiece]) -> set[str]:
-    """Channels with values that are not numbers."""
-    return {n for i, n in enumerate(opened.names) if not all(np.isfinite(p.data[i]).all() for p in pieces)}
+    """Channels with values that are not numbers, but for holes that drop windows anyhow."""
+    whole = {n for i, n in enumerate(opened.names) if not all(np.isfinite(p.data[i]).all() for p in pieces)}
+    return whole | beyond(pieces, opened.picked)
 
 
 def with_interpolated(
@@ -256,11 +259,14 @@ def taken(
     rows: Sequence[int],
     marks: Sequence[Mark] | None,
     labels: Labels | None,
+    interpolated: Collection[str] = (),
 ) -> Slices:
     """The windows, and how many were lost and why."""
     recording, contract = opened.recording, opened.contract
     counted_off = None if labels is None or labels.onsets is not None else labels
-    slices = take(ready, whole, rows, opened.sfreq, recording, contract, marks, counted_off)
+    made = {opened.match.names.get(n) for n in interpolated}
+    used = [n for n in opened.picked if n not in made]
+    slices = take(ready, whole, rows, opened.sfreq, recording, contract, marks, counted_off, used)
     if labels is not None:
         opened.said.append(f"Labels are those of {plain(labels.name)}.")
     if recording.is_epochs and len(pieces) > len(whole):

@@ -34,11 +34,12 @@ _FACTOR = {"µV": 1e-6, "uV": 1e-6, "mV": 1e-3, "nV": 1e-9, "V": 1.0}
 
 @dataclass(frozen=True)
 class Mark:
-    """An annotation: seconds from the first sample, seconds long, and what it says."""
+    """An annotation: seconds from the first sample, seconds long, what it says, and of which channels (all)."""
 
     onset: float
     duration: float
     description: str
+    channels: tuple[str, ...] = ()
 
     @property
     def bad(self) -> bool:
@@ -367,8 +368,9 @@ def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:
     breaks = [at for at, _ in facts.gaps]
     clock: Callable[[float], float] = _clock(facts.gaps)
     offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
-    for onset, duration, description in zip(
-        raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
+    told = raw.annotations
+    for onset, duration, description, channels in zip(
+        told.onset, told.duration, told.description, told.ch_names, strict=True
     ):
         at = clock(float(onset) - offset)
         text = str(description)
@@ -377,7 +379,7 @@ def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:
             # EEGLAB gives a boundary the length of what was cut out there, which is not in the data.
             breaks.append(at)
             continue
-        marks.append(Mark(at, float(duration), text))
+        marks.append(Mark(at, float(duration), text, tuple(map(str, channels))))
     length = raw.n_times / raw.info["sfreq"]
     return marks, sorted({float(np.round(b, 9)) for b in breaks if 0 < b < length})
 

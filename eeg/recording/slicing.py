@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,7 @@ def take(
     contract: InputContract,
     marks: Sequence[Mark] | None,
     labels: Labels | None = None,
+    used: Collection[str] | None = None,
 ) -> Slices:
     """Take the windows out of conditioned pieces.
 
@@ -114,9 +115,15 @@ def take(
         Where windows start; None for consecutive ones (or every epoch).
     labels : Labels, optional
         One for each window, those that are dropped included.
+    used : collection of str, optional
+        Recorded channels that windows depend on: what is bad on others alone drops none. All by default.
     """
     rate, width = contract.sfreq, contract.window
-    bad = [(m.onset, m.onset + m.duration, plain(m.description, 40)) for m in recording.marks if m.bad]
+    bad = [
+        (m.onset, m.onset + m.duration, f"the annotation {plain(m.description, 40)}")
+        for m in recording.marks
+        if m.bad and (used is None or not m.channels or not set(m.channels).isdisjoint(used))
+    ]
     lost: Counter[str] = Counter()
     taken, onsets, named = [], [], []
     starts = _starts(ready, rate, width, recording.is_epochs, marks, lost)
@@ -134,13 +141,19 @@ def take(
     for i, first, label in starts:
         piece = ready[i]
         start = piece.start + first / rate
-        over = [what for a, b, what in bad if a < start + width / rate and b > start]
+        holes = [
+            (piece.start + a, piece.start + b, "values that are not numbers")
+            for name, a, b in piece.holes
+            if used is None or name in used
+        ]
+        end = start + width / rate
+        over = [what for a, b, what in (*bad, *holes) if a < end - 1e-6 and b > start + 1e-6]
         at = round(first / rate * sfreq)
         seen = original[i].data[rows, at : at + round(contract.seconds * sfreq)]
         if first + width > piece.data.shape[-1]:
             lost["past the end of the signal"] += 1
         elif over:
-            lost[f"over the annotation {over[0]}"] += 1
+            lost[f"over {over[0]}"] += 1
         elif flat := [n for n, x in zip(contract.channels, seen, strict=True) if x.min() == x.max()]:
             lost[f"flat at {listed(flat, 4)}"] += 1
         else:

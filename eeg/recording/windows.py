@@ -165,7 +165,7 @@ def cut(
     whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
     ready = conditioned(opened, whole, rows, leave)
     step("cutting windows")
-    slices = taken(opened, pieces, whole, ready, rows, marks, labels)
+    slices = taken(opened, pieces, whole, ready, rows, marks, labels, interpolated)
     return Windows(
         data=as_input(slices.signal, contract),
         signal=slices.signal.astype(np.float32),
