@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     help="Length of a window (default: as events lie apart, 0.5 to 4).",
 )
 @options.unit
+@options.force_unit
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The folder to write audit.json and a report to."
 )
@@ -54,6 +55,7 @@ def command(
     labels: Path | None,
     seconds: float | None,
     unit: str | None,
+    force_unit: bool,
     out: Path | None,
     strict: bool,
     seed: int,
@@ -81,7 +83,7 @@ def command(
     found = audit_of(
         data,
         contract=given,
-        options=WindowOptions(events=events, labels=labels, window=seconds, unit=unit),
+        options=WindowOptions(events=events, labels=labels, window=seconds, unit=unit, force_unit=force_unit),
         seed=seed,
     )
     if out is not None:

@@ -15,6 +15,7 @@ RECORDINGS_ONLY = (
     "window",
     "events",
     "unit",
+    "force_unit",
     "interpolate_missing",
     "bands",
     "labels",

@@ -211,7 +211,12 @@ recorded = _option(
 )
 window = _option("--window", type=above_zero, help="Length of a window in seconds.")
 events = _option("--events", help="Windows start at annotations with these names, e.g. left,right.")
-unit = _option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
+unit = _option(
+    "--unit",
+    type=click.Choice(["V", "mV", "uV"], case_sensitive=False),
+    help="The recording's unit, if its file errs.",
+)
+force_unit = _option("--force-unit", is_flag=True, help="Take amplitudes that no EEG has, and mark them.")
 interpolate = _option(
     "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
 )
@@ -293,7 +298,7 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 # How a recording is cut into windows.
-cutting = together(recorded, window, events, unit, interpolate, rhythms)
+cutting = together(recorded, window, events, unit, force_unit, interpolate, rhythms)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
 evaluated = together(target, contrast, first_composite, param)

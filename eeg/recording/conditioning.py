@@ -80,7 +80,7 @@ def check(
     sfreq: float,
     *,
     unscaled: Sequence[str] = (),
-    unit_given: bool = False,
+    forced: bool = False,
     declared: Mapping[str, str] | None = None,
     repair: bool = False,
     where: str,
@@ -95,8 +95,8 @@ def check(
     sfreq : float
     unscaled : sequence of str
         Channels whose header gives no scale.
-    unit_given : bool
-        The user vouches for the unit: amplitudes are not judged.
+    forced : bool
+        Amplitudes that no EEG has are taken all the same, and told.
     declared : dict of str to str, optional
         The header's units, for the message.
     repair : bool
@@ -119,14 +119,20 @@ def check(
     wrong = _broken(data, names, low == high, unscaled)
     unusable = [n for group in wrong.values() for n in group]
     sound = {n: i for i, n in enumerate(names) if n not in unusable}
-    if sound and not unit_given:
-        off = _implausible(_levels(data, sound, sfreq), declared or {}, where)
-        if off:
+    said = []
+    if sound:
+        off = _implausible(_levels(data, sound, sfreq), declared or {}, where, forced)
+        if off and forced:
+            each = [f"{plain(n)} ({v:.3g} uV)" for n, v in off.items()]
+            said.append(
+                f"Of an amplitude that no EEG has, and taken all the same, as was asked: {listed(each, 8)}."
+            )
+        elif off:
             wrong["of implausible amplitude"] = [f"{plain(n)} ({v:.3g} uV)" for n, v in off.items()]
             unusable += off
     if wrong and not repair:
         raise InputError(f"{where}: {_refusal(wrong)}")
-    return unusable, _repaired_said(wrong) + _clipped_said(data, sound)
+    return unusable, said + _repaired_said(wrong) + _clipped_said(data, sound)
 
 
 def _extremes(data: Sequence[Signal]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -169,15 +175,17 @@ def _broken(
     return wrong
 
 
-def _implausible(level: Mapping[str, float], declared: Mapping[str, str], where: str) -> dict[str, float]:
+def _implausible(
+    level: Mapping[str, float], declared: Mapping[str, str], where: str, forced: bool
+) -> dict[str, float]:
     """Channels whose typical amplitude no EEG has, and that amplitude; refused where it is most of them."""
     off = {n: v for n, v in level.items() if not PLAUSIBLE[0] <= v <= PLAUSIBLE[1]}
-    if len(off) * 2 > len(level):
-        units = sorted({declared.get(n, "none") for n in off})
+    if len(off) * 2 > len(level) and not forced:
+        units = sorted({declared.get(n) or "n/a" for n in off})
         raise InputError(
             f"{where}: a typical amplitude of {np.median(list(off.values())):.3g} uV is no EEG (expected "
             f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
-            "say which unit the stored numbers have (unit V, mV or uV)"
+            "say which unit the stored numbers have (unit V, mV or uV), or take them as they are (--force-unit)"
         )
     return off
 

@@ -24,6 +24,7 @@ from .holes import beyond, bridged, holes_said, outside
 from .labels import Labels
 from .read import Mark, Recording
 from .slicing import Slices, take
+from .units import understood
 
 NOMINAL = 1e-3  # of the rate: epochs are taken as they are
 _TYPES = {"eeg", "eog", "ecg", "emg", "bio", "misc", "seeg", "ecog", "dbs"}
@@ -131,6 +132,13 @@ def in_microvolt(opened: Opened, unit: str | None) -> list[SignalPiece]:
     if unit is not None:
         factors *= [opened.recording.factor(n, unit) for n in names]
         opened.said.append(f"The stored numbers were taken as {unit}, as asked.")
+    elif mistaken := opened.recording.mistaken():
+        factors *= [mistaken.get(n, 1.0) for n in names]
+        spelt = sorted({opened.recording.declared[n] for n in mistaken if n in names})
+        as_units = [f"'{plain(s)}' as {understood(s)}" for s in spelt]
+        opened.said.extend(
+            [f"Units were read as the header spells them: {listed(as_units)}."] if spelt else []
+        )
     own = float(opened.recording.data.info["sfreq"])
     if own != opened.sfreq:
         opened.said.append(f"Epochs at {own:.9g} Hz were taken as at {opened.sfreq:g} Hz.")
@@ -153,15 +161,18 @@ def _derived(opened: Opened, data: NDArray[np.float64]) -> list[NDArray[np.float
     ]
 
 
-def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, unit_given: bool) -> list[str]:
-    """Channels that the model takes and that have to be made of others."""
+def unusable_of(opened: Opened, pieces: Sequence[SignalPiece], *, forced: bool) -> list[str]:
+    """Channels that the model takes and that have to be made of others.
+
+    `forced`: amplitudes that no EEG has are taken, and told.
+    """
     recording, picked = opened.recording, opened.picked
     unusable, judged = check(
         opened.only([outside(p, picked, opened.sfreq) for p in pieces], picked),
         picked,
         opened.sfreq,
         unscaled=[n for n in picked if plain(n) in recording.facts.unscaled],
-        unit_given=unit_given,
+        forced=forced,
         declared=recording.declared,
         repair=opened.interpolate,
         where=opened.where,

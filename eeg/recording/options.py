@@ -27,6 +27,8 @@ class WindowOptions:
         Length of a window in seconds, for models that take any; None for the contract's.
     labels : Labels, path-like or None
         A table of labels (see `labels.read_labels`).
+    force_unit : bool
+        Take amplitudes that no EEG has.
     """
 
     events: str | None = None
@@ -35,6 +37,7 @@ class WindowOptions:
     interpolate: bool = field(default=False, metadata={"keyword": "interpolate_missing"})
     window: float | None = None
     labels: Labels | str | Path | None = None
+    force_unit: bool = False
 
     def loaded(self) -> WindowOptions:
         """The same with its table of labels read.
@@ -69,6 +72,7 @@ class WindowOptions:
             unit=self.unit,
             interpolate=self.interpolate,
             labels=labels if isinstance(labels, Labels) else None,
+            force_unit=self.force_unit,
         )
 
     def provenance(self) -> dict[str, Any]:
@@ -78,6 +82,7 @@ class WindowOptions:
             "window": self.window,
             "events": self.events,
             "unit": self.unit,
+            **({"force_unit": True} if self.force_unit else {}),
             "interpolate_missing": self.interpolate,
             "labels": None if labels is None else plain(Path(labels).name),
         }
@@ -92,6 +97,7 @@ class WindowKeywords(TypedDict, total=False):
     interpolate_missing: bool
     window: float | None
     labels: Labels | str | Path | None
+    force_unit: bool
 
 
 def sorted_into(

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
-from . import bids
+from . import bids, units
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 from .objects import as_mne
 
@@ -28,13 +28,14 @@ _MAGIC = {
     ".fif.gz": ((b"\x1f\x8b",), "a gzipped FIF file"),
     ".set": ((b"MATLAB", b"\x89HDF"), "an EEGLAB file"),
 }
-# What MNE took a stored number for, per unit that a header may give.
-_FACTOR = {"µV": 1e-6, "uV": 1e-6, "mV": 1e-3, "nV": 1e-9, "V": 1.0}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """An annotation: seconds from the first sample, seconds long, what it says, and of which channels (all)."""
+    """An annotation: seconds from the first sample, seconds long, what it says, and of which channels.
+
+    Without channels it is of all.
+    """
 
     onset: float
     duration: float
@@ -62,7 +63,9 @@ class Recording:
     breaks : tuple of float
         Seconds at which the signal jumps: gaps, pauses, places where pieces were joined.
     declared : dict of str to str
-        Unit in the header per channel, where it has one.
+        Unit in the header per channel, as it is spelt there, where it has one.
+    applied : dict of str to float
+        What the reader multiplied the stored numbers of a channel by; 1 where it is not named.
     facts : HeaderFacts
         What else the header says.
     notes : tuple of str
@@ -79,6 +82,7 @@ class Recording:
     facts: HeaderFacts = field(default_factory=HeaderFacts)
     notes: tuple[str, ...] = ()
     in_memory: bool = False
+    applied: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_epochs(self) -> bool:
@@ -87,7 +91,16 @@ class Recording:
 
     def factor(self, channel: str, unit: str) -> float:
         """What to multiply a channel by when its stored numbers are in `unit`, whatever the header says."""
-        return _FACTOR[unit] / _FACTOR.get(self.declared.get(channel, "V"), 1.0)
+        return units.VOLTS[unit] / self.applied.get(channel, 1.0)
+
+    def mistaken(self) -> dict[str, float]:
+        """What to multiply channels by whose header has a unit that the reader took for another one."""
+        out = {}
+        for name in self.data.ch_names:
+            said = units.understood(self.declared.get(name, ""))
+            if said is not None and abs(self.factor(name, said) - 1) > 1e-6:
+                out[name] = self.factor(name, said)
+        return out
 
     @classmethod
     def of(cls, data: Any) -> Recording:
@@ -319,9 +332,12 @@ def read(path: str | os.PathLike[str]) -> Recording:
                     "(EDF, BDF, BrainVision .vhdr, EEGLAB .set, FIF and what else MNE-Python reads)"
                 ) from None
             raise InputError(f"{where}: cannot be read ({_reason(e)})") from None
-        declared = dict(getattr(data, "_orig_units", None) or {})
+        declared = {**(getattr(data, "_orig_units", None) or {}), **_spelt(facts, data.ch_names)}
+        applied = units.applied(data)
         if extension == ".set":
             declared = dict.fromkeys(data.ch_names, "µV")
+        beside = units.of_table(path, data.ch_names)
+        declared.update(_by_table(beside, declared, extension))
         if isinstance(data, mne.BaseEpochs):
             marks: list[Mark] = []
             breaks: list[float] = []
@@ -338,7 +354,27 @@ def read(path: str | os.PathLike[str]) -> Recording:
             f"The recording has {counted(len(facts.gaps), 'gap')} ({lost:.3g} s in all); "
             "times count recorded signal only, and no window spans a gap."
         )
-    return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
+    return Recording(
+        path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes), applied=applied
+    )
+
+
+def _spelt(facts: HeaderFacts, names: Sequence[str]) -> dict[str, str]:
+    """Units as the header itself spells them, which the reader may have put into its own words."""
+    return {n: facts.units[plain(n)] for n in names if plain(n) in facts.units}
+
+
+def _by_table(beside: Mapping[str, str], declared: Mapping[str, str], extension: str) -> dict[str, str]:
+    """Units of a channels.tsv, for channels whose header has none that is understood.
+
+    An EEGLAB file has no unit of its own, and is taken for microvolt. A table that says V says it of what the
+    reader makes of it, more often than not.
+    """
+    if extension == ".set":
+        return {n: unit for n, unit in beside.items() if units.understood(unit) != "V"}
+    if not extension.startswith((".edf", ".bdf", ".vhdr", ".ahdr")):
+        return {}
+    return {n: unit for n, unit in beside.items() if units.understood(declared.get(n, "")) is None}
 
 
 def recording_of(data: Any) -> Recording:

@@ -1,4 +1,4 @@
-"""Stretches without numbers, or marked bad on some channels: they drop the windows they touch, and no channel."""
+"""Stretches without numbers, or bad on some channels: they drop the windows they touch, and no channel."""
 
 from __future__ import annotations
 
