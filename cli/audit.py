@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A table of labels (.csv, .tsv): a row for each window, or with a column onset.",
 )
+@options.label_column
 @click.option(
     "--seconds",
     type=options.above_zero,
@@ -53,6 +54,7 @@ def command(
     contract: Path | None,
     events: str | None,
     labels: Path | None,
+    label_column: str | None,
     seconds: float | None,
     unit: str | None,
     force_unit: bool,
@@ -83,7 +85,14 @@ def command(
     found = audit_of(
         data,
         contract=given,
-        options=WindowOptions(events=events, labels=labels, window=seconds, unit=unit, force_unit=force_unit),
+        options=WindowOptions(
+            events=events,
+            labels=labels,
+            label_column=label_column,
+            window=seconds,
+            unit=unit,
+            force_unit=force_unit,
+        ),
         seed=seed,
     )
     if out is not None:

@@ -101,7 +101,9 @@ def explained(text: str) -> Target:
 
 def names(text: str) -> tuple[str, ...]:
     """Names separated by commas, none of them empty or twice."""
-    found = tuple(name.strip() for name in text.split(","))
+    # A name with a comma in it stands in quotes.
+    parts = re.findall(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)|([^,]*)(?:,|$)""", f"{text},")[:-1]
+    found = tuple((a or b or c).strip() for a, b, c in parts)
     if not all(found):
         raise ValueError("a name is empty")
     twice = [name for name in found if found.count(name) > 1]
@@ -219,6 +221,9 @@ unit = _option(
 force_unit = _option("--force-unit", is_flag=True, help="Take amplitudes that no EEG has, and mark them.")
 interpolate = _option(
     "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
+)
+label_column = _option(
+    "--label-column", metavar="NAME", help="The column of the table of labels that has them, e.g. value."
 )
 against = _option(
     "--against",

@@ -1,8 +1,9 @@
 """Derivations: the difference of two electrodes, made of what was recorded.
 
 Each recorded channel is the voltage between two points: its electrode and its reference. A model that takes
-C3-M2 gets the channel of that name where there is one, or else the sum of recorded voltages along the shortest
-way from C3 to M2: C3 against the cap's reference less M2 against the same, F7-Fp1 turned over, and so on.
+C3-M2 gets the channel of that name where there is one, or else the sum of recorded voltages along the
+shortest way from C3 to M2: C3 against the cap's reference less M2 against the same, F7-Fp1 turned over, and
+so on.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ def _constant(output: NDArray[Any] | None) -> tuple[str, ...]:
     if spread > 1e-6 * max(1e-30, float(np.abs(output).max())):
         return ()
     return (
-        f"The model says the same of all {len(output)} windows: its input may be in the wrong unit or scale for "
-        "it (the contract's unit and scale), or flat.",
+        f"The model says the same of all {len(output)} windows: its input may be in the wrong unit or scale "
+        "for it (the contract's unit and scale), or flat.",
     )
 
 

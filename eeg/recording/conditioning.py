@@ -185,7 +185,8 @@ def _implausible(
         raise InputError(
             f"{where}: a typical amplitude of {np.median(list(off.values())):.3g} uV is no EEG (expected "
             f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
-            "say which unit the stored numbers have (unit V, mV or uV), or take them as they are (--force-unit)"
+            "say which unit the stored numbers have (unit V, mV or uV), or "
+            "take them all the same (--force-unit)"
         )
     return off
 

@@ -23,7 +23,7 @@ from .conditioning import SignalPiece, check, condition, reference, spline
 from .holes import beyond, bridged, holes_said, outside
 from .labels import Labels
 from .read import Mark, Recording
-from .slicing import Slices, take
+from .slicing import Slices, later, take
 from .units import understood
 
 NOMINAL = 1e-3  # of the rate: epochs are taken as they are
@@ -280,6 +280,12 @@ def taken(
     slices = take(ready, whole, rows, opened.sfreq, recording, contract, marks, counted_off, used)
     if labels is not None:
         opened.said.append(f"Labels are those of {plain(labels.name)}.")
+        away = later(recording, labels)
+        if away:
+            how = "after" if away > 0 else "before"
+            opened.said.append(
+                f"They begin {abs(away):g} s {how} the recording, by the clocks of both files."
+            )
     if recording.is_epochs and len(pieces) > len(whole):
         slices.lost["shorter than a window"] += len(pieces) - len(whole)
     lost = [(counted(n, "window"), reason) for reason, n in slices.lost.items()]
@@ -289,6 +295,12 @@ def taken(
         why = "; ".join(f"{n} {reason}" for n, reason in lost)
         why = why or f"the longest uninterrupted signal has {longest:.3g} s"
         raise InputError(f"{opened.where}: no window of {contract.seconds:g} s is left: {why}")
+    left = sum(max(0, int(m.duration / contract.seconds + 1e-6) - 1) for m in marks or ())
+    if left and not recording.is_epochs:
+        opened.said.append(
+            f"Only the first window of each event was taken: {counted(left, 'further window')} would fit "
+            "into events that last longer than one."
+        )
     whence = "one at each event that was asked for" if marks is not None else "one after another"
     whence = "one from each epoch" if recording.is_epochs else whence
     opened.said.append(f"{counted(len(slices.signal), 'window')} of {contract.seconds:g} s, {whence}.")

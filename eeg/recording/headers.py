@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,8 @@ class HeaderFacts:
         Unit per channel label, as it is spelt.
     absent : tuple of str
         Files that the header names and that are not there.
+    began : datetime or None
+        When an EDF or BDF file began, by the clock where it was recorded. It goes into no result.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -49,6 +52,15 @@ class HeaderFacts:
     notes: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    began: datetime | None = None
+
+
+def began(fixed: bytes) -> datetime | None:
+    """When an EDF or BDF file began, by the first 256 bytes of it; None where that is no date."""
+    try:
+        return datetime.strptime(fixed[168:184].decode("ascii"), "%d.%m.%y%H.%M.%S")
+    except ValueError:
+        return None
 
 
 def looks_like(head: bytes) -> str:
@@ -133,7 +145,7 @@ def check_edf(path: Path, *, where: str) -> HeaderFacts:
             notes = (*notes, f"{lost}, and may be missing here.")
     rates = {n: s / seconds for n, s, t in zip(table.labels, table.samples, table.told, strict=True) if not t}
     rates = rates if len(set(rates.values())) > 1 else {}
-    return HeaderFacts(rates, table.unscaled, tuple(gaps), notes, table.units)
+    return HeaderFacts(rates, table.unscaled, tuple(gaps), notes, table.units, began=began(fixed))
 
 
 def _records_said(promised: int, held: int, where: str) -> tuple[str, ...]:
@@ -255,11 +267,19 @@ def check_brainvision(path: Path, *, where: str) -> HeaderFacts:
         raise InputError(f"{where}: its data file {plain(data.name)} is missing")
     marker = _beside(path, "MarkerFile", found, where)
     _check_samples(data, found, where)
-    absent = () if marker is None or marker.exists() else (plain(marker.name),)
-    notes = tuple(
-        f"The marker file that its header names, {n}, is not there: it has no markers." for n in absent
-    )
+    absent, notes = _marker_said(path, marker)
     return HeaderFacts(notes=notes, units=_channel_units(head), absent=absent)
+
+
+def _marker_said(path: Path, marker: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A marker file that is named and not there, and a note about it."""
+    if marker is None or marker.exists():
+        return (), ()
+    said = f"The marker file that its header names, {plain(marker.name)}, is not there"
+    other = path.with_suffix(".vmrk")
+    if other.exists():  # a renamed recording, whose header has the old name; MNE reads it
+        return (), (f"{said}; {plain(other.name)} was read in its place.",)
+    return (plain(marker.name),), (f"{said}: it has no markers.",)
 
 
 def _channel_units(head: bytes) -> dict[str, str]:

@@ -37,7 +37,7 @@ def bridged(pieces: Sequence[SignalPiece], names: Sequence[str], sfreq: float) -
     out = []
     for piece in pieces:
         holes: list[tuple[str, float, float]] = []
-        for i in some:
+        for i in map(int, some):
             holes += [(names[i], a / sfreq, b / sfreq) for a, b in _bridge(piece.data[i])]
         out.append(replace(piece, holes=tuple(holes)))
     return out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ...engine.contract import InputContract
+from ...engine.errors import InputError
 from ..text import plain
 from .labels import Labels, read_labels
 from .read import Recording
@@ -29,6 +30,8 @@ class WindowOptions:
         A table of labels (see `labels.read_labels`).
     force_unit : bool
         Take amplitudes that no EEG has.
+    label_column : str or None
+        The column of that table which has the labels.
     """
 
     events: str | None = None
@@ -38,6 +41,7 @@ class WindowOptions:
     window: float | None = None
     labels: Labels | str | Path | None = None
     force_unit: bool = False
+    label_column: str | None = None
 
     def loaded(self) -> WindowOptions:
         """The same with its table of labels read.
@@ -47,9 +51,13 @@ class WindowOptions:
         InputError
             The table cannot be used.
         """
+        if self.labels is None and self.label_column is not None:
+            raise InputError(
+                "label-column names a column of a table of labels, and there is none (--labels FILE)"
+            )
         if self.labels is None or isinstance(self.labels, Labels):
             return self
-        return replace(self, labels=read_labels(Path(self.labels)))
+        return replace(self, labels=read_labels(Path(self.labels), self.label_column))
 
     def contract(self, contract: InputContract) -> InputContract:
         """The model's contract, with windows of this length.
@@ -85,6 +93,7 @@ class WindowOptions:
             **({"force_unit": True} if self.force_unit else {}),
             "interpolate_missing": self.interpolate,
             "labels": None if labels is None else plain(Path(labels).name),
+            **({"label_column": plain(self.label_column)} if self.label_column else {}),
         }
 
 
@@ -98,6 +107,7 @@ class WindowKeywords(TypedDict, total=False):
     window: float | None
     labels: Labels | str | Path | None
     force_unit: bool
+    label_column: str | None
 
 
 def sorted_into(

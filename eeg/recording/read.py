@@ -20,9 +20,12 @@ from ..text import counted, plain
 from . import bids, units
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 from .objects import as_mne
+from .triggers import triggers
 
 # Folders that are one recording.
 _FOLDERS = {".mff", ".ds", ".mefd"}
+# Parts of a recording that only its header can tell about.
+_HEADERS = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".fdt": ".set"}
 _MAGIC = {
     ".fif": ((b"\x00\x00\x00\x64",), "a FIF file"),
     ".fif.gz": ((b"\x1f\x8b",), "a gzipped FIF file"),
@@ -64,6 +67,8 @@ class Recording:
         Seconds at which the signal jumps: gaps, pauses, places where pieces were joined.
     declared : dict of str to str
         Unit in the header per channel, as it is spelt there, where it has one.
+    triggers : tuple of Mark
+        Codes on a trigger channel, where `marks` has other annotations; without any the codes are `marks`.
     applied : dict of str to float
         What the reader multiplied the stored numbers of a channel by; 1 where it is not named.
     facts : HeaderFacts
@@ -83,6 +88,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     in_memory: bool = False
     applied: Mapping[str, float] = field(default_factory=dict)
+    triggers: tuple[Mark, ...] = ()
 
     @property
     def is_epochs(self) -> bool:
@@ -131,8 +137,10 @@ class Recording:
             except MemoryError:
                 raise LimitError("a copy of the recording in memory does not fit into memory") from None
             marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else _marks(copy, HeaderFacts())
+            marks, pulses = _with_triggers(copy, marks)
             copy = _anonymise(copy)
-        return cls(f"in memory: {kind}", copy, tuple(marks), tuple(breaks), notes=notes, in_memory=True)
+        whole = tuple(marks), tuple(breaks)
+        return cls(f"in memory: {kind}", copy, *whole, notes=notes, in_memory=True, triggers=pulses)
 
     def digest(self) -> str:
         """SHA-256 of channels, rate, signal, and annotations or events."""
@@ -162,6 +170,8 @@ def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
         raise InputError(
             f"{where}: cannot be read ({getattr(e, 'strerror', None) or 'not a path'})"
         ) from None
+    if extension in _HEADERS:
+        _refuse_part(path, extension, where)
     if stat.S_ISDIR(mode):
         if extension not in _FOLDERS:
             raise InputError(f"{where}: is a folder, not a recording")
@@ -180,6 +190,19 @@ def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
     if not head.startswith(magic):
         raise InputError(f"{where}: not {what} (looks like {looks_like(head)})")
     return HeaderFacts()
+
+
+def _refuse_part(path: Path, extension: str, where: str) -> None:
+    """Name the header of a file of data or markers; Nihon Kohden's .EEG has its own."""
+    header = path.with_suffix(_HEADERS[extension])
+    if header.exists():
+        raise InputError(f"{where}: is one part of a recording; give its header, {plain(header.name)}")
+    with path.open("rb") as file:
+        own = extension == ".eeg" and file.read(4) in (b"EEG-", b"QI-4", b"DAE-")
+    if not own:
+        raise InputError(
+            f"{where}: is one part of a recording, and its header {plain(header.name)} is not beside it"
+        )
 
 
 def _reason(error: BaseException) -> str:
@@ -345,6 +368,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
                 raise InputError(f"{where}: no epoch is left in it")
         else:
             marks, breaks = _marks(data, facts)
+        marks, pulses = _with_triggers(data, marks)
         with mne.utils.use_log_level("error"):
             data = _anonymise(data)
     notes = [*facts.notes, *_warned([str(w.message) for w in caught])]
@@ -355,8 +379,24 @@ def read(path: str | os.PathLike[str]) -> Recording:
             "times count recorded signal only, and no window spans a gap."
         )
     return Recording(
-        path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes), applied=applied
+        path.name,
+        data,
+        tuple(marks),
+        tuple(breaks),
+        declared,
+        facts,
+        tuple(notes),
+        applied=applied,
+        triggers=pulses,
     )
+
+
+def _with_triggers(data: Any, marks: list[Mark]) -> tuple[list[Mark], tuple[Mark, ...]]:
+    """Annotations, or the codes of a trigger channel where there are none; and codes beside annotations."""
+    if isinstance(data, mne.BaseEpochs):
+        return marks, ()
+    pulses = tuple(Mark(at, 0.0, code) for at, code in triggers(data))
+    return (marks, pulses) if any(not m.bad for m in marks) else ([*marks, *pulses], ())
 
 
 def _spelt(facts: HeaderFacts, names: Sequence[str]) -> dict[str, str]:

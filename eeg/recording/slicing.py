@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
-from ..text import listed, plain
+from ..text import listed, plain, split, squashed, typed
 from .conditioning import SignalPiece
 from .labels import Labels
 from .read import Mark, Recording
@@ -28,8 +28,14 @@ class Slices:
 
 
 def tagged(description: str, wanted: str) -> bool:
-    """Whether a description has all tags of `wanted`: "left" matches "left/agree", "left/agree" too."""
-    return set(wanted.casefold().split("/")) <= set(description.casefold().split("/"))
+    """Whether a description has all tags of `wanted`: "left" matches "left/agree", "left/agree" too.
+
+    How a message lists it is as good as how the file has it: "S  1" as "S 1", a long one cut.
+    """
+    asked = squashed(wanted)
+    if asked in (squashed(plain(description, 40)), squashed(plain(description, 60))):
+        return True
+    return set(map(squashed, asked.split("/"))) <= set(map(squashed, description.split("/")))
 
 
 def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] | None:
@@ -41,40 +47,76 @@ def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] |
         marks: list[Mark] = [Mark(0.0, 0.0, n) for n in known]
     else:
         marks = [m for m in recording.marks if not m.bad]
-        known = Counter(m.description for m in marks)
+        known = Counter(m.description for m in (*marks, *recording.triggers))
     if events != "annotations":
-        wanted = _wanted(events, known, where)
-        marks = [m for m in marks if any(tagged(m.description, w) for w in wanted)]
+        wanted = _wanted(events, known, recording, where)
+        marks = list(dict.fromkeys(m for w in wanted for m in _named(recording, marks, w)))
     if not marks:
-        raise InputError(f"{where}: windows at annotations were asked for, and the recording has none")
+        raise InputError(
+            f"{where}: windows at annotations were asked for, and the recording has none{_absent(recording)}"
+        )
     return sorted(marks, key=lambda m: m.onset)
 
 
-def _wanted(events: str, known: Counter[str], where: str) -> list[str]:
+def _named(recording: Recording, marks: Sequence[Mark], wanted: str) -> list[Mark]:
+    """The annotations of a name; without any, the codes of a trigger channel."""
+    found = [m for m in marks if tagged(m.description, wanted)]
+    return found or [m for m in recording.triggers if tagged(m.description, wanted)]
+
+
+def named(recording: Recording, wanted: str, where: str) -> list[Mark]:
+    """The annotations, or codes of a trigger channel, with all tags of a name.
+
+    Raises
+    ------
+    InputError
+        There is none; the message has those that there are.
+    """
+    found = _named(recording, recording.marks, wanted)
+    if not found:
+        known = typed(dict.fromkeys(m.description for m in (*recording.marks, *recording.triggers)))
+        raise InputError(
+            f"{where}: no annotation {plain(wanted)}; there are: {known or 'none'}{_absent(recording)}"
+        )
+    return found
+
+
+def _absent(recording: Recording) -> str:
+    """That a file which its header names is not there, where there is one."""
+    absent = recording.facts.absent
+    return f"; its marker file {listed(absent)} is missing" if absent else ""
+
+
+def _wanted(events: str, known: Counter[str], recording: Recording, where: str) -> list[str]:
     """The events that were asked for, each of which the recording has."""
-    wanted = [w.strip() for w in events.split(",") if w.strip()]
+    wanted = split(events, known)
     unknown = [w for w in wanted if not any(tagged(d, w) for d in known)]
     if unknown or not wanted:
         raise InputError(
             f"{where}: no event {listed(unknown) or 'is named'}; "
-            + (f"there are: {listed(known)}" if known else "the recording has no annotations")
+            + (f"there are: {typed(known)}" if known else "the recording has no annotations")
+            + _absent(recording)
         )
     return wanted
 
 
 def labelled_marks(
-    recording: Recording, labels: Labels | None, events: str | None, where: str
+    recording: Recording, labels: Labels | None, events: str | None, where: str, seconds: float | None = None
 ) -> list[Mark] | None:
-    """Where windows start by a table of labels; None where it does not say.
+    """Where windows of so many seconds start by a table of labels; None where it does not say.
 
     Raises
     ------
     InputError
         It does, and so do `events`, or the recording is cut into epochs already.
     """
-    marks = None if labels is None else labels.marks()
+    marks = None if labels is None else labels.marks(seconds)
     if labels is None or marks is None:
         return None
+    if not marks:
+        raise InputError(
+            f"{plain(labels.name)}: no label in it lasts as long as a window of {seconds or 0:g} s"
+        )
     if events is not None:
         raise InputError(
             f"{plain(labels.name)} and events both say where windows start; leave out one of them"
@@ -84,7 +126,16 @@ def labelled_marks(
             f"{where}: cut into epochs already, so the column onset of {plain(labels.name)} has no meaning; "
             "leave it out, with a row for each epoch"
         )
-    return marks
+    shift = later(recording, labels)
+    return [replace(m, onset=m.onset + shift) for m in marks]
+
+
+def later(recording: Recording, labels: Labels) -> float:
+    """Seconds from the recording's beginning to that of its labels; 0 without clocks of one day."""
+    if recording.facts.began is None or labels.began is None:
+        return 0.0
+    away = (labels.began - recording.facts.began).total_seconds()
+    return away if abs(away) < 86_400 else 0.0
 
 
 def take(

@@ -158,7 +158,9 @@ def cut(
         if unit is None:
             raise InputError(f"unit {plain(asked)}: V, mV or uV")
     opened = opened_for(contract, recording, channels, interpolate=interpolate)
-    marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
+    marks = labelled_marks(recording, labels, events, where, contract.seconds) or chosen(
+        recording, events, where
+    )
     pieces = in_microvolt(opened, unit)
     step("checking the signal")
     unusable = unusable_of(opened, pieces, forced=force_unit)
@@ -171,8 +173,8 @@ def cut(
     step("cutting windows")
     if contract.unit == "V" and contract.scale < 1e3:
         opened.said.append(
-            f"The model gets volt, numbers around {1e-5 * contract.scale:.0e}: right only where it was trained on "
-            "volt, and most networks are trained on microvolt."
+            f"The model gets volt, numbers around {1e-5 * contract.scale:.0e}: right only where it was "
+            "trained on volt, and most networks are trained on microvolt."
         )
     slices = taken(opened, pieces, whole, ready, rows, marks, labels, interpolated)
     return Windows(
