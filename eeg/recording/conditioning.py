@@ -268,6 +268,7 @@ def reference(
     leave: Collection[str],
     where: str,
     own: Collection[str] = (),
+    made: Sequence[str] = (),
 ) -> tuple[list[Signal] | None, str | None]:
     """The signal that the contract's reference sees.
 
@@ -280,6 +281,8 @@ def reference(
         Channels that must not enter an average (bad or unusable ones).
     own : collection of str
         Recorded channels that the model takes: what an average is of where no channel's place is known.
+    made : sequence of str
+        What the rows behind the recorded channels are: derived and interpolated ones.
 
     Returns
     -------
@@ -298,7 +301,7 @@ def reference(
         said_so = {parse(n).against for n in own}
         if len(electrodes) == 1 and said_so == {normalise(electrodes[0])}:
             return None, f"Recorded against {listed(electrodes)} already."
-        found = _rows_of(electrodes, names)
+        found = _rows_of(electrodes, [*names, *made])
         missing = [n for n in electrodes if n not in found]
         if missing:
             raise InputError(
@@ -328,7 +331,7 @@ def _rows_of(electrodes: Collection[str], names: Sequence[str]) -> dict[str, int
 def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -> tuple[list[int], str]:
     """Rows of the channels that an average is of, and whose they are where that has to be said."""
     placed = [n for n in names.positions if n not in names.measured]
-    if 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
+    if not placed or 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
         placed = list(names.positions)
     rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
     if rows:

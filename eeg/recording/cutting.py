@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..electrodes.matching import Match, match
-from ..electrodes.names import normalise, parse
+from ..electrodes.names import normalise, parse, template_positions
 from ..electrodes.positions import Electrodes, of_recording
 from ..electrodes.regions import unknown
 from ..text import counted, listed, plain
 from .conditioning import SignalPiece, check, condition, reference, spline
 from .holes import beyond, bridged, holes_said, outside
 from .labels import Labels
-from .read import Mark, Recording
+from .marks import Mark
+from .read import Recording
 from .slicing import Slices, later, take
 from .units import understood
 
@@ -218,12 +219,17 @@ def with_interpolated(
     """Pieces with the channels that had to be made behind the others, their names, and the model's rows."""
     wanted, found, names = opened.contract.channels, opened.match, opened.names
     interpolated = tuple(n for n in wanted if n in found.interpolated or found.names.get(n) in unusable)
-    if interpolated and whole:
+    more = lacking_reference(opened, interpolated)
+    if more:
+        opened.said.append(
+            f"The model's reference is interpolated from the other electrodes: {listed(more)}."
+        )
+    if (interpolated or more) and whole:
         sound = [n for n in opened.recorded if n not in leave]
         made = spline(
             opened.only(whole, sound),
             opened.recorded.some(sound),
-            opened.electrodes.some(interpolated),
+            opened.electrodes.some([*interpolated, *more]),
             where=opened.where,
         )
         whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
@@ -234,8 +240,23 @@ def with_interpolated(
     return whole, interpolated, rows
 
 
+def lacking_reference(opened: Opened, interpolated: Sequence[str]) -> list[str]:
+    """Electrodes of the model's reference that have to be interpolated, where that was asked for."""
+    wanted = opened.contract.reference
+    if not opened.interpolate or wanted in ("as recorded", "average"):
+        return []
+    electrodes = (wanted,) if isinstance(wanted, str) else wanted
+    own = [opened.recorded.key(n) for n in opened.recorded]
+    there = {*own, *map(normalise, interpolated)}
+    return [n for n in electrodes if normalise(n) not in there and n in template_positions([n])]
+
+
 def conditioned(
-    opened: Opened, whole: Sequence[SignalPiece], rows: Sequence[int], leave: Collection[str]
+    opened: Opened,
+    whole: Sequence[SignalPiece],
+    rows: Sequence[int],
+    leave: Collection[str],
+    interpolated: Sequence[str] = (),
 ) -> list[SignalPiece]:
     """The model's channels, referenced, filtered and resampled as the contract says."""
     # A voltage between two electrodes is the same against any reference.
@@ -245,8 +266,9 @@ def conditioned(
     against, sentence = None, None
     if not all(own):
         against, sentence = reference(
-            whole, opened.recorded, opened.contract, leave=leave, where=opened.where, own=opened.picked
-        )
+            whole, opened.recorded, opened.contract, leave=leave, where=opened.where, own=opened.picked,
+            made=[*opened.match.derived, *interpolated, *lacking_reference(opened, interpolated)],
+        )  # fmt: skip
     opened.said.extend([sentence] if sentence else [])
     if sentence and any(own):
         opened.said.append("Derivations, which no reference changes, were left as they are.")

@@ -17,7 +17,7 @@ import mne
 from ...engine.errors import InputError
 from ..text import counted, listed, plain
 from .headers import began, looks_like
-from .read import Mark
+from .marks import Mark
 
 _LARGEST = 20_000_000
 _LABEL = ("label", "trial_type", "class")

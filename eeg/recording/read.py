@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids, units
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
+from .marks import Mark as Mark
+from .marks import marks_of, with_triggers
 from .objects import as_mne
-from .triggers import triggers
 
 # Folders that are one recording.
 _FOLDERS = {".mff", ".ds", ".mefd"}
@@ -31,24 +32,6 @@ _MAGIC = {
     ".fif.gz": ((b"\x1f\x8b",), "a gzipped FIF file"),
     ".set": ((b"MATLAB", b"\x89HDF"), "an EEGLAB file"),
 }
-
-
-@dataclass(frozen=True)
-class Mark:
-    """An annotation: seconds from the first sample, seconds long, what it says, and of which channels.
-
-    Without channels it is of all.
-    """
-
-    onset: float
-    duration: float
-    description: str
-    channels: tuple[str, ...] = ()
-
-    @property
-    def bad(self) -> bool:
-        """Whether it marks a stretch that must not be used."""
-        return self.description.lower().startswith(("bad", "edge"))
 
 
 @dataclass(frozen=True)
@@ -136,8 +119,8 @@ class Recording:
                 copy, kind, notes = as_mne(data)
             except MemoryError:
                 raise LimitError("a copy of the recording in memory does not fit into memory") from None
-            marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else _marks(copy, HeaderFacts())
-            marks, pulses = _with_triggers(copy, marks)
+            marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else marks_of(copy, HeaderFacts())
+            marks, pulses = with_triggers(copy, marks)
             copy = _anonymise(copy)
         whole = tuple(marks), tuple(breaks)
         return cls(f"in memory: {kind}", copy, *whole, notes=notes, in_memory=True, triggers=pulses)
@@ -367,8 +350,8 @@ def read(path: str | os.PathLike[str]) -> Recording:
             if len(data) == 0:
                 raise InputError(f"{where}: no epoch is left in it")
         else:
-            marks, breaks = _marks(data, facts)
-        marks, pulses = _with_triggers(data, marks)
+            marks, breaks = marks_of(data, facts)
+        marks, pulses = with_triggers(data, marks)
         with mne.utils.use_log_level("error"):
             data = _anonymise(data)
     notes = [*facts.notes, *_warned([str(w.message) for w in caught])]
@@ -389,14 +372,6 @@ def read(path: str | os.PathLike[str]) -> Recording:
         applied=applied,
         triggers=pulses,
     )
-
-
-def _with_triggers(data: Any, marks: list[Mark]) -> tuple[list[Mark], tuple[Mark, ...]]:
-    """Annotations, or the codes of a trigger channel where there are none; and codes beside annotations."""
-    if isinstance(data, mne.BaseEpochs):
-        return marks, ()
-    pulses = tuple(Mark(at, 0.0, code) for at, code in triggers(data))
-    return (marks, pulses) if any(not m.bad for m in marks) else ([*marks, *pulses], ())
 
 
 def _spelt(facts: HeaderFacts, names: Sequence[str]) -> dict[str, str]:
@@ -436,40 +411,3 @@ def recording_of(data: Any) -> Recording:
     if isinstance(data, Recording):
         return data
     return read(data) if isinstance(data, (str, os.PathLike)) else Recording.of(data)
-
-
-def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:
-    """Annotations in seconds from the first sample, and where the signal jumps."""
-    marks = []
-    breaks = [at for at, _ in facts.gaps]
-    clock: Callable[[float], float] = _clock(facts.gaps)
-    offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
-    told = raw.annotations
-    for onset, duration, description, channels in zip(
-        told.onset, told.duration, told.description, told.ch_names, strict=True
-    ):
-        at = clock(float(onset) - offset)
-        text = str(description)
-        lower = text.lower()
-        if "boundary" in lower or lower.startswith(("new segment", "edge")):
-            # EEGLAB gives a boundary the length of what was cut out there, which is not in the data.
-            breaks.append(at)
-            continue
-        marks.append(Mark(at, float(duration), text, tuple(map(str, channels))))
-    length = raw.n_times / raw.info["sfreq"]
-    return marks, sorted({float(np.round(b, 9)) for b in breaks if 0 < b < length})
-
-
-def _clock(gaps: tuple[tuple[float, float], ...]) -> Callable[[float], float]:
-    """Clock time of a discontinuous file -> seconds of recorded signal before it."""
-
-    def seconds(t: float) -> float:
-        lost = 0.0
-        for at, gap in gaps:
-            if t >= at + lost + gap:
-                lost += gap
-            elif t > at + lost:
-                return at
-        return t - lost
-
-    return seconds

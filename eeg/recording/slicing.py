@@ -14,7 +14,8 @@ from ...engine.errors import InputError
 from ..text import listed, plain, split, squashed, typed
 from .conditioning import SignalPiece
 from .labels import Labels
-from .read import Mark, Recording
+from .marks import Mark
+from .read import Recording
 
 
 @dataclass(frozen=True)

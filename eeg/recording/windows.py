@@ -169,7 +169,7 @@ def cut(
     whole = [p for p in pieces if p.data.shape[-1] >= round(contract.seconds * opened.sfreq)]
     leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
     whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
-    ready = conditioned(opened, whole, rows, leave)
+    ready = conditioned(opened, whole, rows, leave, interpolated)
     step("cutting windows")
     if contract.unit == "V" and contract.scale < 1e3:
         opened.said.append(
