@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...engine.errors import InputError
 from ..text import listed, plain
 from .derivations import Derived, Voltages, is_derivation
-from .names import Name, parse, parse_mapping, template_positions
+from .names import EARS, Name, parse, parse_mapping, template_positions
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class Match:
         Sentences about what was decided.
     derived : dict of str to Derived
         Model channels that are differences of recorded ones.
+    spanned : dict of str to (str, str)
+        Model channels that are differences of two electrodes, one of which at least is to be interpolated.
     """
 
     names: Mapping[str, str]
     interpolated: tuple[str, ...]
     said: tuple[str, ...]
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    spanned: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def match(
@@ -115,6 +118,8 @@ def match(
             "say which with channels (MODEL=RECORDED)"
         )
     _refuse_shared(names, where)
+    spanned = _spanned(missing) if interpolate else {}
+    missing = {n: lacks for n, lacks in missing.items() if n not in spanned}
     # A voltage between two electrodes cannot be interpolated as if it were one of them.
     placed = template_positions([n for n, lacks in missing.items() if not lacks])
     beyond = [n for n in missing if n not in placed] if interpolate else list(missing)
@@ -123,7 +128,24 @@ def match(
         hints = [_hint(n, missing[n], free, places or {}) for n in beyond]
         raise InputError(f"{where}: {_missing(hints, len(model_names), interpolate, missing, recorded)}")
     said = _said(model_names, recorded, names, list(missing), derived)
-    return Match(names, tuple(missing), tuple(said), derived)
+    if spanned:
+        said.append(f"Differences of electrodes interpolated from the others: {listed(spanned, 40)}.")
+    return Match(names, tuple(missing), tuple(said), derived, spanned)
+
+
+def _spanned(missing: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The missing differences whose two electrodes lie on the scalp, so that each can be interpolated.
+
+    Ears and mastoids lie below any cap, and what they would be is not in what it has.
+    """
+    found = {}
+    for name in missing:
+        said = parse(name)
+        if said.against is None or not {said.first, said.against}.isdisjoint(EARS):
+            continue
+        if len(template_positions([said.first, said.against])) == 2:
+            found[name] = (said.first, said.against)
+    return found
 
 
 def _same(name: str, parsed: Mapping[str, Name]) -> list[str]:

@@ -26,7 +26,7 @@ _ELECTRODE = re.compile(
     r"(Z|(?:10|[1-9])H?)|[AM][12]",
     re.IGNORECASE,
 )
-_EARS = {"A1", "A2", "M1", "M2"}
+EARS = {"A1", "A2", "M1", "M2"}
 # What stands behind the dash when a channel is one electrode against a common reference.
 _REFERENCES = {
     *("REF", "REFERENCE", "VREF", "LE", "RE", "LER", "LM", "AVG", "AV", "AR", "AVR", "AVE", "CAR", "AVERAGE"),
@@ -107,8 +107,8 @@ def parse(name: str) -> Name:
         if len(tokens) == 1:
             return Name(found[0], "electrode")
         if len(tokens) == 2:
-            ear_to_ear = found[0] in _EARS and found[1] in _EARS
-            if tokens[1].upper() in _REFERENCES or (found[1] in _EARS and not ear_to_ear):
+            ear_to_ear = found[0] in EARS and found[1] in EARS
+            if tokens[1].upper() in _REFERENCES or (found[1] in EARS and not ear_to_ear):
                 return Name(found[0], "electrode", tokens[1], found[1])
             if found[1] is not None:
                 return Name(f"{found[0]}-{found[1]}", "bipolar", None, found[1])

@@ -301,7 +301,7 @@ def reference(
         said_so = {parse(n).against for n in own}
         if len(electrodes) == 1 and said_so == {normalise(electrodes[0])}:
             return None, f"Recorded against {listed(electrodes)} already."
-        found = _rows_of(electrodes, [*names, *made])
+        found = rows_of(electrodes, [*names, *made])
         missing = [n for n in electrodes if n not in found]
         if missing:
             raise InputError(
@@ -315,7 +315,7 @@ def reference(
     return [np.mean([p.data[i] for i in rows], axis=0) for p in pieces], said
 
 
-def _rows_of(electrodes: Collection[str], names: Sequence[str]) -> dict[str, int]:
+def rows_of(electrodes: Collection[str], names: Sequence[str]) -> dict[str, int]:
     """Where recorded electrodes are: by the very name first, then by another spelling of it."""
     parsed = [parse(n) for n in names]
     found: dict[str, int] = {}

@@ -19,7 +19,7 @@ from ..electrodes.names import normalise, parse, template_positions
 from ..electrodes.positions import Electrodes, of_recording
 from ..electrodes.regions import unknown
 from ..text import counted, listed, plain
-from .conditioning import SignalPiece, check, condition, reference, spline
+from .conditioning import SignalPiece, check, condition, reference, rows_of, spline
 from .holes import beyond, bridged, holes_said, outside
 from .labels import Labels
 from .marks import Mark
@@ -210,7 +210,7 @@ def _slow_said(opened: Opened) -> list[str]:
 def broken_of(opened: Opened, pieces: Sequence[SignalPiece]) -> set[str]:
     """Channels with values that are not numbers, but for holes that drop windows anyhow."""
     whole = {n for i, n in enumerate(opened.names) if not all(np.isfinite(p.data[i]).all() for p in pieces)}
-    return whole | beyond(pieces, opened.picked)
+    return whole | beyond(pieces, opened.picked or opened.recorded)
 
 
 def with_interpolated(
@@ -224,20 +224,43 @@ def with_interpolated(
         opened.said.append(
             f"The model's reference is interpolated from the other electrodes: {listed(more)}."
         )
-    if (interpolated or more) and whole:
+    if (interpolated or more or found.spanned) and whole:
         sound = [n for n in opened.recorded if n not in leave]
-        made = spline(
-            opened.only(whole, sound),
-            opened.recorded.some(sound),
-            opened.electrodes.some([*interpolated, *more]),
-            where=opened.where,
-        )
-        whole = [replace(p, data=np.vstack([p.data, m])) for p, m in zip(whole, made, strict=True)]
+        base = replace(opened, names=sound, recorded=opened.recorded.some(sound))
+        whole = [
+            replace(p, data=np.vstack([p.data, m]))
+            for p, m in zip(whole, _made(base, opened.only(whole, sound), interpolated, more), strict=True)
+        ]
+    interpolated = (*interpolated, *found.spanned)
     rows = [
         len(names) + interpolated.index(n) if n in interpolated else names.index(opened.sources[n])
         for n in wanted
     ]
     return whole, interpolated, rows
+
+
+def _made(
+    base: Opened, pieces: Sequence[SignalPiece], interpolated: Sequence[str], more: Sequence[str]
+) -> list[NDArray[np.float64]]:
+    """Rows of interpolated electrodes, of differences of such, and of the reference, from sound channels."""
+    spanned = base.match.spanned
+    ends = dict.fromkeys(end for pair in spanned.values() for end in pair)
+    there = rows_of(ends, base.recorded)
+    known = {normalise(n): i for i, n in enumerate([*interpolated, *more])}
+    lacking = [e for e in ends if e not in there and e not in known]
+    made = spline(
+        pieces,
+        base.recorded,
+        base.electrodes.some([*interpolated, *more, *lacking]),
+        where=base.where,
+    )
+    known.update({e: len(interpolated) + len(more) + i for i, e in enumerate(lacking)})
+    out = []
+    for piece, new in zip(pieces, made, strict=True):
+        row = {e: piece.data[there[e]] if e in there else new[known[e]] for e in ends}
+        pairs = [row[a] - row[b] for a, b in spanned.values()]
+        out.append(np.vstack([new[: len(interpolated)], *pairs, new[len(interpolated) :][: len(more)]]))
+    return out
 
 
 def lacking_reference(opened: Opened, interpolated: Sequence[str]) -> list[str]:
@@ -260,9 +283,7 @@ def conditioned(
 ) -> list[SignalPiece]:
     """The model's channels, referenced, filtered and resampled as the contract says."""
     # A voltage between two electrodes is the same against any reference.
-    own = [
-        n in opened.match.derived or _between(opened.match.names.get(n, n)) for n in opened.contract.channels
-    ]
+    own = [_between(opened, n) for n in opened.contract.channels]
     against, sentence = None, None
     if not all(own):
         against, sentence = reference(
@@ -298,7 +319,7 @@ def taken(
     recording, contract = opened.recording, opened.contract
     counted_off = None if labels is None or labels.onsets is not None else labels
     made = {opened.match.names.get(n) for n in interpolated}
-    used = [n for n in opened.picked if n not in made]
+    used = [n for n in opened.picked if n not in made] or list(opened.recorded)
     slices = take(ready, whole, rows, opened.sfreq, recording, contract, marks, counted_off, used)
     if labels is not None:
         opened.said.append(f"Labels are those of {plain(labels.name)}.")
@@ -329,9 +350,11 @@ def taken(
     return slices
 
 
-def _between(name: str) -> bool:
-    """Whether a channel's name says that it is a voltage between two electrodes of the scalp."""
-    return parse(name).kind == "bipolar"
+def _between(opened: Opened, channel: str) -> bool:
+    """Whether a model's channel is a voltage between two electrodes, as made or as recorded."""
+    found = opened.match
+    made = channel in found.derived or channel in found.spanned
+    return made or parse(found.names.get(channel, channel)).kind == "bipolar"
 
 
 def _electrodes(channels: Sequence[str], names: Mapping[str, str], recorded: Electrodes) -> Electrodes:

@@ -44,17 +44,24 @@ def test_what_a_derivation_is_made_of(wanted: str, recorded: list[str], weights:
     [
         ("C3-M2", ["C3", "M1"], "it needs M2, which is not; C3 is recorded"),
         ("C3-M2", ["C3-M1"], "it needs M2, which is not"),
-        ("Fp1-F7", ["Fp1", "Cz"], "it needs F7, which is not"),
         ("C3-M2", ["EEG C3-REF", "M2-LE"], "not against one reference"),
         ("O1-M1M2", ["O1", "M1"], "it needs M2"),
     ],
 )
 @pytest.mark.parametrize("interpolate", [False, True])
 def test_what_is_missing_is_named(wanted: str, recorded: list[str], lacks: str, interpolate: bool) -> None:
-    """One electrode alone, or another ear, is never taken, and no voltage is interpolated."""
+    """One electrode alone, or another ear, is never taken, and an ear is not interpolated."""
     with pytest.raises(InputError, match=lacks) as caught:
         match([wanted], recorded, interpolate=interpolate)
     assert f"the recording has {', '.join(recorded)}" in str(caught.value)
+
+
+def test_electrodes_of_the_scalp_are_interpolated_on_request() -> None:
+    with pytest.raises(InputError, match="it needs F7, which is not; Fp1 is recorded"):
+        match(["Fp1-F7"], ["Fp1", "Cz"])
+    found = match(["Fp1-F7"], ["Fp1", "Cz"], interpolate=True)
+    assert dict(found.spanned) == {"Fp1-F7": ("Fp1", "F7")}
+    assert (dict(found.names), found.interpolated) == ({}, ())
 
 
 def test_the_user_may_say_what_a_derivation_is() -> None:

@@ -259,3 +259,40 @@ def test_what_was_interpolated_is_named_and_hatched(
     assert "Hatched: interpolated" in said
     for axis in figure.axes[:2]:
         assert sum(bool(p.get_hatch()) for p in axis.patches) == 2
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_differences_of_interpolated_electrodes(make_contract: Make, holes: bool) -> None:
+    """Derivations on a cap of its own, and where one end is recorded; a hole that all channels have."""
+    places = mne.channels.make_standard_montage("GSN-HydroCel-65_1.0").get_positions()["ch_pos"]
+    own = [n for n in places if n != "Cz"]
+    source = np.random.default_rng(0).normal(size=2000)
+    x = np.stack([places[n][0] / 0.09 * source for n in own]) * 2e-5
+    if holes:
+        x[:, 450:500] = np.nan
+    raw = mne.io.RawArray(x, mne.create_info(own, 100.0, "eeg"), verbose="error")
+    raw.set_montage(mne.channels.make_dig_montage({n: places[n] for n in own}, coord_frame="head"))
+    contract = make_contract(["C4-C3", "Fp1", "T7-T8"], patch=None, reference="average")
+    with pytest.raises(InputError, match="3 of the model's 3 channels are missing: C4-C3"):
+        cut(Recording.of(raw), contract)
+    found = cut(Recording.of(raw), contract, interpolate=True)
+    assert set(found.interpolated) == {"C4-C3", "Fp1", "T7-T8"}
+    assert len(found) == (9 if holes else 10)
+    for i, sign in enumerate((1, -1, -1)):
+        assert np.corrcoef(found.signal[0, i], sign * source[:200])[0, 1] > 0.95
+    ends = [cut(Recording.of(raw), make_contract([n], patch=None), interpolate=True) for n in ("C4", "C3")]
+    want = ends[0].signal[0, 0] - ends[1].signal[0, 0]
+    # The sphere that splines live on is fitted to all places, those that are made among them.
+    np.testing.assert_allclose(found.signal[0, 0], want, atol=0.03 * np.abs(want).max())
+
+
+def test_a_difference_with_one_end_recorded(make_raw: Make, make_contract: Make) -> None:
+    raw = make_raw(TEN_TWENTY)
+    contract = make_contract(["C3-Fz", "O1"], patch=None)
+    found = cut(Recording.of(raw), contract, interpolate=True)
+    assert found.interpolated == ("C3-Fz",)
+    fz = cut(Recording.of(raw), make_contract(["Fz"], patch=None), interpolate=True).signal[:, 0]
+    c3 = cut(Recording.of(raw), make_contract(["C3"], patch=None)).signal[:, 0]
+    np.testing.assert_allclose(found.signal[:, 0], c3 - fz, atol=1e-4)
+    with pytest.raises(InputError, match="it needs M2, which is not; C3 is recorded"):
+        cut(Recording.of(raw), make_contract(["C3-M2"], patch=None), interpolate=True)
