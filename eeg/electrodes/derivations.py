@@ -50,15 +50,16 @@ class Voltages:
     Parameters
     ----------
     parsed : mapping of str to Name
-        Recorded channels and what their names say; channels that are no electrode's are passed over.
+        Recorded channels and what their names say.
     leave : iterable of str
         Channels that must not enter an average.
     """
 
     def __init__(self, parsed: Mapping[str, Name], leave: Iterable[str] = ()) -> None:
         self._leave = set(leave)
+        self._scalp = {name for name, said in parsed.items() if said.kind == "electrode"}
         self._ends: dict[str, tuple[str, str]] = {
-            name: (said.first, _point(said)) for name, said in parsed.items() if said.kind != "other"
+            name: (said.first, _point(said)) for name, said in parsed.items()
         }
         self._near: dict[str, list[tuple[str, str, float]]] = {}
         for name, (a, b) in self._ends.items():
@@ -86,6 +87,10 @@ class Voltages:
                 way = self._way(first, _SAME_SIDE[other])  # the ear and the mastoid of one side
             if way is None:
                 return Derived({}, self._lacks(first, others))
+            for name in way:
+                twins = [n for n, ends in self._ends.items() if ends == self._ends[name]]
+                if len(twins) > 1:
+                    return Derived({}, f"several recorded channels are one part of it: {', '.join(twins)}")
             for name, factor in way.items():
                 weights[name] = weights.get(name, 0.0) + factor / len(others)
         return Derived({n: w for n, w in weights.items() if abs(w) > 1e-12})
@@ -95,7 +100,8 @@ class Voltages:
         own = next((n for n, (a, b) in self._ends.items() if a == first and not _is_electrode(b)), None)
         if own is None:
             return Derived({}, self._lacks(first, []))
-        whose = [n for n, (_, b) in self._ends.items() if b == self._ends[own][1] and n not in self._leave]
+        point, sound = self._ends[own][1], self._scalp - self._leave
+        whose = [n for n, (_, b) in self._ends.items() if b == point and n in sound]
         weights = dict.fromkeys(whose, -1 / len(whose)) if whose else {}
         weights[own] = weights.get(own, 0.0) + 1
         return Derived({own: weights.pop(own), **weights})

@@ -62,7 +62,9 @@ class Name:
     @property
     def first(self) -> str:
         """The electrode that it is subtracted from; the whole key where there is none."""
-        return self.key.split("-")[0] if self.kind == "bipolar" else self.key
+        if self.against is None:
+            return self.key
+        return re.split("[- ]", self.key)[0] if self.kind != "electrode" else self.key
 
 
 def _electrode(token: str) -> str | None:
@@ -112,6 +114,8 @@ def parse(name: str) -> Name:
                 return Name(found[0], "electrode", tokens[1], found[1])
             if found[1] is not None:
                 return Name(f"{found[0]}-{found[1]}", "bipolar", None, found[1])
+    if len(tokens) == 2 and found[1] in EARS:  # an eye against a mastoid
+        return Name(" ".join(tokens).casefold(), "other", tokens[1], found[1])
     return Name(" ".join(tokens).casefold() or text.casefold(), "other")
 
 

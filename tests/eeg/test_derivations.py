@@ -28,6 +28,9 @@ Make = Callable[..., Any]
         ("Fp1-T7", ["Fp1-F7", "F7-T3"], {"Fp1-F7": 1, "F7-T3": 1}),
         ("C4-M2", ["C4-M1", "M2-M1"], {"C4-M1": 1, "M2-M1": -1}),
         ("C4-M1", ["C4A1"], {"C4A1": 1}),
+        ("E1-M2", ["C3", "E1", "M2"], {"E1": 1, "M2": -1}),
+        ("LOC-A2", ["EOG", "LOC", "A2"], {"LOC": 1, "A2": -1}),
+        ("Cz-AVG", ["Cz", "C3", "EMG"], {"Cz": 0.5, "C3": -0.5}),
         ("O1-A1A2", ["O1", "A1", "A2"], {"O1": 1, "A1": -0.5, "A2": -0.5}),
         ("Cz-AVG", ["Cz", "C3", "C4", "Pz"], {"Cz": 0.75, "C3": -0.25, "C4": -0.25, "Pz": -0.25}),
     ],
@@ -44,6 +47,8 @@ def test_what_a_derivation_is_made_of(wanted: str, recorded: list[str], weights:
     [
         ("C3-M2", ["C3", "M1"], "it needs M2, which is not; C3 is recorded"),
         ("C3-M2", ["C3-M1"], "it needs M2, which is not"),
+        ("C3-M2", ["C3-0", "C3-1", "M2"], "several recorded channels are one part of it: C3-0, C3-1"),
+        ("E1-M2", ["E1", "M1"], "it needs M2, which is not; e1 is recorded"),
         ("C3-M2", ["EEG C3-REF", "M2-LE"], "not against one reference"),
         ("O1-M1M2", ["O1", "M1"], "it needs M2"),
     ],
