@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A table of labels (.csv, .tsv): a row for each window, or with a column onset.",
 )
+@options.label_column
 @click.option(
     "--seconds",
     type=options.above_zero,
     help="Length of a window (default: as events lie apart, 0.5 to 4).",
 )
 @options.unit
+@options.force_unit
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The folder to write audit.json and a report to."
 )
@@ -52,8 +54,10 @@ def command(
     contract: Path | None,
     events: str | None,
     labels: Path | None,
+    label_column: str | None,
     seconds: float | None,
     unit: str | None,
+    force_unit: bool,
     out: Path | None,
     strict: bool,
     seed: int,
@@ -81,7 +85,14 @@ def command(
     found = audit_of(
         data,
         contract=given,
-        options=WindowOptions(events=events, labels=labels, window=seconds, unit=unit),
+        options=WindowOptions(
+            events=events,
+            labels=labels,
+            label_column=label_column,
+            window=seconds,
+            unit=unit,
+            force_unit=force_unit,
+        ),
         seed=seed,
     )
     if out is not None:

@@ -15,9 +15,11 @@ RECORDINGS_ONLY = (
     "window",
     "events",
     "unit",
+    "force_unit",
     "interpolate_missing",
     "bands",
     "labels",
+    "label_column",
     "regions",
     "components",
     "baselines",
@@ -41,8 +43,10 @@ RECORDINGS_ONLY = (
     metavar="FILE",
     type=str,
     callback=options.checked(options.existing),
-    help="Labels of windows: a CSV with a column label, and onset (s) where windows start there.",
+    help="Labels of windows: a CSV with a column label, and onset (s) where windows start there; or a "
+    "hypnogram (EDF+).",
 )
+@options.label_column
 @options.regions
 @click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
 @click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")

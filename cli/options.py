@@ -101,7 +101,9 @@ def explained(text: str) -> Target:
 
 def names(text: str) -> tuple[str, ...]:
     """Names separated by commas, none of them empty or twice."""
-    found = tuple(name.strip() for name in text.split(","))
+    # A name with a comma in it stands in quotes.
+    parts = re.findall(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)|([^,]*)(?:,|$)""", f"{text},")[:-1]
+    found = tuple((a or b or c).strip() for a, b, c in parts)
     if not all(found):
         raise ValueError("a name is empty")
     twice = [name for name in found if found.count(name) > 1]
@@ -211,9 +213,17 @@ recorded = _option(
 )
 window = _option("--window", type=above_zero, help="Length of a window in seconds.")
 events = _option("--events", help="Windows start at annotations with these names, e.g. left,right.")
-unit = _option("--unit", type=click.Choice(["V", "mV", "uV"]), help="The recording's unit, if its file errs.")
+unit = _option(
+    "--unit",
+    type=click.Choice(["V", "mV", "uV"], case_sensitive=False),
+    help="The recording's unit, if its file errs.",
+)
+force_unit = _option("--force-unit", is_flag=True, help="Take amplitudes that no EEG has, and mark them.")
 interpolate = _option(
     "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
+)
+label_column = _option(
+    "--label-column", metavar="NAME", help="The column of the table of labels that has them, e.g. value."
 )
 against = _option(
     "--against",
@@ -293,7 +303,7 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 # How a recording is cut into windows.
-cutting = together(recorded, window, events, unit, interpolate, rhythms)
+cutting = together(recorded, window, events, unit, force_unit, interpolate, rhythms)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
 evaluated = together(target, contrast, first_composite, param)

@@ -53,12 +53,14 @@ def explain_recording(
         Parameters of the composite.
     backend, threads : optional
         As for `Explainer`.
-    events, channels, unit, interpolate_missing : optional
+    events, channels, unit, force_unit, interpolate_missing : optional
         As for `windows.cut`.
     window : float, optional
         Length of a window in seconds, for models that take any; by default the contract's.
     labels : path-like, optional
-        A table of labels (see `labels.read_labels`).
+        A table of labels, or the annotations of an EDF+ file (see `labels.read_labels`).
+    label_column : str, optional
+        The column of that table which has the labels.
     against : str or path-like, optional
         What windows are held against: "other" (by default: windows that the model calls otherwise), "any",
         "none" (relevance is against zero), a label of the recording, or a file of windows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
@@ -25,6 +26,41 @@ def listed(names: Iterable[object], limit: int = 12) -> str:
     items = [plain(n, 40) for n in names]
     more = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def squashed(name: str) -> str:
+    """A name without what cannot be seen: case, how many spaces, spaces around commas, quotes around it."""
+    text = re.sub(r"\s*,\s*", ",", " ".join(plain(name, len(name) + 1).split()).casefold())
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def typed(names: Iterable[object], limit: int = 40) -> str:
+    """Names in the way in which they can be typed into a list: in quotes where they have a comma."""
+    items = [plain(n, 60) for n in names]
+    return listed([f'"{n}"' if "," in n else n for n in items], limit)
+
+
+def split(text: str, known: Iterable[str] = ()) -> list[str]:
+    """The names in a list with commas; a comma in quotes or in a known name is part of it.
+
+    >>> split('left, "go, now",rest')
+    ['left', 'go, now', 'rest']
+    >>> split("go, now,rest", known=["go, now"])
+    ['go, now', 'rest']
+    """
+    whole = {squashed(n) for n in known}
+    if squashed(text) in whole:
+        quoted = re.fullmatch(r"""\s*("|')(.*)\1\s*""", text, re.DOTALL)
+        return [quoted[2] if quoted else text.strip()]
+    found = re.findall(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)|([^,]*)(?:,|$)""", text)
+    parts = [a or b or c.strip() for a, b, c in found]
+    names = []
+    while parts:
+        # The longest run of parts that is one known name; else the part alone.
+        many = next((n for n in range(len(parts), 1, -1) if squashed(",".join(parts[:n])) in whole), 1)
+        names.append(", ".join(parts[:many]))
+        parts = parts[many:]
+    return [n for n in names if n]
 
 
 def counted(n: int, singular: str, plural: str | None = None) -> str:

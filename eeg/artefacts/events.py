@@ -14,8 +14,8 @@ from ...engine.errors import InputError
 from ..electrodes.positions import of_recording
 from ..electrodes.regions import members
 from ..recording.read import Recording
-from ..recording.slicing import tagged
-from ..text import listed, plain
+from ..recording.slicing import named
+from ..text import plain
 
 Floats = NDArray[np.float64]
 
@@ -112,13 +112,7 @@ def stimuli(recording: Recording, description: str) -> Floats:
     InputError
         There is no such annotation.
     """
-    found = [m.onset for m in recording.marks if tagged(m.description, description)]
-    if not found:
-        known = listed(dict.fromkeys(m.description for m in recording.marks))
-        raise InputError(
-            f"{plain(recording.name)}: no annotation {plain(description)}; there are: {known or 'none'}"
-        )
-    return np.array(found)
+    return np.array([m.onset for m in named(recording, description, plain(recording.name))])
 
 
 # Events that are looked for in the signal; any other name is an annotation's.

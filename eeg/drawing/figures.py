@@ -6,7 +6,7 @@ see the sign; sizes without a sign are in one hue. Figures are made without pypl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from matplotlib import patheffects, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
@@ -57,6 +58,7 @@ def head_maps(
     size: Floats | None = None,
     size_limit: float | None = None,
     signed_limit: float | None = None,
+    interpolated: Collection[str] = (),
 ) -> tuple[Figure | None, str]:
     """Maps on the head: one for each title in `signed`, and one of sizes.
 
@@ -73,6 +75,8 @@ def head_maps(
         Where the colours of `size` end; by default at its largest value.
     signed_limit : float, optional
         Where those of `signed` end on both sides; by default at their largest.
+    interpolated : collection of str
+        Channels that were not recorded: they are hatched.
 
     Returns
     -------
@@ -91,6 +95,9 @@ def head_maps(
         if lost
         else ""
     )
+    hatched = [i for i, name in enumerate(channels[j] for j in shown) if name in interpolated]
+    if hatched:
+        said = f"{said} Hatched: interpolated from the other electrodes, not recorded.".strip()
     pos = np.array([flat[channels[i]] for i in shown])
     names = [plain(channels[i], 12) for i in shown]
     panels: list[tuple[str, Floats, bool]] = [(title, values, True) for title, values in signed.items()]
@@ -123,6 +130,10 @@ def head_maps(
             )  # fmt: skip
             if abs(value) > 0.25 * span[1]:
                 text.set_path_effects([patheffects.withStroke(linewidth=1.4, foreground="white", alpha=0.85)])
+        for i in hatched:
+            axis.add_patch(
+                Circle(pos[i], 0.09 * RADIUS, fill=False, hatch="//////", lw=0.4, ec=INK, alpha=0.6)
+            )
         axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
         axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
         axis.set_title(title, fontsize=10, color=INK, parse_math=False)

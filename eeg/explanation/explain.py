@@ -91,6 +91,7 @@ def explain_windows(
     )
     notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
     notes += () if references is None else references.notes
+    notes += _constant(made.output(contract))
     unit = contract.output_unit or "logit"
     if references is not None:
         each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
@@ -99,6 +100,19 @@ def explain_windows(
     if "multiplier" not in dataset:
         return found
     return replace(found, dataset=dataset.assign(bands=by_band(found, bands)))
+
+
+def _constant(output: NDArray[Any] | None) -> tuple[str, ...]:
+    """A note where the model says the same of every window."""
+    if output is None or len(output) < 2 or not np.isfinite(output).all():
+        return ()
+    spread = float(np.ptp(output, axis=0).max())
+    if spread > 1e-6 * max(1e-30, float(np.abs(output).max())):
+        return ()
+    return (
+        f"The model says the same of all {len(output)} windows: its input may be in the wrong unit or scale "
+        "for it (the contract's unit and scale), or flat.",
+    )
 
 
 def _batches(

@@ -126,6 +126,11 @@ class Explained:
         ]
         if right is not None:
             rows.append(("accuracy", f"{right['correct']} of {right['of']} labelled windows"))
+        made = self.windows.interpolated
+        if made:
+            whole = dict(zip(self.electrodes, shares.by_electrode(self.relevance), strict=True))
+            part = sum(float(whole[n]) for n in made)
+            rows.append(("interpolated", f"{listed(made)}: {part:.0%} of the relevance lies there"))
         for share in s["shares"]:
             if share["electrodes"]:
                 on = f"on {share['of_electrodes']:.0%} of the electrodes"

@@ -20,6 +20,7 @@ from ...engine.evaluation.references import ANY, FEW, OTHER, anybody, drawn, oth
 from ...engine.explainer import Explainer
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, recording_of
+from ..recording.slicing import tagged
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
 
@@ -170,10 +171,7 @@ def recutting(
 
 def fits(label: str | None, asked: str) -> bool:
     """Whether a label is the one asked for, or has it among its tags ("rest/eyes-open")."""
-    if label is None:
-        return False
-    tags = [label.casefold(), *label.casefold().split("/")]
-    return asked.casefold() in tags
+    return label is not None and tagged(label, asked)
 
 
 def said_of(explainer: Explainer, windows: Windows, contract: InputContract, batch: int = 32) -> NDArray[Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import mne
 import numpy as np
@@ -19,6 +18,7 @@ from ...engine.errors import InputError
 from ..electrodes.names import normalise, parse
 from ..electrodes.positions import Electrodes
 from ..text import counted, listed, plain
+from .resampling import resample
 
 Signal = NDArray[np.float64]
 
@@ -40,12 +40,15 @@ class SignalPiece:
         Seconds from `start` to the event, in an epoch.
     label : str or None
         The epoch's event.
+    holes : tuple of (str, float, float)
+        Channel, and seconds from `start`, between which it has values that are not numbers (see `holes`).
     """
 
     start: float
     data: Signal
     zero: float = 0.0
     label: str | None = None
+    holes: tuple[tuple[str, float, float], ...] = ()
 
 
 def amplitude(x: Signal, sfreq: float) -> NDArray[np.float64]:
@@ -77,7 +80,7 @@ def check(
     sfreq: float,
     *,
     unscaled: Sequence[str] = (),
-    unit_given: bool = False,
+    forced: bool = False,
     declared: Mapping[str, str] | None = None,
     repair: bool = False,
     where: str,
@@ -92,8 +95,8 @@ def check(
     sfreq : float
     unscaled : sequence of str
         Channels whose header gives no scale.
-    unit_given : bool
-        The user vouches for the unit: amplitudes are not judged.
+    forced : bool
+        Amplitudes that no EEG has are taken all the same, and told.
     declared : dict of str to str, optional
         The header's units, for the message.
     repair : bool
@@ -116,14 +119,20 @@ def check(
     wrong = _broken(data, names, low == high, unscaled)
     unusable = [n for group in wrong.values() for n in group]
     sound = {n: i for i, n in enumerate(names) if n not in unusable}
-    if sound and not unit_given:
-        off = _implausible(_levels(data, sound, sfreq), declared or {}, where)
-        if off:
+    said = []
+    if sound:
+        off = _implausible(_levels(data, sound, sfreq), declared or {}, where, forced)
+        if off and forced:
+            each = [f"{plain(n)} ({v:.3g} uV)" for n, v in off.items()]
+            said.append(
+                f"Of an amplitude that no EEG has, and taken all the same, as was asked: {listed(each, 8)}."
+            )
+        elif off:
             wrong["of implausible amplitude"] = [f"{plain(n)} ({v:.3g} uV)" for n, v in off.items()]
             unusable += off
     if wrong and not repair:
         raise InputError(f"{where}: {_refusal(wrong)}")
-    return unusable, _repaired_said(wrong) + _clipped_said(data, sound)
+    return unusable, said + _repaired_said(wrong) + _clipped_said(data, sound)
 
 
 def _extremes(data: Sequence[Signal]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -166,15 +175,18 @@ def _broken(
     return wrong
 
 
-def _implausible(level: Mapping[str, float], declared: Mapping[str, str], where: str) -> dict[str, float]:
+def _implausible(
+    level: Mapping[str, float], declared: Mapping[str, str], where: str, forced: bool
+) -> dict[str, float]:
     """Channels whose typical amplitude no EEG has, and that amplitude; refused where it is most of them."""
     off = {n: v for n, v in level.items() if not PLAUSIBLE[0] <= v <= PLAUSIBLE[1]}
-    if len(off) * 2 > len(level):
-        units = sorted({declared.get(n, "none") for n in off})
+    if len(off) * 2 > len(level) and not forced:
+        units = sorted({declared.get(n) or "n/a" for n in off})
         raise InputError(
             f"{where}: a typical amplitude of {np.median(list(off.values())):.3g} uV is no EEG (expected "
             f"{PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}; unit in the header: {listed(units)}); "
-            "say which unit the stored numbers have (unit V, mV or uV)"
+            "say which unit the stored numbers have (unit V, mV or uV), or "
+            "take them all the same (--force-unit)"
         )
     return off
 
@@ -256,6 +268,7 @@ def reference(
     leave: Collection[str],
     where: str,
     own: Collection[str] = (),
+    made: Sequence[str] = (),
 ) -> tuple[list[Signal] | None, str | None]:
     """The signal that the contract's reference sees.
 
@@ -268,6 +281,8 @@ def reference(
         Channels that must not enter an average (bad or unusable ones).
     own : collection of str
         Recorded channels that the model takes: what an average is of where no channel's place is known.
+    made : sequence of str
+        What the rows behind the recorded channels are: derived and interpolated ones.
 
     Returns
     -------
@@ -283,21 +298,40 @@ def reference(
         said = f"Re-referenced to the average of {len(rows)} electrodes{whose}."
     else:
         electrodes = (wanted,) if isinstance(wanted, str) else wanted
-        found = {parse(n).key: i for i, n in enumerate(names)}
-        missing = [n for n in electrodes if normalise(n) not in found]
+        said_so = {parse(n).against for n in own}
+        if len(electrodes) == 1 and said_so == {normalise(electrodes[0])}:
+            return None, f"Recorded against {listed(electrodes)} already."
+        found = rows_of(electrodes, [*names, *made])
+        missing = [n for n in electrodes if n not in found]
         if missing:
-            raise InputError(f"{where}: the reference that the model expects is missing: {listed(missing)}")
-        rows = [found[normalise(n)] for n in electrodes]
+            raise InputError(
+                f"{where}: the reference that the model expects is missing: {listed(missing)}; "
+                f"the recording has {listed(names, 40)}"
+            )
+        rows = [found[n] for n in electrodes]
         said = f"Re-referenced to {listed(electrodes)}."
     if not rows:
         raise InputError(f"{where}: there is no electrode to make an average reference of")
     return [np.mean([p.data[i] for i in rows], axis=0) for p in pieces], said
 
 
+def rows_of(electrodes: Collection[str], names: Sequence[str]) -> dict[str, int]:
+    """Where recorded electrodes are: by the very name first, then by another spelling of it."""
+    parsed = [parse(n) for n in names]
+    found: dict[str, int] = {}
+    for wanted in electrodes:
+        exact = [i for i, n in enumerate(names) if n.casefold() == wanted.casefold()]
+        key = normalise(wanted)
+        alike = [i for i, said in enumerate(parsed) if said.key == key and said.against is None]
+        if exact or alike:
+            found[wanted] = (exact or alike)[0]
+    return found
+
+
 def _averaged(names: Electrodes, leave: Collection[str], own: Collection[str]) -> tuple[list[int], str]:
     """Rows of the channels that an average is of, and whose they are where that has to be said."""
     placed = [n for n in names.positions if n not in names.measured]
-    if 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
+    if not placed or 2 * len(set(own) & set(placed)) < len(own):  # a cap with names of its own
         placed = list(names.positions)
     rows = [i for i, n in enumerate(names) if n in placed and n not in leave]
     if rows:
@@ -338,10 +372,11 @@ def condition(
         steps.append(lambda x: mne.filter.filter_data(x, sfreq, low, high, verbose="warning"))
         said.append(f"{band} (zero-phase FIR).")
     rate = contract.sfreq
-    if abs(rate / sfreq - 1) > 1e-6:
+    longest = max((p.data.shape[-1] for p in pieces), default=0)
+    if abs(rate / sfreq - 1) * longest > 0.05:  # of a sample, at the end
         steps.append(lambda x: resample(x, sfreq, rate))
-        empty = f"; nothing is added above {sfreq / 2:g} Hz" if rate > sfreq else ""
-        said.append(f"Resampled from {sfreq:g} to {rate:g} Hz{empty}.")
+        empty = f"; nothing is added above {sfreq / 2:g} Hz" if rate > sfreq * 1.001 else ""
+        said.append(f"Resampled from {sfreq:.9g} to {rate:g} Hz{empty}.")
     if not steps:
         return list(pieces), said
     with warnings.catch_warnings(record=True) as caught:
@@ -386,25 +421,3 @@ def _applied(steps: Sequence[Callable[[Signal], Signal]], data: Signal) -> Signa
             x = np.asarray(step(x), dtype=np.float64)
         done.append(x)
     return np.vstack(done)
-
-
-def resample(x: Signal, sfreq: float, rate: float) -> Signal:
-    """Resample along the last axis, exactly in time: sample k of the result is at k / rate.
-
-    MNE's FFT method pads to a power of two and rounds its length, which shifts the signal by part of a
-    sample; the polyphase method is exact once the length is a multiple of the ratio's denominator.
-
-    Parameters
-    ----------
-    x : ndarray, shape (..., time)
-    sfreq, rate : float
-        Old and new sampling rate in Hz.
-    """
-    ratio = Fraction(rate / sfreq).limit_denominator(1000)
-    up, down = ratio.numerator, ratio.denominator
-    n = x.shape[-1]
-    more = -n % down
-    width = [(0, 0)] * (x.ndim - 1) + [(0, more)]
-    whole = np.pad(x, width, mode="reflect", reflect_type="odd") if more else x
-    out = mne.filter.resample(whole, up=up, down=down, method="polyphase", verbose="warning")
-    return np.asarray(out[..., : round(n * up / down)], dtype=np.float64)

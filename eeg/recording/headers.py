@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,12 +38,29 @@ class HeaderFacts:
         (seconds of signal before the gap, seconds of the gap) of a discontinuous file.
     notes : tuple of str
         Sentences for the user.
+    units : dict of str to str
+        Unit per channel label, as it is spelt.
+    absent : tuple of str
+        Files that the header names and that are not there.
+    began : datetime or None
+        When an EDF or BDF file began, by the clock where it was recorded. It goes into no result.
     """
 
     rates: Mapping[str, float] = field(default_factory=dict)
     unscaled: frozenset[str] = frozenset()
     gaps: tuple[tuple[float, float], ...] = ()
     notes: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    began: datetime | None = None
+
+
+def began(fixed: bytes) -> datetime | None:
+    """When an EDF or BDF file began, by the first 256 bytes of it; None where that is no date."""
+    try:
+        return datetime.strptime(fixed[168:184].decode("ascii"), "%d.%m.%y%H.%M.%S")
+    except ValueError:
+        return None
 
 
 def looks_like(head: bytes) -> str:
@@ -126,7 +144,8 @@ def check_edf(path: Path, *, where: str) -> HeaderFacts:
             lost = f"{counted(broken, 'annotation')} in the file {'is' if broken == 1 else 'are'} malformed"
             notes = (*notes, f"{lost}, and may be missing here.")
     rates = {n: s / seconds for n, s, t in zip(table.labels, table.samples, table.told, strict=True) if not t}
-    return HeaderFacts(rates if len(set(rates.values())) > 1 else {}, table.unscaled, tuple(gaps), notes)
+    rates = rates if len(set(rates.values())) > 1 else {}
+    return HeaderFacts(rates, table.unscaled, tuple(gaps), notes, table.units, began=began(fixed))
 
 
 def _records_said(promised: int, held: int, where: str) -> tuple[str, ...]:
@@ -186,6 +205,7 @@ class _Signals:
             return [body[at + i * width : at + (i + 1) * width] for i in range(signals)]
 
         self.labels = [plain(b.decode("latin-1").strip()) for b in column(0, 16)]
+        self.units = dict(zip(self.labels, (_text(b) for b in column(96, 8)), strict=True))
         self.told = [n in ("EDF Annotations", "BDF Annotations") for n in self.labels]
         self.samples = [int(_number(b, "samples a record", where)) for b in column(216, 8)]
         empty = [n for n, s in zip(self.labels, self.samples, strict=True) if s <= 0]
@@ -202,6 +222,14 @@ class _Signals:
         """Where in a record the annotation channels lie, and their bytes; the first one tells the time."""
         starts = np.cumsum([0, *self.samples]) * width
         return [(int(starts[i]), n * width) for i, n in enumerate(self.samples) if self.told[i]]
+
+
+def _text(raw: bytes) -> str:
+    """A field of letters, in whatever encoding."""
+    try:
+        return raw.decode("utf-8").strip(" \x00")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").strip(" \x00")
 
 
 def _number(raw: bytes, what: str, where: str) -> float:
@@ -237,9 +265,32 @@ def check_brainvision(path: Path, *, where: str) -> HeaderFacts:
         raise InputError(f"{where}: the header names no data file")
     if not data.exists():
         raise InputError(f"{where}: its data file {plain(data.name)} is missing")
-    _beside(path, "MarkerFile", found, where)
+    marker = _beside(path, "MarkerFile", found, where)
     _check_samples(data, found, where)
-    return HeaderFacts()
+    absent, notes = _marker_said(path, marker)
+    return HeaderFacts(notes=notes, units=_channel_units(head), absent=absent)
+
+
+def _marker_said(path: Path, marker: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A marker file that is named and not there, and a note about it."""
+    if marker is None or marker.exists():
+        return (), ()
+    said = f"The marker file that its header names, {plain(marker.name)}, is not there"
+    other = path.with_suffix(".vmrk")
+    if other.exists():  # a renamed recording, whose header has the old name; MNE reads it
+        return (), (f"{said}; {plain(other.name)} was read in its place.",)
+    return (plain(marker.name),), (f"{said}: it has no markers.",)
+
+
+def _channel_units(head: bytes) -> dict[str, str]:
+    """The unit of each channel, as a BrainVision header spells it."""
+    text = _text(head)
+    found = {}
+    for line in re.findall(r"^\s*Ch\d+\s*=(.*)$", text, re.MULTILINE):
+        name, *rest = (part.strip().replace("\\1", ",") for part in line.split(","))
+        if len(rest) >= 3 and name not in found:  # the first section is of channels, the next of coordinates
+            found[plain(name)] = rest[2]
+    return found
 
 
 def _beside(path: Path, key: str, found: Mapping[str, str], where: str) -> Path | None:

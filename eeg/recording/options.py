@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ...engine.contract import InputContract
+from ...engine.errors import InputError
 from ..text import plain
 from .labels import Labels, read_labels
 from .read import Recording
@@ -27,6 +28,10 @@ class WindowOptions:
         Length of a window in seconds, for models that take any; None for the contract's.
     labels : Labels, path-like or None
         A table of labels (see `labels.read_labels`).
+    force_unit : bool
+        Take amplitudes that no EEG has.
+    label_column : str or None
+        The column of that table which has the labels.
     """
 
     events: str | None = None
@@ -35,6 +40,8 @@ class WindowOptions:
     interpolate: bool = field(default=False, metadata={"keyword": "interpolate_missing"})
     window: float | None = None
     labels: Labels | str | Path | None = None
+    force_unit: bool = False
+    label_column: str | None = None
 
     def loaded(self) -> WindowOptions:
         """The same with its table of labels read.
@@ -44,9 +51,13 @@ class WindowOptions:
         InputError
             The table cannot be used.
         """
+        if self.labels is None and self.label_column is not None:
+            raise InputError(
+                "label-column names a column of a table of labels, and there is none (--labels FILE)"
+            )
         if self.labels is None or isinstance(self.labels, Labels):
             return self
-        return replace(self, labels=read_labels(Path(self.labels)))
+        return replace(self, labels=read_labels(Path(self.labels), self.label_column))
 
     def contract(self, contract: InputContract) -> InputContract:
         """The model's contract, with windows of this length.
@@ -69,6 +80,7 @@ class WindowOptions:
             unit=self.unit,
             interpolate=self.interpolate,
             labels=labels if isinstance(labels, Labels) else None,
+            force_unit=self.force_unit,
         )
 
     def provenance(self) -> dict[str, Any]:
@@ -78,8 +90,10 @@ class WindowOptions:
             "window": self.window,
             "events": self.events,
             "unit": self.unit,
+            **({"force_unit": True} if self.force_unit else {}),
             "interpolate_missing": self.interpolate,
             "labels": None if labels is None else plain(Path(labels).name),
+            **({"label_column": plain(self.label_column)} if self.label_column else {}),
         }
 
 
@@ -92,6 +106,8 @@ class WindowKeywords(TypedDict, total=False):
     interpolate_missing: bool
     window: float | None
     labels: Labels | str | Path | None
+    force_unit: bool
+    label_column: str | None
 
 
 def sorted_into(

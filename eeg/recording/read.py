@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,33 +17,21 @@ import numpy as np
 
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
-from . import bids
+from . import bids, units
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
+from .marks import Mark as Mark
+from .marks import marks_of, with_triggers
 from .objects import as_mne
 
 # Folders that are one recording.
 _FOLDERS = {".mff", ".ds", ".mefd"}
+# Parts of a recording that only its header can tell about.
+_HEADERS = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".fdt": ".set"}
 _MAGIC = {
     ".fif": ((b"\x00\x00\x00\x64",), "a FIF file"),
     ".fif.gz": ((b"\x1f\x8b",), "a gzipped FIF file"),
     ".set": ((b"MATLAB", b"\x89HDF"), "an EEGLAB file"),
 }
-# What MNE took a stored number for, per unit that a header may give.
-_FACTOR = {"µV": 1e-6, "uV": 1e-6, "mV": 1e-3, "nV": 1e-9, "V": 1.0}
-
-
-@dataclass(frozen=True)
-class Mark:
-    """An annotation: seconds from the first sample, seconds long, and what it says."""
-
-    onset: float
-    duration: float
-    description: str
-
-    @property
-    def bad(self) -> bool:
-        """Whether it marks a stretch that must not be used."""
-        return self.description.lower().startswith(("bad", "edge"))
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,11 @@ class Recording:
     breaks : tuple of float
         Seconds at which the signal jumps: gaps, pauses, places where pieces were joined.
     declared : dict of str to str
-        Unit in the header per channel, where it has one.
+        Unit in the header per channel, as it is spelt there, where it has one.
+    triggers : tuple of Mark
+        Codes on a trigger channel, where `marks` has other annotations; without any the codes are `marks`.
+    applied : dict of str to float
+        What the reader multiplied the stored numbers of a channel by; 1 where it is not named.
     facts : HeaderFacts
         What else the header says.
     notes : tuple of str
@@ -78,6 +70,8 @@ class Recording:
     facts: HeaderFacts = field(default_factory=HeaderFacts)
     notes: tuple[str, ...] = ()
     in_memory: bool = False
+    applied: Mapping[str, float] = field(default_factory=dict)
+    triggers: tuple[Mark, ...] = ()
 
     @property
     def is_epochs(self) -> bool:
@@ -86,7 +80,16 @@ class Recording:
 
     def factor(self, channel: str, unit: str) -> float:
         """What to multiply a channel by when its stored numbers are in `unit`, whatever the header says."""
-        return _FACTOR[unit] / _FACTOR.get(self.declared.get(channel, "V"), 1.0)
+        return units.VOLTS[unit] / self.applied.get(channel, 1.0)
+
+    def mistaken(self) -> dict[str, float]:
+        """What to multiply channels by whose header has a unit that the reader took for another one."""
+        out = {}
+        for name in self.data.ch_names:
+            said = units.understood(self.declared.get(name, ""))
+            if said is not None and abs(self.factor(name, said) - 1) > 1e-6:
+                out[name] = self.factor(name, said)
+        return out
 
     @classmethod
     def of(cls, data: Any) -> Recording:
@@ -116,9 +119,11 @@ class Recording:
                 copy, kind, notes = as_mne(data)
             except MemoryError:
                 raise LimitError("a copy of the recording in memory does not fit into memory") from None
-            marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else _marks(copy, HeaderFacts())
+            marks, breaks = ([], []) if isinstance(copy, mne.BaseEpochs) else marks_of(copy, HeaderFacts())
+            marks, pulses = with_triggers(copy, marks)
             copy = _anonymise(copy)
-        return cls(f"in memory: {kind}", copy, tuple(marks), tuple(breaks), notes=notes, in_memory=True)
+        whole = tuple(marks), tuple(breaks)
+        return cls(f"in memory: {kind}", copy, *whole, notes=notes, in_memory=True, triggers=pulses)
 
     def digest(self) -> str:
         """SHA-256 of channels, rate, signal, and annotations or events."""
@@ -148,6 +153,8 @@ def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
         raise InputError(
             f"{where}: cannot be read ({getattr(e, 'strerror', None) or 'not a path'})"
         ) from None
+    if extension in _HEADERS:
+        _refuse_part(path, extension, where)
     if stat.S_ISDIR(mode):
         if extension not in _FOLDERS:
             raise InputError(f"{where}: is a folder, not a recording")
@@ -166,6 +173,19 @@ def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
     if not head.startswith(magic):
         raise InputError(f"{where}: not {what} (looks like {looks_like(head)})")
     return HeaderFacts()
+
+
+def _refuse_part(path: Path, extension: str, where: str) -> None:
+    """Name the header of a file of data or markers; Nihon Kohden's .EEG has its own."""
+    header = path.with_suffix(_HEADERS[extension])
+    if header.exists():
+        raise InputError(f"{where}: is one part of a recording; give its header, {plain(header.name)}")
+    with path.open("rb") as file:
+        own = extension == ".eeg" and file.read(4) in (b"EEG-", b"QI-4", b"DAE-")
+    if not own:
+        raise InputError(
+            f"{where}: is one part of a recording, and its header {plain(header.name)} is not beside it"
+        )
 
 
 def _reason(error: BaseException) -> str:
@@ -318,16 +338,20 @@ def read(path: str | os.PathLike[str]) -> Recording:
                     "(EDF, BDF, BrainVision .vhdr, EEGLAB .set, FIF and what else MNE-Python reads)"
                 ) from None
             raise InputError(f"{where}: cannot be read ({_reason(e)})") from None
-        declared = dict(getattr(data, "_orig_units", None) or {})
+        declared = {**(getattr(data, "_orig_units", None) or {}), **_spelt(facts, data.ch_names)}
+        applied = units.applied(data)
         if extension == ".set":
             declared = dict.fromkeys(data.ch_names, "µV")
+        beside = units.of_table(path, data.ch_names)
+        declared.update(_by_table(beside, declared, extension))
         if isinstance(data, mne.BaseEpochs):
             marks: list[Mark] = []
             breaks: list[float] = []
             if len(data) == 0:
                 raise InputError(f"{where}: no epoch is left in it")
         else:
-            marks, breaks = _marks(data, facts)
+            marks, breaks = marks_of(data, facts)
+        marks, pulses = with_triggers(data, marks)
         with mne.utils.use_log_level("error"):
             data = _anonymise(data)
     notes = [*facts.notes, *_warned([str(w.message) for w in caught])]
@@ -337,7 +361,35 @@ def read(path: str | os.PathLike[str]) -> Recording:
             f"The recording has {counted(len(facts.gaps), 'gap')} ({lost:.3g} s in all); "
             "times count recorded signal only, and no window spans a gap."
         )
-    return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
+    return Recording(
+        path.name,
+        data,
+        tuple(marks),
+        tuple(breaks),
+        declared,
+        facts,
+        tuple(notes),
+        applied=applied,
+        triggers=pulses,
+    )
+
+
+def _spelt(facts: HeaderFacts, names: Sequence[str]) -> dict[str, str]:
+    """Units as the header itself spells them, which the reader may have put into its own words."""
+    return {n: facts.units[plain(n)] for n in names if plain(n) in facts.units}
+
+
+def _by_table(beside: Mapping[str, str], declared: Mapping[str, str], extension: str) -> dict[str, str]:
+    """Units of a channels.tsv, for channels whose header has none that is understood.
+
+    An EEGLAB file has no unit of its own, and is taken for microvolt. A table that says V says it of what the
+    reader makes of it, more often than not.
+    """
+    if extension == ".set":
+        return {n: unit for n, unit in beside.items() if units.understood(unit) != "V"}
+    if not extension.startswith((".edf", ".bdf", ".vhdr", ".ahdr")):
+        return {}
+    return {n: unit for n, unit in beside.items() if units.understood(declared.get(n, "")) is None}
 
 
 def recording_of(data: Any) -> Recording:
@@ -359,39 +411,3 @@ def recording_of(data: Any) -> Recording:
     if isinstance(data, Recording):
         return data
     return read(data) if isinstance(data, (str, os.PathLike)) else Recording.of(data)
-
-
-def _marks(raw: Any, facts: HeaderFacts) -> tuple[list[Mark], list[float]]:
-    """Annotations in seconds from the first sample, and where the signal jumps."""
-    marks = []
-    breaks = [at for at, _ in facts.gaps]
-    clock: Callable[[float], float] = _clock(facts.gaps)
-    offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
-    for onset, duration, description in zip(
-        raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
-    ):
-        at = clock(float(onset) - offset)
-        text = str(description)
-        lower = text.lower()
-        if "boundary" in lower or lower.startswith(("new segment", "edge")):
-            # EEGLAB gives a boundary the length of what was cut out there, which is not in the data.
-            breaks.append(at)
-            continue
-        marks.append(Mark(at, float(duration), text))
-    length = raw.n_times / raw.info["sfreq"]
-    return marks, sorted({float(np.round(b, 9)) for b in breaks if 0 < b < length})
-
-
-def _clock(gaps: tuple[tuple[float, float], ...]) -> Callable[[float], float]:
-    """Clock time of a discontinuous file -> seconds of recorded signal before it."""
-
-    def seconds(t: float) -> float:
-        lost = 0.0
-        for at, gap in gaps:
-            if t >= at + lost + gap:
-                lost += gap
-            elif t > at + lost:
-                return at
-        return t - lost
-
-    return seconds

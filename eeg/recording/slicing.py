@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
-from ..text import listed, plain
+from ..text import listed, plain, split, squashed, typed
 from .conditioning import SignalPiece
 from .labels import Labels
-from .read import Mark, Recording
+from .marks import Mark
+from .read import Recording
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,14 @@ class Slices:
 
 
 def tagged(description: str, wanted: str) -> bool:
-    """Whether a description has all tags of `wanted`: "left" matches "left/agree", "left/agree" too."""
-    return set(wanted.casefold().split("/")) <= set(description.casefold().split("/"))
+    """Whether a description has all tags of `wanted`: "left" matches "left/agree", "left/agree" too.
+
+    How a message lists it is as good as how the file has it: "S  1" as "S 1", a long one cut.
+    """
+    asked = squashed(wanted)
+    if asked in (squashed(plain(description, 40)), squashed(plain(description, 60))):
+        return True
+    return set(map(squashed, asked.split("/"))) <= set(map(squashed, description.split("/")))
 
 
 def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] | None:
@@ -41,40 +48,76 @@ def chosen(recording: Recording, events: str | None, where: str) -> list[Mark] |
         marks: list[Mark] = [Mark(0.0, 0.0, n) for n in known]
     else:
         marks = [m for m in recording.marks if not m.bad]
-        known = Counter(m.description for m in marks)
+        known = Counter(m.description for m in (*marks, *recording.triggers))
     if events != "annotations":
-        wanted = _wanted(events, known, where)
-        marks = [m for m in marks if any(tagged(m.description, w) for w in wanted)]
+        wanted = _wanted(events, known, recording, where)
+        marks = list(dict.fromkeys(m for w in wanted for m in _named(recording, marks, w)))
     if not marks:
-        raise InputError(f"{where}: windows at annotations were asked for, and the recording has none")
+        raise InputError(
+            f"{where}: windows at annotations were asked for, and the recording has none{_absent(recording)}"
+        )
     return sorted(marks, key=lambda m: m.onset)
 
 
-def _wanted(events: str, known: Counter[str], where: str) -> list[str]:
+def _named(recording: Recording, marks: Sequence[Mark], wanted: str) -> list[Mark]:
+    """The annotations of a name; without any, the codes of a trigger channel."""
+    found = [m for m in marks if tagged(m.description, wanted)]
+    return found or [m for m in recording.triggers if tagged(m.description, wanted)]
+
+
+def named(recording: Recording, wanted: str, where: str) -> list[Mark]:
+    """The annotations, or codes of a trigger channel, with all tags of a name.
+
+    Raises
+    ------
+    InputError
+        There is none; the message has those that there are.
+    """
+    found = _named(recording, recording.marks, wanted)
+    if not found:
+        known = typed(dict.fromkeys(m.description for m in (*recording.marks, *recording.triggers)))
+        raise InputError(
+            f"{where}: no annotation {plain(wanted)}; there are: {known or 'none'}{_absent(recording)}"
+        )
+    return found
+
+
+def _absent(recording: Recording) -> str:
+    """That a file which its header names is not there, where there is one."""
+    absent = recording.facts.absent
+    return f"; its marker file {listed(absent)} is missing" if absent else ""
+
+
+def _wanted(events: str, known: Counter[str], recording: Recording, where: str) -> list[str]:
     """The events that were asked for, each of which the recording has."""
-    wanted = [w.strip() for w in events.split(",") if w.strip()]
+    wanted = split(events, known)
     unknown = [w for w in wanted if not any(tagged(d, w) for d in known)]
     if unknown or not wanted:
         raise InputError(
             f"{where}: no event {listed(unknown) or 'is named'}; "
-            + (f"there are: {listed(known)}" if known else "the recording has no annotations")
+            + (f"there are: {typed(known)}" if known else "the recording has no annotations")
+            + _absent(recording)
         )
     return wanted
 
 
 def labelled_marks(
-    recording: Recording, labels: Labels | None, events: str | None, where: str
+    recording: Recording, labels: Labels | None, events: str | None, where: str, seconds: float | None = None
 ) -> list[Mark] | None:
-    """Where windows start by a table of labels; None where it does not say.
+    """Where windows of so many seconds start by a table of labels; None where it does not say.
 
     Raises
     ------
     InputError
         It does, and so do `events`, or the recording is cut into epochs already.
     """
-    marks = None if labels is None else labels.marks()
+    marks = None if labels is None else labels.marks(seconds)
     if labels is None or marks is None:
         return None
+    if not marks:
+        raise InputError(
+            f"{plain(labels.name)}: no label in it lasts as long as a window of {seconds or 0:g} s"
+        )
     if events is not None:
         raise InputError(
             f"{plain(labels.name)} and events both say where windows start; leave out one of them"
@@ -84,7 +127,16 @@ def labelled_marks(
             f"{where}: cut into epochs already, so the column onset of {plain(labels.name)} has no meaning; "
             "leave it out, with a row for each epoch"
         )
-    return marks
+    shift = later(recording, labels)
+    return [replace(m, onset=m.onset + shift) for m in marks]
+
+
+def later(recording: Recording, labels: Labels) -> float:
+    """Seconds from the recording's beginning to that of its labels; 0 without clocks of one day."""
+    if recording.facts.began is None or labels.began is None:
+        return 0.0
+    away = (labels.began - recording.facts.began).total_seconds()
+    return away if abs(away) < 86_400 else 0.0
 
 
 def take(
@@ -96,6 +148,7 @@ def take(
     contract: InputContract,
     marks: Sequence[Mark] | None,
     labels: Labels | None = None,
+    used: Collection[str] | None = None,
 ) -> Slices:
     """Take the windows out of conditioned pieces.
 
@@ -114,9 +167,15 @@ def take(
         Where windows start; None for consecutive ones (or every epoch).
     labels : Labels, optional
         One for each window, those that are dropped included.
+    used : collection of str, optional
+        Recorded channels that windows depend on: what is bad on others alone drops none. All by default.
     """
     rate, width = contract.sfreq, contract.window
-    bad = [(m.onset, m.onset + m.duration, plain(m.description, 40)) for m in recording.marks if m.bad]
+    bad = [
+        (m.onset, m.onset + m.duration, f"the annotation {plain(m.description, 40)}")
+        for m in recording.marks
+        if m.bad and (used is None or not m.channels or not set(m.channels).isdisjoint(used))
+    ]
     lost: Counter[str] = Counter()
     taken, onsets, named = [], [], []
     starts = _starts(ready, rate, width, recording.is_epochs, marks, lost)
@@ -134,13 +193,19 @@ def take(
     for i, first, label in starts:
         piece = ready[i]
         start = piece.start + first / rate
-        over = [what for a, b, what in bad if a < start + width / rate and b > start]
+        holes = [
+            (piece.start + a, piece.start + b, "values that are not numbers")
+            for name, a, b in piece.holes
+            if used is None or name in used
+        ]
+        end = start + width / rate
+        over = [what for a, b, what in (*bad, *holes) if a < end - 1e-6 and b > start + 1e-6]
         at = round(first / rate * sfreq)
         seen = original[i].data[rows, at : at + round(contract.seconds * sfreq)]
         if first + width > piece.data.shape[-1]:
             lost["past the end of the signal"] += 1
         elif over:
-            lost[f"over the annotation {over[0]}"] += 1
+            lost[f"over {over[0]}"] += 1
         elif flat := [n for n, x in zip(contract.channels, seen, strict=True) if x.min() == x.max()]:
             lost[f"flat at {listed(flat, 4)}"] += 1
         else:

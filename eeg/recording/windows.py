@@ -18,6 +18,7 @@ from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, un
 from .labels import Labels
 from .read import Recording
 from .slicing import chosen, labelled_marks
+from .units import given
 
 FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
 
@@ -119,6 +120,7 @@ def cut(
     unit: str | None = None,
     interpolate: bool = False,
     labels: Labels | None = None,
+    force_unit: bool = False,
 ) -> Windows:
     """Cut a recording into the windows that a model takes.
 
@@ -132,11 +134,13 @@ def cut(
     channels : str, sequence or mapping, optional
         Which recorded channel each model channel is (see `channels.parse_mapping`).
     unit : {"V", "mV", "uV"}, optional
-        Unit of the numbers stored in the file, whatever its header says, or of those in memory.
+        Unit of the numbers stored in the file, whatever its header says, or of those in memory. In any case.
     interpolate : bool
         Spline missing and unusable channels instead of refusing.
     labels : Labels, optional
         From a table; where it has onsets, windows start there, and `events` must not be given.
+    force_unit : bool
+        Amplitudes that no EEG has are taken all the same, and marked.
 
     Returns
     -------
@@ -149,23 +153,30 @@ def cut(
         window left.
     """
     where = plain(recording.name)
-    if unit is not None and unit not in FROM_MICROVOLT:
-        raise InputError(f"unit {plain(unit)}: V, mV or uV")
+    if unit is not None:
+        asked, unit = unit, given(unit)
+        if unit is None:
+            raise InputError(f"unit {plain(asked)}: V, mV or uV")
     opened = opened_for(contract, recording, channels, interpolate=interpolate)
-    marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
+    marks = labelled_marks(recording, labels, events, where, contract.seconds) or chosen(
+        recording, events, where
+    )
     pieces = in_microvolt(opened, unit)
     step("checking the signal")
-    # Who gives a unit vouches for it, but of an object it may be the file's unit that is meant, long applied.
-    vouched = unit is not None and not recording.in_memory
-    unusable = unusable_of(opened, pieces, unit_given=vouched)
+    unusable = unusable_of(opened, pieces, forced=force_unit)
     step("filtering and resampling")
     # A shorter stretch holds no window.
     whole = [p for p in pieces if p.data.shape[-1] >= round(contract.seconds * opened.sfreq)]
     leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
     whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
-    ready = conditioned(opened, whole, rows, leave)
+    ready = conditioned(opened, whole, rows, leave, interpolated)
     step("cutting windows")
-    slices = taken(opened, pieces, whole, ready, rows, marks, labels)
+    if contract.unit == "V" and contract.scale < 1e3:
+        opened.said.append(
+            f"The model gets volt, numbers around {1e-5 * contract.scale:.0e}: right only where it was "
+            "trained on volt, and most networks are trained on microvolt."
+        )
+    slices = taken(opened, pieces, whole, ready, rows, marks, labels, interpolated)
     return Windows(
         data=as_input(slices.signal, contract),
         signal=slices.signal.astype(np.float32),

@@ -152,6 +152,7 @@ def head_figure(
         unit=f"{explained.unit} per window",
         size=shares.by_electrode(explained.relevance),
         size_limit=share_limit,
+        interpolated=explained.windows.interpolated,
     )
 
 

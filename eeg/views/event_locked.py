@@ -23,7 +23,7 @@ from ..electrodes.regions import members
 from ..explanation.explained import Explained
 from ..explanation.timeline import stitched
 from ..explanation.view import View
-from ..text import counted, plain
+from ..text import counted, plain, split
 from .registry import ViewContext, register
 
 if TYPE_CHECKING:
@@ -279,7 +279,10 @@ class AroundEvents(View):
 @register("locked", needs=("recording",), order=10, off=(), absent={})
 def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
     made: dict[str, EventLocked] = {}
-    for name in context.option:
+    recording = context.recording
+    known = [m.description for m in (*recording.marks, *recording.triggers)]
+    whole = ", ".join(f'"{name}"' if "," in name else name for name in context.option)
+    for name in split(whole, known):
         step(f"locking to {plain(name, 40)}")
         times = times_of(context.recording, name)
         made[plain(name, 40)] = event_locked(explained, times, seed=context.seed)

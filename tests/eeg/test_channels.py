@@ -1,6 +1,7 @@
 import pytest
 
-from onnxplain.eeg.electrodes.names import match, normalise, parse, parse_mapping, template_positions
+from onnxplain.eeg.electrodes.matching import match
+from onnxplain.eeg.electrodes.names import normalise, parse, parse_mapping, template_positions
 from onnxplain.eeg.electrodes.positions import Electrodes, head_positions
 from onnxplain.engine.errors import InputError
 
@@ -34,6 +35,9 @@ from onnxplain.engine.errors import InputError
         ("FCC5h", "FCC5h"),
         ("EEG A1-REF", "A1"),
         ("Fp1-0", "Fp1"),
+        ("C3M2", "C3"),
+        ("FpzA1", "Fpz"),
+        ("O1-(A1+A2)/2", "O1"),
     ],
 )
 def test_electrodes_have_one_spelling(name: str, key: str) -> None:
@@ -50,6 +54,7 @@ def test_electrodes_have_one_spelling(name: str, key: str) -> None:
         ("T7-P8-1", "T7-P8"),
         ("A1-A2", "A1-A2"),
         ("Fp1 Cz", "Fp1-Cz"),
+        ("FPZCZ", "Fpz-Cz"),
     ],
 )
 def test_two_electrodes_are_bipolar(name: str, key: str) -> None:
@@ -98,11 +103,26 @@ def test_bipolar_models_find_bipolar_channels() -> None:
 
 
 @pytest.mark.parametrize(
-    "recorded", [["Fp1", "EEG Fp1-REF"], ["Fp1-0", "Fp1-1"], ["C3-A1", "C3-A2"], ["T3", "T7"]]
+    "recorded",
+    [["EEG Fp1-LE", "EEG Fp1-REF"], ["Fp1-0", "Fp1-1"], ["C3-A1", "C3-A2"], ["EEG T3", "POL T7"]],
 )
 def test_ambiguous_channels_are_refused(recorded: list[str]) -> None:
     with pytest.raises(InputError, match="several channels mean the same electrode"):
         match([normalise(recorded[0])], recorded)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "recorded", "taken"),
+    [
+        ("Fp1", ["EEG Fp1-REF", "Fp1"], "Fp1"),
+        ("T7", ["T3", "T7"], "T7"),
+        ("O2-M1", ["O2-M2", "O2", "EEG O2-M1"], "EEG O2-M1"),
+        ("C4", ["C4-A1", "EEG C4-REF"], "EEG C4-REF"),
+        ("fz", ["EEG Fz", "FZ"], "FZ"),
+    ],
+)
+def test_the_very_name_comes_first(wanted: str, recorded: list[str], taken: str) -> None:
+    assert dict(match([wanted], recorded).names) == {wanted: taken}
 
 
 def test_user_decides_what_names_leave_open() -> None:

@@ -19,9 +19,12 @@ from onnxplain.eeg.electrodes.region_file import Regions
 from onnxplain.eeg.explanation import dataset as views
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.to_mne import to_epochs
-from onnxplain.eeg.recording.read import read
+from onnxplain.eeg.recording.read import Recording, read
+from onnxplain.eeg.recording.windows import cut
+from onnxplain.eeg.reports.recording_figures import head_figure
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
+from onnxplain.engine.errors import InputError
 
 TEN_TWENTY = ("Fp1", "Fp2", "F7", "F8", "C3", "Cz", "C4", "T7", "T8", "Pz", "O1", "O2")
 OWN = tuple(f"E{i}" for i in range(1, 13))
@@ -211,3 +214,85 @@ def test_events_are_found_on_a_cap_of_its_own(make_raw: Make, tmp_path: Path) ->
     recording = read(path)
     np.testing.assert_allclose(blinks(recording), np.arange(3, 57, 6), atol=0.1)
     assert len(saccades(recording)) >= 16
+
+
+# --- the electrodes of a 10-20 model on a cap whose places are measured
+
+
+@pytest.mark.parametrize("kind", ["GSN-HydroCel-65_1.0", "biosemi128"])
+@pytest.mark.parametrize("called", ["its own names", "numbers"])
+@pytest.mark.parametrize("reference", ["as recorded", "average", "Cz"])
+def test_interpolated_from_measured_places(
+    make_contract: Make, kind: str, called: str, reference: str
+) -> None:
+    """A field that runs from left to right, read where the model's electrodes lie."""
+    places = mne.channels.make_standard_montage(kind).get_positions()["ch_pos"]
+    own = [n for n in places if n != "Cz"]
+    shown = own if called == "its own names" else [str(i) for i in range(1, len(own) + 1)]
+    source = np.random.default_rng(0).normal(size=2000)
+    x = np.stack([places[n][0] / 0.09 * source for n in own]) * 2e-5
+    raw = mne.io.RawArray(x, mne.create_info(shown, 100.0, "eeg"), verbose="error")
+    montage = {s: places[n] for s, n in zip(shown, own, strict=True)}
+    raw.set_montage(mne.channels.make_dig_montage(montage, coord_frame="head"))
+    contract = make_contract(["C3", "T8", "F7", "P4"], patch=None, reference=reference)
+    with pytest.raises(InputError, match=r"4 of the model's 4 channels are missing: C3 \(nearest: "):
+        cut(Recording.of(raw), contract)
+    found = cut(Recording.of(raw), contract, interpolate=True)
+    assert found.interpolated == ("C3", "T8", "F7", "P4")
+    for signal, sign in zip(found.signal[0], (-1, 1, -1, 1), strict=True):
+        assert np.corrcoef(signal, sign * source[:200])[0, 1] > 0.95
+
+
+def test_what_was_interpolated_is_named_and_hatched(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path
+) -> None:
+    raw = make_raw(TEN_TWENTY)
+    path = tmp_path / "few_raw.fif"
+    raw.drop_channels(["Cz", "O2"]).save(path, verbose="error")
+    model = make_model(make_contract(TEN_TWENTY))
+    found = explain_recording(model, path, interpolate_missing=True, against="none")
+    (line,) = [text for what, text in found.lines() if what == "interpolated"]
+    assert line.startswith("Cz, O2: ")
+    assert line.endswith("% of the relevance lies there")
+    figure, said = head_figure(found)
+    assert figure is not None
+    assert "Hatched: interpolated" in said
+    for axis in figure.axes[:2]:
+        assert sum(bool(p.get_hatch()) for p in axis.patches) == 2
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_differences_of_interpolated_electrodes(make_contract: Make, holes: bool) -> None:
+    """Derivations on a cap of its own, and where one end is recorded; a hole that all channels have."""
+    places = mne.channels.make_standard_montage("GSN-HydroCel-65_1.0").get_positions()["ch_pos"]
+    own = [n for n in places if n != "Cz"]
+    source = np.random.default_rng(0).normal(size=2000)
+    x = np.stack([places[n][0] / 0.09 * source for n in own]) * 2e-5
+    if holes:
+        x[:, 450:500] = np.nan
+    raw = mne.io.RawArray(x, mne.create_info(own, 100.0, "eeg"), verbose="error")
+    raw.set_montage(mne.channels.make_dig_montage({n: places[n] for n in own}, coord_frame="head"))
+    contract = make_contract(["C4-C3", "Fp1", "T7-T8"], patch=None, reference="average")
+    with pytest.raises(InputError, match="3 of the model's 3 channels are missing: C4-C3"):
+        cut(Recording.of(raw), contract)
+    found = cut(Recording.of(raw), contract, interpolate=True)
+    assert set(found.interpolated) == {"C4-C3", "Fp1", "T7-T8"}
+    assert len(found) == (9 if holes else 10)
+    for i, sign in enumerate((1, -1, -1)):
+        assert np.corrcoef(found.signal[0, i], sign * source[:200])[0, 1] > 0.95
+    ends = [cut(Recording.of(raw), make_contract([n], patch=None), interpolate=True) for n in ("C4", "C3")]
+    want = ends[0].signal[0, 0] - ends[1].signal[0, 0]
+    # The sphere that splines live on is fitted to all places, those that are made among them.
+    np.testing.assert_allclose(found.signal[0, 0], want, atol=0.03 * np.abs(want).max())
+
+
+def test_a_difference_with_one_end_recorded(make_raw: Make, make_contract: Make) -> None:
+    raw = make_raw(TEN_TWENTY)
+    contract = make_contract(["C3-Fz", "O1"], patch=None)
+    found = cut(Recording.of(raw), contract, interpolate=True)
+    assert found.interpolated == ("C3-Fz",)
+    fz = cut(Recording.of(raw), make_contract(["Fz"], patch=None), interpolate=True).signal[:, 0]
+    c3 = cut(Recording.of(raw), make_contract(["C3"], patch=None)).signal[:, 0]
+    np.testing.assert_allclose(found.signal[:, 0], c3 - fz, atol=1e-4)
+    with pytest.raises(InputError, match="it needs M2, which is not; C3 is recorded"):
+        cut(Recording.of(raw), make_contract(["C3-M2"], patch=None), interpolate=True)

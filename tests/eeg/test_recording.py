@@ -15,6 +15,7 @@ import pytest
 import scipy.io
 
 from onnxplain.eeg.recording.read import read
+from onnxplain.eeg.recording.slicing import chosen
 from onnxplain.engine.errors import InputError
 
 PATIENT = "Roe_Jane"
@@ -124,6 +125,27 @@ def test_brainvision(tmp_path: Path) -> None:
     assert got.data.ch_names == ["Fp1", "Fp2"]
     assert got.breaks == (3.0,)
     assert [m.description for m in got.marks] == ["Stimulus/S  1"]
+
+
+@pytest.mark.parametrize("name", ["old name.vmrk", "a.vmrk"])
+def test_a_marker_file_that_is_named_and_not_there(tmp_path: Path, name: str) -> None:
+    header = brainvision(tmp_path, marker=name)
+    assert any("b.vmrk was read in its place" in note for note in read(header).notes)
+    (tmp_path / "b.vmrk").unlink()
+    recording = read(header)
+    assert recording.marks == ()
+    assert any(name in note and "is not there" in note for note in recording.notes)
+    for events in ("annotations", "left"):
+        with pytest.raises(InputError, match=f"its marker file {name} is missing"):
+            chosen(recording, events, "x")
+
+
+@pytest.mark.parametrize(("name", "header"), [("b.eeg", "b.vhdr"), ("b.vmrk", "b.vhdr"), ("b.fdt", "b.set")])
+def test_a_part_of_a_recording_names_its_header(tmp_path: Path, name: str, header: str) -> None:
+    (tmp_path / name).write_bytes(b"12345678")
+    assert f"its header {header} is not beside it" in refusal(tmp_path / name)
+    (tmp_path / header).write_bytes(b"12345678")
+    assert f"give its header, {header}" in refusal(tmp_path / name)
 
 
 def test_brainvision_stays_in_its_folder(tmp_path: Path) -> None:
