@@ -7,26 +7,38 @@ file beside a third party's model.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError
 
 METADATA_KEY = "onnxplain.contract"
 
-AxisName = Literal["batch", "channel", "time", "patch", "sample"]
+ONE = "one"
+# Axes of a window, in the order in which its samples lie in the recording.
+_PLAIN, _PATCHED = ("channel", "time"), ("channel", "patch", "sample")
+
+
+def _axis(name: Any) -> Any:
+    """An axis of length one in any of its spellings."""
+    return ONE if name in (None, 1, "1", "_") and name is not True else name
+
+
+AxisName = Annotated[Literal["batch", "channel", "time", "patch", "sample", "one"], BeforeValidator(_axis)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class InputContract(BaseModel):
     """Which array a model wants.
 
-    The array is ``signal * scale`` with the signal in `unit`, laid out along `axes`: either
-    ``(batch, channel, time)`` or ``(batch, channel, patch, sample)``, where time is cut into
-    consecutive patches of `patch` samples.
+    The array is ``signal * scale`` with the signal in `unit`, laid out along `axes`: batch first, then
+    ``channel`` and ``time`` in either order, or ``channel``, ``patch`` and ``sample`` in any, where time is
+    cut into consecutive patches of `patch` samples. ``one`` is an axis of length one, wherever it stands:
+    ``(batch, one, channel, time)``. A model of one electrode may have no axis of channels.
 
     Attributes
     ----------
@@ -35,7 +47,7 @@ class InputContract(BaseModel):
     input : str
         The graph input that takes the signal.
     axes : tuple of str
-        Names of that input's axes.
+        Names of that input's axes. An axis of length one is ``one``; ``1``, ``_`` and null are read as that.
     channels : tuple of str
         Electrode names in the order of the channel axis.
     sfreq : float
@@ -88,8 +100,14 @@ class InputContract(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> InputContract:
-        if self.axes not in (("batch", "channel", "time"), ("batch", "channel", "patch", "sample")):
-            raise ValueError("axes: (batch, channel, time) or (batch, channel, patch, sample)")
+        named = [a for a in self.axes if a != ONE]
+        if "channel" not in named and len(self.channels) == 1:
+            named.insert(1, "channel")
+        if self.axes[:1] != ("batch",) or sorted(named[1:]) not in (sorted(_PLAIN), sorted(_PATCHED)):
+            raise ValueError(
+                "axes: batch first, then channel and time, or channel, patch and sample, as the model has "
+                "them; `one` is an axis of length 1, as in [batch, one, channel, time]"
+            )
         if ("patch" in self.axes) != (self.patch is not None):
             raise ValueError("patch: its length is needed with, and only with, a patch axis")
         if self.patch is not None and self.window % self.patch:
@@ -107,11 +125,51 @@ class InputContract(BaseModel):
         return self.window / self.sfreq
 
     @property
+    def lengths(self) -> dict[str, int]:
+        """Length of each axis of a window by name: channel and time, or channel, patch and sample."""
+        if self.patch is None:
+            return {"channel": len(self.channels), "time": self.window}
+        return {"channel": len(self.channels), "patch": self.window // self.patch, "sample": self.patch}
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one window in the model's layout, without the batch axis."""
-        if self.patch is None:
-            return (len(self.channels), self.window)
-        return (len(self.channels), self.window // self.patch, self.patch)
+        lengths = {**self.lengths, ONE: 1}
+        return tuple(lengths[axis] for axis in self.axes[1:])
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Where each axis of the model's layout, those of length one left out, is among `lengths`."""
+        names = list(self.lengths)
+        there = [names.index(axis) for axis in self.axes[1:] if axis != ONE]
+        return tuple(there) if "channel" in self.axes else (names.index("channel"), *there)
+
+    @property
+    def time_axes(self) -> tuple[int, ...]:
+        """Axes of the model's layout along which time runs, slowest first; negative, from the last."""
+        n = len(self.axes)
+        return tuple(self.axes.index(a) - n for a in ("time", "patch", "sample") if a in self.axes)
+
+    def fits(self, declared: Sequence[Any]) -> bool:
+        """Whether the file's own shape of the input (an int where a length is fixed) can be this layout."""
+        return len(declared) == len(self.axes) and all(
+            not isinstance(d, int) or d == n for d, n in zip(declared[1:], self.shape, strict=True)
+        )
+
+    def axes_for(self, declared: Sequence[Any]) -> tuple[str, ...] | None:
+        """Axes by which channels and window fit the file's own shape of the input; None for none."""
+        n = len(self.lengths)
+        spare = len(declared) - 1 - n
+        if not 0 <= spare <= 4:
+            return None
+        for ones in combinations(range(1, len(declared)), spare):
+            for named in permutations(self.lengths):
+                left = iter(named)
+                axes = tuple(ONE if i in ones else next(left) for i in range(1, len(declared)))
+                made = self.model_copy(update={"axes": ("batch", *axes)})
+                if made.fits(declared):
+                    return made.axes
+        return None
 
     def to_metadata(self) -> dict[str, str]:
         """The entries to put into an ONNX file's metadata."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 
-from onnxplain.engine.contract import InputContract
+from onnxplain.engine.contract import ONE, InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.inspection import Inspection, inspect
 
@@ -51,10 +51,13 @@ def guess(path: Path) -> Guess:
     found = inspect(path)
     name, shape = _signal(found, path)
     reasons = []
-    patched = len(shape) == 4
-    count, window = shape[1], math.prod(d for d in shape[2:] if d > 0)
-    axes = "[batch, channel, patch, sample]" if patched else "[batch, channel, time]"
-    reasons.append(f"input {name!r} has shape {list(shape)}, so its axes are {axes}")
+    named = _axes(shape)
+    length = dict(zip(named, shape, strict=True))
+    patched, count = "patch" in named, length["channel"]
+    window = math.prod(d for a in ("time", "patch", "sample") if (d := length.get(a, 0)) > 0)
+    axes = f"[{', '.join(named)}]"
+    declared = f"[{', '.join(str(d or '?') for d in shape)}]"
+    reasons.append(f"input {name!r} has shape {declared}, so its axes may be {axes}")
     channels, what = _OFTEN.get(count, ("", ""))
     if channels:
         reasons.append(f"{count} channels: {what}")
@@ -67,12 +70,12 @@ def guess(path: Path) -> Guess:
     lines = [
         f"# Input contract of {path.name}. Guesses say so; what is empty has to be filled in.",
         f"input: {name}",
-        f"axes: {axes}",
-        *([f"patch: {shape[3]}"] if patched else []),
+        f"axes: {axes}    # a guess, by the shape {declared}; `one` is an axis of length 1",
+        *([f"patch: {length['sample']}    # a guess"] if patched else []),
         f"channels: [{', '.join(channels.split())}]"
         + (f"    # a guess: {what}" if channels else f"    # {count} names"),
         "sfreq:                # Hz" + (f"; whole seconds at {', '.join(map(str, rates))}" if rates else ""),
-        f"window: {window}" if window else "window:               # samples",
+        f"window: {window}           # samples" if window else "window:               # samples",
         "unit:                 # V, mV or uV",
         "scale: 1.0            # from the unit to what the model was trained on",
         "# highpass: 0.5       # Hz; without it that side is left alone",
@@ -92,13 +95,38 @@ def guess(path: Path) -> Guess:
 
 
 def _signal(found: Inspection, path: Path) -> tuple[str, tuple[int, ...]]:
+    """The first input that may be signals of channels, and its shape; 0 for what is open."""
     for value in found.inputs:
         sizes = tuple(
             int(d) if d.isdigit() else 0 for d in value.shape.strip("[]").replace(" ", "").split(",")
         )
-        if value.dtype.startswith("float") and len(sizes) in (3, 4) and sizes[1] > 0:
+        if value.dtype.startswith("float") and len(sizes) >= 3 and _axes(sizes):
             return value.name, sizes
     raise InputError(f"{path}: no input looks like (batch, channel, time); write the contract by hand")
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """What the axes of an input may be; empty where it looks like no signal.
+
+    Axes of length one are no electrodes, unless there is no other axis for them. Of two axes the longer one,
+    or the one that is left open, is taken for time.
+    """
+    long = [i for i, d in enumerate(shape) if i and d != 1]
+    if len(long) == 1 and len(shape) > 2:
+        # One electrode: its axis is the last of length one before time, or the first after it.
+        (time,) = long
+        own = {(time - 1 if time > 1 else 2): "channel", time: "time"}
+    elif len(long) == 2:
+        a, b = long
+        time_first = shape[b] and (not shape[a] or shape[a] > shape[b])
+        own = {a: "time", b: "channel"} if time_first else {a: "channel", b: "time"}
+    elif len(long) == 3 and shape[long[0]] and shape[long[2]]:
+        own = dict(zip(long, ("channel", "patch", "sample"), strict=True))
+    else:
+        return ()
+    if not shape[next(i for i, name in own.items() if name == "channel")]:
+        return ()
+    return ("batch", *(own.get(i, ONE) for i in range(1, len(shape))))
 
 
 def _classes(found: Inspection) -> int:

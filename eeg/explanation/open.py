@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -97,4 +97,23 @@ def open_model(
             f"{plain(Path(model), 300)}: no input contract in its metadata, so it is not known which "
             "channels, rate and unit it takes; give one (contract=, or --contract FILE)"
         )
+    _check_axes(explainer, explainer.contract)
     return explainer, explainer.contract
+
+
+def _check_axes(explainer: Explainer, contract: InputContract) -> None:
+    """Whether the contract's axes can be those of the file, where others would be."""
+    known = explainer.inputs.by_name.get(contract.input)
+    if known is None or contract.fits(known.shape):
+        return
+    better = contract.axes_for(known.shape)
+    if better is not None and better != contract.axes:
+        raise InputError(
+            f"{plain(explainer.path, 300)}: input {plain(contract.input)} has shape {_listed(known.shape)}, "
+            f"and the contract's axes {_listed(contract.axes)} make {_listed(('batch', *contract.shape))}; "
+            f"axes that fit are {_listed(better)}"
+        )
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return "[" + ", ".join(plain(v if v is not None else "any", 40) for v in values) + "]"

@@ -82,7 +82,10 @@ def to_model_layout(signal: NDArray[Any], contract: InputContract) -> NDArray[An
     -------
     ndarray, shape (..., *contract.shape)
     """
-    return signal.reshape(*signal.shape[:-2], *contract.shape)
+    lead = signal.shape[:-2]
+    order = [len(lead) + axis for axis in contract.order]
+    named = signal.reshape(*lead, *contract.lengths.values())
+    return named.transpose(*range(len(lead)), *order).reshape(*lead, *contract.shape)
 
 
 def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float32]:
@@ -107,7 +110,10 @@ def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[A
     lead = array.shape[: array.ndim - len(contract.shape)]
     if array.shape[len(lead) :] != contract.shape:
         raise InputError(f"an array of shape {array.shape} does not end in the model's {contract.shape}")
-    return array.reshape(*lead, len(contract.channels), contract.window)
+    lengths, order = tuple(contract.lengths.values()), contract.order
+    named = array.reshape(*lead, *(lengths[axis] for axis in order))
+    back = [len(lead) + order.index(axis) for axis in range(len(order))]
+    return named.transpose(*range(len(lead)), *back).reshape(*lead, len(contract.channels), contract.window)
 
 
 def cut(

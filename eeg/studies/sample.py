@@ -52,7 +52,7 @@ class Sample:
     setting : Setting
     kind : str
         Of the features.
-    time_axes : int
+    time_axes : int or tuple of int
         As for `engine.evaluation.stability.stability`.
     interpolation : Replacement or None
         Beside transplants, where electrodes can be made from others.
@@ -68,7 +68,7 @@ class Sample:
 
     setting: Setting
     kind: str
-    time_axes: int
+    time_axes: int | tuple[int, ...]
     interpolation: Replacement | None
     of: int
     unit: str
@@ -165,7 +165,7 @@ def sample(
     return Sample(
         setting=setting,
         kind=kind,
-        time_axes=1 if contract.patch is None else 2,
+        time_axes=contract.time_axes,
         interpolation=interpolation,
         of=len(cuts),
         unit=contract.output_unit or "logit",
