@@ -12,6 +12,7 @@ from itertools import combinations, permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError
@@ -30,6 +31,79 @@ def _axis(name: Any) -> Any:
 
 AxisName = Annotated[Literal["batch", "channel", "time", "patch", "sample", "one"], BeforeValidator(_axis)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _numbers(value: Any) -> Any:
+    """One finite number, or nested lists of them, none longer than its neighbours."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError("lists of unlike lengths") from None
+    if array.dtype.kind not in "iuf" or not array.size or not np.isfinite(array).all():
+        raise ValueError("a finite number, or nested lists of them, is needed")
+    return array.tolist()
+
+
+Numbers = Annotated[Any, BeforeValidator(_numbers)]
+
+
+class Filling(BaseModel):
+    """What a further input of the model is filled with; exactly one of the first four says it.
+
+    Attributes
+    ----------
+    constant : number or nested lists of numbers
+        The same for every window.
+    positions : {"m", "cm", "mm"}
+        Where each electrode lies: x to the right ear, y to the nose, z up, in this unit, of the recording or,
+        where that does not say, by the electrode's name. An array (channel, 3) for each window.
+    channels : dict of str to number or numbers
+        A value for each electrode by its name in the contract, in the order of its channels: ids, or places
+        of the network's own. The table may have more electrodes than the model.
+    subjects : dict of str to number or numbers
+        A value for each subject (or session): the recording's `sub-` entity, its folder or its file's name.
+    first : numbers
+        Put before the values of `channels`: LaBraM's class token is `first: [0]`.
+    otherwise : number or numbers
+        For a recording that `subjects` does not name; without it such a recording is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    constant: Numbers | None = None
+    positions: Literal["m", "cm", "mm"] | None = None
+    channels: dict[str, Numbers] | None = None
+    subjects: dict[str, Numbers] | None = None
+    first: list[Numbers] = []
+    otherwise: Numbers | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        """`positions` alone, or values alone."""
+        if data == "positions":
+            return {"positions": "m"}
+        return data if isinstance(data, (Mapping, Filling, str)) or data is None else {"constant": data}
+
+    @model_validator(mode="after")
+    def _one(self) -> Filling:
+        ways = ("constant", "positions", "channels", "subjects")
+        if sum(getattr(self, way) is not None for way in ways) != 1:
+            raise ValueError(f"exactly one of {', '.join(ways)} says what the input is filled with")
+        if self.first and self.channels is None:
+            raise ValueError("first: goes with channels alone")
+        if self.otherwise is not None and self.subjects is None:
+            raise ValueError("otherwise: goes with subjects alone")
+        return self
+
+    def values(self, channels: Sequence[str]) -> np.ndarray[Any, Any] | None:
+        """The values where they do not depend on the recording; None where they do."""
+        if self.constant is not None:
+            return np.asarray(self.constant)
+        if self.channels is not None:
+            table = {name.casefold(): value for name, value in self.channels.items()}
+            return np.asarray([*self.first, *(table[name.casefold()] for name in channels)])
+        return None
 
 
 class InputContract(BaseModel):
@@ -72,6 +146,8 @@ class InputContract(BaseModel):
         Names along the last axis of that output; empty for a regression.
     output_unit : str or None
         Unit of a regression output.
+    inputs : dict of str to Filling
+        What each further input of the model is filled with.
     source, licence : str
         Where the weights come from and under which licence.
     """
@@ -95,6 +171,7 @@ class InputContract(BaseModel):
     output: str | None = None
     classes: tuple[str, ...] = ()
     output_unit: str | None = None
+    inputs: dict[str, Filling] = {}
     source: str = ""
     licence: str = ""
 
@@ -115,6 +192,17 @@ class InputContract(BaseModel):
         for what, names in (("channels", self.channels), ("classes", self.classes)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what}: a name stands twice")
+        if self.input in self.inputs:
+            raise ValueError(f"inputs: {self.input} takes the signal")
+        for name, filling in self.inputs.items():
+            table = {n.casefold() for n in filling.channels or ()}
+            lost = [c for c in self.channels if c.casefold() not in table]
+            if filling.channels is not None and lost:
+                raise ValueError(f"inputs: {name}: the table has no {', '.join(lost)}")
+            try:
+                filling.values(self.channels)
+            except ValueError:
+                raise ValueError(f"inputs: {name}: values and first have unlike lengths") from None
         if self.highpass and self.lowpass and self.highpass >= self.lowpass:
             raise ValueError("highpass: must lie below lowpass")
         return self
@@ -149,6 +237,11 @@ class InputContract(BaseModel):
         """Axes of the model's layout along which time runs, slowest first; negative, from the last."""
         n = len(self.axes)
         return tuple(self.axes.index(a) - n for a in ("time", "patch", "sample") if a in self.axes)
+
+    def constants(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Values of the further inputs, but for those that depend on the recording."""
+        found = {name: filling.values(self.channels) for name, filling in self.inputs.items()}
+        return {name: values for name, values in found.items() if values is not None}
 
     def fits(self, declared: Sequence[Any]) -> bool:
         """Whether the file's own shape of the input (an int where a length is fixed) can be this layout."""

@@ -119,6 +119,7 @@ def to_dataset(
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
         "against": "zero" if references is None else references.how,
         "explains": "value" if references is None else "difference",
+        "inputs": json.dumps(contract.model_dump(mode="json", include={"inputs"}, exclude_defaults=True)),
     }
     return xr.Dataset(data, coords, attrs)
 

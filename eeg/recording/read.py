@@ -18,6 +18,7 @@ import numpy as np
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids
+from .further import names_of
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 from .objects import as_mne
 
@@ -68,6 +69,8 @@ class Recording:
         Sentences for the user.
     in_memory : bool
         It came from an object and no file, so that it is in volt unless somebody has scaled it.
+    whose : tuple of str
+        What a table may call its subject or session, best first.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Recording:
     facts: HeaderFacts = field(default_factory=HeaderFacts)
     notes: tuple[str, ...] = ()
     in_memory: bool = False
+    whose: tuple[str, ...] = ()
 
     @property
     def is_epochs(self) -> bool:
@@ -337,7 +341,9 @@ def read(path: str | os.PathLike[str]) -> Recording:
             f"The recording has {counted(len(facts.gaps), 'gap')} ({lost:.3g} s in all); "
             "times count recorded signal only, and no window spans a gap."
         )
-    return Recording(path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes))
+    return Recording(
+        path.name, data, tuple(marks), tuple(breaks), declared, facts, tuple(notes), whose=names_of(path)
+    )
 
 
 def recording_of(data: Any) -> Recording:

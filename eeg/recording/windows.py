@@ -12,9 +12,19 @@ from numpy.typing import NDArray
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.steps import step
-from ..electrodes.positions import Electrodes
+from ..electrodes.positions import Electrodes, Place, measured_in
 from ..text import plain
-from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, unusable_of, with_interpolated
+from .cutting import (
+    Opened,
+    broken_of,
+    conditioned,
+    in_microvolt,
+    opened_for,
+    taken,
+    unusable_of,
+    with_interpolated,
+)
+from .further import said, settled
 from .labels import Labels
 from .read import Recording
 from .slicing import chosen, labelled_marks
@@ -49,6 +59,8 @@ class Windows:
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
+    contract : InputContract or None
+        The model's, with what the recording says of its further inputs filled in.
     """
 
     data: NDArray[np.float32]
@@ -61,6 +73,7 @@ class Windows:
     decisions: tuple[str, ...]
     interpolated: tuple[str, ...] = ()
     dropped: int = 0
+    contract: InputContract | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.channels, Electrodes):
@@ -152,12 +165,14 @@ def cut(
     ------
     InputError
         A channel is missing, ambiguous or unusable; amplitudes that no EEG has; no such event; no
-        window left.
+        window left; a further input of the model that the recording does not say.
     """
     where = plain(recording.name)
     if unit is not None and unit not in FROM_MICROVOLT:
         raise InputError(f"unit {plain(unit)}: V, mV or uV")
     opened = opened_for(contract, recording, channels, interpolate=interpolate)
+    opened.said.extend(said(contract))
+    contract = settled(contract, opened.electrodes, recording.whose, where, _measured(opened))
     marks = labelled_marks(recording, labels, events, where) or chosen(recording, events, where)
     pieces = in_microvolt(opened, unit)
     step("checking the signal")
@@ -183,7 +198,15 @@ def cut(
         decisions=tuple(opened.said),
         interpolated=interpolated,
         dropped=sum(slices.lost.values()),
+        contract=contract,
     )
+
+
+def _measured(opened: Opened) -> dict[str, Place]:
+    """Where the recording itself says that the model's electrodes lie."""
+    own = opened.match.names
+    there = measured_in(opened.recording.data.info, list(own.values()))
+    return {model: there[name] for model, name in own.items() if name in there}
 
 
 def with_window(contract: InputContract, seconds: float) -> InputContract:

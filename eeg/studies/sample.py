@@ -20,7 +20,7 @@ from ...engine.evaluation.setting import DIFFERENCE, Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
-from ..explanation.open import ModelKeywords, ModelOptions, open_model
+from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, sha256, versions
 from ..explanation.references import (
     NONE,
@@ -146,6 +146,7 @@ def sample(
     step("reading the recording")
     recording = recording_of(data)
     cuts = windowing.cut(recording, contract)
+    explainer, contract = filled(explainer, contract, cuts)
     rows = chosen(len(cuts), windows, seed)
     by_neighbours = kind == "electrodes" and not cuts.interpolated
     interpolation = spline_interpolation(contract, cuts.channels) if by_neighbours else None
