@@ -106,6 +106,34 @@ class Filling(BaseModel):
         return None
 
 
+class Scaling(BaseModel):
+    """How each window is scaled by what it is itself, after `unit` and `scale`.
+
+    Attributes
+    ----------
+    by : {"zscore", "percentile"}
+        Mean taken off and divided by the standard deviation; or divided by a percentile of absolute values
+        (plus 1e-8).
+    percentile : float
+    over : {"channel", "window", "recording"}
+        Of what: each electrode of each window, each window as a whole, or each electrode over the whole
+        recording.
+    clip : float or None
+        Largest absolute value after that.
+    centre, spread : tuple of float or None
+        Of each electrode over the recording, in microvolt and in the unit times scale: what a recording says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Literal["zscore", "percentile"]
+    percentile: float = Field(default=95, gt=0, le=100)
+    over: Literal["channel", "window", "recording"] = "channel"
+    clip: Positive | None = None
+    centre: tuple[float, ...] | None = None
+    spread: tuple[Positive, ...] | None = None
+
+
 class InputContract(BaseModel):
     """Which array a model wants.
 
@@ -134,6 +162,8 @@ class InputContract(BaseModel):
         Unit of the signal before `scale`.
     scale : float
         Factor from `unit` to what the model was trained on (LaBraM: microvolt / 100, so 0.01).
+    scaling : Scaling or None
+        How each window is scaled by what it is itself.
     highpass, lowpass : float or None
         Band-pass edges in Hz that the model expects; None leaves that side alone.
     notch : float or None
@@ -164,6 +194,7 @@ class InputContract(BaseModel):
     patch: int | None = Field(default=None, gt=0)
     unit: Literal["V", "mV", "uV"] = "uV"
     scale: Positive = 1.0
+    scaling: Scaling | None = None
     highpass: Positive | None = None
     lowpass: Positive | None = None
     notch: Positive | None = None

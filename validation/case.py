@@ -500,6 +500,11 @@ def _one_contract(contract: InputContract, every: Sequence[Windows]) -> InputCon
             )
         else:
             made[name] = found[0]
+    if contract.scaling is not None and contract.scaling.over == "recording":
+        raise InputError(
+            "scaling over the recording: the gate judges windows of several recordings alike; validate one "
+            "recording at a time, or scale over the window"
+        )
     return contract.model_copy(update={"inputs": made})
 
 

@@ -76,7 +76,8 @@ def to_dataset(
         "explained": (("epoch",), explained, {"units": unit}),
     }
     if multiplier is not None:
-        per = f"{unit} per model input unit ({contract.scale:g} x {contract.unit})"
+        own_scale = "" if contract.scaling is None else f", {contract.scaling.by} by {contract.scaling.over}"
+        per = f"{unit} per model input unit ({contract.scale:g} x {contract.unit}{own_scale})"
         own = wide if references is None else ("epoch", "reference", "channel", "time")
         data["multiplier"] = (own, from_model_layout(multiplier, contract), {"units": per})
     if unassigned is not None:
@@ -119,7 +120,9 @@ def to_dataset(
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
         "against": "zero" if references is None else references.how,
         "explains": "value" if references is None else "difference",
-        "inputs": json.dumps(contract.model_dump(mode="json", include={"inputs"}, exclude_defaults=True)),
+        "inputs": json.dumps(
+            contract.model_dump(mode="json", include={"inputs", "scaling"}, exclude_defaults=True)
+        ),
     }
     return xr.Dataset(data, coords, attrs)
 

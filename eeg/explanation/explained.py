@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...engine.contract import Filling, InputContract
+from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..electrodes.positions import Electrodes
 from ..electrodes.region_file import Regions
@@ -169,10 +169,8 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         raise InputError(f"the explanation's windows of {n} samples are no multiple of {contract.patch}")
     contract = contract.model_copy(update={"window": n})
     if settled := json.loads(dataset.attrs.get("inputs", "{}")):
-        # What the recording said of further inputs.
-        contract = contract.model_copy(
-            update={"inputs": {k: Filling.model_validate(v) for k, v in settled["inputs"].items()}}
-        )
+        # What the recording said of further inputs, and how large its signal was.
+        contract = InputContract.model_validate({**contract.model_dump(), **settled})
     signal = np.asarray(dataset["signal"].values, dtype=np.float32)
     windows = Windows(
         data=as_input(signal, contract),

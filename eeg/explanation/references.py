@@ -20,6 +20,7 @@ from ...engine.evaluation.references import ANY, FEW, OTHER, anybody, drawn, oth
 from ...engine.explainer import Explainer
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, recording_of
+from ..recording.scaling import FROM_MICROVOLT
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
 
@@ -283,8 +284,7 @@ def _arrays(path: Path, windows: Windows, contract: InputContract) -> Windows:
     data = np.ascontiguousarray(data, np.float32)
     if not np.isfinite(data).all():
         raise InputError(f"{where}: has values that are not finite")
-    from ..recording.windows import FROM_MICROVOLT
-
+    # How large a window was before it was scaled by itself, nobody can say any more.
     factor = FROM_MICROVOLT[contract.unit] * contract.scale
     signal = (from_model_layout(data, contract) / factor).astype(np.float32)
     return Windows(

@@ -27,9 +27,9 @@ from .cutting import (
 from .further import said, settled
 from .labels import Labels
 from .read import Recording
+from .scaling import FROM_MICROVOLT, scaled, with_recording
+from .scaling import said as scaling_said
 from .slicing import chosen, labelled_marks
-
-FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def to_model_layout(signal: NDArray[Any], contract: InputContract) -> NDArray[An
 
 
 def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float32]:
-    """What the model gets of a signal: its unit, its scale, its layout.
+    """What the model gets of a signal: its unit, its scale, its scaling by window, its layout.
 
     Parameters
     ----------
@@ -114,8 +114,7 @@ def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float3
     -------
     ndarray of float32, shape (..., *contract.shape)
     """
-    scaled = signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)
-    return np.ascontiguousarray(to_model_layout(scaled.astype(np.float32), contract))
+    return np.ascontiguousarray(to_model_layout(scaled(signal, contract), contract))
 
 
 def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[Any]:
@@ -185,6 +184,8 @@ def cut(
     leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
     whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
     ready = conditioned(opened, whole, rows, leave)
+    opened.said.extend(scaling_said(contract))
+    contract = with_recording(contract, [p.data for p in ready])
     step("cutting windows")
     slices = taken(opened, pieces, whole, ready, rows, marks, labels)
     return Windows(
