@@ -241,6 +241,12 @@ regions = _option(
     metavar="FILE",
     help="Electrode sets and regions of your own (YAML with sets and partition).",
 )
+axes = _option(
+    "--axes",
+    parse=lambda text: tuple(name.strip() for name in text.split(",")),
+    metavar="NAMES",
+    help="Axes of the model's input, e.g. batch,one,channel,time.",
+)
 classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the outputs, e.g. left,right.")
 batch_size = _option(
     "--batch-size", type=positive, default=8, show_default=True, help="Windows explained at a time."

@@ -178,6 +178,9 @@ class InputContract(BaseModel):
         Unit of a regression output.
     inputs : dict of str to Filling
         What each further input of the model is filled with.
+    unknown : tuple of str
+        Keys that whoever wrote the contract did not know: what stands there is an assumption, which every
+        explanation repeats.
     source, licence : str
         Where the weights come from and under which licence.
     """
@@ -203,6 +206,7 @@ class InputContract(BaseModel):
     classes: tuple[str, ...] = ()
     output_unit: str | None = None
     inputs: dict[str, Filling] = {}
+    unknown: tuple[str, ...] = ()
     source: str = ""
     licence: str = ""
 
@@ -223,6 +227,8 @@ class InputContract(BaseModel):
         for what, names in (("channels", self.channels), ("classes", self.classes)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what}: a name stands twice")
+        if strange := [key for key in self.unknown if key not in type(self).model_fields]:
+            raise ValueError(f"unknown: {', '.join(strange)} is no key of a contract")
         if self.input in self.inputs:
             raise ValueError(f"inputs: {self.input} takes the signal")
         for name, filling in self.inputs.items():

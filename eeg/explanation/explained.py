@@ -110,7 +110,11 @@ class Explained:
 
     def all_notes(self) -> list[str]:
         """What the engine had to say, and what limits the views."""
-        return [*self.notes, *(note for view in self.views.values() for note in view.notes)]
+        return [
+            *self.notes,
+            *_assumed(self.contract),
+            *(note for view in self.views.values() for note in view.notes),
+        ]
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
@@ -138,6 +142,20 @@ class Explained:
         if s["closure"] is not None:
             rows.append(("closure", f"{s['closure']:.1e} (relevance and ledger against what was explained)"))
         return [*rows, *(("note", note) for note in s["notes"])]
+
+
+def _assumed(contract: InputContract) -> list[str]:
+    """What is taken for granted of a signal where the contract does not know."""
+    if not contract.unknown:
+        return []
+    said = contract.model_dump(mode="json")
+    taken = ", ".join(
+        f"{key} {plain(said[key]) if said[key] is not None else 'none'}" for key in contract.unknown
+    )
+    return [
+        f"The contract does not know what the model was trained on: assumed are {taken}. With others the map "
+        "may be another; put what is right into the contract."
+    ]
 
 
 def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
