@@ -13,7 +13,17 @@ from .explain import ARRAYS
 if TYPE_CHECKING:
     from ..eeg.studies.sample import Sample
 
-RECORDINGS_ONLY = ("channels", "window", "events", "unit", "interpolate_missing", "bands")
+RECORDINGS_ONLY = (
+    "channels",
+    "window",
+    "tmin",
+    "tmax",
+    "stride",
+    "events",
+    "unit",
+    "interpolate_missing",
+    "bands",
+)
 
 
 @click.command("evaluate")

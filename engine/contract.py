@@ -31,6 +31,7 @@ def _axis(name: Any) -> Any:
 
 AxisName = Annotated[Literal["batch", "channel", "time", "patch", "sample", "one"], BeforeValidator(_axis)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _numbers(value: Any) -> Any:
@@ -156,6 +157,12 @@ class InputContract(BaseModel):
         Sampling rate in Hz.
     window : int
         Samples in one window (time, or patch times sample).
+    tmin : float
+        Seconds from an event to the start of its window, where windows are cut at events; below 0 it starts
+        before.
+    stride : float or None
+        Seconds from the start of a window to that of the next, where they are cut one after the other; None
+        for its length. Shorter ones overlap.
     patch : int or None
         Samples in one patch when `axes` has a patch axis.
     unit : {"V", "mV", "uV"}
@@ -194,6 +201,8 @@ class InputContract(BaseModel):
     channels: tuple[str, ...] = Field(min_length=1)
     sfreq: Positive
     window: int = Field(gt=0)
+    tmin: Finite = 0.0
+    stride: Positive | None = None
     patch: int | None = Field(default=None, gt=0)
     unit: Literal["V", "mV", "uV"] = "uV"
     scale: Positive = 1.0

@@ -363,6 +363,7 @@ def open_case(
     *,
     contract: InputContract | None = None,
     threads: int | None = None,
+    window_options: WindowOptions | None = None,
 ) -> Case:
     """Read a model and a recording, or a dataset of several.
 
@@ -372,6 +373,8 @@ def open_case(
         Either cannot be used, in one line.
     """
     explainer, contract = open_model(model, contract, composite=policy.composite, threads=threads)
+    windowing = window_options or WindowOptions()
+    contract = windowing.contract(contract)
     dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")
     items = recordings(data) if dataset else (Item(data.stem, data.stem, data),)
     found: list[tuple[Windows, str, dict[str, Floats]]] = []
@@ -381,7 +384,7 @@ def open_case(
         step("reading the recordings", i / len(items) if len(items) > 1 else None)
         try:
             recording = read(item.path)
-            windows = WindowOptions(events=_events(recording, contract, policy)).cut(recording, contract)
+            windows = replace(windowing, events=_events(recording, contract, policy)).cut(recording, contract)
         except OnnxplainError as e:
             if len(items) == 1:
                 raise

@@ -114,6 +114,7 @@ def to_dataset(
     attrs = {
         "title": "Relevance of an EEG recording for a model's output",
         "sfreq": windows.sfreq,
+        "tmin": windows.tmin,
         "splined": json.dumps(list(windows.interpolated)),
         "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),

@@ -200,6 +200,7 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         sfreq=contract.sfreq,
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
         interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
+        tmin=float(dataset.attrs.get("tmin", 0.0)),
     )
     return Explained(
         dataset,

@@ -213,7 +213,7 @@ def _drawn(
     how: str,
 ) -> ReferenceWindows:
     """The same few of a pool for all windows that have it; never a window itself."""
-    rows = drawn(pools, wanted, rng)
+    rows = drawn(pools, wanted, rng, overlapping(windows))
     fewest = min(map(len, rows))
     if not fewest:
         raise InputError("against other windows: there is a window that has none to be held against")
@@ -230,6 +230,15 @@ def _drawn(
         how.replace("{n}", str(most)),
         _few(fewest, wanted),
     )
+
+
+def overlapping(windows: Windows, rows: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]] | None:
+    """For each of some windows of a recording those that share signal with it; None where none do."""
+    onsets = windows.onsets if rows is None else windows.onsets[rows]
+    length = (len(windows.times) - 0.5) / windows.sfreq
+    if len(onsets) < 2 or not (np.diff(np.sort(onsets)) < length).any():
+        return None
+    return [np.flatnonzero(np.abs(onsets - at) < length) for at in onsets]
 
 
 def _few(found: int, wanted: int) -> tuple[str, ...]:

@@ -59,6 +59,8 @@ class Windows:
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
+    tmin : float
+        Seconds from the event that a window is cut at to its start; 0 where it is cut at none.
     contract : InputContract or None
         The model's, with what the recording says of its further inputs filled in.
     """
@@ -73,6 +75,7 @@ class Windows:
     decisions: tuple[str, ...]
     interpolated: tuple[str, ...] = ()
     dropped: int = 0
+    tmin: float = 0.0
     contract: InputContract | None = None
 
     def __post_init__(self) -> None:
@@ -199,6 +202,7 @@ def cut(
         decisions=tuple(opened.said),
         interpolated=interpolated,
         dropped=sum(slices.lost.values()),
+        tmin=contract.tmin if marks is not None or recording.is_epochs else 0.0,
         contract=contract,
     )
 
@@ -210,10 +214,54 @@ def _measured(opened: Opened) -> dict[str, Place]:
     return {model: there[name] for model, name in own.items() if name in there}
 
 
-def with_window(contract: InputContract, seconds: float) -> InputContract:
-    """The contract with windows of another length."""
-    samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
-    if samples < 1 or (contract.patch and samples % contract.patch):
-        need = f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
-        raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
-    return contract.model_copy(update={"window": samples})
+def with_window(
+    contract: InputContract,
+    seconds: float | None = None,
+    *,
+    tmin: float | None = None,
+    tmax: float | None = None,
+    stride: float | None = None,
+) -> InputContract:
+    """The contract with windows of another length, at another place, or closer together.
+
+    Parameters
+    ----------
+    contract : InputContract
+    seconds : float, optional
+        Length of a window.
+    tmin, tmax : float, optional
+        Seconds from an event to the start and the end of its window. A contract that has a sample more, since
+        it counts the one at `tmax` as MNE does, keeps it.
+    stride : float, optional
+        Seconds from the start of a window to that of the next.
+
+    Raises
+    ------
+    InputError
+        Both a length and an end; or a length that windows cannot have.
+    """
+    if seconds is not None and tmax is not None:
+        raise InputError("window and tmax both say where windows end; leave out one of them")
+    begin = contract.tmin if tmin is None else tmin
+    if not all(np.isfinite(t) for t in (begin, tmax or 0.0)):
+        raise InputError(f"tmin {begin:g} and tmax {tmax}: seconds are needed")
+    changes: dict[str, Any] = {"tmin": begin}
+    if stride is not None:
+        if not (np.isfinite(stride) and round(stride * contract.sfreq) >= 1):
+            raise InputError(f"stride {stride:g} s: a sample at {contract.sfreq:g} Hz at least")
+        changes["stride"] = stride
+    if tmax is not None:
+        if tmax <= begin:
+            raise InputError(f"tmax {tmax:g} s: has to lie after tmin ({begin:g} s)")
+        seconds = tmax - begin
+        if round(seconds * contract.sfreq) + 1 == contract.window:
+            seconds = contract.seconds
+    if seconds is not None:
+        samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
+        if samples < 1 or (contract.patch and samples % contract.patch):
+            need = (
+                f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
+            )
+            raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
+        changes["window"] = samples
+    return contract.model_copy(update=changes)

@@ -76,8 +76,8 @@ def test_what_nobody_said_is_unknown_and_repeated(file: Path, tmp_path: Path) ->
 
 def test_a_contract_and_axes(file: Path, tmp_path: Path) -> None:
     says = InputContract(
-        input="eeg", axes=("batch", "one", "channel", "time"), channels=("C3", "Cz", "C4"), sfreq=100, window=100,
-        unit="mV", scaling={"by": "zscore"}, classes=("l", "r"), source="a paper",
+        input="eeg", axes=("batch", "one", "channel", "time"), channels=("C3", "Cz", "C4"), sfreq=100,
+        window=100, unit="mV", scaling={"by": "zscore"}, classes=("l", "r"), source="a paper",
     )  # fmt: skip
     report = export(f"{file}:Image", tmp_path / "m.onnx", exporter="legacy", contract=says)
     assert report.contract == written(tmp_path / "m.onnx")
