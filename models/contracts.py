@@ -88,6 +88,7 @@ def guess(path: Path) -> Guess:
             else []
         ),
         f"classes: []           # {classes} names" if classes else "classes: []",
+        *_further(found, name, count),
         "source: ''            # where the weights come from",
         "licence: ''",
     ]
@@ -129,6 +130,20 @@ def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
     return ("batch", *(own.get(i, ONE) for i in range(1, len(shape))))
 
 
+def _further(found: Inspection, signal: str, channels: int) -> list[str]:
+    """Lines of a template for the inputs beside the signal; what cannot be guessed is left empty."""
+    others = [v for v in found.inputs if v.name != signal]
+    if not others:
+        return []
+    lines = ["inputs:               # what each further input is filled with"]
+    for value in others:
+        sizes = value.shape.strip("[]").replace(" ", "").split(",")
+        places = value.dtype.startswith("float") and sizes[-2:] == [str(channels), "3"]
+        guessed = "positions    # a guess: three numbers for each electrode" if places else "{}    # fill in"
+        lines.append(f"  {value.name}: {guessed}; {value.dtype} {value.shape}")
+    return lines
+
+
 def _classes(found: Inspection) -> int:
     last = found.outputs[0].shape.strip("[]").replace(" ", "").split(",")[-1]
     return int(last) if last.isdigit() else 0
@@ -154,6 +169,12 @@ def check_fit(contract: InputContract, path: Path) -> None:
             s.isdigit() and s != w for s, w in zip(sizes[1:], wanted, strict=False)
         ):
             problems.append(f"its input has shape {inputs[contract.input]}, not [batch, {', '.join(wanted)}]")
+    silent = [n for n in inputs if n not in (contract.input, *contract.inputs)]
+    if silent:
+        problems.append(f"it does not say what the input {', '.join(silent)} is filled with (inputs:)")
+    strange = [n for n in contract.inputs if n not in inputs]
+    if strange:
+        problems.append(f"the file has no input {', '.join(strange)} to fill")
     outputs = {v.name: v.shape for v in found.outputs}
     name = contract.output or found.outputs[0].name
     if name not in outputs:

@@ -20,6 +20,7 @@ from onnxplain.eeg.studies.sample import sample
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.explainer import Explainer
+from onnxplain.models.contracts import check_fit, guess
 from onnxplain.validation.case import open_case
 from onnxplain.validation.policy import Policy
 
@@ -274,6 +275,25 @@ def test_a_compiled_file_takes_the_signal_alone(tmp_path: Path) -> None:
     (got,) = session.run(["relevance.x"], {"x": x, "seed": seed})
     want = Explainer(model, "epsilon", contract=settings)(x, target=0).relevance["x"]
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
+
+
+def test_a_template_has_them(tmp_path: Path) -> None:
+    model = tokens(tmp_path / "m.onnx", "pos", "who")
+    lines = guess(model).text.splitlines()
+    assert any(line.startswith("  pos: positions    # a guess") for line in lines)
+    assert any(line.startswith("  who: {}    # fill in") for line in lines)
+    text = "\n".join(lines).replace("who: {}", "who: 3")
+    text = text.replace("channels: []", f"channels: [{', '.join(CHANNELS)}]").replace(
+        "sfreq:  ", "sfreq: 100"
+    )
+    (tmp_path / "c.yaml").write_text(text.replace("unit:  ", "unit: uV"))
+    made = InputContract.from_file(tmp_path / "c.yaml")
+    check_fit(made, model)
+    assert made.inputs["pos"].positions == "m"
+    with pytest.raises(InputError, match="does not say what the input pos, who is filled with"):
+        check_fit(contract(), model)
+    with pytest.raises(InputError, match="no input whom to fill"):
+        check_fit(contract(pos="positions", who=0, whom=1), model)
 
 
 def test_names_of_a_recording() -> None:
