@@ -21,6 +21,8 @@ _OFTEN = {
         "BCI competition IV, 2a",
     ),
 }
+# Beside an axis that is left open, a longer one than this is time rather than electrodes.
+_MOST = 256
 _RATES = (100, 125, 128, 160, 200, 250, 256, 500, 512, 1000)
 
 
@@ -96,14 +98,19 @@ def guess(path: Path) -> Guess:
 
 
 def _signal(found: Inspection, path: Path) -> tuple[str, tuple[int, ...]]:
-    """The first input that may be signals of channels, and its shape; 0 for what is open."""
+    """The first input that may be signals of channels, and its declared shape; 0 for what is open."""
+    declared = {i.name: i.type.tensor_type.shape.dim for i in _inputs(path)}
     for value in found.inputs:
         sizes = tuple(
-            int(d) if d.isdigit() else 0 for d in value.shape.strip("[]").replace(" ", "").split(",")
-        )
+            d.dim_value for d in declared.get(value.name, ())
+        )  # 0 where there is a name, or nothing
         if value.dtype.startswith("float") and len(sizes) >= 3 and _axes(sizes):
             return value.name, sizes
     raise InputError(f"{path}: no input looks like (batch, channel, time); write the contract by hand")
+
+
+def _inputs(path: Path) -> list[onnx.ValueInfoProto]:
+    return list(onnx.load(path, load_external_data=False).graph.input)
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -119,7 +126,9 @@ def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
         own = {(time - 1 if time > 1 else 2): "channel", time: "time"}
     elif len(long) == 2:
         a, b = long
-        time_first = shape[b] and (not shape[a] or shape[a] > shape[b])
+        time_first = shape[b] and (shape[a] > shape[b] or (not shape[a] and shape[b] <= _MOST))
+        if not time_first and not shape[a]:
+            return ()  # electrodes of any number
         own = {a: "time", b: "channel"} if time_first else {a: "channel", b: "time"}
     elif len(long) == 3 and shape[long[0]] and shape[long[2]]:
         own = dict(zip(long, ("channel", "patch", "sample"), strict=True))
@@ -163,12 +172,12 @@ def check_fit(contract: InputContract, path: Path) -> None:
     if contract.input not in inputs:
         problems.append(f"the file has no input {contract.input!r} (it has {', '.join(inputs)})")
     else:
-        sizes = inputs[contract.input].strip("[]").replace(" ", "").split(",")
-        wanted = [str(n) for n in contract.shape]
-        if len(sizes) != len(wanted) + 1 or any(
-            s.isdigit() and s != w for s, w in zip(sizes[1:], wanted, strict=False)
-        ):
-            problems.append(f"its input has shape {inputs[contract.input]}, not [batch, {', '.join(wanted)}]")
+        (known,) = [i for i in _inputs(path) if i.name == contract.input]
+        declared = [d.dim_value or d.dim_param for d in known.type.tensor_type.shape.dim]
+        if not contract.fits(declared):
+            wanted = ", ".join(map(str, contract.shape))
+            shape = ", ".join(str(d or "?") for d in declared)
+            problems.append(f"its input has shape [{shape}], not [batch, {wanted}]")
     silent = [n for n in inputs if n not in (contract.input, *contract.inputs)]
     if silent:
         problems.append(f"it does not say what the input {', '.join(silent)} is filled with (inputs:)")

@@ -89,6 +89,9 @@ def to_dataset(
         "onset": ("epoch", windows.onsets, {"units": "s", "long_name": "time from the recording's start"}),
         "label": ("epoch", np.array([label or "" for label in windows.labels], dtype=object)),
     }
+    if windows.tmin:
+        lag = {"units": "s", "long_name": "time from the event"}
+        coords["from_event"] = ("time", windows.times + windows.tmin, lag)
     if target is not None:
         data["target"] = (("epoch",), np.asarray(target))
         if contract.classes:

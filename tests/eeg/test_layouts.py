@@ -17,6 +17,7 @@ from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.evaluation.stability import noisy, shifted
+from onnxplain.engine.explainer import Explainer
 from onnxplain.models.contracts import check_fit, guess
 
 CHANNELS = ("C3", "Cz", "C4")
@@ -166,6 +167,48 @@ def test_the_message_says_which_axes_fit(recorded: Callable[..., Path], tmp_path
         with pytest.raises(InputError) as refused:
             explain_recording(model(tmp_path / "m.onnx", layout), path, contract=contract("plain"))
         assert f"axes that fit are {axes}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ([1, 22, "t"], "[batch, one, channel, time]"),
+        (["t", 22], "[batch, time, channel]"),
+        (["t", 8, 1], "[batch, time, channel, one]"),
+        (["electrodes", 1000], None),
+    ],
+)
+def test_a_template_of_an_open_length(shape: list[Any], axes: str | None, tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", *shape])],
+    )
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    if axes is None:
+        with pytest.raises(InputError, match="write the contract by hand"):
+            guess(path)
+    else:
+        assert f"axes: {axes}    # a guess" in guess(path).text
+        made = InputContract(
+            input="x", axes=axes.strip("[]").split(", "), sfreq=100, window=77,
+            channels=[f"E{i}" for i in range(max(d for d in shape if isinstance(d, int)))],
+        )  # fmt: skip
+        check_fit(made, path)
+
+
+def test_names_of_axes_in_xarray(tmp_path: Path) -> None:
+    for layout, dims in (
+        ("one and time first", ("sample", "x_1", "time", "channel")),
+        ("two ones", ("sample", "x_1", "channel", "x_3", "time")),
+    ):
+        explain = Explainer(model(tmp_path / "m.onnx", layout), contract=contract(layout))
+        x = np.random.default_rng(0).normal(size=(2, *contract(layout).shape)).astype(np.float32)
+        data = explain(x, target=0).to_xarray()
+        assert data["relevance"].dims == dims
+        assert list(data["channel"].values) == list(CHANNELS)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_epochs_of_mne_have_their_event(
 ) -> None:
     settings = make_contract(tmin=-0.5)
     found = explain_recording(make_model(settings), recorded(marks=MARKS), events="left,right")
+    np.testing.assert_allclose(found.dataset["from_event"].values[[0, 50]], [-0.5, 0.0], atol=1e-12)
     epochs = to_epochs(found)
     assert epochs.times[0] == -0.5
     np.testing.assert_array_equal(epochs.events[:, 0], [300, 750, 1225])
