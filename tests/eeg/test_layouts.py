@@ -19,6 +19,9 @@ from onnxplain.engine.errors import InputError
 from onnxplain.engine.evaluation.stability import noisy, shifted
 from onnxplain.engine.explainer import Explainer
 from onnxplain.models.contracts import check_fit, guess
+from onnxplain.validation.case import open_case
+from onnxplain.validation.checks import agreement
+from onnxplain.validation.policy import Policy
 
 CHANNELS = ("C3", "Cz", "C4")
 # Axes, their patch, and a way from that array to (batch, channel, time): a shape or a permutation at a time.
@@ -130,6 +133,17 @@ def test_noise_and_shifts_follow_time(layout: str) -> None:
     there = to_model_layout(x, settings)
     added = noisy(there, np.random.default_rng(1), 0.0, settings.time_axes) - there
     np.testing.assert_allclose(from_model_layout(added, settings).std(-1) / x.std(-1), 1, atol=0.35)
+
+
+def test_the_gate_sees_electrodes_in_any_layout(recorded: Callable[..., Path], tmp_path: Path) -> None:
+    path, found = recorded(names=CHANNELS, seconds=40), []
+    for layout in ("plain", "one last", "one and time first"):
+        file = model(tmp_path / f"{layout}.onnx", layout)
+        case = open_case(file, path, Policy(version=1), contract=contract(layout))
+        (result,) = agreement.check(case)
+        assert result.status in ("PASS", "FAIL"), result.said
+        found.append(result.value)
+    np.testing.assert_allclose(found, found[0], atol=1e-6)
 
 
 def test_one_electrode_without_an_axis(make_raw: Callable[..., Any], tmp_path: Path) -> None:
