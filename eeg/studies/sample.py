@@ -117,7 +117,7 @@ def sample(
     against, references : optional
         As for `run.explain_recording`. A window is never held against one that its features are transplanted
         from.
-    events, channels, unit, interpolate_missing, window, labels : optional
+    events, channels, unit, interpolate_missing, window, tmin, tmax, stride, labels : optional
         As for `run.explain_recording`.
 
     Returns
