@@ -13,7 +13,18 @@ from .explain import ARRAYS
 if TYPE_CHECKING:
     from ..eeg.studies.sample import Sample
 
-RECORDINGS_ONLY = ("channels", "window", "events", "unit", "force_unit", "interpolate_missing", "bands")
+RECORDINGS_ONLY = (
+    "channels",
+    "window",
+    "tmin",
+    "tmax",
+    "stride",
+    "events",
+    "unit",
+    "force_unit",
+    "interpolate_missing",
+    "bands",
+)
 
 
 @click.command("evaluate")

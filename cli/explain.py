@@ -13,6 +13,9 @@ ARRAYS = (".npy", ".npz")
 RECORDINGS_ONLY = (
     "channels",
     "window",
+    "tmin",
+    "tmax",
+    "stride",
     "events",
     "unit",
     "force_unit",

@@ -34,6 +34,16 @@ from .inspect import in_words
 @click.option("--sfreq", type=options.above_zero, help="Sampling rate in Hz.")
 @click.option("--window", type=options.above_zero, help="Length of a window in seconds.")
 @options.classes
+@options.contract
+@click.option(
+    "--unit", type=click.Choice(["V", "mV", "uV"], case_sensitive=False), help="Unit that it was trained on."
+)
+@click.option("--scale", type=options.above_zero, help="Factor from the unit to what it was trained on.")
+@click.option("--highpass", type=options.above_zero, help="Hz; of the signal that it was trained on.")
+@click.option("--lowpass", type=options.above_zero, help="Hz; of the signal that it was trained on.")
+@click.option("--notch", type=options.above_zero, help="Hz; of the signal that it was trained on.")
+@click.option("--reference", help="average, 'as recorded', or electrodes like A1,A2.")
+@options.axes
 @click.option(
     "--exporter",
     type=click.Choice(["auto", "dynamo", "legacy"]),
@@ -55,11 +65,13 @@ def command(
     sfreq: float | None,
     window: float | None,
     classes: tuple[str, ...] | None,
+    contract: Path | None,
     exporter: Literal["auto", "dynamo", "legacy"],
     seed: int,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
+    **signal: Any,
 ) -> None:
     """Write the PyTorch EEG model NAME to an ONNX file with its input contract inside.
 
@@ -71,9 +83,10 @@ def command(
     step("loading PyTorch")
     from ..exporters import export, export_set
 
+    signal["reference"] = _reference(signal["reference"])
     given: dict[str, Any] = {
         "channels": channels, "sfreq": sfreq, "window": window, "classes": classes, "exporter": exporter,
-        "seed": seed,
+        "seed": seed, "contract": _contract(contract, signal),
     }  # fmt: skip
     if members:
         if checkpoint is not None:
@@ -95,19 +108,41 @@ def command(
     if as_json:
         console.say_json({**report.to_dict(), "path": str(out)})
         return
-    contract = report.contract
+    written = report.contract
     console.say(f"written     {out}  ({report.size / 1e6:.1f} MB, {report.parameters:,} weights)")
     nodes = sum(report.ops.values())
     console.say(f"graph       {nodes} nodes, opset {report.opset}, by torch's {report.exporter} exporter")
-    console.say(f"contract    {in_words(contract)}")
+    console.say(f"contract    {in_words(written)}")
     console.say(
         f"checked     against PyTorch at batch {', '.join(map(str, report.batches))}: differs by "
         f"{report.parity:.1e} of what the outputs move"
     )
+    if written.unknown:
+        console.say(
+            f"not known   {', '.join(written.unknown)}: explanations will say so; give them as options or "
+            "with --contract"
+        )
     for done in report.rewrites:
         console.say(f"rewritten   {done}")
     for note in report.notes:
         console.say(f"note        {note}")
+
+
+def _contract(file: Path | None, signal: dict[str, Any]) -> Any:
+    """The contract of a file with what the options say of the signal, or that alone."""
+    if file is None:
+        return {key: value for key, value in signal.items() if value is not None}
+    from ..engine.contract import InputContract
+    from ..exporters.request import with_signal
+
+    return with_signal(InputContract.from_file(file), signal)
+
+
+def _reference(given: str | None) -> str | tuple[str, ...] | None:
+    """The reference as a contract has it."""
+    if given is None or given.casefold() in ("average", "as recorded"):
+        return given if given is None else given.casefold()
+    return options.names(given)
 
 
 def _labelled(members: tuple[str, ...]) -> dict[str, str]:

@@ -212,6 +212,11 @@ recorded = _option(
     help="Recorded channels in the model's order, or pairs like T7=T3,Cz=vertex.",
 )
 window = _option("--window", type=above_zero, help="Length of a window in seconds.")
+tmin = _option("--tmin", type=float, help="Seconds from an event to the start of its window, e.g. -0.2.")
+tmax = _option("--tmax", type=float, help="Seconds from an event to the end of its window, e.g. 0.8.")
+stride = _option(
+    "--stride", type=above_zero, help="Seconds from the start of a window to that of the next (overlap)."
+)
 events = _option("--events", help="Windows start at annotations with these names, e.g. left,right.")
 unit = _option(
     "--unit",
@@ -250,6 +255,12 @@ regions = _option(
     parse=existing,
     metavar="FILE",
     help="Electrode sets and regions of your own (YAML with sets and partition).",
+)
+axes = _option(
+    "--axes",
+    parse=lambda text: tuple(name.strip() for name in text.split(",")),
+    metavar="NAMES",
+    help="Axes of the model's input, e.g. batch,one,channel,time.",
 )
 classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the outputs, e.g. left,right.")
 batch_size = _option(
@@ -303,7 +314,7 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 # How a recording is cut into windows.
-cutting = together(recorded, window, events, unit, force_unit, interpolate, rhythms)
+cutting = together(recorded, window, tmin, tmax, stride, events, unit, force_unit, interpolate, rhythms)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
 evaluated = together(target, contrast, first_composite, param)
@@ -349,7 +360,8 @@ def without_recording(given: dict[str, Any], names: Iterable[str], data: Path) -
         One of them was given.
     """
     for name in names:
-        if given.pop(name):
+        value = given.pop(name)
+        if value is not None and value is not False and value != ():
             option = "--" + name.replace("_", "-")
             raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
 

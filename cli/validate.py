@@ -62,6 +62,9 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     help="Environment variable with the key that signs audit records.",
 )
 @options.contract
+@options.tmin
+@options.tmax
+@options.stride
 @options.threads
 @options.outcome
 @options.no_report
@@ -75,6 +78,9 @@ def command(
     audit_log: Path | None,
     audit_key: str | None,
     contract: Path | None,
+    tmin: float | None,
+    tmax: float | None,
+    stride: float | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -86,6 +92,7 @@ def command(
     Exit codes: 0 the model passes (also with a warning, unless the policy says otherwise), 1 it fails or
     nothing could be evaluated, 2 model, data or policy cannot be used. There is never a pass by default.
     """
+    from ..eeg.recording.options import WindowOptions
     from ..engine.contract import InputContract
     from ..engine.steps import step
 
@@ -98,7 +105,8 @@ def command(
     if out is not None:
         output.check(out, overwrite=overwrite, folder=True)
     given = None if contract is None else InputContract.from_file(contract)
-    verdict = gate.run(model, data, contract=given, threads=threads)
+    cutting = WindowOptions(tmin=tmin, tmax=tmax, stride=stride)
+    verdict = gate.run(model, data, contract=given, threads=threads, window_options=cutting)
     drift = None if stored is None else outputs.drifted(stored, verdict)
     if out is not None:
         from ..validation.report import write_report

@@ -57,6 +57,9 @@ def explain_recording(
         As for `windows.cut`.
     window : float, optional
         Length of a window in seconds, for models that take any; by default the contract's.
+    tmin, tmax, stride : float, optional
+        Where windows start and end around an event, and how far apart they start where they are cut one after
+        the other, in seconds; by default the contract's.
     labels : path-like, optional
         A table of labels, or the annotations of an EDF+ file (see `labels.read_labels`).
     label_column : str, optional

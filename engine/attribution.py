@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis.shapes import Layout, sample_sums
-from .contract import InputContract
+from .contract import ONE, InputContract
 
 if TYPE_CHECKING:
     import xarray
@@ -284,7 +284,10 @@ class Attribution:
         contract = self.contract
         if contract is not None and contract.input == name and len(shape) == len(contract.axes):
             # The contract calls the axis within a patch "sample", which here is a window.
-            return ("sample", *("patch_time" if a == "sample" else a for a in contract.axes[1:]))
+            # Axes of length one are told apart by where they stand.
+            called = {"sample": "patch_time"}
+            axes = enumerate(contract.axes[1:], start=1)
+            return ("sample", *(f"{name}_{i}" if a == ONE else called.get(a, a) for i, a in axes))
         own = self.samples.get(name)
         has_batch = own is not None and own.axis == 0 and sum(p.samples for p in own.pieces) == shape[0]
         return tuple("sample" if i == 0 and has_batch else f"{name}_{i}" for i in range(len(shape)))

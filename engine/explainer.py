@@ -16,6 +16,7 @@ from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
 from .errors import InputError
+from .file.filling import filled
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
@@ -48,7 +49,8 @@ class Explainer:
     output : str, optional
         The output to explain; the contract's, or the first floating one.
     contract : InputContract, optional
-        In the place of the one in the file's metadata: names of classes, and which output they are of.
+        In the place of the one in the file's metadata: names of classes, and which output they are of. Inputs
+        that it fills with constants are none that have to be given.
     ledger : bool
         Whether to account for relevance that does not reach an input.
     at : sequence of str
@@ -106,6 +108,8 @@ class Explainer:
         self._is_difference = self.composite.is_difference
         loaded = load(model)
         self.path, self.sha256, self.contract = Path(model), loaded.sha256, contract or loaded.contract
+        if self.contract is not None and (values := self.contract.constants()):
+            loaded = filled(loaded, self.contract.input, values)
         runtime = Runtime(str(self.path), providers, threads)
         self._session = runtime.session(loaded.proto)
         self._request = Request.of(
@@ -307,6 +311,21 @@ class Explainer:
             ledger=request.ledger,
             at=request.at,
             **parameters,
+        )
+
+    def with_contract(self, contract: InputContract) -> Explainer:
+        """The same model and options under another contract, whose constants fill its further inputs."""
+        request = self._request
+        return Explainer(
+            self.path,
+            self.composite,
+            self.backend,
+            providers=request.runtime.providers,
+            threads=request.runtime.threads,
+            output=self.output,
+            contract=contract,
+            ledger=request.ledger,
+            at=request.at,
         )
 
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:

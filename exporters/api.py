@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError, OnnxplainError
 from onnxplain.engine.steps import step
 
 from . import networks, own
 from .extras import need
 from .report import ExportReport
-from .request import Built, Request
+from .request import SIGNAL, Built, Request, with_signal
 
 # name -> module and function that build it; imported when asked for
 _BUILDERS = {
@@ -68,6 +70,7 @@ def export(
     sfreq: float | None = None,
     window: float | None = None,
     classes: Sequence[str] | None = None,
+    contract: InputContract | Mapping[str, Any] | None = None,
     exporter: Literal["auto", "dynamo", "legacy"] = "auto",
     opset: int | None = None,
     overwrite: bool = False,
@@ -93,6 +96,10 @@ def export(
         Seconds; the card's by default.
     classes : sequence of str, optional
         Names of the outputs; numbered by default.
+    contract : InputContract or mapping, optional
+        All of the input at once; or keys of it that a network does not tell: unit, scale, highpass, lowpass,
+        notch, reference, axes. By default the card's; for a network of yours what is not given is marked as
+        unknown. Channels, rate, window and classes that are given beside it count more.
     exporter : {"auto", "dynamo", "legacy"}
         Which of torch's exporters; "auto" tries dynamo first.
     opset : int, optional
@@ -133,7 +140,11 @@ def export(
         classes=None if classes is None else tuple(classes),
         checkpoint=None if checkpoint is None else str(checkpoint),
         options=model_kwargs,
+        contract=contract if isinstance(contract, InputContract) else None,
+        signal=contract if isinstance(contract, Mapping) else {},
     )
+    if request.contract is not None and not own.is_own(name):
+        request = _from_contract(request, request.contract)
     step(f"building {name}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -141,15 +152,31 @@ def export(
             built = build(request)
         except OnnxplainError as e:
             raise type(e)(f"{name}: {e}") from e
+        if not own.is_own(name):
+            built = replace(built, contract=with_signal(built.contract, request.signal))
         example = torch.randn(2, *built.contract.shape)
-    contract = networks.outputs(built, answer(built.module, example))
+    written = networks.outputs(built, answer(built.module, example))
     return export_module(
         built.module,
         example,
         out,
-        contract=contract,
+        contract=written,
         exporter=exporter,
         opset=opset,
         overwrite=overwrite,
         notes=built.notes,
+    )
+
+
+def _from_contract(request: Request, contract: InputContract) -> Request:
+    """A request for a network that has a card, with what a contract says of its input."""
+    said = contract.model_dump(exclude_unset=True)
+    said = {k: v for k, v in said.items() if k in (*SIGNAL, "scaling", "unknown")}
+    return replace(
+        request,
+        channels=request.channels or contract.channels,
+        sfreq=request.sfreq or contract.sfreq,
+        window=request.window or contract.seconds,
+        classes=request.classes or contract.classes or None,
+        signal=said,
     )

@@ -14,7 +14,7 @@ from onnxplain.engine.errors import InputError
 from .checkpoint import apply_state, load_state
 from .common import whole_samples
 from .extras import need
-from .request import Built, Request
+from .request import Built, Request, with_signal
 from .verify import first_line
 
 
@@ -27,7 +27,7 @@ def network(name: str, request: Request) -> Built:
     """Import the file and call what it names; its code runs, as if it were run by hand.
 
     The factory takes no argument, or those of ``n_chans, n_outputs, n_times, sfreq`` that it names, and gives
-    a ``torch.nn.Module`` that takes (batch, channel, time).
+    a ``torch.nn.Module`` that takes (batch, channel, time), or what the request's axes say.
 
     Raises
     ------
@@ -36,24 +36,8 @@ def network(name: str, request: Request) -> Built:
     """
     nn = need("torch").nn
     file, _, attribute = name.rpartition(":")
-    needed = {"--channels": request.channels, "--sfreq": request.sfreq, "--window": request.window}
-    missing = [option for option, value in needed.items() if value is None]
-    if missing:
-        raise InputError(f"{name}: nothing says what its input is; give {', '.join(missing)}")
-    assert request.channels is not None
-    assert request.sfreq is not None
-    assert request.window is not None
-    classes = request.classes or ()
-    contract = InputContract(
-        model=attribute,
-        input="x",
-        output="logits",
-        channels=request.channels,
-        sfreq=request.sfreq,
-        window=whole_samples(request.window, request.sfreq),
-        classes=classes,
-        source=Path(request.checkpoint).name if request.checkpoint else Path(file).name,
-    )
+    contract = _contract(name, attribute, Path(file), request)
+    classes = contract.classes
     factory = _found(Path(file), attribute)
     given = {
         "n_chans": len(contract.channels),
@@ -73,6 +57,52 @@ def network(name: str, request: Request) -> Built:
     if request.checkpoint:
         apply_state(made, load_state(request.checkpoint), where=request.checkpoint)
     return Built(made, contract)
+
+
+def _contract(name: str, attribute: str, file: Path, request: Request) -> InputContract:
+    """What the request says of the input; what it does not is marked as unknown."""
+    known = request.contract
+    source = Path(request.checkpoint).name if request.checkpoint else file.name
+    if known is not None:
+        if known.inputs:
+            raise InputError(
+                f"{name}: the contract fills the further inputs {', '.join(known.inputs)}, and what is "
+                "exported takes the signal alone; wrap the module so that it has them"
+            )
+        window = known.window
+        if request.window is not None or request.sfreq is not None:
+            rate = request.sfreq or known.sfreq
+            window = whole_samples(request.window or known.seconds, rate)
+        changes = {
+            "model": known.model or attribute,
+            "output": known.output or "logits",
+            "channels": request.channels or known.channels,
+            "sfreq": request.sfreq or known.sfreq,
+            "window": window,
+            "classes": known.classes if request.classes is None else request.classes,
+            "source": known.source or source,
+        }
+        return with_signal(known.model_copy(update=changes), request.signal)
+    needed = {"--channels": request.channels, "--sfreq": request.sfreq, "--window": request.window}
+    missing = [option for option, value in needed.items() if value is None]
+    if missing:
+        raise InputError(
+            f"{name}: nothing says what its input is; give {', '.join(missing)}, or --contract FILE"
+        )
+    assert request.channels is not None
+    assert request.sfreq is not None
+    assert request.window is not None
+    made = InputContract(
+        model=attribute,
+        input="x",
+        output="logits",
+        channels=request.channels,
+        sfreq=request.sfreq,
+        window=whole_samples(request.window, request.sfreq),
+        classes=request.classes or (),
+        source=source,
+    )
+    return with_signal(made, request.signal, whole=False)
 
 
 def _found(file: Path, attribute: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 
-from onnxplain.engine.contract import InputContract
+from onnxplain.engine.contract import ONE, InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.inspection import Inspection, inspect
 
@@ -21,6 +21,8 @@ _OFTEN = {
         "BCI competition IV, 2a",
     ),
 }
+# Beside an axis that is left open, a longer one than this is time rather than electrodes.
+_MOST = 256
 _RATES = (100, 125, 128, 160, 200, 250, 256, 500, 512, 1000)
 
 
@@ -51,10 +53,13 @@ def guess(path: Path) -> Guess:
     found = inspect(path)
     name, shape = _signal(found, path)
     reasons = []
-    patched = len(shape) == 4
-    count, window = shape[1], math.prod(d for d in shape[2:] if d > 0)
-    axes = "[batch, channel, patch, sample]" if patched else "[batch, channel, time]"
-    reasons.append(f"input {name!r} has shape {list(shape)}, so its axes are {axes}")
+    named = _axes(shape)
+    length = dict(zip(named, shape, strict=True))
+    patched, count = "patch" in named, length["channel"]
+    window = math.prod(d for a in ("time", "patch", "sample") if (d := length.get(a, 0)) > 0)
+    axes = f"[{', '.join(named)}]"
+    declared = f"[{', '.join(str(d or '?') for d in shape)}]"
+    reasons.append(f"input {name!r} has shape {declared}, so its axes may be {axes}")
     channels, what = _OFTEN.get(count, ("", ""))
     if channels:
         reasons.append(f"{count} channels: {what}")
@@ -67,12 +72,12 @@ def guess(path: Path) -> Guess:
     lines = [
         f"# Input contract of {path.name}. Guesses say so; what is empty has to be filled in.",
         f"input: {name}",
-        f"axes: {axes}",
-        *([f"patch: {shape[3]}"] if patched else []),
+        f"axes: {axes}    # a guess, by the shape {declared}; `one` is an axis of length 1",
+        *([f"patch: {length['sample']}    # a guess"] if patched else []),
         f"channels: [{', '.join(channels.split())}]"
         + (f"    # a guess: {what}" if channels else f"    # {count} names"),
         "sfreq:                # Hz" + (f"; whole seconds at {', '.join(map(str, rates))}" if rates else ""),
-        f"window: {window}" if window else "window:               # samples",
+        f"window: {window}           # samples" if window else "window:               # samples",
         "unit:                 # V, mV or uV",
         "scale: 1.0            # from the unit to what the model was trained on",
         "# highpass: 0.5       # Hz; without it that side is left alone",
@@ -85,6 +90,7 @@ def guess(path: Path) -> Guess:
             else []
         ),
         f"classes: []           # {classes} names" if classes else "classes: []",
+        *_further(found, name, count),
         "source: ''            # where the weights come from",
         "licence: ''",
     ]
@@ -92,13 +98,59 @@ def guess(path: Path) -> Guess:
 
 
 def _signal(found: Inspection, path: Path) -> tuple[str, tuple[int, ...]]:
+    """The first input that may be signals of channels, and its declared shape; 0 for what is open."""
+    declared = {i.name: i.type.tensor_type.shape.dim for i in _inputs(path)}
     for value in found.inputs:
         sizes = tuple(
-            int(d) if d.isdigit() else 0 for d in value.shape.strip("[]").replace(" ", "").split(",")
-        )
-        if value.dtype.startswith("float") and len(sizes) in (3, 4) and sizes[1] > 0:
+            d.dim_value for d in declared.get(value.name, ())
+        )  # 0 where there is a name, or nothing
+        if value.dtype.startswith("float") and len(sizes) >= 3 and _axes(sizes):
             return value.name, sizes
     raise InputError(f"{path}: no input looks like (batch, channel, time); write the contract by hand")
+
+
+def _inputs(path: Path) -> list[onnx.ValueInfoProto]:
+    return list(onnx.load(path, load_external_data=False).graph.input)
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """What the axes of an input may be; empty where it looks like no signal.
+
+    Axes of length one are no electrodes, unless there is no other axis for them. Of two axes the longer one,
+    or the one that is left open, is taken for time.
+    """
+    long = [i for i, d in enumerate(shape) if i and d != 1]
+    if len(long) == 1 and len(shape) > 2:
+        # One electrode: its axis is the last of length one before time, or the first after it.
+        (time,) = long
+        own = {(time - 1 if time > 1 else 2): "channel", time: "time"}
+    elif len(long) == 2:
+        a, b = long
+        time_first = shape[b] and (shape[a] > shape[b] or (not shape[a] and shape[b] <= _MOST))
+        if not time_first and not shape[a]:
+            return ()  # electrodes of any number
+        own = {a: "time", b: "channel"} if time_first else {a: "channel", b: "time"}
+    elif len(long) == 3 and shape[long[0]] and shape[long[2]]:
+        own = dict(zip(long, ("channel", "patch", "sample"), strict=True))
+    else:
+        return ()
+    if not shape[next(i for i, name in own.items() if name == "channel")]:
+        return ()
+    return ("batch", *(own.get(i, ONE) for i in range(1, len(shape))))
+
+
+def _further(found: Inspection, signal: str, channels: int) -> list[str]:
+    """Lines of a template for the inputs beside the signal; what cannot be guessed is left empty."""
+    others = [v for v in found.inputs if v.name != signal]
+    if not others:
+        return []
+    lines = ["inputs:               # what each further input is filled with"]
+    for value in others:
+        sizes = value.shape.strip("[]").replace(" ", "").split(",")
+        places = value.dtype.startswith("float") and sizes[-2:] == [str(channels), "3"]
+        guessed = "positions    # a guess: three numbers for each electrode" if places else "{}    # fill in"
+        lines.append(f"  {value.name}: {guessed}; {value.dtype} {value.shape}")
+    return lines
 
 
 def _classes(found: Inspection) -> int:
@@ -120,12 +172,18 @@ def check_fit(contract: InputContract, path: Path) -> None:
     if contract.input not in inputs:
         problems.append(f"the file has no input {contract.input!r} (it has {', '.join(inputs)})")
     else:
-        sizes = inputs[contract.input].strip("[]").replace(" ", "").split(",")
-        wanted = [str(n) for n in contract.shape]
-        if len(sizes) != len(wanted) + 1 or any(
-            s.isdigit() and s != w for s, w in zip(sizes[1:], wanted, strict=False)
-        ):
-            problems.append(f"its input has shape {inputs[contract.input]}, not [batch, {', '.join(wanted)}]")
+        (known,) = [i for i in _inputs(path) if i.name == contract.input]
+        declared = [d.dim_value or d.dim_param for d in known.type.tensor_type.shape.dim]
+        if not contract.fits(declared):
+            wanted = ", ".join(map(str, contract.shape))
+            shape = ", ".join(str(d or "?") for d in declared)
+            problems.append(f"its input has shape [{shape}], not [batch, {wanted}]")
+    silent = [n for n in inputs if n not in (contract.input, *contract.inputs)]
+    if silent:
+        problems.append(f"it does not say what the input {', '.join(silent)} is filled with (inputs:)")
+    strange = [n for n in contract.inputs if n not in inputs]
+    if strange:
+        problems.append(f"the file has no input {', '.join(strange)} to fill")
     outputs = {v.name: v.shape for v in found.outputs}
     name = contract.output or found.outputs[0].name
     if name not in outputs:

@@ -41,10 +41,13 @@ def test_python_in_the_readme_runs(number: int, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_example_contract_is_valid() -> None:
-    (text,) = blocks(ROOT / "docs" / "contract.md", "yaml")
+    text, *parts = blocks(ROOT / "docs" / "contract.md", "yaml")
     contract = ox.InputContract.parse(yaml.safe_load(text), where="docs/contract.md")
     assert contract.seconds == 4
     assert set(yaml.safe_load(text)) <= set(ox.InputContract.model_fields)
+    assert parts
+    for part in parts:
+        ox.InputContract.parse({**yaml.safe_load(text), **yaml.safe_load(part)}, where="docs/contract.md")
 
 
 def test_composites_are_documented(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ..eeg.exchange.parts import SignalPart
 from ..eeg.exchange.search import Proposed, proposed
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
-from ..eeg.explanation.open import open_model
+from ..eeg.explanation.open import filled, open_model
 from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows
 from ..eeg.recording.dataset import Item, recordings
 from ..eeg.recording.options import WindowOptions
@@ -30,7 +30,7 @@ from ..eeg.recording.read import Recording, read
 from ..eeg.recording.windows import Windows, as_input, from_model_layout
 from ..eeg.text import counted, listed
 from ..eeg.views.baselines import random_copies
-from ..engine.contract import InputContract
+from ..engine.contract import Filling, InputContract
 from ..engine.errors import InputError, OnnxplainError
 from ..engine.evaluation.references import OTHER
 from ..engine.explainer import Explainer
@@ -363,6 +363,7 @@ def open_case(
     *,
     contract: InputContract | None = None,
     threads: int | None = None,
+    window_options: WindowOptions | None = None,
 ) -> Case:
     """Read a model and a recording, or a dataset of several.
 
@@ -372,6 +373,8 @@ def open_case(
         Either cannot be used, in one line.
     """
     explainer, contract = open_model(model, contract, composite=policy.composite, threads=threads)
+    windowing = window_options or WindowOptions()
+    contract = windowing.contract(contract)
     dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")
     items = recordings(data) if dataset else (Item(data.stem, data.stem, data),)
     found: list[tuple[Windows, str, dict[str, Floats]]] = []
@@ -381,7 +384,7 @@ def open_case(
         step("reading the recordings", i / len(items) if len(items) > 1 else None)
         try:
             recording = read(item.path)
-            windows = WindowOptions(events=_events(recording, contract, policy)).cut(recording, contract)
+            windows = replace(windowing, events=_events(recording, contract, policy)).cut(recording, contract)
         except OnnxplainError as e:
             if len(items) == 1:
                 raise
@@ -393,7 +396,8 @@ def open_case(
         raise InputError(
             f"{data}: no recording can be used; the first: {notes[0].removeprefix('Left out: ')}"
         )
-    windows, groups, aside = _joined(found)
+    windows, groups, aside = _joined(found, contract)
+    explainer, contract = filled(explainer, contract, windows)
     lost = unknown(windows.channels)
     if lost:
         notes.append(
@@ -456,7 +460,7 @@ def _aside(recording: Recording, windows: Windows) -> dict[str, Floats]:
 
 
 def _joined(
-    found: Sequence[tuple[Windows, str, dict[str, Floats]]],
+    found: Sequence[tuple[Windows, str, dict[str, Floats]]], contract: InputContract
 ) -> tuple[Windows, list[str], dict[str, Floats]]:
     """Windows of several recordings as one; channels beside EEG only where all have them."""
     first = found[0][0]
@@ -467,6 +471,7 @@ def _joined(
     joined = replace(
         first,
         channels=together([w.channels for w in every]),
+        contract=_one_contract(contract, every),
         data=np.concatenate([w.data for w in every]),
         signal=np.concatenate([w.signal for w in every]),
         onsets=np.concatenate([w.onsets for w in every]),
@@ -476,6 +481,34 @@ def _joined(
     )
     names = [n for n in found[0][2] if all(n in aside for _, _, aside in found)]
     return joined, groups, {n: np.concatenate([aside[n] for _, _, aside in found]) for n in names}
+
+
+def _one_contract(contract: InputContract, every: Sequence[Windows]) -> InputContract:
+    """The contract that windows of several recordings share, with each electrode at the mean of its places.
+
+    Raises
+    ------
+    InputError
+        A further input has another value in each recording, and one model cannot have them all.
+    """
+    made = {}
+    for name, filling in contract.inputs.items():
+        found = [w.contract.inputs[name] for w in every if w.contract is not None]
+        if filling.positions is not None:
+            made[name] = Filling(constant=np.mean([np.array(f.constant) for f in found], axis=0))
+        elif any(f != found[0] for f in found):
+            raise InputError(
+                f"input {name}: its value is another in each recording, and the gate judges one model; "
+                "validate one subject at a time, or give the contract a constant"
+            )
+        else:
+            made[name] = found[0]
+    if contract.scaling is not None and contract.scaling.over == "recording":
+        raise InputError(
+            "scaling over the recording: the gate judges windows of several recordings alike; validate one "
+            "recording at a time, or scale over the window"
+        )
+    return contract.model_copy(update={"inputs": made})
 
 
 def _chosen(windows: Windows, groups: Sequence[str], policy: Policy) -> NDArray[np.int64]:

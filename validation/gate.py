@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..eeg.explanation.provenance import sha256_of_all, versions
+from ..eeg.recording.options import WindowOptions
 from ..eeg.text import plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError
@@ -53,6 +54,7 @@ class Gate:
         *,
         contract: InputContract | None = None,
         threads: int | None = None,
+        window_options: WindowOptions | None = None,
     ) -> Verdict:
         """Hold a model against the policy.
 
@@ -65,6 +67,8 @@ class Gate:
         contract : InputContract, optional
             In place of the one in the model's metadata.
         threads : int, optional
+        window_options : WindowOptions, optional
+            How recordings are cut, but for events, which the policy says.
 
         Returns
         -------
@@ -76,7 +80,9 @@ class Gate:
             Model or data cannot be used: there is no verdict then, and never a PASS.
         """
         model, data = Path(model), Path(data)
-        case = open_case(model, data, self.policy, contract=contract, threads=threads)
+        case = open_case(
+            model, data, self.policy, contract=contract, threads=threads, window_options=window_options
+        )
         return self.judge(case, audit=_audit(case, data, self.policy, threads))
 
     def judge(self, case: Case, *, audit: Mapping[str, Any] | None = None) -> Verdict:

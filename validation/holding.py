@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows, fits
+from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows, fits, overlapping
 from ..eeg.recording.windows import Windows
 from ..eeg.text import plain
 from ..engine.errors import InputError
@@ -60,7 +60,8 @@ def held(
         else:
             pools = Pools((np.flatnonzero(named[rows]),) * len(rows), f"windows labelled {plain(asked, 40)}")
         found.append(pools)
-        for i, own in zip(rows, drawn(pools.rows, options.references, rng), strict=True):
+        chosen = drawn(pools.rows, options.references, rng, overlapping(windows, rows))
+        for i, own in zip(rows, chosen, strict=True):
             index[i] = rows[own]
     fewest = min(map(len, index))
     if not fewest:

@@ -76,7 +76,8 @@ def to_dataset(
         "explained": (("epoch",), explained, {"units": unit}),
     }
     if multiplier is not None:
-        per = f"{unit} per model input unit ({contract.scale:g} x {contract.unit})"
+        own_scale = "" if contract.scaling is None else f", {contract.scaling.by} by {contract.scaling.over}"
+        per = f"{unit} per model input unit ({contract.scale:g} x {contract.unit}{own_scale})"
         own = wide if references is None else ("epoch", "reference", "channel", "time")
         data["multiplier"] = (own, from_model_layout(multiplier, contract), {"units": per})
     if unassigned is not None:
@@ -88,6 +89,9 @@ def to_dataset(
         "onset": ("epoch", windows.onsets, {"units": "s", "long_name": "time from the recording's start"}),
         "label": ("epoch", np.array([label or "" for label in windows.labels], dtype=object)),
     }
+    if windows.tmin:
+        lag = {"units": "s", "long_name": "time from the event"}
+        coords["from_event"] = ("time", windows.times + windows.tmin, lag)
     if target is not None:
         data["target"] = (("epoch",), np.asarray(target))
         if contract.classes:
@@ -113,12 +117,16 @@ def to_dataset(
     attrs = {
         "title": "Relevance of an EEG recording for a model's output",
         "sfreq": windows.sfreq,
+        "tmin": windows.tmin,
         "splined": json.dumps(list(windows.interpolated)),
         "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),
         "against": "zero" if references is None else references.how,
         "explains": "value" if references is None else "difference",
+        "inputs": json.dumps(
+            contract.model_dump(mode="json", include={"inputs", "scaling"}, exclude_defaults=True)
+        ),
     }
     return xr.Dataset(data, coords, attrs)
 

@@ -20,7 +20,8 @@ from ..text import plain
 from . import dataset as named
 from .bands import bands as by_band
 from .explained import Explained
-from .references import ReferenceWindows
+from .references import ReferenceWindows, overlapping
+from .timeline import on_time_line
 
 
 def explain_windows(
@@ -97,6 +98,9 @@ def explain_windows(
         each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
         dataset = dataset.assign(by_reference=each)
     found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit, references=references)
+    if overlapping(windows) is not None:
+        dataset = dataset.assign(on_time_line(found))
+        found = replace(found, dataset=dataset)
     if "multiplier" not in dataset:
         return found
     return replace(found, dataset=dataset.assign(bands=by_band(found, bands)))

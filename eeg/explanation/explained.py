@@ -110,7 +110,11 @@ class Explained:
 
     def all_notes(self) -> list[str]:
         """What the engine had to say, and what limits the views."""
-        return [*self.notes, *(note for view in self.views.values() for note in view.notes)]
+        return [
+            *self.notes,
+            *_assumed(self.contract),
+            *(note for view in self.views.values() for note in view.notes),
+        ]
 
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
@@ -145,6 +149,20 @@ class Explained:
         return [*rows, *(("note", note) for note in s["notes"])]
 
 
+def _assumed(contract: InputContract) -> list[str]:
+    """What is taken for granted of a signal where the contract does not know."""
+    if not contract.unknown:
+        return []
+    said = contract.model_dump(mode="json")
+    taken = ", ".join(
+        f"{key} {plain(said[key]) if said[key] is not None else 'none'}" for key in contract.unknown
+    )
+    return [
+        f"The contract does not know what the model was trained on: assumed are {taken}. With others the map "
+        "may be another; put what is right into the contract."
+    ]
+
+
 def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
     """An explanation that was read back, with the windows that the model saw.
 
@@ -173,6 +191,9 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
     if contract.patch and n % contract.patch:
         raise InputError(f"the explanation's windows of {n} samples are no multiple of {contract.patch}")
     contract = contract.model_copy(update={"window": n})
+    if settled := json.loads(dataset.attrs.get("inputs", "{}")):
+        # What the recording said of further inputs, and how large its signal was.
+        contract = InputContract.model_validate({**contract.model_dump(), **settled})
     signal = np.asarray(dataset["signal"].values, dtype=np.float32)
     windows = Windows(
         data=as_input(signal, contract),
@@ -184,6 +205,7 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         sfreq=contract.sfreq,
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
         interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
+        tmin=float(dataset.attrs.get("tmin", 0.0)),
     )
     return Explained(
         dataset,

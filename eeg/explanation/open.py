@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,6 +13,7 @@ from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.explainer import Explainer
 from ...engine.steps import step
+from ..recording.windows import Windows
 from ..text import plain
 
 
@@ -97,4 +98,60 @@ def open_model(
             f"{plain(Path(model), 300)}: no input contract in its metadata, so it is not known which "
             "channels, rate and unit it takes; give one (contract=, or --contract FILE)"
         )
+    _check_inputs(explainer, explainer.contract)
+    _check_axes(explainer, explainer.contract)
     return explainer, explainer.contract
+
+
+def filled(
+    explainer: Explainer, contract: InputContract, windows: Windows
+) -> tuple[Explainer, InputContract]:
+    """The model and its contract with what a recording says of further inputs.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    contract : InputContract
+    windows : Windows
+        Cut for that contract.
+
+    Returns
+    -------
+    explainer : Explainer
+        The same where the recording has nothing to say.
+    contract : InputContract
+    """
+    if windows.contract is None or windows.contract == contract:
+        return explainer, contract
+    return explainer.with_contract(windows.contract), windows.contract
+
+
+def _check_inputs(explainer: Explainer, contract: InputContract) -> None:
+    """Whether the contract says what each input of the file is filled with."""
+    silent = [i for n, i in explainer.inputs.by_name.items() if n not in (contract.input, *contract.inputs)]
+    if not silent or contract.input not in explainer.inputs.by_name:
+        return
+    named = ", ".join(f"{plain(i.name, 60)} {_listed(i.shape)}" for i in silent)
+    raise InputError(
+        f"{plain(explainer.path, 300)}: beside the signal it takes {named}; say in the contract what that is "
+        f"filled with, under inputs: {{{plain(silent[0].name, 60)}: positions}}, or constant: VALUES, "
+        "channels: {NAME: ID}, subjects: {NAME: ID} (docs/contract.md)"
+    )
+
+
+def _check_axes(explainer: Explainer, contract: InputContract) -> None:
+    """Whether the contract's axes can be those of the file, where others would be."""
+    known = explainer.inputs.by_name.get(contract.input)
+    if known is None or contract.fits(known.shape):
+        return
+    better = contract.axes_for(known.shape)
+    if better is not None and better != contract.axes:
+        raise InputError(
+            f"{plain(explainer.path, 300)}: input {plain(contract.input)} has shape {_listed(known.shape)}, "
+            f"and the contract's axes {_listed(contract.axes)} make {_listed(('batch', *contract.shape))}; "
+            f"axes that fit are {_listed(better)}"
+        )
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return "[" + ", ".join(plain(v if v is not None else "any", 40) for v in values) + "]"

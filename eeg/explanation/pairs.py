@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
-from ..recording.windows import FROM_MICROVOLT, from_model_layout
+from ..recording.scaling import centre_and_gain
+from ..recording.windows import from_model_layout
 from .explained import Explained
 
 Floats = NDArray[np.float64]
@@ -65,12 +66,13 @@ def pairs(
         The explanation has no multiplier.
     """
     contract = explained.contract
-    factor = FROM_MICROVOLT[contract.unit] * contract.scale if microvolt else 1.0
+    # Of a window that is scaled by itself, for it and what it is held against alike: so products stay.
+    factor = centre_and_gain(explained.windows.signal, contract)[1] if microvolt else 1.0
     x = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
     against = explained.references
-    other = None if against is None else from_model_layout(against.data, contract).astype(np.float64) / factor
+    other = None if against is None else from_model_layout(against.data, contract).astype(np.float64)
     for j, m in enumerate(multipliers(explained, what)):
-        apart = x if against is None or other is None else x - other[against.index[:, j]]
+        apart = x if against is None or other is None else x - other[against.index[:, j]] / factor
         yield apart, m * factor
 
 

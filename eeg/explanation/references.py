@@ -20,6 +20,7 @@ from ...engine.evaluation.references import ANY, FEW, OTHER, anybody, drawn, oth
 from ...engine.explainer import Explainer
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, recording_of
+from ..recording.scaling import FROM_MICROVOLT
 from ..recording.slicing import tagged
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
@@ -210,7 +211,7 @@ def _drawn(
     how: str,
 ) -> ReferenceWindows:
     """The same few of a pool for all windows that have it; never a window itself."""
-    rows = drawn(pools, wanted, rng)
+    rows = drawn(pools, wanted, rng, overlapping(windows))
     fewest = min(map(len, rows))
     if not fewest:
         raise InputError("against other windows: there is a window that has none to be held against")
@@ -227,6 +228,15 @@ def _drawn(
         how.replace("{n}", str(most)),
         _few(fewest, wanted),
     )
+
+
+def overlapping(windows: Windows, rows: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]] | None:
+    """For each of some windows of a recording those that share signal with it; None where none do."""
+    onsets = windows.onsets if rows is None else windows.onsets[rows]
+    length = (len(windows.times) - 0.5) / windows.sfreq
+    if len(onsets) < 2 or not (np.diff(np.sort(onsets)) < length).any():
+        return None
+    return [np.flatnonzero(np.abs(onsets - at) < length) for at in onsets]
 
 
 def _few(found: int, wanted: int) -> tuple[str, ...]:
@@ -281,8 +291,7 @@ def _arrays(path: Path, windows: Windows, contract: InputContract) -> Windows:
     data = np.ascontiguousarray(data, np.float32)
     if not np.isfinite(data).all():
         raise InputError(f"{where}: has values that are not finite")
-    from ..recording.windows import FROM_MICROVOLT
-
+    # How large a window was before it was scaled by itself, nobody can say any more.
     factor = FROM_MICROVOLT[contract.unit] * contract.scale
     signal = (from_model_layout(data, contract) / factor).astype(np.float32)
     return Windows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from .explained import Explained
@@ -38,3 +39,32 @@ def stitched(explained: Explained) -> tuple[NDArray[np.float64], NDArray[np.int6
     total[:, covered == 0] = np.nan
     np.divide(total, covered, out=total, where=covered > 0)
     return total, covered, float(windows.onsets.min())
+
+
+def on_time_line(explained: Explained) -> dict[str, xr.DataArray]:
+    """Relevance of windows that overlap, once for each sample of the recording, as variables of a dataset.
+
+    Parameters
+    ----------
+    explained : Explained
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        timeline (channel, recording_time), NaN where no window is; windows_at (recording_time), how many
+        windows hold a sample.
+    """
+    relevance, covered, start = stitched(explained)
+    when = start + np.arange(len(covered)) / explained.windows.sfreq
+    along = {"recording_time": ("recording_time", when, {"units": "s"})}
+    of_each = {"channel": list(explained.electrodes), **along}
+    note = "mean over the windows that hold a sample"
+    return {
+        "timeline": xr.DataArray(
+            relevance,
+            of_each,
+            ("channel", "recording_time"),
+            attrs={"units": explained.unit, "long_name": note},
+        ),
+        "windows_at": xr.DataArray(covered, along, ("recording_time",)),
+    }

@@ -32,7 +32,8 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
     Returns
     -------
     mne.EpochsArray
-        Events at the windows' onsets, in samples; their names are the explained class where there is one.
+        Events at the windows' onsets, or at the events that they are cut around, in samples; their names are
+        the explained class where there is one.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
         )
     labels = _labels(explained)
     codes = {name: i + 1 for i, name in enumerate(dict.fromkeys(labels))}
-    onsets = np.round(explained.windows.onsets * sfreq).astype(int)
+    tmin = explained.windows.tmin
+    onsets = np.round((explained.windows.onsets - tmin) * sfreq).astype(int)
     # MNE wants one event a sample: windows that start together are moved by one. In order of time, since
     # windows need not be in it.
     order = np.argsort(onsets, kind="stable")
@@ -62,7 +64,7 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
         onsets[i] = max(onsets[i], onsets[before] + 1)
     events = np.column_stack([onsets, np.zeros_like(onsets), [codes[name] for name in labels]])
     return mne.EpochsArray(
-        data[what].values.astype(np.float64) * _AS_MICROVOLT, info, events, 0.0, codes, verbose="error"
+        data[what].values.astype(np.float64) * _AS_MICROVOLT, info, events, tmin, codes, verbose="error"
     )
 
 

@@ -347,6 +347,10 @@ def taken(
     whence = "one at each event that was asked for" if marks is not None else "one after another"
     whence = "one from each epoch" if recording.is_epochs else whence
     opened.said.append(f"{counted(len(slices.signal), 'window')} of {contract.seconds:g} s, {whence}.")
+    if contract.tmin and (marks is not None or recording.is_epochs):
+        till = contract.tmin + contract.seconds
+        opened.said.append(f"Windows reach from {contract.tmin:g} to {till:g} s around the event.")
+    opened.said.extend(_overlap_said(slices.onsets, contract))
     return slices
 
 
@@ -355,6 +359,18 @@ def _between(opened: Opened, channel: str) -> bool:
     found = opened.match
     made = channel in found.derived or channel in found.spanned
     return made or parse(found.names.get(channel, channel)).kind == "bipolar"
+
+
+def _overlap_said(onsets: Sequence[float], contract: InputContract) -> list[str]:
+    """That windows overlap, where most do."""
+    apart = np.diff(np.sort(np.array(onsets)))
+    usual = float(np.median(apart)) if len(apart) else contract.seconds
+    if usual > contract.seconds - 0.5 / contract.sfreq:
+        return []
+    return [
+        f"Windows start every {usual:g} s and overlap by {1 - usual / contract.seconds:.0%}: neighbours "
+        "share signal and are no independent windows."
+    ]
 
 
 def _electrodes(channels: Sequence[str], names: Mapping[str, str], recorded: Electrodes) -> Electrodes:

@@ -26,6 +26,10 @@ class WindowOptions:
         As for `windows.cut`. The keyword for `interpolate` is `interpolate_missing`, as on the command line.
     window : float or None
         Length of a window in seconds, for models that take any; None for the contract's.
+    tmin, tmax : float or None
+        Seconds from an event to the start and the end of its window; None for the contract's.
+    stride : float or None
+        Seconds from the start of a window to that of the next, where they are cut one after the other.
     labels : Labels, path-like or None
         A table of labels (see `labels.read_labels`).
     force_unit : bool
@@ -39,6 +43,9 @@ class WindowOptions:
     unit: str | None = None
     interpolate: bool = field(default=False, metadata={"keyword": "interpolate_missing"})
     window: float | None = None
+    tmin: float | None = None
+    tmax: float | None = None
+    stride: float | None = None
     labels: Labels | str | Path | None = None
     force_unit: bool = False
     label_column: str | None = None
@@ -60,14 +67,16 @@ class WindowOptions:
         return replace(self, labels=read_labels(Path(self.labels), self.label_column))
 
     def contract(self, contract: InputContract) -> InputContract:
-        """The model's contract, with windows of this length.
+        """The model's contract, with windows of this length, place and stride.
 
         Raises
         ------
         InputError
-            The model cannot have windows of this length.
+            The model cannot have such windows.
         """
-        return contract if self.window is None else with_window(contract, self.window)
+        if all(v is None for v in (self.window, self.tmin, self.tmax, self.stride)):
+            return contract
+        return with_window(contract, self.window, tmin=self.tmin, tmax=self.tmax, stride=self.stride)
 
     def cut(self, recording: Recording, contract: InputContract) -> Windows:
         """The windows of a recording, as `windows.cut` gives them; `contract` has their length already."""
@@ -88,6 +97,9 @@ class WindowOptions:
         labels = self.labels.name if isinstance(self.labels, Labels) else self.labels
         return {
             "window": self.window,
+            "tmin": self.tmin,
+            "tmax": self.tmax,
+            "stride": self.stride,
             "events": self.events,
             "unit": self.unit,
             **({"force_unit": True} if self.force_unit else {}),
@@ -105,6 +117,9 @@ class WindowKeywords(TypedDict, total=False):
     unit: str | None
     interpolate_missing: bool
     window: float | None
+    tmin: float | None
+    tmax: float | None
+    stride: float | None
     labels: Labels | str | Path | None
     force_unit: bool
     label_column: str | None

@@ -18,6 +18,7 @@ import numpy as np
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids, units
+from .further import names_of
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 from .marks import Mark as Mark
 from .marks import marks_of, with_triggers
@@ -60,6 +61,8 @@ class Recording:
         Sentences for the user.
     in_memory : bool
         It came from an object and no file, so that it is in volt unless somebody has scaled it.
+    whose : tuple of str
+        What a table may call its subject or session, best first.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Recording:
     in_memory: bool = False
     applied: Mapping[str, float] = field(default_factory=dict)
     triggers: tuple[Mark, ...] = ()
+    whose: tuple[str, ...] = ()
 
     @property
     def is_epochs(self) -> bool:
@@ -371,6 +375,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         tuple(notes),
         applied=applied,
         triggers=pulses,
+        whose=names_of(path),
     )
 
 

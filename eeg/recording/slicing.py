@@ -178,7 +178,7 @@ def take(
     ]
     lost: Counter[str] = Counter()
     taken, onsets, named = [], [], []
-    starts = _starts(ready, rate, width, recording.is_epochs, marks, lost)
+    starts = _starts(ready, contract, recording.is_epochs, marks, lost)
     if labels is not None:
         asked = len(starts) if marks is None else len(marks)
         if recording.is_epochs:
@@ -218,25 +218,35 @@ def take(
 
 def _starts(
     ready: Sequence[SignalPiece],
-    rate: float,
-    width: int,
+    contract: InputContract,
     is_epochs: bool,
     marks: Sequence[Mark] | None,
     lost: Counter[str],
 ) -> list[tuple[int, int, str | None]]:
     """(piece, first sample, label) of every window that is wanted."""
+    rate, width, tmin = contract.sfreq, contract.window, contract.tmin
     if is_epochs:
         allowed = None if marks is None else {m.description for m in marks}
         out = []
         for i, piece in enumerate(ready):
             # From the event on where the epoch is long enough after it, else from the epoch's start.
-            zero = round(piece.zero * rate)
-            first = zero if 0 <= zero <= piece.data.shape[-1] - width else 0
-            if allowed is None or piece.label in allowed:
-                out.append((i, first, piece.label))
+            first = round((piece.zero + tmin) * rate)
+            fits = 0 <= first <= piece.data.shape[-1] - width
+            if allowed is not None and piece.label not in allowed:
+                continue
+            if not fits and tmin:
+                lost[f"of an epoch that does not reach from {tmin:g} to {tmin + contract.seconds:g} s"] += 1
+                continue
+            out.append((i, first if fits else 0, piece.label))
         return out
     if marks is None:
-        return [(i, k * width, None) for i, p in enumerate(ready) for k in range(p.data.shape[-1] // width)]
+        step = contract.seconds if contract.stride is None else contract.stride
+        return [
+            (i, round(k * step * rate), None)
+            for i, piece in enumerate(ready)
+            for k in range(1 + int((piece.data.shape[-1] - width) / (step * rate) + 1e-6))
+            if piece.data.shape[-1] >= width
+        ]
     out = []
     for mark in marks:
         holds = [
@@ -244,9 +254,13 @@ def _starts(
             for i, p in enumerate(ready)
             if p.start - 0.5 / rate <= mark.onset < p.start + p.data.shape[-1] / rate
         ]
-        if holds:
-            first = max(0, round((mark.onset - ready[holds[-1]].start) * rate))
-            out.append((holds[-1], first, mark.description))
-        else:
+        first = round((mark.onset + tmin - ready[holds[-1]].start) * rate) if holds else -1
+        if holds and not tmin:
+            first = max(0, first)  # half a sample before the first one
+        if not holds:
             lost["outside the recorded signal, or in a stretch shorter than a window"] += 1
+        elif first < 0:
+            lost[f"would start before the signal ({-tmin:g} s before the event)"] += 1
+        else:
+            out.append((holds[-1], first, mark.description))
     return out

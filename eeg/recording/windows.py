@@ -12,15 +12,25 @@ from numpy.typing import NDArray
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.steps import step
-from ..electrodes.positions import Electrodes
+from ..electrodes.positions import Electrodes, Place, measured_in
 from ..text import plain
-from .cutting import broken_of, conditioned, in_microvolt, opened_for, taken, unusable_of, with_interpolated
+from .cutting import (
+    Opened,
+    broken_of,
+    conditioned,
+    in_microvolt,
+    opened_for,
+    taken,
+    unusable_of,
+    with_interpolated,
+)
+from .further import said, settled
 from .labels import Labels
 from .read import Recording
+from .scaling import said as scaling_said
+from .scaling import scaled, with_recording
 from .slicing import chosen, labelled_marks
 from .units import given
-
-FROM_MICROVOLT = {"V": 1e-6, "mV": 1e-3, "uV": 1.0}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,10 @@ class Windows:
         Channels that were not recorded.
     dropped : int
         Windows that were left out.
+    tmin : float
+        Seconds from the event that a window is cut at to its start; 0 where it is cut at none.
+    contract : InputContract or None
+        The model's, with what the recording says of its further inputs filled in.
     """
 
     data: NDArray[np.float32]
@@ -62,6 +76,8 @@ class Windows:
     decisions: tuple[str, ...]
     interpolated: tuple[str, ...] = ()
     dropped: int = 0
+    tmin: float = 0.0
+    contract: InputContract | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.channels, Electrodes):
@@ -83,11 +99,14 @@ def to_model_layout(signal: NDArray[Any], contract: InputContract) -> NDArray[An
     -------
     ndarray, shape (..., *contract.shape)
     """
-    return signal.reshape(*signal.shape[:-2], *contract.shape)
+    lead = signal.shape[:-2]
+    order = [len(lead) + axis for axis in contract.order]
+    named = signal.reshape(*lead, *contract.lengths.values())
+    return named.transpose(*range(len(lead)), *order).reshape(*lead, *contract.shape)
 
 
 def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float32]:
-    """What the model gets of a signal: its unit, its scale, its layout.
+    """What the model gets of a signal: its unit, its scale, its scaling by window, its layout.
 
     Parameters
     ----------
@@ -99,8 +118,7 @@ def as_input(signal: NDArray[Any], contract: InputContract) -> NDArray[np.float3
     -------
     ndarray of float32, shape (..., *contract.shape)
     """
-    scaled = signal * np.float64(FROM_MICROVOLT[contract.unit] * contract.scale)
-    return np.ascontiguousarray(to_model_layout(scaled.astype(np.float32), contract))
+    return np.ascontiguousarray(to_model_layout(scaled(signal, contract), contract))
 
 
 def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[Any]:
@@ -108,7 +126,10 @@ def from_model_layout(array: NDArray[Any], contract: InputContract) -> NDArray[A
     lead = array.shape[: array.ndim - len(contract.shape)]
     if array.shape[len(lead) :] != contract.shape:
         raise InputError(f"an array of shape {array.shape} does not end in the model's {contract.shape}")
-    return array.reshape(*lead, len(contract.channels), contract.window)
+    lengths, order = tuple(contract.lengths.values()), contract.order
+    named = array.reshape(*lead, *(lengths[axis] for axis in order))
+    back = [len(lead) + order.index(axis) for axis in range(len(order))]
+    return named.transpose(*range(len(lead)), *back).reshape(*lead, len(contract.channels), contract.window)
 
 
 def cut(
@@ -150,7 +171,7 @@ def cut(
     ------
     InputError
         A channel is missing, ambiguous or unusable; amplitudes that no EEG has; no such event; no
-        window left.
+        window left; a further input of the model that the recording does not say.
     """
     where = plain(recording.name)
     if unit is not None:
@@ -158,6 +179,8 @@ def cut(
         if unit is None:
             raise InputError(f"unit {plain(asked)}: V, mV or uV")
     opened = opened_for(contract, recording, channels, interpolate=interpolate)
+    opened.said.extend(said(contract))
+    contract = settled(contract, opened.electrodes, recording.whose, where, _measured(opened))
     marks = labelled_marks(recording, labels, events, where, contract.seconds) or chosen(
         recording, events, where
     )
@@ -170,6 +193,8 @@ def cut(
     leave = {*unusable, *opened.bads, *broken_of(opened, pieces)}
     whole, interpolated, rows = with_interpolated(opened, whole, unusable, leave)
     ready = conditioned(opened, whole, rows, leave, interpolated)
+    opened.said.extend(scaling_said(contract))
+    contract = with_recording(contract, [p.data for p in ready])
     step("cutting windows")
     if contract.unit == "V" and contract.scale < 1e3:
         opened.said.append(
@@ -188,13 +213,66 @@ def cut(
         decisions=tuple(opened.said),
         interpolated=interpolated,
         dropped=sum(slices.lost.values()),
+        tmin=contract.tmin if marks is not None or recording.is_epochs else 0.0,
+        contract=contract,
     )
 
 
-def with_window(contract: InputContract, seconds: float) -> InputContract:
-    """The contract with windows of another length."""
-    samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
-    if samples < 1 or (contract.patch and samples % contract.patch):
-        need = f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
-        raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
-    return contract.model_copy(update={"window": samples})
+def _measured(opened: Opened) -> dict[str, Place]:
+    """Where the recording itself says that the model's electrodes lie."""
+    own = opened.match.names
+    there = measured_in(opened.recording.data.info, list(own.values()))
+    return {model: there[name] for model, name in own.items() if name in there}
+
+
+def with_window(
+    contract: InputContract,
+    seconds: float | None = None,
+    *,
+    tmin: float | None = None,
+    tmax: float | None = None,
+    stride: float | None = None,
+) -> InputContract:
+    """The contract with windows of another length, at another place, or closer together.
+
+    Parameters
+    ----------
+    contract : InputContract
+    seconds : float, optional
+        Length of a window.
+    tmin, tmax : float, optional
+        Seconds from an event to the start and the end of its window. A contract that has a sample more, since
+        it counts the one at `tmax` as MNE does, keeps it.
+    stride : float, optional
+        Seconds from the start of a window to that of the next.
+
+    Raises
+    ------
+    InputError
+        Both a length and an end; or a length that windows cannot have.
+    """
+    if seconds is not None and tmax is not None:
+        raise InputError("window and tmax both say where windows end; leave out one of them")
+    begin = contract.tmin if tmin is None else tmin
+    if not all(np.isfinite(t) for t in (begin, tmax or 0.0)):
+        raise InputError(f"tmin {begin:g} and tmax {tmax}: seconds are needed")
+    changes: dict[str, Any] = {"tmin": begin}
+    if stride is not None:
+        if not (np.isfinite(stride) and round(stride * contract.sfreq) >= 1):
+            raise InputError(f"stride {stride:g} s: a sample at {contract.sfreq:g} Hz at least")
+        changes["stride"] = stride
+    if tmax is not None:
+        if tmax <= begin:
+            raise InputError(f"tmax {tmax:g} s: has to lie after tmin ({begin:g} s)")
+        seconds = tmax - begin
+        if round(seconds * contract.sfreq) + 1 == contract.window:
+            seconds = contract.seconds
+    if seconds is not None:
+        samples = round(seconds * contract.sfreq) if 0 < seconds < 1e9 else 0
+        if samples < 1 or (contract.patch and samples % contract.patch):
+            need = (
+                f"; a multiple of {contract.patch / contract.sfreq:g} s is needed" if contract.patch else ""
+            )
+            raise InputError(f"window {seconds:g} s: cannot be cut at {contract.sfreq:g} Hz{need}")
+        changes["window"] = samples
+    return contract.model_copy(update=changes)

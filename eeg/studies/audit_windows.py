@@ -89,7 +89,8 @@ def audit_of(
         notes += more
         options = replace(options, window=None)
     else:
-        contract = options.contract(contract)
+        # What else the model takes says nothing of the windows.
+        contract = options.contract(contract).model_copy(update={"inputs": {}})
     cuts, lost = [], []
     for i, (item, recording) in enumerate(opened):
         step("cutting windows", i / len(opened) if len(opened) > 1 else None)

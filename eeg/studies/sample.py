@@ -20,7 +20,7 @@ from ...engine.evaluation.setting import DIFFERENCE, Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..explanation.explain import indices
-from ..explanation.open import ModelKeywords, ModelOptions, open_model
+from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, sha256, versions
 from ..explanation.references import (
     NONE,
@@ -52,7 +52,7 @@ class Sample:
     setting : Setting
     kind : str
         Of the features.
-    time_axes : int
+    time_axes : int or tuple of int
         As for `engine.evaluation.stability.stability`.
     interpolation : Replacement or None
         Beside transplants, where electrodes can be made from others.
@@ -68,7 +68,7 @@ class Sample:
 
     setting: Setting
     kind: str
-    time_axes: int
+    time_axes: int | tuple[int, ...]
     interpolation: Replacement | None
     of: int
     unit: str
@@ -117,7 +117,8 @@ def sample(
     against, references : optional
         As for `run.explain_recording`. A window is never held against one that its features are transplanted
         from.
-    events, channels, unit, force_unit, interpolate_missing, window, labels, label_column : optional
+    events, channels, unit, force_unit, interpolate_missing, window, tmin, tmax, stride, labels,
+    label_column : optional
         As for `run.explain_recording`.
 
     Returns
@@ -146,6 +147,7 @@ def sample(
     step("reading the recording")
     recording = recording_of(data)
     cuts = windowing.cut(recording, contract)
+    explainer, contract = filled(explainer, contract, cuts)
     rows = chosen(len(cuts), windows, seed)
     by_neighbours = kind == "electrodes" and not cuts.interpolated
     interpolation = spline_interpolation(contract, cuts.channels) if by_neighbours else None
@@ -165,7 +167,7 @@ def sample(
     return Sample(
         setting=setting,
         kind=kind,
-        time_axes=1 if contract.patch is None else 2,
+        time_axes=contract.time_axes,
         interpolation=interpolation,
         of=len(cuts),
         unit=contract.output_unit or "logit",

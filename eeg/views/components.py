@@ -28,7 +28,8 @@ from ..explanation.explained import Explained
 from ..explanation.pairs import n_pairs, pairs
 from ..explanation.shares import summed
 from ..explanation.view import View
-from ..recording.windows import FROM_MICROVOLT, from_model_layout
+from ..recording.scaling import centre_and_gain
+from ..recording.windows import from_model_layout
 from ..text import counted, listed
 from .registry import ViewContext, register
 
@@ -188,7 +189,7 @@ def components(
     if "multiplier" not in explained.dataset:
         raise InputError("components: this explanation has no multiplier, so its relevance has no components")
     contract = explained.contract
-    factor = FROM_MICROVOLT[contract.unit] * contract.scale
+    factor = centre_and_gain(explained.windows.signal, contract)[1]
     signal = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
     channels = explained.electrodes
     placed = channels.some(channels.positions)

@@ -18,7 +18,7 @@ from ..electrodes.regions import SETS
 from ..explanation.bands import BANDS
 from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
-from ..explanation.open import ModelKeywords, ModelOptions, open_model
+from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, versions
 from ..explanation.references import NONE, ReferenceKeywords, ReferenceOptions, recutting, references_for
 from ..recording.labels import Labels
@@ -73,6 +73,7 @@ def explain_with_views(
     step("reading the recording")
     recording = recording_of(data)
     windows = windowing.cut(recording, contract)
+    explainer, contract = filled(explainer, contract, windows)
     regions.check(windows.channels, plain(model, 300))
     provenance = {
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},

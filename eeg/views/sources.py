@@ -25,7 +25,8 @@ from ..electrodes.positions import Electrodes
 from ..explanation.explained import Explained
 from ..explanation.pairs import n_pairs, pairs
 from ..explanation.shares import summed
-from ..recording.windows import FROM_MICROVOLT, from_model_layout
+from ..recording.scaling import centre_and_gain
+from ..recording.windows import from_model_layout
 from ..text import counted, listed, plain
 from .head_model import METHODS, Inverse, inverse
 
@@ -169,7 +170,7 @@ def sources(
         channels, wanted=regions, reference=against, spacing_mm=spacing_mm, snr=snr, method=method,
         noise_cov=noise_cov,
     )  # fmt: skip
-    factor = FROM_MICROVOLT[contract.unit] * contract.scale
+    factor = centre_and_gain(explained.windows.signal, contract)[1]
     x = from_model_layout(explained.windows.data, contract).astype(np.float64) / factor
     n = len(channels)
     gain, kernel = found.gain.reshape(n, -1), found.kernel.reshape(-1, n)

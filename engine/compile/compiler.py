@@ -16,6 +16,7 @@ from ..composite import Composite
 from ..composite import composite as find_composite
 from ..contract import InputContract
 from ..errors import InputError, ModelError
+from ..file.filling import filled
 from ..file.load import load
 from ..file.runtime import Runtime, write
 from ..lowering.opset import raised
@@ -107,6 +108,11 @@ def compile(
     loaded = load(model)
     where = str(model)
     known = contract or loaded.contract
+    if known is not None and (constants := known.constants()):
+        loaded = filled(loaded, known.input, constants)
+        known = known.model_copy(
+            update={"inputs": {k: v for k, v in known.inputs.items() if k not in constants}}
+        )
     source = raised(loaded.proto, where, lowest=OPSET, to=OPSET)
     if references is not None and not rules.is_difference:
         raise InputError(

@@ -19,7 +19,7 @@ from .references import Held
 from .replacement import Replacement
 from .sanity import Sanity, sanity
 from .setting import Method, Setting, holds, named
-from .stability import SNR, Change, stability
+from .stability import SNR, Change, TimeAxes, stability
 
 Array = np.ndarray[Any, Any]
 
@@ -152,7 +152,7 @@ def measure(
     points: int = POINTS,
     random: int = RANDOM,
     runs: int = RUNS,
-    time_axes: int = 1,
+    time_axes: TimeAxes = 1,
     snr: float = SNR,
     shift: int = 2,
     stages: int = 4,

@@ -82,7 +82,10 @@ def otherwise(outputs: Array) -> Pools:
 
 
 def drawn(
-    pools: Sequence[Array], wanted: int, rng: np.random.Generator, never: Array | None = None
+    pools: Sequence[Array],
+    wanted: int,
+    rng: np.random.Generator,
+    never: Array | Sequence[Array] | None = None,
 ) -> tuple[Array, ...]:
     """The same few of a pool for all windows that have it; never a window itself.
 
@@ -93,7 +96,7 @@ def drawn(
     wanted : int
         How many; fewer where a pool has no more.
     rng : numpy Generator
-    never : ndarray of int, shape (window, n), optional
+    never : ndarray of int, shape (window, n), or as many of them, optional
         Which others a window is not held against, unless there are none else.
 
     Returns

@@ -56,7 +56,18 @@ class Change:
     largest: Estimate
 
 
-def noisy(x: Array, rng: np.random.Generator, snr: float = SNR, time_axes: int = 1) -> Array:
+# So many axes at the end of the input, or those axes, slowest first.
+TimeAxes = int | tuple[int, ...]
+
+
+def _along(x: Array, time_axes: TimeAxes) -> tuple[int, ...]:
+    """Axes of time, from the last."""
+    if isinstance(time_axes, int):
+        return tuple(range(-time_axes, 0))
+    return tuple(axis if axis < 0 else axis - x.ndim for axis in time_axes)
+
+
+def noisy(x: Array, rng: np.random.Generator, snr: float = SNR, time_axes: TimeAxes = 1) -> Array:
     """White noise added at a signal-to-noise ratio in every channel.
 
     Parameters
@@ -64,15 +75,15 @@ def noisy(x: Array, rng: np.random.Generator, snr: float = SNR, time_axes: int =
     x : ndarray, shape (window, ..., time)
     rng : numpy Generator
     snr : float
-        dB, of variances over the last `time_axes` axes.
-    time_axes : int
+        dB, of variances over the axes of time.
+    time_axes : int or tuple of int
+        So many axes at the end, or those axes, slowest first.
     """
-    axes = tuple(range(x.ndim - time_axes, x.ndim))
-    level = x.std(axis=axes, keepdims=True, dtype=np.float64) * 10 ** (-snr / 20)
+    level = x.std(axis=_along(x, time_axes), keepdims=True, dtype=np.float64) * 10 ** (-snr / 20)
     return np.asarray(x + level * rng.standard_normal(x.shape), dtype=x.dtype)
 
 
-def shifted(x: Array, samples: int, time_axes: int = 1) -> Array:
+def shifted(x: Array, samples: int, time_axes: TimeAxes = 1) -> Array:
     """The input rolled along time.
 
     Parameters
@@ -80,10 +91,14 @@ def shifted(x: Array, samples: int, time_axes: int = 1) -> Array:
     x : ndarray, shape (window, ..., time)
         Or (window, ..., patch, sample) with two time axes, which are one line of samples.
     samples : int
-    time_axes : int
+    time_axes : int or tuple of int
+        So many axes at the end, or those axes, slowest first.
     """
-    line = x.reshape(*x.shape[: x.ndim - time_axes], -1)
-    return np.roll(line, samples, axis=-1).reshape(x.shape)
+    axes = _along(x, time_axes)
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(x, axes, last)
+    line = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+    return np.moveaxis(np.roll(line, samples, axis=-1).reshape(moved.shape), last, axes)
 
 
 def stability(
@@ -91,7 +106,7 @@ def stability(
     method: Method,
     own: Array,
     *,
-    time_axes: int = 1,
+    time_axes: TimeAxes = 1,
     snr: float = SNR,
     shift: int = 2,
     dropped: float = DROPPED,
@@ -106,8 +121,9 @@ def stability(
     method : Method
     own : ndarray, shape (window, group)
         The map of the windows as they are.
-    time_axes : int
-        How many axes at the end of the input are time: 1, or 2 for patches; 0 where there is none, and then
+    time_axes : int or tuple of int
+        How many axes at the end of the input are time: 1, or 2 for patches; or which, slowest first; 0 where
+        there is none, and then
         neither noise by channel nor a shift (noise is of the whole window then).
     snr : float
         Signal-to-noise ratio in dB.

@@ -213,7 +213,7 @@ def test_bands_with_integrated_gradients_and_patches(
     np.testing.assert_allclose(
         found.measured.maps["difference"].sum(1), whole.maps("difference").sum(1), rtol=1e-3, atol=1e-4
     )
-    assert found.sample.time_axes == 2
+    assert found.sample.time_axes == (-2, -1)
     assert set(found.measured.curves) == {"transplant"}
     assert any("short orders" in note for note in found.notes)
     assert set(found.measured.stability) == {"noise", "shift", "dropout"}

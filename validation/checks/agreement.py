@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from ...eeg.recording.windows import from_model_layout
 from ...engine.methods import occlusion
 from ...engine.steps import step
 from ..case import Case
@@ -23,7 +24,8 @@ def check(case: Case) -> list[CheckResult]:
     shape = case.contract.shape
     width = max(1, round(SECONDS * case.contract.sfreq))
     window = [1] * len(shape)
-    window[-1] = min(shape[-1], width)
+    along = case.contract.time_axes[-1]
+    window[along] = min(shape[along], width)
     step("occluding electrodes")
     size = case.batch if case.batch is not None and case.batch > 1 else len(rows)
     rows = rows[: max(1, len(rows) // size) * size] if len(rows) >= size else np.arange(size)
@@ -33,7 +35,7 @@ def check(case: Case) -> list[CheckResult]:
         against = "rest" if case.has_classes else None
         a = occlusion(case.explainer, x, window=tuple(window), target="predicted", contrast=against)
         found.append(a.relevance[case.contract.input])
-    other = np.concatenate(found).reshape(len(rows), len(case.windows.channels), -1).sum(-1)
+    other = from_model_layout(np.concatenate(found), case.contract).sum(-1)
     own = case.explained.relevance[rows].sum(-1, dtype=np.float64)
     both = [np.abs(x) / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-300) for x in (own, other)]
     rank = float(stats.spearmanr(both[0].mean(0), both[1].mean(0)).statistic)

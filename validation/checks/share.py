@@ -14,7 +14,7 @@ from ...eeg.electrodes.regions import members
 from ...eeg.explanation import shares
 from ...eeg.explanation.explained import Explained
 from ...eeg.explanation.pairs import multipliers, n_pairs
-from ...eeg.recording.windows import FROM_MICROVOLT
+from ...eeg.recording.scaling import centre_and_gain
 from ..case import Case
 from ..result import PARTS, CheckResult, not_evaluable
 from .untold import no_electrodes, untold
@@ -41,17 +41,22 @@ def of_part(explained: Explained, part: ArtefactPart, rows: NDArray[np.int64] | 
 
     Of a difference it is the share of how far the artefact's parts of the two windows are apart.
     """
-    scale = FROM_MICROVOLT[explained.contract.unit] * explained.contract.scale
+    centre, scale = (
+        np.broadcast_to(v, (*explained.windows.signal.shape[:2], 1))
+        for v in centre_and_gain(explained.windows.signal, explained.contract)
+    )
     at = np.arange(len(explained.windows)) if rows is None else rows
     held, whole = explained.references, explained.windows.signal
     mine, rest = 0.0, 0.0
     for j, m in enumerate(multipliers(explained, "shares")):
-        artefact, signal = part.signal[at], whole[at].astype(np.float64)
+        artefact = part.signal[at] * scale[at]
+        signal = (whole[at].astype(np.float64) - centre[at]) * scale[at]
         if held is not None:  # windows of the case itself: see `Case.references`
             other = held.index[at, j]
-            artefact, signal = artefact - part.signal[other], signal - whole[other]
-        mine = mine + (artefact * scale * m[at]).sum(-1)
-        rest = rest + ((signal - artefact) * scale * m[at]).sum(-1)
+            artefact = artefact - part.signal[other] * scale[other]
+            signal = signal - (whole[other] - centre[other]) * scale[other]
+        mine = mine + (artefact * m[at]).sum(-1)
+        rest = rest + ((signal - artefact) * m[at]).sum(-1)
     mine, rest = (np.abs(v / n_pairs(explained)).sum(-1) for v in (mine, rest))
     some = mine + rest > 0
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
