@@ -22,6 +22,7 @@ from ..file.graph import BRANCH, REACHED
 from ..file.protobuf import Array
 from .emit import Emit
 
+MOST = 250_000  # nodes: what is larger takes minutes to write out, and more memory than a laptop has
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
 _COMPARE = {
     "BRANCH_LEQ": "LessOrEqual",
@@ -31,6 +32,9 @@ _COMPARE = {
     "BRANCH_EQ": "Equal",
     "BRANCH_NEQ": "Equal",
 }
+
+# What is true where the other is not.
+_WITHOUT_EQUAL = {"LessOrEqual": "Greater", "GreaterOrEqual": "Less"}
 
 
 @dataclass
@@ -107,6 +111,7 @@ def ensemble(emit: Emit, attributes: dict[str, Any], x: str) -> str:
 
 def _by_lists(emit: Emit, attributes: dict[str, Any], kind: str, targets: int, one: bool = False) -> Ensemble:
     """Trees as TreeEnsembleClassifier and TreeEnsembleRegressor have them: leaves are nodes too."""
+    _check_size(emit, len(attributes["nodes_treeids"]))
     scale = _scale(emit, _text(attributes.get("aggregate_function", "SUM")), attributes["nodes_treeids"])
     keys = list(zip(attributes["nodes_treeids"], attributes["nodes_nodeids"], strict=True))
     modes = [_text(m) for m in attributes["nodes_modes"]]
@@ -143,6 +148,7 @@ def _by_lists(emit: Emit, attributes: dict[str, Any], kind: str, targets: int, o
 def _by_tensors(emit: Emit, attributes: dict[str, Any]) -> Ensemble:
     """Trees as TreeEnsemble has them: branches and leaves apart."""
     modes = numpy_helper.to_array(attributes["nodes_modes"]).astype(int)
+    _check_size(emit, len(modes))
     splits = numpy_helper.to_array(attributes["nodes_splits"]).astype(float)
     weights = numpy_helper.to_array(attributes["leaf_weights"]).astype(float)
     hits = attributes.get("nodes_hitrates")
@@ -171,6 +177,13 @@ def _by_tensors(emit: Emit, attributes: dict[str, Any]) -> Ensemble:
     # A tree that is a leaf has one node, whose sides are that leaf.
     found = [nodes[r].sides[0] if nodes[r].sides[0] is nodes[r].sides[1] else nodes[r] for r in roots]
     return Ensemble(found, np.zeros(targets))
+
+
+def _check_size(emit: Emit, nodes: int) -> None:
+    if nodes > MOST:
+        raise emit.work.refuse(
+            emit.node, f"its trees have {nodes:,} nodes; ensembles of up to {MOST:,} are explained"
+        )
 
 
 def _scale(emit: Emit, how: str, trees: Sequence[int]) -> float:
@@ -243,8 +256,12 @@ def _bits(emit: Emit, level: Sequence[Branch], x: str, dtype: np.dtype[Any]) -> 
         group = [b for b in level if b.mode == mode]
         column = emit.op("Gather", x, emit.ints(*(b.feature for b in group)), what="features", axis=1)
         limits = emit.const(np.array([b.threshold for b in group], dtype), "thresholds")
-        bit = emit.op(_COMPARE[mode], column, limits, what=BRANCH)
-        found.append(emit.op("Not", bit, what=BRANCH) if mode == "BRANCH_NEQ" else bit)
+        kind = _COMPARE[mode]
+        turned = mode == "BRANCH_NEQ"
+        if emit.opset < 12 and kind in _WITHOUT_EQUAL:  # the operators came with opset 12
+            kind, turned = _WITHOUT_EQUAL[kind], True
+        bit = emit.op(kind, column, limits, what=BRANCH)
+        found.append(emit.op("Not", bit, what=BRANCH) if turned else bit)
     return found[0] if len(found) == 1 else emit.op("Concat", *found, what=BRANCH, axis=1)
 
 

@@ -15,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeRegressor
 
 import onnxplain as ox
+from onnxplain.engine.lowering import trees as trees_lowering
 
 ML = "ai.onnx.ml"
 X = normal(200, 5)
@@ -63,7 +64,7 @@ def _lists(trees: list[Any], kind: str, mode: str, scale: float, only: int | Non
     return found
 
 
-def _save(folder: Path, op_type: str, attributes: dict[str, Any], version: int = 3) -> Path:
+def _save(folder: Path, op_type: str, attributes: dict[str, Any], version: int = 3, opset: int = 18) -> Path:
     outputs = ["label", "y"] if op_type.endswith("Classifier") else ["y"]
     node = helper.make_node(op_type, ["x"], outputs, domain=ML, name="forest", **attributes)
     graph = helper.make_graph(
@@ -72,7 +73,7 @@ def _save(folder: Path, op_type: str, attributes: dict[str, Any], version: int =
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 5])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
     )
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(ML, version)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML, version)]
     path = folder / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
     return path
@@ -200,3 +201,24 @@ def test_the_largest_of_trees_is_refused_by_name(tmp_path: Path) -> None:
     path = _save(tmp_path, "TreeEnsembleRegressor", {**attributes, "aggregate_function": "MAX"})
     with pytest.raises(ox.OnnxplainError, match=r"'forest'.*aggregate_function MAX is not supported"):
         ox.Explainer(path)(LOOKED_AT, target=0)
+
+
+def test_trees_beyond_the_limit_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees_lowering, "MOST", 3)
+    attributes = {**_lists([_regression(2)], "target", "BRANCH_LEQ", 1.0), "n_targets": 1}
+    path = _save(tmp_path, "TreeEnsembleRegressor", attributes)
+    with pytest.raises(ox.OnnxplainError, match=r"TreeEnsembleRegressor.* nodes; ensembles of up to 3"):
+        ox.Explainer(path)(LOOKED_AT, target=0)
+
+
+@pytest.mark.parametrize("mode", ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"])
+def test_files_from_before_opset_12(tmp_path: Path, mode: str) -> None:
+    """LessOrEqual and GreaterOrEqual came with 12: the maps are those of the same trees in a newer file."""
+    attributes = {**_lists([_regression(3)], "target", mode, 1.0), "n_targets": 1}
+    found = []
+    for opset in (9, 18):
+        path = _save(tmp_path, "TreeEnsembleRegressor", attributes, opset=opset)
+        a = ox.Explainer(path)(LOOKED_AT, target=0)
+        assert a.closure().max() < 1e-5
+        found.append(a.relevance["x"])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
