@@ -118,10 +118,8 @@ class _Ends:
             return found if found and found.final == ("LogSoftmax" if kind == "Exp" else "Softmax") else None
         if kind == "Div" and self._is_total(node.input[1], node.input[0]):
             return self.score(node.input[0])
-        if kind in ("Mul", "Div") and self._is_positive(node.input[1]):
-            return self.score(node.input[0])
-        if kind == "Mul" and self._is_positive(node.input[0]):
-            return self.score(node.input[1])
+        if kind == "Mul" and any(self._is(v, 100) for v in node.input):  # per cent
+            return self.score(node.input[1 if self._is(node.input[0], 100) else 0])
         return None
 
     def _moved(self, node: onnx.NodeProto) -> ScoreBehind | None:
@@ -143,24 +141,19 @@ class _Ends:
         """``1 - p`` of a sigmoid: the score with the other sign. A softmax's classes have their own."""
         first, second = node.input
         if node.op_type == "Add":
-            first, second = (first, second) if self._is_one(first) else (second, first)
+            first, second = (first, second) if self._is(first, 1) else (second, first)
             negated = self.nodes.get(second)
             if negated is None or negated.op_type != "Neg":
                 return None
             second = negated.input[0]
-        found = self.score(second) if self._is_one(first) else None
+        found = self.score(second) if self._is(first, 1) else None
         if found is None or found.final not in ("Sigmoid", "HardSigmoid"):
             return None
         return replace(found, value=self.emit.op("Neg", found.value, what="score"))
 
-    def _is_one(self, value: str) -> bool:
+    def _is(self, value: str, number: float) -> bool:
         constant = self.work.constant(value)
-        return constant is not None and bool((constant == 1).all())
-
-    def _is_positive(self, value: str) -> bool:
-        """Whether it is one positive number, the same for all classes."""
-        constant = self.work.constant(value)
-        return constant is not None and constant.size == 1 and bool((constant > 0).all())
+        return constant is not None and bool((constant == number).all())
 
     def _is_total(self, value: str, of: str) -> bool:
         """Whether a value is what all of another's add up to, or the largest."""
