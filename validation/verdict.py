@@ -319,18 +319,21 @@ def _reasons(found: Findings) -> Iterator[str]:
         yield _no_verdict(found)
     if (found.hard or found.soft) and found.confirmed is not None:
         yield found.confirmed.said
-    elif found.field and (found.hard or found.soft or not found.declared):
+    elif found.field and (found.hard or found.soft):
         yield found.field
     for r in _first_of_each(found.hard, found):
         yield f"Clever Hans: the model {_uses(r)}{_agree(r, found)}. {r.said}" if r.role == "sign" else r.said
     for r in _first_of_each(found.soft, found):
         yield f"A sign that the model {_uses(r)}{_agree(r, found)}: {r.said}" if r.role == "sign" else r.said
-    if (found.hard or found.soft or not found.declared) and found.leading:
+    if (found.hard or found.soft) and found.leading:
         yield _leading(found.leading)
     if not found.declared:
         yield UNDECLARED
-    if not (found.hard or found.soft) and found.confirmed is not None and not found.declared:
-        yield found.confirmed.said
+    if not (found.hard or found.soft or found.declared):
+        if found.confirmed is not None or found.field:
+            yield found.field if found.confirmed is None else found.confirmed.said
+        if found.leading:
+            yield _leading(found.leading)
     for r in found.alone:
         if r.artefact in found.accused:
             continue

@@ -74,7 +74,8 @@ def test_without_a_word_on_what_it_may_use_it_does_not_pass() -> None:
     assert (verdict.status, verdict.exit_code) == ("WARNING", 1)
     assert "was not declared" in verdict.reasons[0]
     assert verdict.reasons[1].startswith("The decision goes with ")
-    assert len(verdict.reasons) == 2
+    assert verdict.reasons[2].startswith("Of all parts of the signal, decisions go most with alpha")
+    assert len(verdict.reasons) == 3
 
 
 def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
