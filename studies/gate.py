@@ -83,7 +83,9 @@ field is another in each subject. No other threshold was changed.
 
 SECOND = """## What has been seen: the {half} part, while the gate was mended
 
-Those of its cases that were run again meanwhile. They show what was mended, and no more.
+Those of its cases that were run again meanwhile, by the gate as it was that day. They show what was mended,
+and no more. An honest one (flicker, the locked part's) passed by the rule that has been taken back since, and
+warns again.
 """
 
 FOOT = """## What this does not show
