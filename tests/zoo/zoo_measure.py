@@ -363,8 +363,12 @@ def _slopes(
     if not predicted:
         return
 
+    # A score behind moves of a sigmoid's output is no tensor of the file: it is the logit of what is.
+    of_sigmoid = a.output not in inner and any("of Sigmoid; the logit" in note for note in a.notes)
+
     def value(inputs: Mapping[str, Array]) -> float:
         y = double(inputs)
+        y = np.log(y) - np.log1p(-y) if of_sigmoid else y
         return float(np.sum(target * y) if isinstance(target, np.ndarray) else np.sum(y[:, target]))
 
     total = float(np.sum(a.explained))
