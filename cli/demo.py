@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import queue
-from contextlib import suppress
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +14,17 @@ import click
 
 from ..engine.steps import listen, step
 from . import console, options, output
+from .options import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.queues import Queue
 
     from ..eeg.demo import DemoResult
     from ..validation import Verdict
 
 DEFAULT = Path("demo-report")
+MODELS = ("honest", "shortcut")
 
 
 # What a user would declare of these models: their task.
@@ -46,11 +50,12 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
     overwrite = overwrite or output.is_ours(out)  # what an earlier demo wrote may be replaced
     with output.folder(out, overwrite=overwrite) as temporary:
         step("loading MNE")
-        from ..eeg.demo import run_demo, write_demo
+        with _gates(MODELS, temporary, threads) as verdicts_of:
+            from ..eeg.demo import run_demo, write_demo
 
-        found = run_demo(seed=seed, threads=threads)
-        write_demo(found, temporary)
-        verdicts = _gate([m.name for m in found.models], temporary, threads)
+            found = run_demo(seed=seed, threads=threads)
+            write_demo(found, temporary)
+            verdicts = verdicts_of()
     if as_json:
         gate = {name: {"status": v.status, "reasons": list(v.reasons)} for name, v in verdicts.items()}
         console.say_json({**found.summary(), "seconds": found.seconds, "gate": gate})
@@ -64,26 +69,31 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
             console.say(f"            {out / f'gate-{name}' / 'report.html'}")
 
 
-def _gate(names: Sequence[str], out: Path, threads: int | None) -> dict[str, Verdict]:
+@contextmanager
+def _gates(names: Sequence[str], out: Path, threads: int | None) -> Iterator[Callable[[], dict[str, Verdict]]]:
     """The gate's verdict on each model, which may use what motor imagery is, written beside.
 
-    One process a model, where there are cores for them: what a gate does is mostly done one thing at a time.
+    Where there are cores for it, one process a model begins at once, beside what is done within.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if min(cores, threads or cores) < len(names):
-        return {name: judged(name, out, threads) for name in names}
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
+        yield lambda: {name: judged(name, out, threads) for name in names}
+        return
     each, context = (threads or cores) // len(names), get_context("spawn")
+    for name in THREADS:
+        os.environ[name] = str(each)  # of the children: threads of linear algebra wait for each other, busily
     told = context.Queue()
     with ProcessPoolExecutor(len(names), context, _tell, (told,)) as pool:
         running = {name: pool.submit(judged, name, out, each) for name in names}
-        # What they do is told here, where somebody listens.
-        while not all(one.done() for one in running.values()):
-            with suppress(queue.Empty):
-                step(*told.get(timeout=0.5))
-        return {name: one.result() for name, one in running.items()}
+
+        def verdicts() -> dict[str, Verdict]:
+            # What they do is told here, where somebody listens.
+            while not all(one.done() for one in running.values()):
+                with suppress(queue.Empty):
+                    step(*told.get(timeout=0.5))
+            return {name: one.result() for name, one in running.items()}
+
+        yield verdicts
 
 
 def _tell(told: Queue[tuple[str, float | None]]) -> None:

@@ -292,6 +292,8 @@ windows = _option(
 run_size = _option(
     "--batch-size", type=positive, default=64, show_default=True, help="Windows run at a time."
 )
+# Where libraries of linear algebra read how many threads they may take.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 threads = _option("--threads", type=positive, help="Threads to compute with (default: one a core).")
 seed = _option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of what is random."
@@ -395,7 +397,7 @@ def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:
             if options.get("quiet"):
                 console.quiet()
             if options.get("threads"):
-                for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+                for name in THREADS:
                     os.environ[name] = str(options["threads"])  # read once, when numpy is imported
             job = functools.partial(body, **options)
             raise click.exceptions.Exit(guard.run(job, time_limit=time_limit, memory_limit=memory_limit))

@@ -46,6 +46,8 @@ def by_label(case: Case, part: SignalPart) -> Followed | None:
         groups=np.array(case.groups),
     )  # fmt: skip
     found = pairs.exchange(part)
+    if np.isnan(found.disturbed):
+        return found
     # What noise moves is shared among the other classes.
     others = max(len(np.unique(labels[rows])) - 1, 1)
     less = found.disturbed * (1 - 1 / others)

@@ -32,6 +32,8 @@ VARIANCE = 0.99
 # Samples that the gate fits to, in n squared: more are thinned out, and take longer without finding more.
 PLENTY = 20
 LOOSE = 1e-4  # of the gradient: where a thinned-out fit ends
+# Fixed-point iterations (FastICA) before the likelihood is climbed: the same maximum, several times as fast.
+WARM = 30
 
 
 def joined(signal: Floats, names: Electrodes, sfreq: float) -> Any:
@@ -70,7 +72,12 @@ def fitted(raw: Any, n: float, seed: int, *, thinned: bool = False) -> Any:
             made = mne.preprocessing.ICA(
                 n,
                 method="picard",
-                fit_params={"ortho": False, "extended": True, **({"tol": LOOSE} if thinned else {})},
+                fit_params={
+                    "ortho": False,
+                    "extended": True,
+                    "fastica_it": WARM,
+                    **({"tol": LOOSE} if thinned else {}),
+                },
                 random_state=seed,
                 max_iter="auto",
                 verbose="error",

@@ -45,12 +45,42 @@ def test_what_is_read_is_followed_and_what_is_not_is_not() -> None:
     read, unread = pairs.exchange(electrode(0)), pairs.exchange(electrode(1))
     assert (read.followed, read.disturbed, read.beyond) == (1.0, 0.0, 1.0)
     assert (read.low, read.high) == (1.0, 1.0)
-    assert (unread.followed, unread.disturbed, unread.beyond) == (0.0, 0.0, 0.0)
-    assert (unread.low, unread.high) == (0.0, 0.0)
+    assert (unread.followed, unread.beyond) == (0.0, 0.0)
     assert (read.pairs, read.numbers()["follows"]) == (100, 1.0)
     assert read.changed > unread.changed > 0
     assert pairs.follows(electrode(0)) == 1.0
     assert pairs.follows(lambda i, j: pairs.signal[i]) == 0.0
+
+
+def test_a_part_that_no_pair_goes_along_with_is_left_early() -> None:
+    """And what it could be at most is three in the pairs that were looked at."""
+    ran: list[int] = []
+
+    def run(x: Floats) -> Floats:
+        ran.append(len(x))
+        return two(level)(x)
+
+    pairs = drawn(windows(), run)
+    ran.clear()
+    unread = pairs.exchange(electrode(1))
+    assert sum(ran) == unread.pairs == 40
+    assert np.isnan(unread.disturbed)
+    assert unread.alone() == ""
+    assert (unread.low, unread.high) == (0.0, 3 / 40)
+    ran.clear()
+    read = pairs.exchange(electrode(0))
+    assert sum(ran) == 2 * read.pairs == 200
+    assert read.alone() == " (0% by the disturbance alone)"
+
+
+def test_more_pairs_are_looked_at_where_more_are_asked_for() -> None:
+    """A part that one in fifty goes along with is found with the pairs that find it."""
+    x = windows(600)
+    x[:, 1] = np.where(RNG(2).random(600) < 0.06, 500.0 * np.sign(x[:, 0].mean(-1)), 0.0)[:, None]
+    pairs = drawn(x, two(lambda x: x[:, :2].mean((-2, -1))), 1000)
+    found = pairs.exchange(electrode(1))
+    assert (found.pairs, 0.02 < found.followed < 0.12) == (1000, True)
+    assert drawn(x, two(level), 1000).exchange(electrode(1)).pairs == 400
 
 
 def test_what_is_read_beside_something_else_is_followed_in_part() -> None:

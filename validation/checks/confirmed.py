@@ -47,10 +47,9 @@ def check(case: Case) -> list[CheckResult]:
     held = new.exchange(found)
     # With all of the window any decision goes: that confirms nothing.
     good = bool(found.choices) and held.beyond >= CONFIRMS and held.low > 0
-    alone = f"({held.disturbed:.0%} by the disturbance alone)."
-    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs {alone}"
+    said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs{held.alone()}."
     if not case.has_classes:
-        said = f"The output goes with {found.said} {held.followed:.0%} of the way {alone}"
+        said = f"The output goes with {found.said} {held.followed:.0%} of the way{held.alone()}."
     alike = _alike(case, found if good else Cell())
     if not good:
         said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]

@@ -22,12 +22,12 @@ NEVER_BRAIN = ("heart", "mains")
 
 def said_of(case: Case, named: str, found: Followed) -> str:
     """A sentence."""
+    pairs = f"the first {found.pairs} pairs" if np.isnan(found.disturbed) else "the pairs"
     if case.has_classes:
-        what, than = f"the decision goes with it in {found.followed:.0%} of the pairs", "change "
+        what, than = f"the decision goes with it in {found.followed:.0%} of {pairs}", "change "
     else:
         what, than = f"the output goes with it {found.followed:.0%} of the way", ""
-    alone = f"({found.disturbed:.0%} {than}by the disturbance alone)."
-    return f"When {named} is exchanged between windows, {what} {alone}"
+    return f"When {named} is exchanged between windows, {what}{found.alone(than)}."
 
 
 def exchanged(
