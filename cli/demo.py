@@ -70,7 +70,9 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
 
 
 @contextmanager
-def _gates(names: Sequence[str], out: Path, threads: int | None) -> Iterator[Callable[[], dict[str, Verdict]]]:
+def _gates(
+    names: Sequence[str], out: Path, threads: int | None
+) -> Iterator[Callable[[], dict[str, Verdict]]]:
     """The gate's verdict on each model, which may use what motor imagery is, written beside.
 
     Where there are cores for it, one process a model begins at once, beside what is done within.

@@ -84,7 +84,10 @@ def show(model: Path, found: Inspection) -> None:
 
 def in_words(contract: InputContract) -> str:
     """An input contract on one line."""
+    numbers = ", ".join(f"{name} ({unit})" if unit else name for name, unit in contract.targets.items())
     classes = f"classes {', '.join(contract.classes)}" if contract.classes else "no class names"
+    if contract.regresses:
+        classes = f"regression: {numbers or contract.output_unit or 'numbers without a name'}"
     return (
         f"{len(contract.channels)} electrodes, {contract.sfreq:g} Hz, {contract.seconds:g} s, "
         f"{contract.unit} x {contract.scale:g}; {classes}"

@@ -181,8 +181,14 @@ class InputContract(BaseModel):
         The graph output that is explained; None where there is only one.
     classes : tuple of str
         Names along the last axis of that output; empty for a regression.
+    task : {"classification", "regression"} or None
+        Whether the output is a number for each of several classes, or numbers that are explained as they are;
+        None where the file's own shape says it: more than one number are classes.
+    targets : dict of str to (str or None)
+        Of a regression the name of each number along the last axis of that output, and its unit: ``{age:
+        years}``.
     output_unit : str or None
-        Unit of a regression output.
+        Unit of a regression output that has no name.
     inputs : dict of str to Filling
         What each further input of the model is filled with.
     unknown : tuple of str
@@ -213,6 +219,8 @@ class InputContract(BaseModel):
     reference: str | tuple[str, ...] = "as recorded"
     output: str | None = None
     classes: tuple[str, ...] = ()
+    task: Literal["classification", "regression"] | None = None
+    targets: dict[str, str | None] = {}
     output_unit: str | None = None
     inputs: dict[str, Filling] = {}
     unknown: tuple[str, ...] = ()
@@ -251,7 +259,30 @@ class InputContract(BaseModel):
                 raise ValueError(f"inputs: {name}: values and first have unlike lengths") from None
         if self.highpass and self.lowpass and self.highpass >= self.lowpass:
             raise ValueError("highpass: must lie below lowpass")
+        if self.targets and (self.task == "classification" or self.output_unit):
+            other = "task: classification" if self.task == "classification" else "output_unit"
+            raise ValueError(f"targets: numbers of a regression, with their units; not beside {other}")
+        if self.classes and (self.targets or self.task == "regression"):
+            raise ValueError("classes: a regression has none; name its numbers under targets: {NAME: UNIT}")
         return self
+
+    @property
+    def regresses(self) -> bool:
+        """Whether outputs are numbers that are explained as they are, by what the contract says."""
+        told = self.task == "regression" or bool(self.targets)
+        return told or (self.task is None and self.output_unit is not None and not self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names along the last axis of the output: classes, or numbers; empty where it has none."""
+        return self.classes or tuple(self.targets)
+
+    def unit_of(self, number: int | None = None) -> str:
+        """Unit of what is explained; of a number without a unit its name."""
+        if number is not None and number < len(self.targets):
+            name = tuple(self.targets)[number]
+            return self.targets[name] or name
+        return self.output_unit or ("output" if self.regresses else "logit")
 
     @property
     def seconds(self) -> float:

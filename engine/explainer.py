@@ -124,7 +124,7 @@ class Explainer:
             identity=loaded.identity,
         )
         self._plans = Plans(self._request, self._session)
-        self._classes = self.contract.classes if self.contract else ()
+        self._classes = self.contract.names if self.contract else ()
         self._inner: Any = None
         self.inputs, self.output, self.backend = self._request.inputs, self._request.output, backend
 

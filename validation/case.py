@@ -20,11 +20,13 @@ from ..eeg.exchange.expected import Expected, outside_parts
 from ..eeg.exchange.pairs import Pairs, draw, why_not
 from ..eeg.exchange.parts import SignalPart
 from ..eeg.exchange.search import Proposed, proposed
+from ..eeg.explanation.asked import Asked, asked_of
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
 from ..eeg.explanation.open import filled, open_model
 from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows
 from ..eeg.recording.dataset import Item, recordings
+from ..eeg.recording.labels import number_in
 from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
 from ..eeg.recording.windows import Windows, as_input, from_model_layout
@@ -80,10 +82,21 @@ class Case:
     # -- what the model says ------------------------------------------------------------------------
 
     def run(self, signal: Floats) -> Floats:
-        """Outputs for windows of signal in microvolt, [window, class]."""
+        """Outputs for windows of signal in microvolt, [window, class], or [window, 1] of a regression."""
         name = self.contract.output or self.explainer.output
         found = self._run(signal, lambda x: self.explainer.predict(x)[name])
-        return np.zeros((0, 0)) if found is None else found
+        return np.zeros((0, 0)) if found is None else self.asked.of(found)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What is asked of the model: the class that it says, or the number that the policy names."""
+        said = self.policy.target
+        return asked_of(self.contract, "predicted" if said is None else said, "rest")
+
+    @property
+    def target(self) -> Any:
+        """What is explained of each window."""
+        return "predicted" if self.asked.column is None else self.asked.column
 
     def _run(self, signal: Floats, what: Callable[[dict[str, Any]], Any]) -> Floats | None:
         """Something of the model for windows of signal, as many at a time as the file takes."""
@@ -148,7 +161,7 @@ class Case:
     @cached_property
     def values(self) -> Floats:
         """The number that each window's label is; NaN where it is none."""
-        return np.array([_number_in(label) for label in self.windows.labels])
+        return np.array([number_in(label) for label in self.windows.labels])
 
     @property
     def constant(self) -> bool:
@@ -225,7 +238,7 @@ class Case:
         for some in self._blocks(rows):
             a = explainer(
                 {name: self.windows.data[some]},
-                target="predicted",
+                target=self.target,
                 contrast="rest" if self.has_classes else None,
                 reference={name: against.data[against.index[some].T]},
             )
@@ -260,11 +273,11 @@ class Case:
     def explained(self) -> Explained:
         """Relevance of every window under the policy's composite."""
         step("explaining")
-        return self._explain(self.explainer, "predicted")
+        return self._explain(self.explainer, self.target)
 
     def _explain(self, explainer: Explainer, target: Any) -> Explained:
         provenance: dict[str, Any] = {
-            "target": "predicted",
+            "target": self.target,
             "contrast": "rest" if self.has_classes else None,
             "options": {
                 "composite": self.policy.composite,
@@ -337,16 +350,6 @@ class Case:
     def seeded(self, of: str) -> np.random.Generator:
         """Random numbers of one check, the same whatever else runs."""
         return np.random.default_rng([self.policy.seed, *of.encode()])
-
-
-def _number_in(label: str | None) -> float:
-    """The last tag of a label that is a number ("arousal/3.5"); NaN for none."""
-    for tag in reversed((label or "").replace("=", "/").split("/")):
-        try:
-            return float(tag)
-        except ValueError:
-            continue
-    return float("nan")
 
 
 def fixed_batch(explainer: Explainer, contract: InputContract) -> int | None:
@@ -425,7 +428,7 @@ def _events(recording: Recording, contract: InputContract, policy: Policy) -> st
         return policy.events
     named = {m.description for m in recording.marks if not m.bad}
     if not contract.classes:
-        numbers = sorted(d for d in named if np.isfinite(_number_in(d)) and "," not in d)
+        numbers = sorted(d for d in named if np.isfinite(number_in(d)) and "," not in d)
         return ",".join(numbers) if len(numbers) > 1 else None
     real = truth(tuple(named), contract.classes)
     present = [contract.classes[i] for i in sorted(set(real[real >= 0].tolist()))]

@@ -306,6 +306,8 @@ class Policy(_Strict):
     events : str or None
         As for `explain`; None takes the annotations that name classes where there are some, and else
         windows one after the other.
+    target : str, int or None
+        Which number of a regression is looked at, by the contract's name or from 0; None for its first.
     windows : int
         At most so many, chosen by the seed.
     seed : int
@@ -322,6 +324,7 @@ class Policy(_Strict):
     against: Text | None = None
     references: Annotated[int, Field(ge=1, le=64)] = 4
     events: str | None = None
+    target: Text | Annotated[int, Field(ge=0)] | None = None
     windows: Annotated[int, Field(ge=10, le=100_000)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
     expects: Expects | None = None
@@ -443,6 +446,7 @@ composite: cplrp_pooled   # the rules of the maps; this one sees what norms over
 # model calls otherwise, the default), any, or a label; and so many each.
 against: null
 references: 4
+target: null              # of a regression the number that is looked at; by default the first
 windows: 256              # at most so many, chosen by the seed
 seed: 0
 warning_exits: 1          # 0: a WARNING lets the model pass

@@ -64,11 +64,13 @@ def to_dataset(
     -------
     xarray.Dataset
         relevance, multiplier and signal (epoch, channel, time); explained, target, onset, label
-        (epoch); output (epoch, class); ledger (epoch, kind). Against references: multiplier (epoch,
-        reference, channel, time); reference_signal (held, channel, time) of all windows that others were held
-        against, held_onset and held_label; reference_index (epoch, reference), which of them.
+        (epoch); output (epoch, class), or (epoch, number) of a regression; ledger (epoch, kind). Against
+        references: multiplier (epoch, reference, channel, time); reference_signal (held, channel, time) of
+        all windows that others were held against, held_onset and held_label; reference_index (epoch,
+        reference), which of them.
     """
-    unit = contract.output_unit or "logit"
+    number = int(target[0]) if contract.regresses and target is not None and len(target) else None
+    unit = contract.unit_of(number)
     wide = ("epoch", "channel", "time")
     data: dict[str, Any] = {
         "relevance": (wide, from_model_layout(relevance, contract), {"units": unit}),
@@ -99,9 +101,9 @@ def to_dataset(
             coords["target_class"] = ("epoch", names[np.asarray(target)])
     if output is not None:
         dims = ["epoch", *(f"output_{i}" for i in range(1, output.ndim))]
-        if output.ndim == 2 and len(contract.classes) in (0, output.shape[1]):
-            dims[1] = "class"
-            coords["class"] = list(contract.classes) or np.arange(output.shape[1])
+        if output.ndim == 2 and len(contract.names) in (0, output.shape[1]):
+            dims[1] = "number" if contract.regresses else "class"
+            coords[dims[1]] = list(contract.names) or np.arange(output.shape[1])
         data["output"] = (tuple(dims), output, {"long_name": "what the model gives"})
     if references is not None:
         data["reference_signal"] = (("held", "channel", "time"), references.signal, {"units": "uV"})

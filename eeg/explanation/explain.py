@@ -13,11 +13,11 @@ from ...engine.attribution import Attribution
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.explainer import Explainer
-from ...engine.plan.targets import class_index
 from ...engine.steps import step
 from ..recording.windows import Windows, from_model_layout
 from ..text import plain
 from . import dataset as named
+from .asked import asked_of
 from .bands import bands as by_band
 from .explained import Explained
 from .references import ReferenceWindows, overlapping
@@ -58,18 +58,17 @@ def explain_windows(
     """
     if isinstance(target, str) and target == "all":
         raise InputError("target all: a recording is explained one class at a time; name a class")
-    per_window = isinstance(target, list | np.ndarray)
-    if per_window and len(target) != len(windows):
-        raise InputError(f"target: {len(target)} values for {len(windows)} windows")
-    against = None if contrast == "none" or isinstance(target, Mapping) else contrast
-    target = indices(target, contract)
+    asked = asked_of(contract, target, contrast)
+    per_window = isinstance(asked.target, list | np.ndarray)
+    if per_window and len(asked.target) != len(windows):
+        raise InputError(f"target: {len(asked.target)} values for {len(windows)} windows")
     parts: list[Attribution] = []
     order: list[NDArray[np.int64]] = []
     for rows, given in _batches(explainer, windows, contract, batch_size, references):
         step("explaining", sum(map(len, order)) / len(windows))
         x = {contract.input: windows.data[rows]}
-        own = np.asarray(target)[rows] if per_window else target
-        parts.append(explainer(x, target=own, contrast=against, **given))
+        own = np.asarray(asked.target)[rows] if per_window else asked.target
+        parts.append(explainer(x, target=own, contrast=asked.contrast, **given))
         order.append(rows)
     step("explaining", 1.0)
     name, made = contract.input, _Parts(parts, np.argsort(np.concatenate(order)))
@@ -93,7 +92,8 @@ def explain_windows(
     notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
     notes += () if references is None else references.notes
     notes += _constant(made.output(contract))
-    unit = contract.output_unit or "logit"
+    notes += _first_of(made.output(contract), contract, target)
+    unit = asked.unit
     if references is not None:
         each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
         dataset = dataset.assign(by_reference=each)
@@ -104,6 +104,19 @@ def explain_windows(
     if "multiplier" not in dataset:
         return found
     return replace(found, dataset=dataset.assign(bands=by_band(found, bands)))
+
+
+def _first_of(output: NDArray[Any] | None, contract: InputContract, target: Any) -> tuple[str, ...]:
+    """A note where one of several numbers was explained that nobody named."""
+    several = output is not None and output.ndim == 2 and output.shape[1] > 1
+    if not contract.regresses or not several or not (isinstance(target, str) and target == "predicted"):
+        return ()
+    assert output is not None
+    first, *others = contract.targets or map(str, range(output.shape[1]))
+    return (
+        f"Of the model's {output.shape[1]} numbers {plain(first, 60)} is explained; a target names another "
+        f"({plain(', '.join(others), 200)}).",
+    )
 
 
 def _constant(output: NDArray[Any] | None) -> tuple[str, ...]:
@@ -210,17 +223,3 @@ class _Parts:
             for kind in kinds
         }
         return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))
-
-
-def indices(target: Any, contract: InputContract) -> Any:
-    """Class names as indices: the contract may be one that the model's own metadata does not have."""
-    n = len(contract.classes)
-    if not n or isinstance(target, np.ndarray | tuple):
-        return target
-    if isinstance(target, str):
-        return target if target == "predicted" else class_index(target, n, contract.classes)
-    if isinstance(target, Mapping):
-        return {class_index(k, n, contract.classes): v for k, v in target.items()}
-    if isinstance(target, list):
-        return [class_index(t, n, contract.classes) for t in target]
-    return target

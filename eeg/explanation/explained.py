@@ -16,8 +16,9 @@ from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ..electrodes.positions import Electrodes
 from ..electrodes.region_file import Regions
+from ..recording.labels import number_in
 from ..recording.windows import Windows, as_input
-from ..text import listed, plain
+from ..text import counted, listed, plain
 from . import dataset as files
 from . import shares
 from .references import ReferenceWindows
@@ -85,6 +86,7 @@ class Explained:
             "windows_dropped": self.windows.dropped,
             "labels": dict(Counter(label for label in self.windows.labels if label is not None)),
             "accuracy": accuracy(self),
+            "fit": fit(self),
             "explained": {"mean": float(found.mean()), "min": float(found.min()), "max": float(found.max())},
             "reached_input": float(self.relevance.sum((-2, -1), dtype=np.float64).mean()),
             "ledger": {str(k): float(v) for k, v in data["ledger"].mean("epoch").to_series().items()}
@@ -120,7 +122,7 @@ class Explained:
         """The summary in a few lines, as (what, text)."""
         s = self.summary()
         value: dict[str, float] = s["explained"]
-        right = s["accuracy"]
+        right, fit_ = s["accuracy"], s["fit"]
         kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(s["ledger"].items())[:3])
         spread = f"{value['min']:.4g} to {value['max']:.4g}"
         rows = [
@@ -130,6 +132,8 @@ class Explained:
         ]
         if right is not None:
             rows.append(("accuracy", f"{right['correct']} of {right['of']} labelled windows"))
+        if fit_ is not None:
+            rows.append(("fit", said_fit(fit_)))
         made = self.windows.interpolated
         if made:
             whole = dict(zip(self.electrodes, shares.by_electrode(self.relevance), strict=True))
@@ -212,7 +216,7 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         windows,
         contract,
         files.provenance(dataset),
-        unit=contract.output_unit or "logit",
+        unit=str(dataset["explained"].attrs.get("units") or contract.unit_of()),
         references=_held(dataset, contract),
     )
 
@@ -272,6 +276,46 @@ def accuracy(explained: Explained) -> dict[str, Any] | None:
     return {"correct": correct, "of": int(known.sum()), "accuracy": correct / int(known.sum())}
 
 
+def numbers(explained: Explained) -> NDArray[np.float64] | None:
+    """What the model says of each window where its output is a number; of several the one explained."""
+    output = explained.dataset.get("output")
+    if output is None or (predictions(explained) is not None and output.shape[-1] > 1):
+        return None
+    y = np.asarray(output.values, dtype=np.float64).reshape(len(output), -1)
+    if y.shape[1] == 1:
+        return y[:, 0]
+    target = explained.dataset.get("target")
+    return None if target is None else y[np.arange(len(y)), np.asarray(target.values, dtype=np.int64)]
+
+
+def fit(explained: Explained) -> dict[str, Any] | None:
+    """How an output that is a number goes with labels that are numbers; None where either is not one.
+
+    Returns
+    -------
+    dict or None
+        r (None where either is the same in all windows), mae (mean absolute error), of (windows), unit, and
+        the means: said by the model, and of the labels.
+    """
+    said, true = numbers(explained), np.array([number_in(label) for label in explained.windows.labels])
+    known = np.isfinite(true)
+    if said is None or known.sum() < 2 or explained.contract.classes:
+        return None
+    y, true = said[known], true[known]
+    r = float(np.corrcoef(y, true)[0, 1]) if y.std() and true.std() else None
+    unit = explained.unit if explained.contract.regresses else ""
+    means = {"said": float(y.mean()), "labelled": float(true.mean())}
+    off = float(np.abs(y - true).mean())
+    return {"r": r, "mae": off, "of": int(known.sum()), "unit": unit, **means}
+
+
+def said_fit(found: Mapping[str, Any]) -> str:
+    """In words."""
+    r = "" if found["r"] is None else f"r = {found['r']:.2f}, "
+    off = f"mean absolute error {found['mae']:.3g} {plain(found['unit'], 20)}".rstrip()
+    return f"{r}{off}, of {counted(found['of'], 'window')}"
+
+
 def agreement(explained: Explained) -> float | None:
     """How alike the electrodes' relevance would be with as many other references; None for one or none.
 
@@ -308,6 +352,12 @@ def said(dataset: xr.Dataset, provenance: Mapping[str, Any], classes: Sequence[s
     else:
         text = f"class {plain(target)}"
     output = dataset.get("output")
+    if output is not None and "number" in output.dims and "target" in dataset:
+        names = output["number"].values.tolist()
+        first = int(dataset["target"].values[0])
+        if isinstance(names[first], str):
+            return plain(names[first], 60)
+        return "the output" if len(names) == 1 else f"number {first} of the output"
     alone = output is not None and output.ndim > 1 and output.shape[-1] == 1
     against = contrast == "rest" and not isinstance(target, Mapping)  # weights are their own contrast
     return "the output" if alone else text + (" against the mean of the others" if against else "")

@@ -24,6 +24,7 @@ from ..recording.scaling import FROM_MICROVOLT
 from ..recording.slicing import tagged
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
+from .asked import Asked
 
 NONE = "none"
 
@@ -95,6 +96,7 @@ def references_for(
     *,
     seed: int = 0,
     recut: Callable[[str | Path], Windows] | None = None,
+    asked_for: Asked | None = None,
 ) -> ReferenceWindows | None:
     """Choose what windows are held against.
 
@@ -109,6 +111,8 @@ def references_for(
         Of the choice among those that fit.
     recut : callable, optional
         Gives windows of the recording that start at a label, or windows of another recording.
+    asked_for : Asked, optional
+        What is explained: of several numbers the one that is.
 
     Returns
     -------
@@ -127,7 +131,7 @@ def references_for(
         return None
     rng = np.random.default_rng(seed)
     if asked in (OTHER, ANY):
-        return _within(explainer, windows, contract, options, rng)
+        return _within(explainer, windows, contract, options, rng, asked_for)
     named = [i for i, label in enumerate(windows.labels) if fits(label, asked)]
     if named:
         how = f"{{n}} windows labelled {plain(asked, 40)}"
@@ -191,6 +195,7 @@ def _within(
     contract: InputContract,
     options: ReferenceOptions,
     rng: np.random.Generator,
+    asked_for: Asked | None,
 ) -> ReferenceWindows | None:
     n, wanted = len(windows), options.references
     if n < 2:
@@ -198,7 +203,11 @@ def _within(
             "against other windows: the recording has one window only; name another recording to hold "
             "it against (against=FILE), or ask for relevance against zero (against='none')"
         )
-    found = anybody(n) if str(options.against) == ANY else otherwise(said_of(explainer, windows, contract))
+    if str(options.against) == ANY:
+        found = anybody(n)
+    else:
+        outputs = said_of(explainer, windows, contract)
+        found = otherwise(outputs if asked_for is None else asked_for.of(outputs))
     made = _drawn(windows, found.rows, wanted, rng, f"{{n}} {found.how}")
     return replace(made, notes=(found.note, *made.notes)) if found.note else made
 

@@ -246,3 +246,13 @@ def _seconds(text: str, where: str, number: int) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise InputError(f"{where}: row {number}: the onset is no number of seconds from 0 on")
     return value
+
+
+def number_in(label: str | None) -> float:
+    """The last tag of a label that is a number ("arousal/3.5"); NaN for none."""
+    for tag in reversed((label or "").replace("=", "/").split("/")):
+        try:
+            return float(tag)
+        except ValueError:
+            continue
+    return float("nan")

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..drawing.sections import Table
-from ..explanation.explained import Explained, predictions, truth
+from ..explanation.explained import Explained, numbers, predictions, said_fit, truth
+from ..recording.labels import number_in
 from .html import provenance, write
 from .recording_figures import Drawn
 
@@ -42,6 +45,7 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
         left_out=len(explained.windows) > MOST_WINDOWS,
         provenance=provenance(summary, "recording"),
         ledger=_ledger(summary),
+        said_fit=said_fit,
     )
 
 
@@ -62,10 +66,16 @@ def _windows(explained: Explained) -> Table:
     windows, data = explained.windows, explained.dataset
     guess, real = predictions(explained), truth(windows.labels, explained.contract.classes)
     classes = explained.contract.classes
+    number = None if guess is not None and classes else numbers(explained)
+    true = [number_in(label) for label in windows.labels]
     rows: list[tuple[object, ...]] = []
     for i in range(min(len(windows), MOST_WINDOWS)):
         said = "" if guess is None else classes[guess[i]] if classes else guess[i]
+        if number is not None:
+            said = f"{number[i]:.3g}"
         verdict = "" if guess is None or real[i] < 0 else "right" if guess[i] == real[i] else "wrong"
+        if number is not None and np.isfinite(true[i]):
+            verdict = f"{number[i] - true[i]:+.3g}"
         value = f"{data['explained'].values[i]:.3g}"
         rows.append((i, f"{windows.onsets[i]:.2f}", windows.labels[i] or "", said, verdict, value))
     head = ("window", "onset (s)", "label", "model says", "", f"explained ({explained.unit})")

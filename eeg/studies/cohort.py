@@ -52,6 +52,8 @@ class CohortRow:
     share : tuple of float
         Relevance share of each electrode.
     accuracy : float or None
+    fit : dict or None
+        Of an output that is a number, with labels that are: as `explained.fit` gives it.
     places : dict of str to (float, float, float)
         Measured positions of channels with names of their own, in metre.
     """
@@ -63,6 +65,7 @@ class CohortRow:
     channels: tuple[str, ...] = ()
     share: tuple[float, ...] = ()
     accuracy: float | None = None
+    fit: Mapping[str, Any] | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
 
 
@@ -108,6 +111,7 @@ class Cohort:
             "subjects": len(maps),
             "sets": [],
             "consistency": None,
+            "fit": self._fit(),
             "runs": [],
             "rows": [
                 {k: v for k, v in vars(r).items() if k not in ("share", "channels", "places")}
@@ -135,6 +139,32 @@ class Cohort:
         out["runs"] = self._runs()
         return out
 
+    def _fit(self) -> dict[str, Any] | None:
+        """How a number goes with labels, over subjects and within recordings."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for r in self.good:
+            if r.fit is not None:
+                found.setdefault(r.subject, []).append(r.fit)
+        if not found:
+            return None
+        said, true = (
+            np.array([np.mean([f[what] for f in fits]) for fits in found.values()])
+            for what in ("said", "labelled")
+        )
+        within = [f["r"] for fits in found.values() for f in fits if f["r"] is not None]
+        apart = len(said) > 2 and said.std() and true.std()
+        return {
+            "subjects": len(found),
+            "r": float(np.corrcoef(said, true)[0, 1]) if apart else None,
+            "mae": float(np.abs(said - true).mean()),
+            "within": float(np.median(within)) if within else None,
+            "unit": next(iter(found.values()))[0]["unit"],
+            "by_subject": {
+                name: {"said": float(a), "labelled": float(b)}
+                for name, a, b in zip(found, said, true, strict=True)
+            },
+        }
+
     def lines(self) -> list[tuple[str, str]]:
         """The summary in a few lines, as (what, text)."""
         s = self.summary()
@@ -149,6 +179,8 @@ class Cohort:
             spread = "" if each["spread"] is None else f", standard deviation {each['spread']:.0%}"
             on = f"on {each['of_electrodes']:.0%} of the electrodes{spread}"
             rows.append((each["name"], f"{each['share']:.0%} of the relevance {on}"))
+        if s["fit"] is not None:
+            rows.append(("fit", _said_fit(s["fit"])))
         alike = s["consistency"]
         if alike is not None:
             interval = f"{alike['low']:.2f} to {alike['high']:.2f}"
@@ -363,6 +395,7 @@ def _task(model: str, item: Item, store: str, options: dict[str, Any], question:
         channels=found.electrodes.names,
         share=tuple(map(float, shares.by_electrode(found.relevance))),
         accuracy=None if accuracy is None else accuracy["accuracy"],
+        fit=summary["fit"],
         places=dict(found.electrodes.measured),
     )
     temporary = Path(store) / f".{item.name}.partial"
@@ -440,3 +473,11 @@ def _joined(each: Sequence[xr.Dataset], subject: str) -> xr.Dataset:
     )  # fmt: skip
     # A head digitised anew for each recording has other positions each time.
     return joined.assign_attrs(places=views.places_attribute(together([views.electrodes(d) for d in each])))
+
+
+def _said_fit(fit: Mapping[str, Any]) -> str:
+    """How a number goes with labels, in words."""
+    r = "" if fit["r"] is None else f"r = {fit['r']:.2f}, "
+    within = "" if fit["within"] is None else f"; within recordings r = {fit['within']:.2f} (median)"
+    off = f"mean absolute error {fit['mae']:.3g} {plain(fit['unit'], 20)}".rstrip()
+    return f"{r}{off} over {counted(fit['subjects'], 'subject')}{within}"

@@ -19,7 +19,7 @@ from ...engine.evaluation.replacement import Replacement
 from ...engine.evaluation.setting import DIFFERENCE, Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
-from ..explanation.explain import indices
+from ..explanation.asked import asked_of
 from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, sha256, versions
 from ..explanation.references import (
@@ -170,7 +170,7 @@ def sample(
         time_axes=contract.time_axes,
         interpolation=interpolation,
         of=len(cuts),
-        unit=contract.output_unit or "logit",
+        unit=asked_of(contract, target, contrast).unit,
         decisions=(
             *cuts.decisions,
             *_said(cuts, kind, interpolation, len(rows), seed),
@@ -247,7 +247,7 @@ def of_array(
         time_axes=x.ndim - 2,
         interpolation=None,
         of=len(x),
-        unit=(contract.output_unit if contract else None) or "logit",
+        unit="logit" if contract is None else asked_of(contract, target, contrast).unit,
         decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, at random (seed {seed}).",),
         provenance={
             **_about(explainer, {"file": plain(data.name), "sha256": sha256(data)}, target, contrast, seed),
@@ -282,11 +282,12 @@ def _setting(
     seed: int,
     held: Against,
 ) -> Setting:
-    against = None if contrast == "none" or isinstance(target, Mapping) else contrast
     name = contract.input if contract is not None and contract.input in explainer.inputs else ""
+    against, column = None if contrast == "none" or isinstance(target, Mapping) else contrast, None
     if contract is not None:
-        target = indices(target, contract)
-    return Setting(explainer, x, groups, target, against, name, batch, seed, held).settled()
+        asked = asked_of(contract, target, contrast)
+        target, against, column = asked.target, asked.contrast, asked.column
+    return Setting(explainer, x, groups, target, against, name, batch, seed, held, column=column).settled()
 
 
 def _against(

@@ -15,6 +15,7 @@ from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..electrodes.region_file import Regions
 from ..electrodes.regions import SETS
+from ..explanation.asked import asked_of
 from ..explanation.bands import BANDS
 from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
@@ -79,7 +80,7 @@ def explain_with_views(
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
         "data": about(recording, data),
         "target": jsonable(target),
-        "contrast": None if contrast == "none" or isinstance(target, Mapping) else contrast,
+        "contrast": asked_of(contract, target, contrast).contrast,
         "options": {
             "composite": str(opened.composite),
             "parameters": dict(opened.params or {}),
@@ -162,7 +163,10 @@ def explained_both_ways(
     if len(windows) < 2 and str(against.against) in (OTHER, ANY) and not single:
         why = "There is one window only and none to hold it against: relevance is against zero."
     else:
-        references = references_for(explainer, windows, contract, against, seed=seed, recut=recut)
+        asked = asked_of(contract, asking.get("target", "predicted"), asking.get("contrast"))
+        references = references_for(
+            explainer, windows, contract, against, seed=seed, recut=recut, asked_for=asked
+        )
     if references is None:
         found = explain_windows(explainer, windows, contract, **asking)
         return replace(found, notes=(*found.notes, *([why] if why else []))), None

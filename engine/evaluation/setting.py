@@ -60,6 +60,8 @@ class Setting:
     donors : int
         Other windows that curves transplant features from (`Transplant` with this setting's seed): a window
         is not held against its donors.
+    column : int or None
+        Of outputs that are numbers, and no choice between classes, the one that is explained.
     holding : Held or None
         The references, where they are chosen already.
     known : dict
@@ -76,6 +78,7 @@ class Setting:
     seed: int = 0
     against: Against = field(default_factory=Against)
     donors: int = DONORS
+    column: int | None = None
     holding: Held | None = field(default=None, repr=False)
     known: dict[Any, Explainer] = field(default_factory=dict, repr=False)
 
@@ -137,6 +140,8 @@ class Setting:
             raise InputError(f"{n} window: there is none to hold it against; give two or more")
         step("choosing what windows are held against")
         outputs = self._outputs(self.against.candidates(self.x)) if self.against.which == OTHER else None
+        if outputs is not None and self.column is not None and outputs.ndim == 2:
+            outputs = outputs[:, [min(self.column, outputs.shape[1] - 1)]]
         tested = np.zeros((n, 0), dtype=np.int64)
         if n > 1:
             tested = Transplant(self.features, self.x, donors=self.donors, seed=self.seed).donors

@@ -33,7 +33,7 @@ def check(case: Case) -> list[CheckResult]:
     for start in range(0, len(rows), size):  # as many at a time as the file takes
         x = {case.contract.input: case.windows.data[rows[start : start + size]]}
         against = "rest" if case.has_classes else None
-        a = occlusion(case.explainer, x, window=tuple(window), target="predicted", contrast=against)
+        a = occlusion(case.explainer, x, window=tuple(window), target=case.target, contrast=against)
         found.append(a.relevance[case.contract.input])
     other = from_model_layout(np.concatenate(found), case.contract).sum(-1)
     own = case.explained.relevance[rows].sum(-1, dtype=np.float64)

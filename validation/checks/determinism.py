@@ -16,7 +16,7 @@ def check(case: Case) -> list[CheckResult]:
     rows = np.arange(min(case.batch or WINDOWS, len(case.windows)))
     x = {case.contract.input: case.windows.data[rows]}
     contrast = "rest" if case.has_classes else None
-    runs = [case.explainer(x, target="predicted", contrast=contrast, **case.against(rows)) for _ in range(2)]
+    runs = [case.explainer(x, target=case.target, contrast=contrast, **case.against(rows)) for _ in range(2)]
     found = 0.0
     for a, b in (
         (runs[0].relevance[case.contract.input], runs[1].relevance[case.contract.input]),

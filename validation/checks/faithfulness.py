@@ -68,7 +68,7 @@ def check(case: Case) -> list[CheckResult]:
         case.explainer,
         data[rows],
         split,
-        target=target["target"].values[rows] if "target" in target else "predicted",
+        target=target["target"].values[rows] if "target" in target else case.target,
         contrast="rest" if case.has_classes else None,
         name=case.contract.input,
         seed=case.policy.seed,

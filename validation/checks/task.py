@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ...eeg.text import plain
 from ..case import Case
 from ..result import CheckResult, Status, not_evaluable
 
@@ -124,14 +125,16 @@ def _number(case: Case) -> CheckResult:
     p = float((1 + (null >= r - 1e-12).sum()) / (1 + SHUFFLES))
     z, sd = np.arctanh(np.clip(r, -0.9999, 0.9999)), 1 / np.sqrt(len(y) - 3)  # Fisher's z
     low, high = (float(np.tanh(z + 1.96 * side * sd)) for side in (-1, 1))
-    how = f"r = {r:.2f} ({low:.2f} to {high:.2f}, p = {p:.2g})."
+    off = float(np.abs(y - value).mean())
+    unit = f" {plain(case.asked.unit, 20)}" if case.contract.regresses else ""
+    how = f"r = {r:.2f} ({low:.2f} to {high:.2f}, p = {p:.2g}), and is off by {off:.3g}{unit}."
     said = f"The output goes with the labels of {len(y)} windows by {how}"
     status: Status = "PASS"
     if high < 0:
         status, said = "FAIL", f"It does not do its task here at all. {said}"
     elif p > asked.max_p:
         status, said = "NOT EVALUABLE", f"Whether it does its task here is not shown. {said}"
-    evidence = {"r": r, "low": low, "high": high, "p": p}
+    evidence = {"r": r, "low": low, "high": high, "p": p, "mae": off}
     return CheckResult("task", "task", status, said, r, 0.0, evidence=evidence,
                        why_not="data" if status == "NOT EVALUABLE" else None)  # fmt: skip
 
