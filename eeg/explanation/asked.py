@@ -57,6 +57,8 @@ def asked_of(contract: InputContract, target: Any, contrast: str | None) -> Aske
     InputError
         There is no such class or number, or the target is none.
     """
+    if isinstance(target, str) and target == "all":
+        raise InputError("target all: a recording is explained one class at a time; name a class")
     if not contract.regresses:
         against = None if contrast == "none" or isinstance(target, Mapping) else contrast
         return Asked(_indices(target, contract.classes), against, contract.unit_of())

@@ -56,8 +56,6 @@ def explain_windows(
     -------
     Explained
     """
-    if isinstance(target, str) and target == "all":
-        raise InputError("target all: a recording is explained one class at a time; name a class")
     asked = asked_of(contract, target, contrast)
     per_window = isinstance(asked.target, list | np.ndarray)
     if per_window and len(asked.target) != len(windows):
