@@ -14,8 +14,9 @@ from ..eeg.text import plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError
 from ..engine.steps import step
-from .case import Case, open_case
+from .case import Case
 from .checks import CHECKS
+from .opening import open_case
 from .other import other_checks, versions_of
 from .policy import Policy
 from .result import CheckResult

@@ -21,7 +21,7 @@ from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
 from onnxplain.engine.explainer import Explainer
 from onnxplain.models.contracts import check_fit, guess
-from onnxplain.validation.case import open_case
+from onnxplain.validation.opening import open_case
 from onnxplain.validation.policy import Policy
 
 CHANNELS = ("Fp1", "C3", "Cz", "C4", "O1", "O2", "Pz", "Fz")

@@ -19,8 +19,8 @@ from onnxplain.engine.errors import InputError
 from onnxplain.engine.evaluation.stability import noisy, shifted
 from onnxplain.engine.explainer import Explainer
 from onnxplain.models.contracts import check_fit, guess
-from onnxplain.validation.case import open_case
 from onnxplain.validation.checks import agreement
+from onnxplain.validation.opening import open_case
 from onnxplain.validation.policy import Policy
 
 CHANNELS = ("C3", "Cz", "C4")

@@ -18,7 +18,7 @@ from onnxplain.eeg.recording.windows import cut, with_window
 from onnxplain.eeg.run import explain_recording
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
-from onnxplain.validation.case import open_case
+from onnxplain.validation.opening import open_case
 from onnxplain.validation.policy import Policy
 
 Settings = Callable[..., InputContract]
