@@ -18,9 +18,9 @@ from ..eeg.exchange.expected import Expected, outside_parts
 from ..eeg.exchange.pairs import Pairs, draw, why_not
 from ..eeg.exchange.parts import SignalPart
 from ..eeg.exchange.search import Proposed, proposed
-from ..eeg.explanation.asked import Asked, asked_of
 from ..eeg.explanation.explain import explain_windows
 from ..eeg.explanation.explained import Explained, truth
+from ..eeg.explanation.question import Question, question_of
 from ..eeg.explanation.references import ReferenceOptions, ReferenceWindows
 from ..eeg.recording.labels import number_in
 from ..eeg.recording.read import Recording
@@ -81,10 +81,10 @@ class Case:
         return np.zeros((0, 0)) if found is None else self.asked.of(found)
 
     @cached_property
-    def asked(self) -> Asked:
+    def asked(self) -> Question:
         """What is asked of the model: the class that it says, or the number that the policy names."""
         said = self.policy.target
-        return asked_of(self.contract, "predicted" if said is None else said, "rest")
+        return question_of(self.contract, "predicted" if said is None else said, "rest")
 
     @property
     def target(self) -> Any:

@@ -17,9 +17,9 @@ from ...engine.steps import step
 from ..recording.windows import Windows, from_model_layout
 from ..text import plain
 from . import dataset as named
-from .asked import asked_of
 from .bands import bands as by_band
 from .explained import Explained
+from .question import question_of
 from .references import ReferenceWindows, overlapping
 from .timeline import on_time_line
 
@@ -56,7 +56,7 @@ def explain_windows(
     -------
     Explained
     """
-    asked = asked_of(contract, target, contrast)
+    asked = question_of(contract, target, contrast)
     per_window = isinstance(asked.target, list | np.ndarray)
     if per_window and len(asked.target) != len(windows):
         raise InputError(f"target: {len(asked.target)} values for {len(windows)} windows")

@@ -24,7 +24,7 @@ from ..recording.scaling import FROM_MICROVOLT
 from ..recording.slicing import tagged
 from ..recording.windows import Windows, from_model_layout
 from ..text import counted, listed, plain
-from .asked import Asked
+from .question import Question
 
 NONE = "none"
 
@@ -96,7 +96,7 @@ def references_for(
     *,
     seed: int = 0,
     recut: Callable[[str | Path], Windows] | None = None,
-    asked_for: Asked | None = None,
+    asked_for: Question | None = None,
 ) -> ReferenceWindows | None:
     """Choose what windows are held against.
 
@@ -111,7 +111,7 @@ def references_for(
         Of the choice among those that fit.
     recut : callable, optional
         Gives windows of the recording that start at a label, or windows of another recording.
-    asked_for : Asked, optional
+    asked_for : Question, optional
         What is explained: of several numbers the one that is.
 
     Returns
@@ -195,7 +195,7 @@ def _within(
     contract: InputContract,
     options: ReferenceOptions,
     rng: np.random.Generator,
-    asked_for: Asked | None,
+    asked_for: Question | None,
 ) -> ReferenceWindows | None:
     n, wanted = len(windows), options.references
     if n < 2:

@@ -19,9 +19,9 @@ from ...engine.evaluation.replacement import Replacement
 from ...engine.evaluation.setting import DIFFERENCE, Setting
 from ...engine.explainer import Explainer
 from ...engine.steps import step
-from ..explanation.asked import asked_of
 from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, sha256, versions
+from ..explanation.question import question_of
 from ..explanation.references import (
     NONE,
     ReferenceKeywords,
@@ -170,7 +170,7 @@ def sample(
         time_axes=contract.time_axes,
         interpolation=interpolation,
         of=len(cuts),
-        unit=asked_of(contract, target, contrast).unit,
+        unit=question_of(contract, target, contrast).unit,
         decisions=(
             *cuts.decisions,
             *_said(cuts, kind, interpolation, len(rows), seed),
@@ -247,7 +247,7 @@ def of_array(
         time_axes=x.ndim - 2,
         interpolation=None,
         of=len(x),
-        unit="logit" if contract is None else asked_of(contract, target, contrast).unit,
+        unit="logit" if contract is None else question_of(contract, target, contrast).unit,
         decisions=(f"{len(rows)} of {counted(len(x), 'row')} were taken, at random (seed {seed}).",),
         provenance={
             **_about(explainer, {"file": plain(data.name), "sha256": sha256(data)}, target, contrast, seed),
@@ -285,7 +285,7 @@ def _setting(
     name = contract.input if contract is not None and contract.input in explainer.inputs else ""
     against, column = None if contrast == "none" or isinstance(target, Mapping) else contrast, None
     if contract is not None:
-        asked = asked_of(contract, target, contrast)
+        asked = question_of(contract, target, contrast)
         target, against, column = asked.target, asked.contrast, asked.column
     return Setting(explainer, x, groups, target, against, name, batch, seed, held, column=column).settled()
 

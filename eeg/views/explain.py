@@ -15,12 +15,12 @@ from ...engine.explainer import Explainer
 from ...engine.steps import step
 from ..electrodes.region_file import Regions
 from ..electrodes.regions import SETS
-from ..explanation.asked import asked_of
 from ..explanation.bands import BANDS
 from ..explanation.explain import explain_windows
 from ..explanation.explained import Explained
 from ..explanation.open import ModelKeywords, ModelOptions, filled, open_model
 from ..explanation.provenance import about, jsonable, versions
+from ..explanation.question import question_of
 from ..explanation.references import NONE, ReferenceKeywords, ReferenceOptions, recutting, references_for
 from ..recording.labels import Labels
 from ..recording.options import WindowKeywords, WindowOptions, sorted_into
@@ -80,7 +80,7 @@ def explain_with_views(
         "model": {"file": plain(model.name), "name": contract.model, "sha256": explainer.sha256},
         "data": about(recording, data),
         "target": jsonable(target),
-        "contrast": asked_of(contract, target, contrast).contrast,
+        "contrast": question_of(contract, target, contrast).contrast,
         "options": {
             "composite": str(opened.composite),
             "parameters": dict(opened.params or {}),
@@ -163,7 +163,7 @@ def explained_both_ways(
     if len(windows) < 2 and str(against.against) in (OTHER, ANY) and not single:
         why = "There is one window only and none to hold it against: relevance is against zero."
     else:
-        asked = asked_of(contract, asking.get("target", "predicted"), asking.get("contrast"))
+        asked = question_of(contract, asking.get("target", "predicted"), asking.get("contrast"))
         references = references_for(
             explainer, windows, contract, against, seed=seed, recut=recut, asked_for=asked
         )

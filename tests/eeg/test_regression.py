@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 from onnxplain import Explainer
-from onnxplain.eeg.explanation.asked import asked_of
 from onnxplain.eeg.explanation.explained import restored, said_fit
+from onnxplain.eeg.explanation.question import question_of
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.studies.cohort import Cohort, CohortRow
@@ -158,13 +158,13 @@ def test_a_number_that_there_is_not(model: Path, recorded: Make, target: Any, wo
 
 def test_numbers_without_names_go_by_their_place(make_contract: MakeContract) -> None:
     bare = make_contract(classes=(), task="regression")
-    assert (asked_of(bare, "1", "rest").target, asked_of(bare, 1, "rest").contrast) == (1, None)
-    assert asked_of(bare, [1, 1, 1], None).column == 1
+    assert (question_of(bare, "1", "rest").target, question_of(bare, 1, "rest").contrast) == (1, None)
+    assert question_of(bare, [1, 1, 1], None).column == 1
     for wrong in ("age", True, 1.5):
         with pytest.raises(InputError, match="names no numbers"):
-            asked_of(bare, wrong, None)
+            question_of(bare, wrong, None)
     with pytest.raises(InputError, match="one number is explained in all windows"):
-        asked_of(bare, [0, 1], None)
+        question_of(bare, [0, 1], None)
 
 
 def test_an_explainer_knows_a_number_by_its_name(model: Path, contract: InputContract) -> None:

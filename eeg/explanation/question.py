@@ -16,7 +16,7 @@ from ..text import plain
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What is explained of the output.
 
     Attributes
@@ -42,7 +42,7 @@ class Asked:
         return outputs if self.column is None or not several else outputs[:, [self.column]]
 
 
-def asked_of(contract: InputContract, target: Any, contrast: str | None) -> Asked:
+def question_of(contract: InputContract, target: Any, contrast: str | None) -> Question:
     """What is asked of a model.
 
     Parameters
@@ -61,10 +61,10 @@ def asked_of(contract: InputContract, target: Any, contrast: str | None) -> Aske
         raise InputError("target all: a recording is explained one class at a time; name a class")
     if not contract.regresses:
         against = None if contrast == "none" or isinstance(target, Mapping) else contrast
-        return Asked(_indices(target, contract.classes), against, contract.unit_of())
+        return Question(_indices(target, contract.classes), against, contract.unit_of())
     names = tuple(contract.targets)
     if isinstance(target, Mapping):
-        return Asked(_indices(target, names), None, contract.unit_of())
+        return Question(_indices(target, names), None, contract.unit_of())
     if isinstance(target, list | tuple | np.ndarray):
         each = set(np.asarray(target).ravel().tolist())
         if len(each) != 1:
@@ -76,7 +76,7 @@ def asked_of(contract: InputContract, target: Any, contrast: str | None) -> Aske
         column = class_index(target, len(names), names)
     else:
         column = _number(target)
-    return Asked(column, None, contract.unit_of(column), column)
+    return Question(column, None, contract.unit_of(column), column)
 
 
 def _number(target: Any) -> int:
