@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+# Of the largest output: what two outputs differ by less is their rounding.
+ALIKE = 1e-3
+
+
 @dataclass(frozen=True)
 class Piece:
     """Where the samples of one micro-batch are in an input.
@@ -224,13 +228,17 @@ class Attribution:
         """How far relevance plus ledger is from what was explained, relative, [batch] or [K, batch].
 
         ``abs(sum R + ledger - explained) / max(abs(explained), max abs(R))``, where max abs(R) is
-        over the batch.
+        over the batch. A difference of two outputs that are alike is rounding: less than a thousandth of the
+        largest output counts as that much.
         """
         total = self.ledger.total()
         largest = np.abs(self.explained).astype(np.float64)
         for name, r in self.relevance.items():
             total = total + self.reached[name]
             largest = np.maximum(largest, np.abs(r).max(initial=0.0))
+        if self.reference is not None and self.output in self.outputs:
+            y = np.abs(np.asarray(self.outputs[self.output], dtype=np.float64))
+            largest = np.maximum(largest, ALIKE * y.max(initial=0.0))
         out: Array = np.abs(total - self.explained) / np.maximum(largest, np.finfo(np.float32).tiny)
         return out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,24 @@ _LARGE = 2**20
 
 
 def layouts_of(
-    before: Mapping[str, Array], after: Mapping[str, Array], batch: int, sample: int
+    before: Mapping[str, Array],
+    after: Mapping[str, Array],
+    batch: int,
+    sample: int,
+    growing: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Layout] | None:
-    """Where one sample lives in each value; None where samples are mixed."""
+    """Where one sample lives in each value; None where samples are mixed.
+
+    Parameters
+    ----------
+    before, after : mapping of str to ndarray
+        Values before and after one sample was changed.
+    batch, sample : int
+        How many there are, and which was changed.
+    growing : mapping of str to sequence of int, optional
+        Axes of each value that grow with the batch, where that is known: samples lie along one of them,
+        however many numbers happen to stay the same.
+    """
     found: dict[str, Layout] = {}
     for name, a in before.items():
         b = after[name]
@@ -30,7 +45,7 @@ def layouts_of(
             moved &= ~(np.isnan(a) & np.isnan(b))
         if not moved.any():
             continue
-        layout = _layout(moved, batch, sample)
+        layout = _layout(moved, batch, sample, (growing or {}).get(name) or range(moved.ndim))
         if layout is not None:
             found[name] = layout
         elif kind == "f" and any(n % batch == 0 and n >= batch for n in a.shape):
@@ -49,9 +64,10 @@ def folded(a: Array) -> Array:
     return np.asarray(np.bitwise_xor.reduce(found, axis=-1))
 
 
-def _layout(moved: Array, batch: int, sample: int) -> Layout | None:
+def _layout(moved: Array, batch: int, sample: int, axes: Sequence[int]) -> Layout | None:
     """The layout that explains which positions changed with one sample."""
-    for axis, size in enumerate(moved.shape):
+    for axis in axes:
+        size = moved.shape[axis]
         if size % batch:
             continue
         others = tuple(i for i in range(moved.ndim) if i != axis)

@@ -54,7 +54,8 @@ def _observed(runs: Runs) -> Observed:
         del values
         if any(two[n].ndim != three[n].ndim for n in two):
             raise SamplesMix
-        layouts = layouts_of(before, runs.values(runs.change(feed, own, runs.axes)), 3, sample=1)
+        changed = runs.values(runs.change(feed, own, runs.axes))
+        layouts = layouts_of(before, changed, 3, sample=1, growing=_growing(two, three))
         if layouts is None:
             raise SamplesMix
         return Observed(two, three, "open", rows, 0, layouts)
@@ -64,6 +65,14 @@ def _observed(runs: Runs) -> Observed:
     except ModelError:
         assert problem is not None
         raise problem from None
+
+
+def _growing(two: Mapping[str, Array], three: Mapping[str, Array]) -> dict[str, list[int]]:
+    """Axes that are longer with three samples than with two."""
+    return {
+        n: [i for i, (a, b) in enumerate(zip(two[n].shape, three[n].shape, strict=True)) if 3 * a == 2 * b]
+        for n in two
+    }
 
 
 def _only_shapes(runs: Runs, values: Mapping[str, Array]) -> dict[str, Array]:

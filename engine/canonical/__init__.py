@@ -10,6 +10,7 @@ from ..analysis.analysis import Analysis
 from . import (
     activations,
     batchnorm,
+    codebook,
     fourier,
     gates,
     groupnorm,
@@ -22,6 +23,7 @@ from . import (
 )
 
 PASSES = (
+    codebook.run,
     integer.run,
     softmax.run,
     activations.run,

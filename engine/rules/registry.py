@@ -43,6 +43,7 @@ Kind = Literal[
 _MODULES = (
     "activations",
     "softmax",
+    "codebook",
     "conv",
     "einsum",
     "elementwise",

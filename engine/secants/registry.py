@@ -22,6 +22,7 @@ from .pair import PairContext
 SecantFunction = Callable[..., "Sequence[Expr | Message | None]"]
 
 _MODULES = (
+    "codebook",
     "decisions",
     "functions",
     "normalisation",
