@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .errors import InputError, yaml_problem
 
 if TYPE_CHECKING:
     from .file.graph import Node
@@ -255,8 +255,8 @@ class Composite:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as e:
             raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as e:
-            raise InputError(f"{path}: not a YAML composite ({' '.join(str(e).split())})") from None
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as e:
+            raise InputError(f"{path}: not a YAML composite ({yaml_problem(e)})") from None
         return _from_data(data, path)
 
 

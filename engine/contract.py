@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import InputError
+from .errors import InputError, yaml_problem
 
 METADATA_KEY = "onnxplain.contract"
 
@@ -373,8 +373,8 @@ class InputContract(BaseModel):
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as e:
             raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as e:
-            raise InputError(f"{path}: not a YAML contract ({' '.join(str(e).split())})") from None
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as e:
+            raise InputError(f"{path}: not a YAML contract ({yaml_problem(e)})") from None
         return cls.parse(data, where=str(path))
 
     @classmethod

@@ -22,7 +22,7 @@ from ..eeg.electrodes.regions import PARTITION, SAME, SETS
 from ..eeg.explanation.bands import BANDS
 from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
-from ..engine.errors import InputError, PolicyError
+from ..engine.errors import InputError, PolicyError, yaml_problem
 from ..engine.extensions import CHECKS, offered
 from .expects import Artefact, Expects
 
@@ -382,7 +382,7 @@ class Policy(_Strict):
         try:
             data = yaml.load(text, _Loader)
         except (yaml.YAMLError, RecursionError, ValueError) as e:
-            raise PolicyError(f"{where}: not YAML ({' '.join(str(e).split())[:200]})") from None
+            raise PolicyError(f"{where}: not YAML ({yaml_problem(e)})") from None
         if not isinstance(data, dict):
             raise PolicyError(f"{where}: no keys and values; `onnxplain validate --init` prints a policy")
         try:

@@ -10,7 +10,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...engine.errors import InputError
+from ...engine.errors import InputError, yaml_problem
 from ..text import listed, plain
 from . import regions
 from .names import normalise
@@ -73,7 +73,7 @@ class Regions:
         except OSError as e:
             raise InputError(f"{where}: cannot be read ({e.strerror})") from None
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
-            raise InputError(f"{where}: not a YAML file ({plain(e, 100)})") from None
+            raise InputError(f"{where}: not a YAML file ({yaml_problem(e)})") from None
         except ValidationError as e:
             first = e.errors(include_url=False)[0]
             place = plain(".".join(map(str, first["loc"])) or "file")
@@ -81,6 +81,8 @@ class Regions:
                 f"{where}: not a file of regions ({place}: {plain(first['msg'])}); "
                 "it has sets and partition, each {name: [electrodes]}"
             ) from None
+        except ValueError as e:
+            raise InputError(f"{where}: not a YAML file ({yaml_problem(e)})") from None
         parts = given.partition
         seen: dict[str, str] = {}
         for name, electrodes in parts.items():
