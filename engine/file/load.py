@@ -25,6 +25,7 @@ from ..contract import InputContract
 from ..errors import LimitError, ModelError, UnsupportedOperator
 from ..steps import step
 from .protobuf import every_node, subgraphs
+from .sound import check_element, check_names
 
 _OPSET_OF_OWN = 17
 
@@ -101,6 +102,7 @@ def load(path: str | os.PathLike[str]) -> LoadedModel:
     data = _read(given)
     resolved = given.resolve()
     proto = _parse(given, data)
+    check_names(given, proto)
     _check_structure(given, proto)
     _check_functions(given, proto)
     if not any(o.domain in ("", "ai.onnx") for o in proto.opset_import):
@@ -110,7 +112,7 @@ def load(path: str | os.PathLike[str]) -> LoadedModel:
     if beside:
         step("reading the model's external data")
     if proto.functions:
-        proto = onnx.inliner.inline_local_functions(proto)
+        proto = _inlined(given, proto)
     _check_weights(given, proto)
     metadata = {p.key: p.value for p in proto.metadata_props}
     contract = InputContract.from_metadata(metadata, where=str(given))
@@ -258,6 +260,14 @@ def _check_functions(path: Path, proto: onnx.ModelProto) -> None:
         )
 
 
+def _inlined(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        return onnx.inliner.inline_local_functions(proto)
+    except Exception as e:  # of onnx's checker and of its C++ side, with no common base
+        said = " ".join(str(e).split())[:200]
+        raise ModelError(f"{path}: its local functions cannot be put in place ({said})") from None
+
+
 def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     def of_nodes(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
         for node in nodes:
@@ -343,6 +353,7 @@ def _check_weights(path: Path, proto: onnx.ModelProto) -> None:
     for tensor in proto.graph.initializer:
         if any(d < 0 for d in tensor.dims):
             raise ModelError(f"{path}: initialiser {tensor.name!r} has a negative dimension")
+        check_element(path, tensor)
         try:
             array = numpy_helper.to_array(tensor)
         except (ValueError, TypeError, OverflowError, MemoryError):

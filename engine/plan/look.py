@@ -14,6 +14,7 @@ from ..analysis.probe import probe
 from ..analysis.runs import Mode, SamplesMix
 from ..errors import ModelError
 from ..file.graph import from_model
+from ..file.sound import refuse_chance
 from ..lowering import Lowered, lower
 from ..lowering.ends import with_score
 from ..lowering.opset import raised
@@ -28,6 +29,7 @@ Array = np.ndarray[Any, Any]
 
 def look(request: Request, feed: Mapping[str, Array]) -> Recipe:
     """Lower the model for this input and find its shapes, by rows where they are independent."""
+    refuse_chance(request.proto, request.output, request.where)
     inputs, axes = request.inputs, request.inputs.axes(feed)
     if all(axis is None for axis in axes.values()):
         is_open = any(i.open for i in inputs.by_name.values())

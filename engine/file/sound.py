@@ -1,0 +1,129 @@
+"""What a model file must not have: names that are no text or stand twice, types that are none, chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from onnx import numpy_helper
+
+from ..errors import ModelError, UnsupportedOperator
+from .protobuf import every_graph, every_node, subgraphs
+
+# Operators whose output is another one in every run.
+_RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
+_ELEMENTS = frozenset(onnx.TensorProto.DataType.values()) - {onnx.TensorProto.UNDEFINED}
+
+
+def check_names(path: Path, proto: onnx.ModelProto) -> None:
+    """Refuse names that are not text, and values that are made twice.
+
+    Protocol buffers keep bytes of any kind as names, and fail, or not, when one is asked for.
+
+    Raises
+    ------
+    ModelError
+    """
+    try:
+        broken = any(isinstance(name, bytes) for name in _names(proto))
+    except UnicodeDecodeError:
+        broken = True
+    if broken:
+        raise ModelError(f"{path}: a name in it is not text (UTF-8); the file is damaged")
+    bodies = [(g.node, [i.name for i in g.input]) for g in every_graph(proto.graph)]
+    bodies += [(f.node, list(f.input)) for f in proto.functions]
+    for nodes, given in bodies:
+        made = set(given)
+        for node in nodes:
+            for name in filter(None, node.output):
+                if name in made:
+                    raise ModelError(
+                        f"{path}: the value {name[:80]!r} is made twice, the second time by a node "
+                        f"{node.op_type}; the file is damaged"
+                    )
+                made.add(name)
+
+
+def _names(proto: onnx.ModelProto) -> Iterator[str | bytes]:
+    """All texts of a model that are names."""
+    for entry in proto.metadata_props:
+        yield from (entry.key, entry.value)
+    for function in proto.functions:
+        yield from (function.name, function.domain, *function.input, *function.output)
+        yield from (name for node in function.node for name in _of_node(node))
+    for graph in every_graph(proto.graph):
+        yield from (value.name for value in (*graph.input, *graph.output, *graph.value_info))
+        for tensor in graph.initializer:
+            yield tensor.name
+            for entry in tensor.external_data:
+                yield from (entry.key, entry.value)
+        yield from (name for node in graph.node for name in _of_node(node))
+
+
+def _of_node(node: onnx.NodeProto) -> Iterator[str | bytes]:
+    yield from (node.name, node.domain, node.op_type, *node.input, *node.output)
+    yield from (a.name for a in node.attribute)
+
+
+def check_element(path: Path, tensor: onnx.TensorProto) -> None:
+    """Refuse a tensor of a type that onnx does not have.
+
+    Raises
+    ------
+    ModelError
+    """
+    if tensor.data_type not in _ELEMENTS:
+        raise ModelError(
+            f"{path}: initialiser {tensor.name!r} has the data type {tensor.data_type}, which onnx does not "
+            "have; the file is damaged, or made by a newer onnx"
+        )
+
+
+def refuse_chance(proto: onnx.ModelProto, output: str, where: str) -> None:
+    """Refuse a model whose output is another one in every run.
+
+    Parameters
+    ----------
+    proto : ModelProto
+    output : str
+        What is explained.
+    where : str
+
+    Raises
+    ------
+    UnsupportedOperator
+        A node on the way to it draws at random.
+    """
+    graph = proto.graph
+    known = {t.name: t for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+            known[node.output[0]] = node.attribute[0].t
+    producers = {name: node for node in graph.node for name in node.output}
+    todo, seen = [output], set[str]()
+    while todo:
+        name = todo.pop()
+        node = producers.get(name)
+        if name in seen or node is None:
+            continue
+        seen.add(name)
+        for one in (node, *(n for inner in subgraphs(node) for n in every_node(inner))):
+            if _is_random(one, known):
+                told = f" {one.name}" if one.name else ""
+                raise UnsupportedOperator(
+                    f"{where}: the node {one.op_type}{told} draws at random on the way to {output}, so that "
+                    "no two runs say the same and there is nothing to explain; export the model for inference"
+                )
+            todo += one.input
+
+
+def _is_random(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:
+        return node.op_type in _RANDOM
+    training = known.get(node.input[2])
+    return training is not None and bool(numpy_helper.to_array(training).any())
