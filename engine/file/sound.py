@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-from ..errors import ModelError, UnsupportedOperator
+from ..errors import ModelError
 from .protobuf import every_graph, every_node, subgraphs
 
 # Operators whose output is another one in every run.
@@ -82,21 +82,8 @@ def check_element(path: Path, tensor: onnx.TensorProto) -> None:
         )
 
 
-def refuse_chance(proto: onnx.ModelProto, output: str, where: str) -> None:
-    """Refuse a model whose output is another one in every run.
-
-    Parameters
-    ----------
-    proto : ModelProto
-    output : str
-        What is explained.
-    where : str
-
-    Raises
-    ------
-    UnsupportedOperator
-        A node on the way to it draws at random.
-    """
+def at_random(proto: onnx.ModelProto, output: str) -> onnx.NodeProto | None:
+    """A node that draws at random on the way to an output; None where there is none."""
     graph = proto.graph
     known = {t.name: t for t in graph.initializer}
     for node in graph.node:
@@ -106,18 +93,16 @@ def refuse_chance(proto: onnx.ModelProto, output: str, where: str) -> None:
     todo, seen = [output], set[str]()
     while todo:
         name = todo.pop()
-        node = producers.get(name)
-        if name in seen or node is None:
+        maker = producers.get(name)
+        if name in seen or maker is None:
             continue
         seen.add(name)
-        for one in (node, *(n for inner in subgraphs(node) for n in every_node(inner))):
-            if _is_random(one, known):
-                told = f" {one.name}" if one.name else ""
-                raise UnsupportedOperator(
-                    f"{where}: the node {one.op_type}{told} draws at random on the way to {output}, so that "
-                    "no two runs say the same and there is nothing to explain; export the model for inference"
-                )
-            todo += one.input
+        for one in (maker, *(n for inner in subgraphs(maker) for n in every_node(inner))):
+            drawn: onnx.NodeProto = one
+            if _is_random(drawn, known):
+                return drawn
+            todo += drawn.input
+    return None
 
 
 def _is_random(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:

@@ -14,7 +14,7 @@ from ..analysis.probe import probe
 from ..analysis.runs import Mode, SamplesMix
 from ..errors import ModelError
 from ..file.graph import from_model
-from ..file.sound import refuse_chance
+from ..file.sound import at_random
 from ..lowering import Lowered, lower
 from ..lowering.ends import with_score
 from ..lowering.opset import raised
@@ -27,9 +27,13 @@ from .request import Request
 Array = np.ndarray[Any, Any]
 
 
+# Of a model with a node that draws at random: a few coins can fall alike twice.
+RUNS = 4
+
+
 def look(request: Request, feed: Mapping[str, Array]) -> Recipe:
     """Lower the model for this input and find its shapes, by rows where they are independent."""
-    refuse_chance(request.proto, request.output, request.where)
+    _refuse_chance(request, feed)
     inputs, axes = request.inputs, request.inputs.axes(feed)
     if all(axis is None for axis in axes.values()):
         is_open = any(i.open for i in inputs.by_name.values())
@@ -53,6 +57,31 @@ def look(request: Request, feed: Mapping[str, Array]) -> Recipe:
             raise
     note = "what the model says of one row depends on the others; explained as one sample"
     return _probed(request, feed, feed, "joint", (note,))
+
+
+def _refuse_chance(request: Request, feed: Mapping[str, Array]) -> None:
+    """Refuse a model whose output is another one in every run.
+
+    Noise that an input scales (a speech synthesiser's temperature) is none where that input is 0.
+
+    Raises
+    ------
+    ModelError
+    """
+    node = at_random(request.proto, request.output)
+    if node is None:
+        return
+    session = request.runtime.on_cpu().session(request.proto)
+    first, *others = (
+        np.asarray(request.runtime.run(session, [request.output], feed)[0]) for _ in range(RUNS)
+    )
+    if not all(np.array_equal(first, y, equal_nan=first.dtype.kind == "f") for y in others):
+        name = f" {node.name}" if node.name else ""
+        raise ModelError(
+            f"{request.where}: the node {node.op_type}{name} draws at random on the way to {request.output}, "
+            "so that no two runs say the same and there is nothing to explain; export the model for "
+            "inference, or set an input that scales the noise to 0"
+        )
 
 
 def look_again(recipe: Recipe, given: Mapping[str, Array]) -> Recipe:

@@ -190,7 +190,7 @@ class Plans:
         made = request.runtime.run(self._session, request.outputs, feed)
         own = dict(zip(request.outputs, made, strict=True))
         spread = partial(spread_of, self._session, request.proto, feed, request.runtime)
-        check_parity(own, values, request.where, spread if plan.facts.approximate else None, request.proto)
+        check_parity(own, values, request.where, spread if plan.facts.approximate else None)
 
 
 def _forward(plan: Plan, feed: Feed) -> Mapping[str, Any] | None:
