@@ -16,7 +16,8 @@ from onnxplain.eeg.recording import bids
 from onnxplain.eeg.recording.dataset import recordings
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.studies.cohort import Cohort, explain_cohort, is_store, subjects_of
+from onnxplain.eeg.studies.cohort import explain_cohort, is_store, subjects_of
+from onnxplain.eeg.studies.cohort_result import Cohort
 from onnxplain.eeg.studies.compare import compare, read_side
 from onnxplain.engine.errors import InputError, OnnxplainError
 

@@ -15,7 +15,7 @@ from onnxplain.eeg.explanation.explained import restored, said_fit
 from onnxplain.eeg.explanation.question import question_of
 from onnxplain.eeg.reports.write import write
 from onnxplain.eeg.run import explain_recording
-from onnxplain.eeg.studies.cohort import Cohort, CohortRow
+from onnxplain.eeg.studies.cohort_result import Cohort, CohortRow
 from onnxplain.eeg.studies.evaluate import evaluated
 from onnxplain.eeg.studies.sample import sample
 from onnxplain.engine.composite import composite
