@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
+from ...engine.evaluation.references import one_number
 from ...engine.plan.targets import class_index
 from ..text import plain
 
@@ -37,9 +38,14 @@ class Question:
     column: int | None = None
 
     def of(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Outputs [window, ...] as far as they are asked for: one number of several, or all classes."""
-        several = outputs.ndim == 2 and outputs.shape[1] > 1
-        return outputs if self.column is None or not several else outputs[:, [self.column]]
+        """Outputs [window, ...] as far as they are asked for: one number of several, or all classes.
+
+        Raises
+        ------
+        InputError
+            There is no such number.
+        """
+        return outputs if self.column is None else one_number(outputs, self.column)
 
 
 def question_of(contract: InputContract, target: Any, contrast: str | None) -> Question:

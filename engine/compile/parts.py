@@ -8,7 +8,8 @@ import onnx
 
 from ..analysis.shapes import Shape
 from ..file.protobuf import subgraphs
-from ..lowering.graphs import ancestors, is_random, reads, rename_free
+from ..file.sound import is_random
+from ..lowering.graphs import ancestors, reads, rename_free
 from ..ops.base import Expr, Ops
 from ..plan.instrument import results
 from ..plan.onnx_runner import REFERENCE

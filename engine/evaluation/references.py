@@ -81,6 +81,21 @@ def otherwise(outputs: Array) -> Pools:
     return replace(anybody(n), note=f"{why}: they are held against any others.")
 
 
+def one_number(outputs: Array, column: int) -> Array:
+    """One of the numbers that a model gives for each window; all of an output that is no row of numbers.
+
+    Raises
+    ------
+    InputError
+        There is no such number.
+    """
+    if outputs.ndim != 2:
+        return outputs
+    if not 0 <= column < outputs.shape[1]:
+        raise InputError(f"target {column} is out of range; the model gives {outputs.shape[1]}, from 0")
+    return outputs[:, [column]]
+
+
 def drawn(
     pools: Sequence[Array],
     wanted: int,

@@ -17,7 +17,7 @@ from ..explainer import Explainer
 from ..methods import expected_gradients, integrated_gradients
 from ..steps import step
 from .features import Features
-from .references import OTHER, Against, Held
+from .references import OTHER, Against, Held, one_number
 from .replacement import Partners, Replacement, Transplant
 
 Array = np.ndarray[Any, Any]
@@ -140,8 +140,8 @@ class Setting:
             raise InputError(f"{n} window: there is none to hold it against; give two or more")
         step("choosing what windows are held against")
         outputs = self._outputs(self.against.candidates(self.x)) if self.against.which == OTHER else None
-        if outputs is not None and self.column is not None and outputs.ndim == 2:
-            outputs = outputs[:, [min(self.column, outputs.shape[1] - 1)]]
+        if outputs is not None and self.column is not None:
+            outputs = one_number(outputs, self.column)
         tested = np.zeros((n, 0), dtype=np.int64)
         if n > 1:
             tested = Transplant(self.features, self.x, donors=self.donors, seed=self.seed).donors

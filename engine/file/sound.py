@@ -99,16 +99,20 @@ def at_random(proto: onnx.ModelProto, output: str) -> onnx.NodeProto | None:
         seen.add(name)
         for one in (maker, *(n for inner in subgraphs(maker) for n in every_node(inner))):
             drawn: onnx.NodeProto = one
-            if _is_random(drawn, known):
+            if is_random(drawn) or _is_training(drawn, known):
                 return drawn
             todo += drawn.input
     return None
 
 
-def _is_random(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
-    if node.domain not in ("", "ai.onnx"):
+def is_random(node: onnx.NodeProto) -> bool:
+    """Whether two runs of a node can differ."""
+    return node.domain in ("", "ai.onnx") and node.op_type in _RANDOM
+
+
+def _is_training(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> bool:
+    """Whether a Dropout drops."""
+    if node.op_type != "Dropout" or len(node.input) < 3 or node.domain not in ("", "ai.onnx"):
         return False
-    if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:
-        return node.op_type in _RANDOM
     training = known.get(node.input[2])
     return training is not None and bool(numpy_helper.to_array(training).any())

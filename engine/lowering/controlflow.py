@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 from ..errors import LimitError
 from ..file.load import MAX_NODES
 from ..file.protobuf import attributes, every_node
+from ..file.sound import is_random
 from .emit import Emit, apply
-from .graphs import is_random, reads
+from .graphs import reads
 from .inline import inline
 from .workspace import Workspace
 

@@ -9,13 +9,7 @@ import onnx
 
 from ..file.graph import SHAPE_ONLY, TYPE_ONLY
 from ..file.protobuf import domain_of, every_graph, free, own_names, subgraphs
-
-_RANDOM = ("Random", "Bernoulli", "Multinomial")
-
-
-def is_random(node: onnx.NodeProto) -> bool:
-    """Whether two runs of a node can differ."""
-    return node.op_type.startswith(_RANDOM)
+from ..file.sound import is_random
 
 
 def defined(graph: onnx.GraphProto) -> Counter[str]:

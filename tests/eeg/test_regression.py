@@ -167,6 +167,19 @@ def test_numbers_without_names_go_by_their_place(make_contract: MakeContract) ->
         question_of(bare, [0, 1], None)
 
 
+def test_a_number_that_an_unnamed_regression_does_not_have(
+    make_contract: MakeContract, make_model: Make, recorded: Make
+) -> None:
+    """Whether it is asked for by a recording's windows, or by those that are evaluated."""
+    model, data = make_model(make_contract(classes=(), task="regression")), recorded(seconds=40.0)
+    with pytest.raises(InputError, match="target 5 is out of range; the model gives 2, from 0"):
+        explain_recording(model, data, target=5)
+    with pytest.raises(InputError, match="target 5 is out of range"):
+        explain_recording(model, data, target=5, against="none")
+    with pytest.raises(InputError, match="target 5 is out of range; the model gives 2, from 0"):
+        _ = sample(model, data, target=5).setting.held
+
+
 def test_an_explainer_knows_a_number_by_its_name(model: Path, contract: InputContract) -> None:
     x = np.random.default_rng(0).normal(size=(3, *contract.shape)).astype(np.float32)
     a = Explainer(model)(x, target="vigilance")
