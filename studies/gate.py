@@ -80,10 +80,10 @@ network (uneven spindles) would have got a WARNING, so that 17 of 20 is the numb
 Not mended: a delay between two amplifiers, a time constant inside the declared bands, a phone's bursts whose
 field is another in each subject. No other threshold was changed.
 
-The gate has changed since all of the runs on this page, for speed and after one test: a part that no pair goes
-along with is left after four tenths of the pairs, independent components begin at FastICA's solution, and a
-component with 0.95 of its map on one electrode is that electrode's whatever ICLabel says. The tables are from
-before; the cases have not been run again.
+The gate has changed since all of the runs on this page, for speed and after one test: a part that no pair
+goes along with is left after four tenths of the pairs, independent components begin at FastICA's solution,
+and a component with 0.95 of its map on one electrode is that electrode's whatever ICLabel says. The tables
+are from before; the cases have not been run again.
 """
 
 SECOND = """## What has been seen: the {half} part, while the gate was mended
