@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelError
-from .layouts import layouts_of
+from .alone import settle
+from .layouts import Places
 from .runs import Mode, Observed, Runs
-from .shapes import Layout
 
 Array = np.ndarray[Any, Any]
 
@@ -37,33 +38,33 @@ def observe_closed(runs: Runs, mode: Mode) -> Observed:
         axes = {n: 0 for n, x in feed.items() if x.ndim and len(x) == rows}
     lead = next((values[o].shape[0] for o in runs.graph.outputs if o in values and values[o].ndim), 1)
     batch = lead if lead and rows % lead == 0 else 1
-    layouts: dict[str, Layout] | None = {}
-    if batch > 1:
-        own = runs.rows_of_sample(feed, values, batch, rows, axes)
-        layouts = layouts_of(values, runs.values(runs.change(feed, own, axes)), batch, sample=1)
-        if layouts is not None:
-            layouts = _moved_further(runs, feed, values, own, axes, batch, layouts)
-        if layouts is None:
-            batch, layouts = 1, {}
-    return Observed(values, values, "fixed", rows // batch, batch, layouts or {})
+    if batch == 1:
+        return Observed(values, values, "fixed", rows)
+    own = runs.rows_of_sample(feed, values, batch, rows, axes)
+    places = Places(batch, values)
+    places.see(runs.values(runs.change(feed, own, axes)), 1)
+    for changed, sample in _further(feed, own, axes, batch):
+        if places.mixed:
+            break
+        with suppress(ModelError):  # what was changed were indices
+            places.see(runs.values(changed), sample)
+    if places.mixed:
+        return Observed(values, values, "fixed", rows)
+    settle(runs, places, feed, axes)
+    return Observed(values, values, "fixed", rows // batch, batch, places.layouts())
 
 
-def _moved_further(
-    runs: Runs,
-    feed: Mapping[str, Array],
-    values: Mapping[str, Array],
-    own: Sequence[int],
-    axes: Mapping[str, int],
-    batch: int,
-    known: dict[str, Layout],
-) -> dict[str, Layout] | None:
-    """Layouts of more values, and whether the first samples are as independent as the second.
+def _further(
+    feed: Mapping[str, Array], own: Sequence[int], axes: Mapping[str, int], batch: int
+) -> Iterator[tuple[dict[str, Array], int]]:
+    """Feeds in which one sample is further away, and which one.
 
-    Steps and what is sorted move with a larger change only; running sums depend on what is before.
+    Steps and what is sorted move with a larger change only; running sums depend on what is before, so that
+    the first samples may be less independent than the second.
     """
     rows = next(feed[n].shape[a] for n, a in axes.items())
-    moved = [(own, 1)] + ([([0], 0), ([batch - 1], batch - 1)] if rows == batch else [])
-    for at, sample in moved:
+    which = [(own, 1)] + ([([0], 0), ([batch - 1], batch - 1)] if rows == batch else [])
+    for at, sample in which:
         for further in (_stretched, _mirrored, _far):
             changed = dict(feed)
             for name, axis in axes.items():
@@ -71,14 +72,7 @@ def _moved_further(
                 if x.dtype.kind == "f":
                     x[list(at)] = further(x, x[list(at)])
                 changed[name] = np.ascontiguousarray(np.moveaxis(x, 0, axis))
-            try:
-                more = layouts_of(values, runs.values(changed), batch, sample)
-            except ModelError:  # what was changed were indices
-                continue
-            if more is None:
-                return None
-            known = more | known
-    return known
+            yield changed, sample
 
 
 def _stretched(x: Array, some: Array) -> Array:

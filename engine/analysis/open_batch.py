@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ModelError
 from .closed_batch import observe_closed
-from .layouts import folded, layouts_of
+from .layouts import Places, folded
 from .runs import Observed, Runs, SamplesMix
 
 Array = np.ndarray[Any, Any]
@@ -54,11 +54,11 @@ def _observed(runs: Runs) -> Observed:
         del values
         if any(two[n].ndim != three[n].ndim for n in two):
             raise SamplesMix
-        changed = runs.values(runs.change(feed, own, runs.axes))
-        layouts = layouts_of(before, changed, 3, sample=1, growing=_growing(two, three))
-        if layouts is None:
+        places = Places(3, before, _growing(two, three))
+        places.see(runs.values(runs.change(feed, own, runs.axes)), 1)
+        if places.mixed:
             raise SamplesMix
-        return Observed(two, three, "open", rows, 0, layouts)
+        return Observed(two, three, "open", rows, 0, places.layouts())
     # It may run at its own batch size only, whatever it declares.
     try:
         return observe_closed(runs, "fixed")

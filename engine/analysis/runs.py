@@ -65,6 +65,8 @@ class Runs:
 
     Attributes
     ----------
+    proto, graph, where
+        As given.
     axes : dict of str to int
         Of inputs that have rows.
     noise : bool
@@ -79,7 +81,7 @@ class Runs:
         axes: Mapping[str, int | None],
         where: str,
     ) -> None:
-        self.graph, self._where = graph, where
+        self.proto, self.graph, self.where = proto, graph, where
         self._session = _open_all(proto, graph, where)
         self._fetch = [o.name for o in self._session.get_outputs()]
         self.example = example
@@ -122,7 +124,7 @@ class Runs:
 
     def values(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """All tensors of one run, what was fed included."""
-        made = runtime.run(self._session, self._fetch, feed, where=self._where)
+        made = runtime.run(self._session, self._fetch, feed, where=self.where)
         known = {n: v for n, v in zip(self._fetch, made, strict=True) if isinstance(v, np.ndarray)}
         return {**known, **feed}
 
