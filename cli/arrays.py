@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..eeg.explanation.provenance import jsonable, sha256, write_json
 from ..eeg.explanation.references import NONE
-from ..engine.attribution import Array, Attribution
+from ..engine.attribution import MAX_CLOSURE, Array, Attribution
 from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.explainer import Explainer
@@ -40,6 +40,7 @@ def explain(
     report: bool,
     against: str | None = None,
     references: int = 4,
+    max_closure: float | None = MAX_CLOSURE,
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Explain the arrays in a file and write the results to the folder `out`.
 
@@ -57,7 +58,13 @@ def explain(
     if held is not None and composite == "attnlrp":
         composite = "difference"
     explainer = Explainer(
-        model, composite=composite, backend=backend, threads=threads, contract=contract, **params
+        model,
+        composite=composite,
+        backend=backend,
+        threads=threads,
+        contract=contract,
+        max_closure=max_closure,
+        **params,
     )
     if explainer.composite.is_difference and held is None:
         raise InputError(

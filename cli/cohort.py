@@ -22,6 +22,7 @@ from . import console, options
 @options.question
 @options.holding
 @options.backend
+@options.max_closure
 @options.contract
 @options.cutting
 @options.batch_size

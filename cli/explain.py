@@ -39,6 +39,7 @@ RECORDINGS_ONLY = (
 @options.question
 @options.holding
 @options.backend
+@options.max_closure
 @options.contract
 @options.cutting
 @click.option(

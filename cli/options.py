@@ -191,6 +191,14 @@ backend = _option(
     show_default=True,
     help="What carries relevance back: numpy, or onnxruntime on a graph made for it.",
 )
+max_closure = _option(
+    "--max-closure",
+    type=above_zero,
+    default=1e-3,
+    show_default=True,
+    metavar="PART",
+    help="How far relevance and ledger may be from what was explained; beyond it nothing is written.",
+)
 contract = _option(
     "--contract",
     parse=existing,

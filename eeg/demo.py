@@ -200,7 +200,7 @@ def _measured(name: str, explained: Explained, random: Sequence[Sequence[shares.
             else float("nan")
             for s in SETS
         },
-        closure=float(explained.dataset["closure"].max()),
+        closure=float(np.max(explained.dataset["closure"].values)),
         explained=explained,
     )
 

@@ -20,6 +20,8 @@ Array = NDArray[Any]
 
 # Of the largest output: what two outputs differ by less is their rounding.
 ALIKE = 1e-3
+# Above which an explanation is refused: relevance and ledger do not say what was explained.
+MAX_CLOSURE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,16 @@ class Attribution:
         over the batch. A difference of two outputs that are alike is rounding: less than a thousandth of the
         largest output counts as that much.
         """
+        missing, size = self.account()
+        return np.asarray(np.abs(missing) / size)
+
+    def account(self) -> tuple[Array, Array]:
+        """What relevance plus ledger is more than what was explained, and what `closure` measures it by.
+
+        Returns
+        -------
+        missing, size : ndarray, shape (batch,) or (K, batch)
+        """
         total = self.ledger.total()
         largest = np.abs(self.explained).astype(np.float64)
         for name, r in self.relevance.items():
@@ -239,8 +251,7 @@ class Attribution:
         if self.reference is not None and self.output in self.outputs:
             y = np.abs(np.asarray(self.outputs[self.output], dtype=np.float64))
             largest = np.maximum(largest, ALIKE * y.max(initial=0.0))
-        out: Array = np.abs(total - self.explained) / np.maximum(largest, np.finfo(np.float32).tiny)
-        return out
+        return np.asarray(total - self.explained), np.maximum(largest, np.finfo(np.float32).tiny)
 
     def to_xarray(self) -> xarray.Dataset:
         """The explanation with its axes named.

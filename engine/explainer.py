@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from .attribution import Attribution
+from .attribution import MAX_CLOSURE, Attribution
 from .composite import Composite
 from .composite import composite as find_composite
 from .contract import InputContract
@@ -20,6 +20,7 @@ from .file.filling import filled
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
+from .plan.closure import NotClosedError, check_closure
 from .plan.plans import Plans
 from .plan.references import References, references
 from .plan.request import Request
@@ -56,6 +57,10 @@ class Explainer:
     at : sequence of str
         Inner tensors (attention weights, the output of a layer) and constants (a position embedding)
         whose relevance is wanted, by name, or "re:" and a regular expression that the whole name matches.
+    max_closure : float, optional
+        How far relevance and ledger may be from what was explained, relative (`Attribution.closure`): beyond
+        it an explanation is refused, with the node at which the account opens. None lets everything pass that
+        is finite; without a ledger there is nothing to look at.
     **parameters : float
         Of the composite, e.g. ``epsilon=1e-6``.
 
@@ -98,6 +103,7 @@ class Explainer:
         contract: InputContract | None = None,
         ledger: bool = True,
         at: Sequence[str] = (),
+        max_closure: float | None = MAX_CLOSURE,
         **parameters: Any,
     ) -> None:
         if backend not in BACKENDS:
@@ -106,6 +112,9 @@ class Explainer:
             raise InputError(f"threads must be at least 1, not {threads}")
         self.composite = find_composite(composite, parameters)
         self._is_difference = self.composite.is_difference
+        if max_closure is not None and not max_closure > 0:
+            raise InputError(f"max_closure must be more than 0, not {max_closure}")
+        self.max_closure = max_closure
         loaded = load(model)
         self.path, self.sha256, self.contract = Path(model), loaded.sha256, contract or loaded.contract
         if self.contract is not None and (values := self.contract.constants()):
@@ -164,7 +173,8 @@ class Explainer:
         UnsupportedOperator
             A node between input and output has no rule.
         ModelError
-            The output is not finite, or the model cannot run on this input.
+            The output is not finite, the model cannot run on this input, or relevance and ledger do not add
+            up to what was explained.
         """
         feed, where = self.inputs.checked(x), str(self.path)
         axes, name = self.inputs.axes(feed), self.composite.name
@@ -184,7 +194,10 @@ class Explainer:
                 parts.setdefault(i, []).append(part)
         try:
             each = [attribution(of, axes, name, where) for of in parts.values()]
-        except NotFiniteError as error:
+            if self.max_closure is not None and self._request.ledger:
+                for one, of in zip(each, parts.values(), strict=True):
+                    check_closure(one, of, where, self.max_closure)
+        except (NotFiniteError, NotClosedError) as error:
             from .plan.blame import named
 
             raise named(error, self._request) from None
@@ -310,6 +323,7 @@ class Explainer:
             contract=self.contract,
             ledger=request.ledger,
             at=request.at,
+            max_closure=self.max_closure,
             **parameters,
         )
 
@@ -326,6 +340,7 @@ class Explainer:
             contract=contract,
             ledger=request.ledger,
             at=request.at,
+            max_closure=self.max_closure,
         )
 
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:

@@ -42,7 +42,10 @@ def open_case(
     OnnxplainError
         Either cannot be used, in one line.
     """
-    explainer, contract = open_model(model, contract, composite=policy.composite, threads=threads)
+    # The check of the ledger says what does not add up.
+    explainer, contract = open_model(
+        model, contract, composite=policy.composite, threads=threads, max_closure=None
+    )
     windowing = window_options or WindowOptions()
     contract = windowing.contract(contract)
     dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")

@@ -92,7 +92,7 @@ class Explained:
             "ledger": {str(k): float(v) for k, v in data["ledger"].mean("epoch").to_series().items()}
             if "ledger" in data
             else {},
-            "closure": float(data["closure"].max()) if "closure" in data else None,
+            "closure": float(np.max(data["closure"].values)) if "closure" in data else None,
             "shares": [asdict(s) for s in shares.by_set(self.relevance, self.electrodes, self.regions.sets)],
             "regions": [
                 asdict(s)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ...engine.attribution import MAX_CLOSURE
 from ...engine.composite import Composite
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
@@ -25,7 +26,7 @@ class ModelOptions:
     ----------
     contract : InputContract or None
         In place of the one in the model's metadata.
-    composite, backend, threads
+    composite, backend, threads, max_closure
         As for `Explainer`.
     params : mapping or None
         Parameters of the composite.
@@ -36,6 +37,7 @@ class ModelOptions:
     params: Mapping[str, Any] | None = None
     backend: str = "auto"
     threads: int | None = None
+    max_closure: float | None = MAX_CLOSURE
 
 
 class ModelKeywords(TypedDict, total=False):
@@ -46,6 +48,7 @@ class ModelKeywords(TypedDict, total=False):
     params: Mapping[str, Any] | None
     backend: str
     threads: int | None
+    max_closure: float | None
 
 
 def open_model(
@@ -57,6 +60,7 @@ def open_model(
     backend: str = "auto",
     threads: int | None = None,
     ledger: bool = True,
+    max_closure: float | None = MAX_CLOSURE,
 ) -> tuple[Explainer, InputContract]:
     """Open a model that recordings can be cut for.
 
@@ -66,7 +70,7 @@ def open_model(
         ONNX file.
     contract : InputContract, optional
         In place of the one in the model's metadata.
-    composite, backend, threads, ledger
+    composite, backend, threads, ledger, max_closure
         As for `Explainer`.
     params : mapping, optional
         Parameters of the composite.
@@ -91,6 +95,7 @@ def open_model(
         threads=threads,
         contract=contract,
         ledger=ledger,
+        max_closure=max_closure,
         **(params or {}),
     )
     if explainer.contract is None:

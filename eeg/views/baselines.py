@@ -222,6 +222,7 @@ def random_copies(
                 path,
                 composite="difference" if held is not None else options.get("composite", "attnlrp"),
                 contract=explained.contract,
+                max_closure=None,  # a baseline beside: what it is worth shows beside the network's
                 **({} if held is not None else options.get("parameters", {})),
             )
             # The same question as to the network: its classes, not those that a copy would predict.

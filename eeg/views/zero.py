@@ -63,7 +63,7 @@ class AgainstZero(View):
             ],
             "electrodes": {plain(c): float(v) for c, v in zip(explained.electrodes, own, strict=True)},
             "explained": float(data["explained"].mean()),
-            "closure": float(data["closure"].max()) if "closure" in data else None,
+            "closure": float(np.max(data["closure"].values)) if "closure" in data else None,
             "ledger": {str(k): float(v) for k, v in data["ledger"].mean("epoch").to_series().items()}
             if "ledger" in data
             else {},

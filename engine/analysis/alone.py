@@ -118,7 +118,7 @@ def _run(session: Any, wanted: Sequence[str], feed: Mapping[str, Array], where: 
 def _drawn(a: Array, draw: Draw, rng: np.random.Generator) -> Array:
     """Numbers in the place of a value's own; whole numbers may be indices, and stay."""
     if a.dtype.kind == "b":
-        return rng.random(a.shape) < 0.5
+        return np.asarray(rng.random(a.shape) < 0.5)
     return draw(rng, a.shape).astype(a.dtype) if a.dtype.kind == "f" else a
 
 

@@ -109,14 +109,24 @@ class Recipe:
         at = self._asked
         if any(name.startswith("re:") for name in request.at):
             at = self._on_path(target, at)
+        return self._recorded(at)
+
+    @property
+    def accounted(self) -> RecordedWalk:
+        """The same walk with an account of every node in its entries, for finding out where one opens."""
+        return self._recorded((), accounts=True)
+
+    def _recorded(self, at: Sequence[str], *, accounts: bool = False) -> RecordedWalk:
+        request = self.request
         return record_walk(
             self.canonical,
             request.composite,
-            target,
+            self.target[0],
             where=request.where,
-            ledger=request.ledger,
+            ledger=request.ledger or accounts,
             at=at,
             passing=SecantPassing() if request.composite.is_difference else None,
+            accounts=accounts,
         )
 
     @cached_property

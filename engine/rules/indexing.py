@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -63,11 +64,13 @@ def gather_nd(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None
 
 
 @rule("ScatterND", kind="move", carry="move")
-def scatter_nd(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
+def scatter_nd(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """The updates get what was written, the data what was left (or, for `add`, everything)."""
     reduction = node.attr("reduction", "none")
     if reduction not in ("none", "add"):
         raise node.refuse(f"reduction {reduction!r}")
+    if reduction == "add" and node.moves_relevance:
+        return _added(op, node, m, lambda v: op.gather_nd(v, node.input(1), 0))
     rest = m if reduction == "add" else op.mask_nd(m, node.input(1))
     written = op.gather_nd(m, node.input(1), 0)
     return _scattered(op, node, m, rest, written, adds=reduction == "add")
@@ -75,8 +78,8 @@ def scatter_nd(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
 
 def _scattered(
     op: Ops, node: NodeContext, m: Expr, rest: Expr, written: Expr, *, adds: bool
-) -> list[Expr | None]:
-    result: list[Expr | None] = [None, None, None]
+) -> list[Message | Expr | None]:
+    result: list[Message | Expr | None] = [None, None, None]
     if node.active(0):
         result[0] = rest
     else:
@@ -91,6 +94,25 @@ def _scattered(
     return result
 
 
+def _added(
+    op: Ops, node: NodeContext, r: Expr, gathered: Callable[[Expr], Expr]
+) -> list[Message | Expr | None]:
+    """Relevance of a sum is divided as the multiplier of both, which it is made into."""
+    m = node.converted(Message(r=r)).m
+    assert m is not None
+    result: list[Message | Expr | None] = [None, None, None]
+    if node.active(0):
+        result[0] = Message(m=m)
+    else:
+        node.absorb("constant", op.mul(m, node.input(0)), tensor=node.node.inputs[0])
+    if node.active(2):
+        result[2] = Message(m=gathered(m))
+    else:
+        written = op.mul(m, op.sub(node.output(), node.input(0)))
+        node.absorb("constant", written, tensor=node.node.inputs[2])
+    return result
+
+
 @rule("GatherElements", kind="move", carry="move")
 def gather_elements(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """Summed back into the elements that were picked; a token gets what it picked."""
@@ -101,13 +123,15 @@ def gather_elements(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr 
 
 
 @rule("ScatterElements", "Scatter", kind="move", carry="move")
-def scatter_elements(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
+def scatter_elements(op: Ops, node: NodeContext, m: Expr) -> list[Message | Expr | None]:
     """The updates get what was written, the data what was left (or, for `add`, everything)."""
     axis = node.negative(int(node.attr("axis", 0)))
     reduction = node.attr("reduction", "none")
     if reduction not in ("none", "add"):
         raise node.refuse(f"reduction {reduction!r}")
     adds = reduction == "add"
+    if adds and node.moves_relevance:
+        return _added(op, node, m, lambda v: op.gather_elements(v, node.input(1), axis))
     rest = m if adds else op.mask_elements(m, node.input(1), axis)
     written = op.gather_elements(m, node.input(1), axis)
     return _scattered(op, node, m, rest, written, adds=adds)

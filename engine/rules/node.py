@@ -224,14 +224,16 @@ class NodeContext:
     def converted(self, message: Message, i: int = 0) -> Message:
         """What arrived at output i, r as a multiplier: ``m + r / (y + delta sign(y))``.
 
-        What the stabiliser delta keeps goes to the ledger.
+        What the stabiliser delta keeps goes to the ledger, and all of r where y is 0 but for rounding: a
+        multiplier of that would be of rounding.
         """
         if message.r is None:
             return message
         op, name, y = self._op, self.node.outputs[i], self.amount(i)
         delta = max(DELTA, self._walk.composite.parameters.get("stabilizer", 0.0))
         signed = op.where(op.less(y, 0.0), op.sub(y, delta), op.add(y, delta))
-        extra = op.div(message.r, signed)
+        there = op.where(op.less(op.abs(y), DELTA / 10), 0.0, 1.0)
+        extra = op.mul(op.div(message.r, signed), there)
         self.absorb("stabilizer", op.sub(message.r, op.mul(extra, y)), tensor=name)
         return Message(m=extra if message.m is None else op.add(message.m, extra))
 

@@ -81,8 +81,12 @@ def global_lp_pool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
 
 @rule("MaxUnpool", kind="pool", since=9, carry="move")
 def max_unpool(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
-    """Back from where each element was put."""
+    """Back from where each element was put; relevance of the zeros between them stays there."""
     sizes = prod(d for d in node.out_shape() if isinstance(d, int))
     grows = [d for d in node.out_shape() if isinstance(d, Batch)]
     flat: Shape = (Batch(grows[0].scale * sizes),) if grows else (sizes,)
-    return [op.gather(op.reshape(m, flat), node.input(1), -1), *[None] * (node.count - 1)]
+    back = op.gather(op.reshape(m, flat), node.input(1), -1)
+    if node.moves_relevance:
+        node.absorb("constant", m)
+        node.absorb("constant", op.neg(back), operand=0)
+    return [back, *[None] * (node.count - 1)]

@@ -44,8 +44,8 @@ def resize(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
             there = (np.abs(matrix.sum(1)) > 0.5).astype(np.float32)
             inside = op.mul(inside, op.const(there.reshape(-1, *[1] * (rank - axis - 1))))
     outside = float(node.attr("extrapolation_value", 0.0))
-    if crops and outside:
-        node.absorb("constant", whole, op.mul(op.sub(1.0, inside), outside))
+    if crops and (outside or node.moves_relevance):
+        node.absorb("constant", op.mul(whole, op.sub(1.0, inside)), op.const(outside))
     return [m, *[None] * (node.count - 1)]
 
 

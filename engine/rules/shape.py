@@ -226,9 +226,11 @@ def space_to_depth(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
 
 @rule("Trilu", kind="move", carry="move")
 def trilu(op: Ops, node: NodeContext, m: Expr) -> list[Expr | None]:
-    """The part that was kept."""
+    """The part that was kept; relevance of zeros stays with them."""
     k = int(node.needs_const(1, "diagonal").reshape(())) if node.has(1) else 0
     rows, columns = (_length(node, d) for d in node.shape(0)[-2:])
     ones = np.ones((rows, columns), np.float32)
     kept = np.triu(ones, k) if node.attr("upper", 1) else np.tril(ones, k)
+    if node.moves_relevance:
+        node.absorb("constant", op.mul(m, op.const(1 - kept)))
     return [op.mul(m, op.const(kept)), None][: node.count]

@@ -14,7 +14,7 @@ It is not conservative: ``sum R`` less x times the multiplier stays, and goes to
 
 from __future__ import annotations
 
-from ..ops.base import Expr, Ops
+from ..ops.base import HUGE, Expr, Ops
 from .node import NodeContext
 from .registry import rule
 
@@ -41,7 +41,9 @@ def _softmax(op: Ops, node: NodeContext, m: Expr | None, axes: tuple[int, ...]) 
         node.absorb("softmax", of_multiplier, op.neg(x))
         parts.append(of_multiplier)
     if r is not None:
-        of_relevance = op.sub(r, op.mul(s, op.sum(r, axes)))
+        # Relevance of what was masked (x of -inf) stays where it is.
+        seen = op.where(op.less(op.abs(x), HUGE), 1.0, 0.0)
+        of_relevance = op.mul(seen, op.sub(r, op.mul(s, op.sum(r, axes))))
         node.absorb("softmax", r)
         node.absorb("softmax", of_relevance, op.neg(x))
         parts.append(of_relevance)

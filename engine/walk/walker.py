@@ -27,6 +27,9 @@ from .dead_branches import loose_values, thrown_away
 from .quantised_values import embedded_values, zero_points
 from .tokens import Tokens, keep_back, share_equally
 
+# Kinds of entries that are no ledger's: what arrived at a node, and what it sent on to its operands.
+ARRIVED, SENT = "arrived", "sent"
+
 
 class Passing(Protocol):
     """How a walk passes nodes other than by their rules' derivatives: secants, between two forward passes."""
@@ -79,6 +82,7 @@ def record_walk(
     ledger: bool = True,
     at: Sequence[str] = (),
     passing: Passing | None = None,
+    accounts: bool = False,
 ) -> RecordedWalk:
     """Walk back from `target`, recording what every rule does.
 
@@ -97,6 +101,9 @@ def record_walk(
         where otherwise the ledger would say that it stayed there.
     passing : Passing, optional
         Of composites that explain a difference; None for the rules' own derivatives.
+    accounts : bool
+        Whether the entries have, beside the ledger's, what arrived at each node and what it sent on: kinds
+        `ARRIVED` and `SENT`.
 
     Raises
     ------
@@ -131,11 +138,10 @@ def record_walk(
         loose_values(analysis),
         RecordedLedger(ops, wanted=ledger),
     )
-    walker = _Walker(walk, target, passing)
+    walker = (_Accountant if accounts else _Walker)(walk, target, passing)
     for node in reversed(nodes):
         walker.visit(node)
-    zeros = zero_points(analysis)
-    found = {name: walker.relevance_of(name, zeros.get(name), where) for name in at}
+    found = {name: walker.relevance_of(name, where) for name in at}
     multipliers = {name: m for name in at if (m := walker.arrived[name].m) is not None}
     for name in leaves:
         walk.ledger.add(name, "constant", name, found[name], None, None)
@@ -147,6 +153,7 @@ class _Walker:
     def __init__(self, walk: Walk, target: str, passing: Passing | None) -> None:
         self.walk, self.op, self.passing = walk, walk.ops, passing
         self.tokens = Tokens(walk.analysis, walk.composite, walk.active)
+        self.zeros = zero_points(walk.analysis)
         self.arrived: dict[str, Message] = {target: Message(m=self.op.seed())}
 
     def visit(self, node: Node) -> None:
@@ -246,22 +253,49 @@ class _Walker:
         """The sum of what is there."""
         return b if a is None else a if b is None else self.op.add(a, b)
 
-    def relevance_of(self, name: str, zero: str | None, where: str) -> Expr:
+    def relevance_of(self, name: str, where: str) -> Expr:
         """All relevance that arrived at a tensor."""
-        message = self.arrived.get(name)
-        if message is None:
+        if name not in self.arrived:
             raise InputError(f"{where}: no relevance reaches {name!r}: it is not between input and output")
-        op, value = self.op, self.walk.tensor(name)
-        if zero is not None:  # the number that an integer stands for
-            value = op.sub(op.as_float(value), op.as_float(self.walk.tensor(zero)))
+        return self.whole(self.arrived[name], name)
+
+    def whole(self, message: Message, name: str) -> Expr:
+        """The relevance that a message brings to a tensor."""
+        op, value, product = self.op, self.walk.tensor(name), None
+        if name in self.zeros:  # the number that an integer stands for
+            value = op.sub(op.as_float(value), op.as_float(self.walk.tensor(self.zeros[name])))
         if self.walk.composite.is_difference:
             value = op.sub(value, op.reference(value))
-        product = None
         if message.m is not None:
             product = op.where(op.equal(message.m, 0.0), 0.0, op.mul(message.m, value))
         whole = self.plus(product, message.r)
         assert whole is not None
         return whole
+
+
+class _Accountant(_Walker):
+    """A walk that also notes what arrives at each node, and what it sends on."""
+
+    def visit(self, node: Node) -> None:
+        """Carry what arrived at a node's outputs to its operands, and note how much that is."""
+        for name in node.outputs:
+            if name in self.arrived:
+                self.note(node, ARRIVED, name, self.arrived[name])
+        super().visit(node)
+
+    def send(self, context: NodeContext, messages: Iterable[Message | Expr | None]) -> None:
+        """Add what a rule gave to what has arrived at each operand, and note how much that is."""
+        every = list(messages)
+        for i, sent in enumerate(every):
+            if sent is not None and context.active(i):
+                message = Message(m=sent) if isinstance(sent, Expr) else sent
+                self.note(context.node, SENT, context.node.inputs[i], message)
+        super().send(context, every)
+
+    def note(self, node: Node, kind: str, name: str, message: Message) -> None:
+        """Keep the sum of a message for each sample."""
+        layout = self.walk.analysis.layout(name)
+        self.walk.ledger.add(node.name, kind, name, self.whole(message, name), None, layout)
 
 
 def _has_one_signal(context: NodeContext) -> bool:
