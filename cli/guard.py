@@ -26,6 +26,13 @@ from . import console, processes, worker
 GRACE = 1.0  # seconds between asking a child to end and ending it
 LAST_WORDS = 10.0  # seconds a child may take to leave after it said that it is done
 FORK = hasattr(os, "fork")
+# What is left to the machine of the memory that is free, as bytes and as a part of what there is: the kernel
+# is not to come first.
+MARGIN, PART = 512 * 2**20, 0.05
+LEAST = 256 * 2**20  # without which nothing starts
+# Where memory grows, it is looked at so often before it could be at the limit, but no more than every so many
+# seconds.
+LOOKS, SHORTEST = 4, 0.002
 
 
 class Child(Protocol):
@@ -111,14 +118,15 @@ class Guard:
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.caught: int | None = None  # the signal that told us to stop
+        self.memory, self.peak, self._looked_at = 0, 0, time.monotonic()
         self._kill_at = float("inf")
 
     def watch(self) -> int:
         """Wait for the child; return the exit code for the shell."""
-        look_at = 0.0
+        look_at, pause = 0.0, processes.poll_seconds()
         why: str | None = None
         while (code := self.child.poll()) is None:
-            if self.report.closed.wait(0.05):
+            if self.report.closed.wait(pause):
                 time.sleep(0.005)
             now = time.monotonic()
             if now >= self._kill_at:
@@ -136,10 +144,11 @@ class Guard:
                     "(--time-limit SECONDS allows more)"
                 )
             elif now >= look_at:
-                look_at = now + processes.poll_seconds()
-                if (memory := processes.tree_memory(self.child.pid)) > self.memory_limit:
+                pause = self._look()
+                look_at = now + pause
+                if self.memory > self.memory_limit:
                     why = (
-                        f"stopped at {_size(memory)} of memory while {self.report.step}: more than "
+                        f"stopped at {_size(self.memory)} of memory while {self.report.step}: more than "
                         f"the limit of {_size(self.memory_limit)} (--memory-limit SIZE sets it)"
                     )
                     self._kill_at = now  # no grace: a second more can take the machine down
@@ -149,6 +158,18 @@ class Guard:
         processes.signal_group(self.child.pid, _kill)  # descendants that outlived it
         self._remove_temporary()
         return self._verdict(code, why)
+
+    def _look(self) -> float:
+        """Count the memory; return after how many seconds it has to be counted again."""
+        before, self.memory = self.memory, processes.tree_memory(self.child.pid)
+        self.peak = max(self.peak, self.memory)  # of one that is being ended, nothing is left
+        now, then = time.monotonic(), self._looked_at
+        self._looked_at = now
+        growth = (self.memory - before) / max(now - then, SHORTEST)
+        usual = processes.poll_seconds()
+        if growth <= 0 or usual > 0.1:  # where a look starts `ps`, it cannot be had more often
+            return usual
+        return min(usual, max((self.memory_limit - self.memory) / growth / LOOKS, SHORTEST))
 
     def _verdict(self, code: int, why: str | None) -> int:
         if self.report.done is not None and (code < 0 or self._kill_at < float("inf")):
@@ -164,6 +185,12 @@ class Guard:
             return 128 + self.caught
         if code < 0:
             what = f"ended by {_name(-code)}"
+            if -code == _kill and self.peak > self.memory_limit / 2:
+                console.fail(
+                    f"ended by the system at {_size(self.peak)} of memory while {self.report.step}: it had "
+                    "no more; close other programs, or take a machine with more memory"
+                )
+                return 3
             if -code == _kill:
                 console.fail(f"{what} from outside while {self.report.step} (out of memory?)")
             else:
@@ -213,6 +240,19 @@ _kill: int = getattr(signal, "SIGKILL", signal.SIGTERM)
 _name = processes.signal_name
 
 
+def default_limit(part: float = 0.75) -> int:
+    """Bytes that the work may hold if nobody says: a part of what there is, or what is free less a margin.
+
+    Parameters
+    ----------
+    part : float
+        Of the machine's memory, or its container's.
+    """
+    whole = processes.machine_memory()
+    free = processes.free_memory() - max(MARGIN, int(PART * whole))
+    return max(min(int(part * whole), free), LEAST)
+
+
 def run(job: Callable[[], int | None], *, time_limit: float, memory_limit: int | None = None) -> int:
     """Do `job` in a child process within the limits.
 
@@ -223,7 +263,7 @@ def run(job: Callable[[], int | None], *, time_limit: float, memory_limit: int |
     time_limit : float
         Seconds that one step may take without progress.
     memory_limit : int, optional
-        Bytes; three quarters of the machine's memory if not given.
+        Bytes; see `default_limit` if not given.
 
     Returns
     -------
@@ -233,7 +273,7 @@ def run(job: Callable[[], int | None], *, time_limit: float, memory_limit: int |
     if (inherited := worker.inherited_pipes()) is not None:
         _leave(job, *inherited, held=set())
     if memory_limit is None:
-        memory_limit = processes.machine_memory() * 3 // 4
+        memory_limit = default_limit()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the program was started with it closed
             stream.flush()  # or the child would print it again

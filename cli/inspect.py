@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.model
 @options.composite
 @options.as_json
-@options.guarded()
+@options.guarded(memory=0.25)
 def command(model: Path, composite: str, as_json: bool) -> None:
     """Show what is in MODEL, the rule that each node gets, and what has none."""
     from ..engine.inspection import inspect

@@ -376,14 +376,17 @@ def without_recording(given: dict[str, Any], names: Iterable[str], data: Path) -
             raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
 
 
-def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:
+def guarded(*, time_limit: int = 120, memory: float = 0.75) -> Callable[[Command], Command]:
     """Run a command's body in a child process, within limits that the user can set.
 
     Parameters
     ----------
     time_limit : int
         Default number of seconds that one step may take without progress.
+    memory : float
+        Part of the machine's memory that the work may hold by default; less where less is free.
     """
+    part = {0.75: "three quarters", 0.5: "half", 0.25: "a quarter"}[memory]
 
     def wrap(body: Command) -> Command:
         @_option(
@@ -398,7 +401,7 @@ def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:
             "--memory-limit",
             parse=size,
             metavar="SIZE",
-            help="E.g. 8G (default: three quarters of the memory).",
+            help=f"E.g. 8G (default: {part} of the memory, or what is free less a margin).",
         )
         @functools.wraps(body)
         def command(*, time_limit: float, memory_limit: int | None, **options: Any) -> None:
@@ -408,7 +411,8 @@ def guarded(*, time_limit: int = 120) -> Callable[[Command], Command]:
                 for name in THREADS:
                     os.environ[name] = str(options["threads"])  # read once, when numpy is imported
             job = functools.partial(body, **options)
-            raise click.exceptions.Exit(guard.run(job, time_limit=time_limit, memory_limit=memory_limit))
+            most = guard.default_limit(memory) if memory_limit is None else memory_limit
+            raise click.exceptions.Exit(guard.run(job, time_limit=time_limit, memory_limit=most))
 
         return command
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -22,14 +23,57 @@ def machine_memory() -> int:
     if sys.platform == "win32":
         from . import windows
 
-        return windows.machine_memory()
-    total = _PAGE * os.sysconf("SC_PHYS_PAGES")
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            total = min(total, int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # no such control group, or "max"
-            continue
-    return total
+        return windows.machine_memory()[0]
+    return min([_PAGE * os.sysconf("SC_PHYS_PAGES"), *(limit for limit, _ in _groups())])
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without taking them from another: what is cached counts as free.
+
+    Where the system does not say so, all that there are.
+    """
+    if sys.platform == "win32":
+        from . import windows
+
+        return windows.machine_memory()[1]
+    free = _numbers(Path("/proc/meminfo")).get("MemAvailable", machine_memory() // 1024) * 1024
+    return min([free, *(max(limit - used, 0) for limit, used in _groups())])
+
+
+def _groups() -> Iterator[tuple[int, int]]:
+    """Limits of the control groups that this process is in, each with what is held within it."""
+    for top, limit, used, cache in (
+        ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+        (
+            "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+        ),
+    ):  # fmt: skip
+        for folder in (Path(top), *_own_groups(Path(top))):
+            with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+                most = int((folder / limit).read_text(encoding="ascii"))
+                held = int((folder / used).read_text(encoding="ascii"))
+                yield most, held - _numbers(folder / "memory.stat").get(cache, 0)
+
+
+def _own_groups(top: Path) -> Iterator[Path]:
+    """Folders of the groups below the topmost one that this process is in."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, kinds, path = line.split(":", 2)
+            if kinds in ("", "memory"):
+                within = top / path.lstrip("/")
+                yield from (f for f in (within, *within.parents) if top in f.parents)
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    """Lines of a name and a number, as /proc and control groups write them."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for line in file.read_text(encoding="ascii").splitlines():
+            name, _, number = line.replace(":", " ").partition(" ")
+            if number.split():
+                found[name] = int(number.split()[0])
+    return found
 
 
 def tree_memory(pid: int) -> int:
@@ -49,7 +93,13 @@ def tree_memory(pid: int) -> int:
 
 def poll_seconds() -> float:
     """How often a look at the memory is cheap enough: starting `ps` costs more than reading /proc."""
-    return 0.05 if sys.platform == "win32" or _HAS_PROC else 0.5
+    return 0.02 if sys.platform == "win32" or _HAS_PROC else 0.5
+
+
+def first_to_go() -> None:
+    """Let the kernel, where it is out of memory, end this process before any other."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def proc_tree_memory(pid: int) -> int:

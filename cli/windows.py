@@ -44,12 +44,12 @@ class _ProcessEntry(ctypes.Structure):
     ]
 
 
-def machine_memory() -> int:
-    """Bytes of physical memory."""
+def machine_memory() -> tuple[int, int]:
+    """Bytes of physical memory, and those that are free."""
     status = _MemoryStatus()
     status.length = ctypes.sizeof(status)
     _kernel.GlobalMemoryStatusEx(ctypes.byref(status))
-    return int(status.total)
+    return int(status.total), int(status.free)
 
 
 def tree_memory(pid: int) -> int:

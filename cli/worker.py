@@ -18,7 +18,7 @@ import click
 
 from ..engine import steps
 from ..engine.errors import OnnxplainError
-from . import console
+from . import console, processes
 
 if TYPE_CHECKING:
     import subprocess
@@ -46,6 +46,7 @@ def work(job: Callable[[], int | None], report: int, life: int, held: set[int]) 
     """
     global _report
     _report = report
+    processes.first_to_go()
     _set_signals()
     threading.Thread(target=_die_with_guard, args=(life,), daemon=True).start()
     console.take_over()

@@ -69,7 +69,8 @@ def compile(
     targets : int, optional
         Explain so many targets in one run: ``seed`` and relevance get an axis of that length in front.
     ledger : bool
-        Whether to give ``ledger.<kind>`` [batch], what stayed on the way, too.
+        Whether to give ``ledger.<kind>`` [batch], what stayed on the way, too, and ``explained``: the number
+        that both of them and relevance sum to. Of a difference, that is there always.
     output : str, optional
         The output to explain; the contract's, or the first floating one.
     example : ndarray or dict of str to ndarray, optional
@@ -126,7 +127,7 @@ def compile(
     way = explored(recipe)
     step("writing relevance into the graph")
     every = list(recipes(way))
-    kinds = list(dict.fromkeys(e.kind for r in every for e in r.recording.entries)) if ledger else []
+    kinds = list(dict.fromkeys(e.kind for r in every for e in r.recording.entries)) if ledger else None
 
     def graph(one: Recipe, guarded: bool = True) -> onnx.ModelProto:
         if rules.is_difference:

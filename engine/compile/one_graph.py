@@ -32,14 +32,14 @@ RELEVANCE, LEDGER = "relevance.", "ledger."
 REFERENCES, EXPLAINED = "reference.", "explained"
 
 
-def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> onnx.ModelProto:
+def one_graph(recipe: Recipe, *, kinds: Sequence[str] | None, targets: int | None) -> onnx.ModelProto:
     """The model with its relevance.
 
     Parameters
     ----------
     recipe : Recipe
-    kinds : sequence of str
-        Kinds of ledger entries whose totals are wanted too.
+    kinds : sequence of str, optional
+        Kinds of ledger entries whose totals are wanted too, and with them the number that is explained.
     targets : int, optional
         How many targets at once: the length of an axis in front of `seed` and everything in the backward
         pass. Without it there is none.
@@ -55,12 +55,13 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> o
     model.CopyFrom(recipe.proto)
     initialisers = {t.name for t in model.graph.initializer}
     own = {i.name for i in model.graph.input} | {o for n in model.graph.node for o in n.output}
-    if taken := own & {SEED, *(RELEVANCE + i for i in inputs)}:
+    added = {SEED, *([] if kinds is None else [EXPLAINED]), *(RELEVANCE + i for i in inputs)}
+    if taken := own & added:
         raise ModelError(
             f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
         )
-    shapes = numpy.shapes(recipe.first)
-    axes = recipe.axes
+    shapes, axes = dict(numpy.shapes(recipe.first)), recipe.axes
+    amount = None if kinds is None else picked(recipe, recording.ops.value(recording.target), shapes)
     dtype = recording.ops.dtype
     emitter = Emitter(
         model,
@@ -82,8 +83,10 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> o
     try:
         for name in inputs:
             out.give(RELEVANCE + name, out.relevance(name, recording.messages.get(name)), name)
-        for k in kinds:
+        for k in kinds or ():
             out.give(LEDGER + k, out.ledger([x.relevance for x in recording.entries if x.kind == k]))
+        if amount is not None:
+            out.give(EXPLAINED, out.ledger([amount]))
     except NotImplementedError as e:
         raise ModelError(f"{where}: {e} has no form in ONNX here; use the numpy backend") from None
     for import_ in model.opset_import:
@@ -92,6 +95,26 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str], targets: int | None) -> o
     drop_unread(model.graph)
     share_gates(model.graph, dtype)
     return in_order(model)
+
+
+def picked(recipe: Recipe, amount: Expr, shapes: dict[int, Shape]) -> Expr:
+    """What the seed picks out of the explained tensor, or of its difference, for each sample.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    amount : Expr
+        That tensor, or difference.
+    shapes : dict of int to Shape
+        Of the recording's values; those of what is recorded here are added.
+    """
+    op, target = recipe.recording.ops, recipe.recording.target
+    seed = op.seed()
+    product, none = op.mul(seed, amount), op.equal(seed, 0.0)
+    made = op.where(none, 0.0, product)  # a masked class is -inf: what is not explained is not touched
+    for e in (amount, *amount.args, seed, product, none, made):
+        shapes.setdefault(e.index, recipe.probe.shapes[target])
+    return op.per_sample(made, recipe.facts.layouts.get(target))
 
 
 class Outputs:

@@ -35,6 +35,7 @@ from .one_graph import (
     drop_unread,
     fix,
     in_order,
+    picked,
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -64,7 +65,7 @@ class Baked:
 def pair_graph(
     recipe: Recipe,
     *,
-    kinds: Sequence[str],
+    kinds: Sequence[str] | None,
     targets: int | None,
     baked: Baked | None = None,
     guarded: bool = True,
@@ -135,7 +136,7 @@ class _PairGraph:
 
     # -- what is written --------------------------------------------------------------------------------
 
-    def made(self, kinds: Sequence[str]) -> onnx.ModelProto:
+    def made(self, kinds: Sequence[str] | None) -> onnx.ModelProto:
         """The graph."""
         self._check_names()
         amount = self._explained()
@@ -171,24 +172,18 @@ class _PairGraph:
 
     def _explained(self) -> Expr:
         """What the seed picks out of the difference of both outputs, for each sample."""
-        recording = self.recipe.recording
-        op, target = recording.ops, recording.target
-        here = op.value(target)
-        d, seed = op.sub(here, op.reference(here)), op.seed()
-        product, none = op.mul(seed, d), op.equal(seed, 0.0)
-        picked = op.where(none, 0.0, product)
-        for e in (here, d.args[1], d, seed, product, none, picked):
-            self.shapes.setdefault(e.index, self.probe.shapes[target])
-        return op.per_sample(picked, self.recipe.facts.layouts.get(target))
+        op = self.recipe.recording.ops
+        here = op.value(self.recipe.recording.target)
+        return picked(self.recipe, op.sub(here, op.reference(here)), self.shapes)
 
-    def _outputs(self, kinds: Sequence[str], amount: Expr) -> dict[str, tuple[str, str | None]]:
+    def _outputs(self, kinds: Sequence[str] | None, amount: Expr) -> dict[str, tuple[str, str | None]]:
         """What the body gives: its name, and the input that it is shaped like."""
         e, messages = self.emitter, self.recipe.recording.messages
         out = Outputs(e, self.kind, self.front, self.probe)
         made: dict[str, tuple[str, str | None]] = {}
         for name in self.inputs:
             made[RELEVANCE + name] = out.relevance(name, messages.get(name), REFERENCE + name), name
-        for k in kinds:
+        for k in kinds or ():
             entries = [x.relevance for x in self.recipe.recording.entries if x.kind == k]
             made[LEDGER + k] = out.ledger(entries), None
         made[EXPLAINED] = e.name(amount), None

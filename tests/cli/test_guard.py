@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxplain.cli import processes
+from onnxplain.cli import guard, processes
 
 if sys.platform == "win32":
     pytest.skip("needs POSIX processes", allow_module_level=True)
@@ -131,6 +132,37 @@ def test_stops_at_the_memory_limit(script: Script, line: Callable[[str], str]) -
     assert done.returncode == 3
     assert "150 MiB" in line(done.stderr)
     assert "while expanding" in line(done.stderr)
+
+
+def test_a_fast_bomb_does_not_get_far_beyond_the_limit(script: Script, line: Callable[[str], str]) -> None:
+    """It is looked at the more often the nearer it comes."""
+    job = "kept = []\nwhile True: kept.append(b'x' * 2**23)"
+    done = finish(script(job, "time_limit=60, memory_limit=600 * 2**20"))
+    assert done.returncode == 3
+    stopped = re.search(r"stopped at ([\d.]+) (MiB|GiB)", line(done.stderr))
+    assert stopped is not None
+    assert float(stopped[1]) * {"MiB": 1, "GiB": 1024}[stopped[2]] < 800
+
+
+def test_the_limit_leaves_the_machine_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    giga = 2**30
+    monkeypatch.setattr(processes, "machine_memory", lambda: 100 * giga)
+    monkeypatch.setattr(processes, "free_memory", lambda: 90 * giga)
+    assert guard.default_limit() == 75 * giga
+    assert guard.default_limit(0.25) == 25 * giga
+    monkeypatch.setattr(processes, "free_memory", lambda: 20 * giga)
+    assert guard.default_limit() == 15 * giga
+    monkeypatch.setattr(processes, "free_memory", lambda: giga)
+    assert guard.default_limit() == guard.LEAST
+
+
+def test_what_the_kernel_ends_near_the_limit_has_reached_one(
+    script: Script, line: Callable[[str], str]
+) -> None:
+    job = "kept = b'x' * 400 * 2**20\ntime.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)"
+    done = finish(script(job, "time_limit=60, memory_limit=600 * 2**20"))
+    assert done.returncode == 3
+    assert "ended by the system" in line(done.stderr)
 
 
 def test_counts_the_memory_of_grandchildren(script: Script) -> None:

@@ -69,6 +69,8 @@ def test_compiled_is_numpy(case, tmp_path, composite, targets, bound):
     for kind in want[0].ledger.by_kind():
         each = _several([a.ledger.by_kind()[kind] for a in want], targets)
         assert np.abs(got[f"ledger.{kind}"] - each).max() <= 10 * bound * max(np.abs(each).max(), largest)
+    explained = _several([a.explained for a in want], targets)
+    assert np.abs(got["explained"] - explained).max() <= 10 * bound * max(np.abs(explained).max(), largest)
 
 
 def _several(arrays: list[np.ndarray], targets: int | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Range of signals."""
+"""Range of signals, and the logarithm of a sum."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def numbers(o: Fused) -> Sequence[str]:
     steps = emit.const(np.arange(count), dtype=o.dtype)
     first, by = (emit.reshape(o.operand(i), (1,), what="number") for i in (0, 2))
     return [emit.op("Add", first, emit.op("Mul", by, steps, what="Mul"), what="Add")]
+
+
+@writes("ReduceLogSum", when=lambda work, node: work.version() < 18)
+def reduce_log_sum(o: Fused) -> Sequence[str]:
+    """The logarithm of a sum, as the standard defines it from opset 18 on."""
+    axes = o.attr("axes") or range(o.rank(0))
+    kept = int(o.attr("keepdims", 1))
+    total = o.emit.reduce("ReduceSum", o.operand(0), *(int(a) for a in axes), keepdims=kept, what="total")
+    return [o.emit.op("Log", total, what="Log")]

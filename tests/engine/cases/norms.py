@@ -97,5 +97,7 @@ case("Mean", "y = Mean(a, b, c)", inputs={"a": normal(*TOKENS), "b": normal(BATC
 for _name in ("ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceProd"):
     case(_name, f"y = {_name}(x, a)", x=normal(*TOKENS), a=ints(1), opset=18)
     case(f"{_name}-all", f"y = {_name}<axes = [1, 2], keepdims = 0>(x)", x=normal(*TOKENS), opset=13)
+case("ReduceLogSum-13", "y = ReduceLogSum<axes = [1], keepdims = 0>(x)", x=positive(*TOKENS), opset=13)
+case("ReduceLogSum-all", "y = ReduceLogSum<keepdims = 1, axes = [1, 2]>(x)", x=positive(*TOKENS), opset=11)
 case("CumSum", "y = CumSum(x, a)", x=normal(*TOKENS), a=np.array(1))
 case("CumSum-exclusive", "y = CumSum<exclusive = 1, reverse = 1>(x, a)", x=normal(*TOKENS), a=np.array(-1))
