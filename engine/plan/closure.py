@@ -62,7 +62,7 @@ def check_closure(made: Attribution, parts: Sequence[Part], where: str, limit: f
             break
         first += part.batch
     found = float(made.closure()[..., sample].max())
-    amount = f"{found:.0%} of it" if np.isfinite(found) else "they are not finite"
+    amount = f"{100 * found:.2g} % of it" if np.isfinite(found) else "they are not finite"
     raise NotClosedError(
         f"{where}: relevance and ledger do not add up to what was explained under composite "
         f"{made.composite!r} ({'off by ' if np.isfinite(found) else ''}{amount}, sample {sample})",
