@@ -124,10 +124,10 @@ def spread_of(
     }
 
 
-def gap(a: Array, y: Array) -> float:
-    """The largest difference, in units of the largest value."""
+def gap(a: Array, y: Array, least: float = 0.0) -> float:
+    """The largest difference, in units of the largest value, or of `least` where that is more."""
     if a.shape != y.shape:
         return float("inf")
     finite = np.isfinite(y)
-    size = float(np.abs(y[finite]).max(initial=0.0)) or 1.0
+    size = max(float(np.abs(y[finite]).max(initial=0.0)), least) or 1.0
     return float(np.abs(a[finite].astype(np.float64) - y[finite]).max(initial=0.0)) / size

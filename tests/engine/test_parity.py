@@ -10,6 +10,7 @@ from lowered import model
 import onnxplain as ox
 from onnxplain.engine.file import runtime
 from onnxplain.engine.plan import parity
+from onnxplain.engine.plan.parity import gap
 
 X = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
 
@@ -67,3 +68,12 @@ def test_another_output_is_refused():
     own = {"y": np.ones(3, np.float32)}
     with pytest.raises(ox.ModelError, match=r"m.onnx: output 'y' changes by 5.0e-01 of its size"):
         parity.check_parity(own, {"y": own["y"] * 1.5}, "m.onnx")
+
+
+def test_an_input_that_nearly_nothing_depends_on_is_measured_by_the_others() -> None:
+    """Relevance of 1e-9 beside one of 1 is rounding, and rounding differs between backends."""
+    here, there = np.full(3, 1e-9), np.full(3, -1e-9)
+    assert gap(here, there) == 2
+    assert gap(here, there, least=1.0) == 2e-9
+    assert gap(np.full(3, 2.0), np.ones(3), least=1.0) == 1
+    assert gap(np.ones(2), np.ones(3), least=1.0) == np.inf
