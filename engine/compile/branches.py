@@ -17,6 +17,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from ..errors import ModelError, OnnxplainError, RunError
+from ..file.own_names import PREFIX
 from ..file.protobuf import subgraphs
 from ..lowering.graphs import ancestors, defined, reads, rename_free
 from ..ops.onnx import cast_float
@@ -28,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 # Ways through a model that one file may hold: each is a graph of its own.
 MAX_WAYS = 16
-_PREFIX = "onnxplain/branch"
+_PREFIX = f"{PREFIX}branch"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from onnx import helper
 from ..analysis.probe import Probe
 from ..analysis.shapes import Batch, Dim, Shape
 from ..errors import ModelError
+from ..file.own_names import PREFIX
 from ..lowering.graphs import reads
 from ..ops.base import Expr
-from ..ops.onnx import PREFIX, Emitter, cast_float
+from ..ops.onnx import Emitter, cast_float
 from ..ops.onnx_gelu import share_gates
 from ..plan.instrument import count_samples
 from ..plan.onnx_runner import SEED

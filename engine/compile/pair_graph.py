@@ -17,8 +17,9 @@ from onnx import helper, numpy_helper
 
 from ..analysis.shapes import Dim, Shape
 from ..errors import ModelError
+from ..file.own_names import PREFIX
 from ..ops.base import Expr
-from ..ops.onnx import PREFIX, Emitter, cast_float
+from ..ops.onnx import Emitter, cast_float
 from ..ops.onnx_gelu import share_gates
 from ..plan.instrument import count_samples
 from ..plan.onnx_runner import REFERENCE, SEED

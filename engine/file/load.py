@@ -24,6 +24,7 @@ from .. import extensions
 from ..contract import InputContract
 from ..errors import LimitError, ModelError, UnsupportedOperator
 from ..steps import step
+from .own_names import set_apart
 from .protobuf import every_node, subgraphs
 from .sound import check_element, check_names
 
@@ -113,6 +114,7 @@ def load(path: str | os.PathLike[str]) -> LoadedModel:
         step("reading the model's external data")
     if proto.functions:
         proto = _inlined(given, proto)
+    set_apart(proto)
     _check_weights(given, proto)
     metadata = {p.key: p.value for p in proto.metadata_props}
     contract = InputContract.from_metadata(metadata, where=str(given))

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ..analysis.shapes import Dim, Shape
 from ..file.opset_forms import axes_are_operand
+from ..file.own_names import PREFIX
 from .base import Array, Expr
 
-PREFIX = "onnxplain/"
 # Constants up to this many elements are written down; larger ones as what is done to a weight.
 SMALL = 64
 

@@ -13,6 +13,7 @@ from rounding import FLOOR, assert_same, error, in_double
 from torch_lrp import relevance
 
 import onnxplain as ox
+from onnxplain.models import demo_file
 
 # (composite, targets): every operator under each of them. With a stabiliser the two may differ by what
 # rounding does to a denominator.
@@ -263,3 +264,13 @@ def test_refusals(labram_files, tmp_path):
         (tmp_path / "there.onnx").touch()
         ox.compile(source, tmp_path / "there.onnx", overwrite=False)
     assert not list(tmp_path.glob(".*part"))
+
+
+def test_a_compiled_file_is_explained_as_any_other(tmp_path):
+    """Names of what was written into it do not clash with those of what is written beside it now."""
+    source = demo_file("honest.onnx")
+    compiled = ox.compile(source, tmp_path / "c.onnx")
+    x = np.random.default_rng(0).standard_normal((2, 27, 400)).astype(np.float32)
+    again = ox.Explainer(compiled, output="logits")({"x": x, "seed": np.ones((2, 2), np.float32)}, target=0)
+    wanted = ox.Explainer(source)(x, target=0).relevance["x"]
+    np.testing.assert_allclose(again.relevance["x"], wanted, rtol=0, atol=1e-6)
