@@ -16,7 +16,7 @@ from . import console, options
 @options.model
 @click.argument("dataset", type=str, callback=options.checked(partial(options.existing, folder=True)))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The Zarr store to write.")
-@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tcp://host:8786.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tls://host:8786.")
 @click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")
 @click.option("--pattern", metavar="TEXT", help="Only recordings with this in their path, e.g. task-rest.")
 @options.question

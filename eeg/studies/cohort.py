@@ -1,7 +1,8 @@
 """A model on every recording of a dataset: one task each, one Zarr store for all.
 
-Tasks run on dask.distributed, by default on this machine. A store can be gone on with: what it has of the
-same model, data and options is not computed again, and a recording appears in it whole or not at all.
+Tasks run in processes of this machine (`pool`), or on a dask scheduler that is named. A store can be gone on
+with: what it has of the same model, data and options is not computed again, and a recording appears in it
+whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +28,12 @@ from ..explanation import shares
 from ..explanation.provenance import sha256, versions
 from ..recording.dataset import Item
 from ..text import plain
+from . import pool
+from .codecs import check_codecs
 from .cohort_result import Cohort, CohortRow
 
-NEEDS = 'a cohort needs Zarr and dask.distributed: pip install "onnxplain[cohort]"'
+NEEDS = 'a cohort needs Zarr: pip install "onnxplain[cohort]"'
+NEEDS_DASK = 'a scheduler needs dask.distributed: pip install "onnxplain[cohort]"'
 ROWS, KEY = "onnxplain.json", "onnxplain_key"
 # Of Zarr: text and consolidated metadata have no specification in the third yet.
 FORMAT: Literal[2] = 2
@@ -63,7 +68,10 @@ def explain_cohort(
     options : mapping
         For `run.explain_recording`, other than model and data.
     scheduler : str, optional
-        Address of a dask scheduler whose workers see the same files; by default this machine's cores.
+        Address of a dask scheduler whose workers see the same files; by default processes of this machine,
+        which nothing but this one can reach. Who can connect to a scheduler can have any code run there, and
+        what its workers answer is unpickled here: name one that is yours, with TLS (``tls://``, set in dask's
+        configuration) where others share the network or the machine.
     workers : int, optional
         Processes on this machine; by default one for each two cores, at least one.
 
@@ -79,7 +87,6 @@ def explain_cohort(
         Zarr or dask is missing, or the scheduler cannot be reached.
     """
     try:
-        import distributed
         import zarr
     except ImportError:
         raise OnnxplainError(NEEDS) from None
@@ -105,60 +112,54 @@ def explain_cohort(
             rows[item.name] = known
     kept = len(rows)
     if todo:
-        with _client(distributed, scheduler, workers, len(todo)) as client, client.as_current():
-            step("explaining recordings", 0.0)
-            futures = {
-                client.submit(_task, str(model), item, str(store), dict(options), question, pure=False): item
-                for item in todo
-            }
-            done: Any = distributed.as_completed  # it has no types
-            for future in done(list(futures)):
-                item = futures[future]
-                rows[item.name] = _result(future, item)
+        task = partial(_task, str(model), store=str(store), options=dict(options), question=question)
+        step("starting workers")
+        done = _here(task, todo, workers) if scheduler is None else _scheduled(task, todo, scheduler)
+        with contextlib.closing(done):
+            for item, said in done:
+                rows[item.name] = (
+                    CohortRow(item.name, item.subject, said.why) if isinstance(said, pool.Failed) else said
+                )
                 step("explaining recordings", (len(rows) - kept) / len(todo))
     cohort = Cohort(tuple(rows[i.name] for i in items), kept)
     _finish(cohort, store)
     return cohort
 
 
-def _result(future: Any, item: Item) -> CohortRow:
+_Task = Callable[[Item], CohortRow]
+_Done = Generator[tuple[Item, CohortRow | pool.Failed], None, None]
+
+
+def _here(task: _Task, todo: Sequence[Item], workers: int | None) -> _Done:
+    """Rows as they are done by processes of this machine."""
+    n = max(1, workers or (os.cpu_count() or 2) // 2)
+    step("explaining recordings", 0.0)
+    yield from pool.each(task, todo, n)
+
+
+def _scheduled(task: _Task, todo: Sequence[Item], scheduler: str) -> _Done:
+    """Rows as they are done by the workers of a dask scheduler."""
     try:
-        row: CohortRow = future.result()
-    except Exception as e:  # a worker that was killed, or ran out of memory
-        return CohortRow(item.name, item.subject, f"the worker failed ({type(e).__name__})")
-    return row
-
-
-@contextlib.contextmanager
-def _client(distributed: Any, scheduler: str | None, workers: int | None, tasks: int) -> Iterator[Any]:
-    """A client of the scheduler named, or of processes on this machine."""
+        import distributed
+    except ImportError:
+        raise OnnxplainError(NEEDS_DASK) from None
     for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    step("starting workers")
-    if scheduler is not None:
-        try:
-            client = distributed.Client(scheduler, timeout=20, set_as_default=False)
-        except Exception as e:
-            raise OnnxplainError(
-                f"scheduler {plain(scheduler, 100)}: cannot be reached ({type(e).__name__})"
-            ) from None
-        with client:
-            yield client
-        return
-    n = max(1, min(workers or (os.cpu_count() or 2) // 2, tasks))
-    with (
-        distributed.LocalCluster(
-            n_workers=n,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=50,
-            # Without a dashboard distributed still serves a page of health, on port 8787 of every interface.
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    try:
+        client: Any = distributed.Client(scheduler, timeout=20, set_as_default=False)
+    except Exception as e:
+        raise OnnxplainError(
+            f"scheduler {plain(scheduler, 100)}: cannot be reached ({type(e).__name__})"
+        ) from None
+    with client, client.as_current():
+        step("explaining recordings", 0.0)
+        futures = {client.submit(task, item, pure=False): item for item in todo}
+        done: Any = distributed.as_completed  # it has no types
+        for future in done(list(futures)):
+            try:
+                yield futures[future], future.result()
+            except Exception as e:  # a worker that was killed, or ran out of memory
+                yield futures[future], pool.Failed(f"the worker failed ({type(e).__name__})")
 
 
 def _question(model: Path, options: Mapping[str, Any]) -> str:
@@ -196,7 +197,7 @@ def _known(store: Path, item: Item, question: str) -> CohortRow | None:
         return None
 
 
-def _task(model: str, item: Item, store: str, options: dict[str, Any], question: str) -> CohortRow:
+def _task(model: str, item: Item, *, store: str, options: dict[str, Any], question: str) -> CohortRow:
     """Explain one recording and write its group; runs on a worker."""
     from ..views.explain import explain_with_views
 
@@ -268,6 +269,7 @@ def subjects_of(store: Path) -> dict[str, xr.Dataset]:
         raise OnnxplainError(NEEDS) from None
     found: dict[str, list[xr.Dataset]] = {}
     for path in sorted(p.parent for p in store.glob(f"*/{ROWS}")):
+        check_codecs(path)
         try:
             with xr.open_zarr(path) as data:
                 loaded = data.load()
