@@ -270,7 +270,9 @@ def _inlined(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
         raise ModelError(f"{path}: its local functions cannot be put in place ({said})") from None
 
 
-def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def every_tensor(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """All tensors of a model: of attributes, subgraphs and functions, and of sparse ones, too."""
+
     def of_nodes(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
         for node in nodes:
             for a in node.attribute:
@@ -298,7 +300,7 @@ def _read_external(path: Path, proto: onnx.ModelProto) -> bool:
     """Check and read tensors stored beside the model; whether there were any."""
     found = False
     total = 0
-    for tensor in _tensors(proto):
+    for tensor in every_tensor(proto):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         found = True

@@ -67,7 +67,9 @@ class Runtime:
         """The same on the CPU, with onnxruntime's own number of threads."""
         return Runtime(self.where, ("CPUExecutionProvider",))
 
-    def session(self, model: onnx.ModelProto | Path, *, optimise: bool = True) -> ort.InferenceSession:
+    def session(
+        self, model: onnx.ModelProto | Path | bytes, *, optimise: bool = True
+    ) -> ort.InferenceSession:
         """Open a session.
 
         Raises
@@ -107,7 +109,7 @@ MANY = 1000
 
 
 def session(
-    model: onnx.ModelProto | Path,
+    model: onnx.ModelProto | Path | bytes,
     *,
     where: str,
     asked: Sequence[str] | None = None,
@@ -133,8 +135,9 @@ def session(
     try:
         for library in extensions.libraries():
             options.register_custom_ops_library(library)
-        if isinstance(model, Path):
-            return ort.InferenceSession(str(model), options, providers=providers(asked))
+        if isinstance(model, Path | bytes):
+            given = model if isinstance(model, bytes) else str(model)
+            return ort.InferenceSession(given, options, providers=providers(asked))
         if size(model) <= LARGEST:
             return ort.InferenceSession(model.SerializeToString(), options, providers=providers(asked))
         with tempfile.TemporaryDirectory(prefix="onnxplain-") as folder:

@@ -2,7 +2,7 @@
 
 A folder a plan: the instrumented forward graph, the graphs back, and what was found out. It appears whole
 or not at all, so two processes may make the same one. `ONNXPLAIN_CACHE` names another folder; "off"
-keeps nothing.
+keeps nothing. What is not this user's alone, or not as it was kept, is made anew, and a note says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import platformdirs
 
 from ..rules import registry
 from ..steps import step
+from . import ours
 from .facts import Facts
 from .onnx_runner import OnnxRunner
 from .request import Request
@@ -35,6 +37,7 @@ WORTH = 0.2
 LIMIT = 4 * 2**30
 _LARGEST = 2**30
 _ABOUT, _FORWARD = "plan.json", "forward.onnx"
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def folder() -> Path | None:
@@ -81,27 +84,92 @@ def keys(request: Request, feed: Mapping[str, Any]) -> tuple[str, str] | None:
     return key(*plain, some, False), key(*plain, own, True)
 
 
-def kept(request: Request, feed: dict[str, Any], name: str) -> Plan | None:
-    """A plan that is kept under a name, opened; None where there is none that can be used for this input."""
-    found = load(name)
-    if found is None:
+@dataclass(frozen=True)
+class Found:
+    """What is kept under a name, as it was kept.
+
+    Attributes
+    ----------
+    place : Path
+        Its folder.
+    facts : Facts
+    names : tuple of str
+        What the forward graph is asked for.
+    digests : dict of str to str
+        Of its graphs, by the file's name.
+    """
+
+    place: Path
+    facts: Facts
+    names: tuple[str, ...]
+    digests: Mapping[str, str]
+
+    def graph(self, name: str) -> bytes:
+        """One of its graphs. Raises NotOursError, OSError or KeyError."""
+        return ours.graph(self.place / name, self.digests[name])
+
+
+def kept(request: Request, feed: dict[str, Any], name: str, note: Callable[[str], None]) -> Plan | None:
+    """A plan that is kept under a name, opened; None where there is none that can be used for this input.
+
+    Parameters
+    ----------
+    request : Request
+    feed : dict of str to ndarray
+    name : str
+    note : callable
+        Told why a plan that is there is not used.
+    """
+    home = folder()
+    if home is None:
         return None
-    facts, place, names = found
-    step("opening the kept plan")
-    runtime = request.runtime
-
-    def opened(targets: int) -> ort.InferenceSession:
-        path = back(place, targets)
-        return runtime.session(path) if path.exists() else _added(request, feed, name, targets)
-
     try:
-        runner = OnnxRunner(facts, runtime, runtime.session(forward(place)), names, opened)
-        first = request.inputs.micro_batches(facts, feed)[0][1]
-        if not facts.holds(runner.forward(first)):
-            return None
-    except Exception:  # a damaged or foreign plan is worth nothing: it is made anew
+        ours.check_folder(home)
+    except ours.NotOursError as e:
+        note(f"Cached plans are not used: of their folder, {e}. {VARIABLE} names another one.")
         return None
-    return Plan(facts, runner)
+    except OSError:
+        return None
+    place = home / name
+    try:
+        found = _load(place)
+        step("opening the kept plan")
+        graphs = {file: found.graph(file) for file in found.digests}
+        runtime = request.runtime
+
+        def opened(targets: int) -> ort.InferenceSession:
+            file = _back(targets)
+            with contextlib.suppress(ours.NotOursError, *_DAMAGED):
+                return runtime.session(graphs.pop(file, None) or found.graph(file))
+            return _added(request, feed, name, targets)
+
+        forward = runtime.session(graphs.pop(_FORWARD))
+        if _back(1) not in graphs:
+            raise ours.NotOursError("it has no graph back")
+        runner = OnnxRunner(found.facts, runtime, forward, found.names, opened)
+        graphs.clear()
+    except FileNotFoundError as e:
+        if not os.path.lexists(place):
+            return None
+        why = f"its {Path(str(e.filename)).name} is missing"
+    except ours.NotOursError as e:
+        why = str(e)
+    except Exception:  # a damaged or foreign plan is worth nothing: it is made anew
+        why = "it cannot be read"
+    else:
+        return _fitting(request, feed, Plan(found.facts, runner))
+    note(f"A cached plan was not used, and is made anew: {why}.")
+    _drop(place)
+    return None
+
+
+def _fitting(request: Request, feed: dict[str, Any], plan: Plan) -> Plan | None:
+    """A plan, if it is one for this input: it may be of another way through the model's branches."""
+    try:
+        first = request.inputs.micro_batches(plan.facts, feed)[0][1]
+        return plan if plan.facts.holds(plan.runner.forward(first)) else None
+    except Exception:  # what is wrong with the input shows where a plan for it is made
+        return None
 
 
 def _added(request: Request, feed: Mapping[str, Any], name: str, targets: int) -> ort.InferenceSession:
@@ -116,29 +184,51 @@ def _added(request: Request, feed: Mapping[str, Any], name: str, targets: int) -
     return request.runtime.session(made)
 
 
-def load(name: str) -> tuple[Facts, Path, list[str]] | None:
-    """What is kept under a name: facts, the folder, and what the forward graph is asked for."""
-    home = folder()
-    if home is None:
-        return None
-    place = home / name
-    try:
-        data = json.loads((place / _ABOUT).read_text(encoding="utf-8"))
-        found = Facts.from_json(data["facts"]), place, list(data["names"])
-        os.utime(place)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _load(place: Path) -> Found:
+    """What is in a plan's folder, its graphs still unread."""
+    ours.check_folder(place)
+    data = json.loads(ours.read(place / _ABOUT))
+    if data.pop("sha256") != _digest(data):
+        raise ours.NotOursError(f"its {_ABOUT} is not what was kept")
+    digests = {str(k): str(v) for k, v in data["graphs"].items()}
+    if not {_FORWARD, _back(1)} <= set(digests) or any(Path(n).name != n for n in digests):
+        raise ours.NotOursError(f"its {_ABOUT} is not what was kept")
+    found = Found(place, Facts.from_json(data["facts"]), tuple(data["names"]), digests)
+    os.utime(place)
     return found
 
 
-def forward(place: Path) -> Path:
-    """The forward graph of a plan."""
-    return place / _FORWARD
+def _back(targets: int) -> str:
+    """The file of the graph back for K targets; it may not be there."""
+    return f"back.{targets}.onnx"
 
 
-def back(place: Path, targets: int) -> Path:
-    """The graph back for K targets; it may not be there."""
-    return place / f"back.{targets}.onnx"
+def _digest(about: Mapping[str, Any]) -> str:
+    return ours.digest(json.dumps(about, sort_keys=True).encode())
+
+
+def _about(facts: Facts, names: Iterable[str], digests: Mapping[str, str]) -> bytes:
+    """What is said of a plan, and its hash."""
+    about = {"facts": facts.to_json(), "names": list(names), "graphs": dict(digests)}
+    about = json.loads(json.dumps(about))  # as it will be read, so that the hash is of that
+    return json.dumps({**about, "sha256": _digest(about)}).encode()
+
+
+def _drop(place: Path) -> None:
+    """Remove a plan; of a link only the link."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
+def _is_ours(home: Path) -> bool:
+    try:
+        ours.check_folder(home)
+    except (ours.NotOursError, OSError):
+        return False
+    return True
 
 
 def store(name: str, facts: Facts, names: Iterable[str], forward: bytes, back: bytes) -> None:
@@ -148,12 +238,15 @@ def store(name: str, facts: Facts, names: Iterable[str], forward: bytes, back: b
         return
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _is_ours(home):
+            return
         made = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=home))
+        graphs = {_FORWARD: forward, _back(1): back}
         try:
-            (made / _FORWARD).write_bytes(forward)
-            (made / "back.1.onnx").write_bytes(back)
-            about = {"facts": facts.to_json(), "names": list(names)}
-            (made / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
+            for file, data in graphs.items():
+                _write(made / file, data)
+            about = _about(facts, names, {file: ours.digest(data) for file, data in graphs.items()})
+            _write(made / _ABOUT, about)
             made.rename(home / name)
         except OSError:  # another process was faster
             shutil.rmtree(made, ignore_errors=True)
@@ -163,12 +256,28 @@ def store(name: str, facts: Facts, names: Iterable[str], forward: bytes, back: b
 def add(name: str, targets: int, back: bytes) -> None:
     """Keep one more graph back with a plan that is kept."""
     home = folder()
-    if home is None or not (home / name).is_dir():
+    if home is None or not _is_ours(home):
         return
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=home / name, delete=False) as part:
-        part.write(back)
-        part.close()
-        os.replace(part.name, home / name / f"back.{targets}.onnx")
+    # Two processes at once: what one of them wrote last counts, and the other's graph is made again.
+    with contextlib.suppress(ours.NotOursError, *_DAMAGED):
+        found = _load(home / name)
+        digests = {**found.digests, _back(targets): ours.digest(back)}
+        _replace(found.place / _back(targets), back)
+        _replace(found.place / _ABOUT, _about(found.facts, found.names, digests))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that nobody else may read or write, whatever the umask."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        part = Path(folder) / path.name
+        _write(part, data)
+        os.replace(part, path)
 
 
 def _make_room(home: Path) -> None:

@@ -7,8 +7,8 @@ gives the values of that run too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -157,10 +157,11 @@ class Plans:
     def _made(self, feed: Feed) -> Plan:
         """A plan for inputs like this one, from disk or from the model."""
         names = cache.keys(self.request, feed)
+        notes: list[str] = []  # why a plan that is there is not used
         for name in names or ():
-            plan = cache.kept(self.request, feed, name)
+            plan = cache.kept(self.request, feed, name, notes.append)
             if plan is not None:
-                return plan
+                return _noted(plan, notes)
         start = perf_counter()
         from .build import build  # what is kept on disk needs none of what makes a plan
         from .look import look
@@ -182,7 +183,7 @@ class Plans:
                 )
             plan.graphs.free()
         instrumented.free()
-        return plan
+        return _noted(plan, notes)
 
     def _check(self, plan: Plan, feed: Feed, values: Mapping[str, Any]) -> None:
         """The instrumented model must say what the file says."""
@@ -191,6 +192,13 @@ class Plans:
         own = dict(zip(request.outputs, made, strict=True))
         spread = partial(spread_of, self._session, request.proto, feed, request.runtime)
         check_parity(own, values, request.where, spread if plan.facts.approximate else None)
+
+
+def _noted(plan: Plan, notes: Sequence[str]) -> Plan:
+    """A plan whose explanations have these notes, too."""
+    if not notes:
+        return plan
+    return replace(plan, facts=replace(plan.facts, notes=(*plan.facts.notes, *dict.fromkeys(notes))))
 
 
 def _forward(plan: Plan, feed: Feed) -> Mapping[str, Any] | None:
