@@ -1,9 +1,14 @@
-"""Text that came from a file, made safe to show in one line."""
+"""Text that came from a file, made safe to show in one line, and in a table."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+# What a cell begins with that table programs take for a formula; the last four are the same in full width.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def plain(text: object, limit: int = 120) -> str:
@@ -66,3 +71,38 @@ def split(text: str, known: Iterable[str] = ()) -> list[str]:
 def counted(n: int, singular: str, plural: str | None = None) -> str:
     """``1 window``, ``3 windows``."""
     return f"{n} {singular if n == 1 else plural or singular + 's'}"
+
+
+def cell(value: object) -> object:
+    """A value as a cell of a CSV: text that a table program would run as a formula gets a quote in front.
+
+    Numbers stay numbers, written as text too.
+    """
+    if not isinstance(value, str) or not (value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return "'" + value
+    return value
+
+
+def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> Path:
+    """Write a table as CSV in UTF-8; no cell of it is a formula (`cell`).
+
+    Parameters
+    ----------
+    head : sequence of str
+        Names of the columns.
+    rows : iterable of sequences
+    path : Path
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerows(map(cell, row) for row in (head, *rows))
+    return path

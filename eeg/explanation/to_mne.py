@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from ...engine.errors import InputError
 from ..electrodes.regions import members, regions_of
-from ..text import plain
+from ..text import plain, write_csv
 from .explained import Explained
 from .timeline import stitched
 
@@ -170,15 +169,14 @@ def to_csv(explained: Explained, path: Path) -> Path:
     size = np.abs(total)
     whole = size.sum(1)
     regions = regions_of(explained.electrodes)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["window", "onset", "label", "target", "electrode", "region", "relevance", "share"])
-        for i, target in enumerate(_labels(explained)):
-            about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
-            for j, name in enumerate(windows.channels):
-                part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
-                rows.writerow([*about, plain(name), regions[j], float(total[i, j]), part])
-    return path
+    head = ("window", "onset", "label", "target", "electrode", "region", "relevance", "share")
+    rows = []
+    for i, target in enumerate(_labels(explained)):
+        about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
+        for j, name in enumerate(windows.channels):
+            part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
+            rows.append((*about, plain(name), regions[j], float(total[i, j]), part))
+    return write_csv(head, rows, path)
 
 
 def _labels(explained: Explained) -> list[str]:

@@ -8,9 +8,9 @@ from ..drawing import figures
 from ..drawing.sections import Table
 from ..explanation.provenance import write_json
 from ..studies.compare import Comparison
+from ..text import write_csv
 from .html import Drawing
 from .html import write as write_page
-from .write import write_csv
 
 
 def write(found: Comparison, out: Path) -> list[Path]:

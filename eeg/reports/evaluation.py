@@ -10,10 +10,10 @@ from ...engine.steps import step
 from ..drawing.sections import Table
 from ..explanation.provenance import write_json
 from ..studies.evaluate import Evaluation
+from ..text import write_csv
 from .evaluation_figures import draw
 from .html import Drawing, provenance
 from .html import write as write_page
-from .write import write_csv
 
 
 def write(found: Evaluation, out: Path, *, report: bool = True) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from markupsafe import Markup, escape
 
 from ..drawing.sections import Paragraph, Strong, Table, Term
 from ..text import counted, plain
+from . import content_policy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LONGEST = 400  # characters of one printed value
 _UNCUT = 10_000  # characters of a paragraph, which no file makes long
+_ENCODING = re.compile(rb"<meta charset=[^>]*>", re.IGNORECASE)  # of a page of mne.Report
 _ON_PAPER = 0.62  # pixels on the page for one of a figure's file, which is drawn finer than a page shows
 
 
@@ -139,7 +142,14 @@ def render(template: str, **context: Any) -> str:
     str
         HTML.
     """
-    return _ENVIRONMENT.get_template(template).render(context) + "\n"
+    page = _ENVIRONMENT.get_template(template)
+    # Nothing that is printed goes into these two, so they are the same on every page of the template.
+    script, style = (
+        "".join(page.blocks[name](page.new_context())) if name in page.blocks else ""
+        for name in ("script", "style")
+    )
+    told = Markup(content_policy.policy([script], [style]))  # of letters that need no escaping
+    return page.render(context, policy=told) + "\n"
 
 
 def write(template: str, path: Path, **context: Any) -> Path:
@@ -174,7 +184,19 @@ def write(template: str, path: Path, **context: Any) -> Path:
             html = str(Markup("<div class='onnxplain'>{}</div>").format(content))
             report.add_html(html, title=heading, tags=("onnxplain",))
     report.save(path, overwrite=True, open_browser=False, verbose="error")
+    path.write_bytes(_held(path.read_bytes()))
     return path
+
+
+def _held(page: bytes) -> bytes:
+    """A page of mne.Report with its policy, which stands behind the encoding: that has to come early."""
+    tag = Markup('\n<meta http-equiv="Content-Security-Policy" content="{}">').format(
+        content_policy.of_reports()
+    )
+    made, n = _ENCODING.subn(lambda found: found[0] + tag.encode(), page, count=1)
+    if not n:
+        raise RuntimeError("mne.Report names no encoding, so there is no place for the policy of its page")
+    return made
 
 
 def _sections(template: str, context: Mapping[str, Any]) -> tuple[str, Sequence[tuple[str, Markup | Slides]]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..explanation import dataset as views
 from ..explanation import shares
 from ..explanation.explained import Explained
 from ..explanation.provenance import jsonable, write_json
-from ..text import plain
+from ..text import plain, write_csv
 
 
 def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
@@ -53,28 +52,6 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
             write_report(explained, drawn, out / "report.html"),
         ]
     return files
-
-
-def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> Path:
-    """Write a table as CSV in UTF-8.
-
-    Parameters
-    ----------
-    head : sequence of str
-        Names of the columns.
-    rows : iterable of sequences
-    path : Path
-
-    Returns
-    -------
-    Path
-        The file written.
-    """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file)
-        lines.writerow(head)
-        lines.writerows(rows)
-    return path
 
 
 def _shares(explained: Explained, summary: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:

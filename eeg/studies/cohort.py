@@ -145,8 +145,9 @@ def _scheduled(task: _Task, todo: Sequence[Item], scheduler: str) -> _Done:
         raise OnnxplainError(NEEDS_DASK) from None
     for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    connect: Any = distributed.Client  # it has no types
     try:
-        client: Any = distributed.Client(scheduler, timeout=20, set_as_default=False)
+        client = connect(scheduler, timeout=20, set_as_default=False)
     except Exception as e:
         raise OnnxplainError(
             f"scheduler {plain(scheduler, 100)}: cannot be reached ({type(e).__name__})"
@@ -154,7 +155,7 @@ def _scheduled(task: _Task, todo: Sequence[Item], scheduler: str) -> _Done:
     with client, client.as_current():
         step("explaining recordings", 0.0)
         futures = {client.submit(task, item, pure=False): item for item in todo}
-        done: Any = distributed.as_completed  # it has no types
+        done: Any = distributed.as_completed
         for future in done(list(futures)):
             try:
                 yield futures[future], future.result()

@@ -140,7 +140,7 @@ def kept(request: Request, feed: dict[str, Any], name: str, note: Callable[[str]
         def opened(targets: int) -> ort.InferenceSession:
             file = _back(targets)
             with contextlib.suppress(ours.NotOursError, *_DAMAGED):
-                return runtime.session(graphs.pop(file, None) or found.graph(file))
+                return runtime.session(graphs.pop(file) if file in graphs else found.graph(file))
             return _added(request, feed, name, targets)
 
         forward = runtime.session(graphs.pop(_FORWARD))
