@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, yaml_problem
+from .errors import InputError
+from .storage.documents import read_yaml, shown
+from .storage.text import near, one_line
 
 if TYPE_CHECKING:
     from .file.graph import Node
@@ -144,9 +147,9 @@ class Composite:
     def __post_init__(self) -> None:
         for kind, variant in self.variants.items():
             if kind not in VARIANTS or variant not in VARIANTS[kind]:
-                known = "; ".join(f"{k}: {', '.join(v)}" for k, v in VARIANTS.items())
+                hint = near(variant, VARIANTS[kind]) if kind in VARIANTS else near(kind, VARIANTS)
                 raise InputError(
-                    f"composite {self.name!r}: no rule {variant!r} for {kind!r} layers; known: {known}"
+                    f"composite {self.name!r}: no rule {shown(variant)} for {shown(kind)} layers; {hint}"
                 )
         secants = {self.variant(kind) == "secant" for kind in VARIANTS} | {
             r.rule == "secant" for r in self.layers
@@ -159,17 +162,19 @@ class Composite:
         for rule in self.layers:
             if rule.rule not in _LAYER:
                 raise InputError(
-                    f"composite {self.name!r}: no rule {rule.rule!r}; known: {', '.join(_LAYER)}"
+                    f"composite {self.name!r}: no rule {shown(rule.rule)}; {near(rule.rule, _LAYER)}"
                 )
             if rule.position not in ("", "first"):
-                raise InputError(f"composite {self.name!r}: no position {rule.position!r}; known: first")
+                raise InputError(f"composite {self.name!r}: no position {shown(rule.position)}; known: first")
             if rule.kind not in ("", "linear", "conv"):
-                raise InputError(f"composite {self.name!r}: no layers {rule.kind!r}; known: linear, conv")
+                raise InputError(
+                    f"composite {self.name!r}: no layers {shown(rule.kind)}; known: linear, conv"
+                )
             try:
                 re.compile(rule.name.removeprefix("re:"))
-            except re.error as e:
+            except (re.error, RecursionError, OverflowError) as e:
                 raise InputError(
-                    f"composite {self.name!r}: {rule.name!r} is no regular expression ({e})"
+                    f"composite {self.name!r}: {shown(rule.name)} is no regular expression ({one_line(e)})"
                 ) from None
         for parameters in (self.parameters, *(r.parameters for r in self.layers)):
             for key, value in parameters.items():
@@ -248,16 +253,8 @@ class Composite:
         InputError
             The file cannot be read, or says something unknown.
         """
-        import yaml
-
         path = Path(path)
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as e:
-            raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as e:
-            raise InputError(f"{path}: not a YAML composite ({yaml_problem(e)})") from None
-        return _from_data(data, path)
+        return _from_data(read_yaml(path, "a composite", "a YAML composite"), path)
 
 
 _TOP = frozenset({"name", "about", "base", "rules", "first", "layers", "parameters"})
@@ -265,49 +262,72 @@ _OWN = frozenset({"rule", "op", "name", "position", "kind"})
 
 
 def _from_data(data: Any, path: Path) -> Composite:
-    if not isinstance(data, dict) or not set(data) <= _TOP:
-        extra = ", ".join(map(repr, set(data) - _TOP)) if isinstance(data, dict) else "no mapping"
-        raise InputError(f"{path}: a composite has the keys {', '.join(sorted(_TOP))} (found {extra})")
-    base = composite(data["base"]) if "base" in data else Composite("")
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: a composite has the keys {', '.join(sorted(_TOP))} (found {shown(data)})")
+    if unknown := [key for key in data if key not in _TOP]:
+        hint = near(unknown[0], sorted(_TOP))
+        raise InputError(f"{path}: there is no key {shown(unknown[0])} in a composite; {hint}")
+    base = _preset(data["base"], path) if "base" in data else Composite("")
     first, layers, rules, parameters = (data.get(k) or {} for k in ("first", "layers", "rules", "parameters"))
     own = (
         [dict(first, position="first") if isinstance(first, dict) else {"rule": first, "position": "first"}]
         if first
         else []
     )
-    for entry in [*(layers or []), *own] if isinstance(layers or [], list) else [layers]:
+    entries = [*(layers or []), *own] if isinstance(layers or [], list) else [layers]
+    for entry in entries:
         if not isinstance(entry, dict) or "rule" not in entry:
             raise InputError(
                 f"{path}: every layer needs a rule, e.g. {{name: 're:head.*', rule: gamma, gamma: 0.1}}"
             )
-    entries = [*(layers or []), *own]
-    made = tuple(
-        LayerRule(
-            **{k: str(v) for k, v in e.items() if k in _OWN},
-            parameters={k: v for k, v in e.items() if k not in _OWN},
+    for what, where in (("rules", rules), ("parameters", parameters)):
+        if not isinstance(where, dict):
+            raise InputError(f"{path}: rules and parameters are mappings; {what} is {shown(where)}")
+    for kind, rule in rules.items():
+        if not isinstance(kind, str) or not isinstance(rule, str):
+            raise InputError(f"{path}: rules: {shown(kind)}: must be the name of a rule, not {shown(rule)}")
+    try:
+        return Composite(
+            one_line(_text(data.get("name") or path.stem), 80),
+            _text(data.get("about", base.about)),
+            {**base.variants, **rules},
+            (*map(_layer_rule, entries), *base.layers),
+            {**base.parameters, **parameters},
         )
-        for e in entries
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from None
+
+
+def _layer_rule(entry: dict[Any, Any]) -> LayerRule:
+    return LayerRule(
+        **{k: _text(v) for k, v in entry.items() if k in _OWN},
+        parameters={k: v for k, v in entry.items() if k not in _OWN},
     )
-    if not isinstance(rules, dict) or not isinstance(parameters, dict):
-        raise InputError(f"{path}: rules and parameters are mappings")
-    return Composite(
-        str(data.get("name") or path.stem),
-        str(data.get("about", base.about)),
-        {**base.variants, **rules},
-        (*made, *base.layers),
-        {**base.parameters, **parameters},
-    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise InputError(f"must be text, not {shown(value)}")
+    return str(value)
+
+
+def _preset(name: Any, path: Path) -> Composite:
+    """What a file starts from: a preset, and not another file, which could start from this one."""
+    found = {c.name: c for c in _PRESETS}.get(str(name).lower() if isinstance(name, str) else "")
+    if found is None:
+        raise InputError(f"{path}: base: no preset {shown(name)}; {near(name, [c.name for c in _PRESETS])}")
+    return found
 
 
 def _check_parameter(composite: str, name: str, value: Any) -> None:
     if name not in PARAMETERS:
-        raise InputError(f"composite {composite!r} has no parameter {name!r}; known: {', '.join(PARAMETERS)}")
+        raise InputError(f"composite {composite!r} has no parameter {shown(name)}; {near(name, PARAMETERS)}")
     lowest = PARAMETERS[name][1]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError(f"parameter {name} must be a number, not {value!r}")
-    if not math.isfinite(value) or value < lowest:
+        raise InputError(f"parameter {name} must be a number, not {shown(value)}")
+    if not abs(value) <= sys.float_info.max or value < lowest:  # math.isfinite cannot take every whole number
         at_least = f" >= {lowest:g}" if math.isfinite(lowest) else ""
-        raise InputError(f"parameter {name} must be a finite number{at_least}, not {value!r}")
+        raise InputError(f"parameter {name} must be a finite number{at_least}, not {shown(value)}")
 
 
 def _layers(rule: str) -> dict[str, str]:
@@ -406,7 +426,5 @@ def composite(which: str | Path | Composite, parameters: Mapping[str, float] | N
         elif key.endswith((".yaml", ".yml")):
             found = Composite.from_file(Path(which))
         else:
-            raise InputError(
-                f"unknown composite {str(which)!r}; known: {', '.join(by_name)}, or a .yaml file"
-            )
+            raise InputError(f"unknown composite {shown(str(which))}; {near(key, by_name)} (or a .yaml file)")
     return found.with_parameters(**dict(parameters)) if parameters else found

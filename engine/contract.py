@@ -6,7 +6,6 @@ file beside a third party's model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from pathlib import Path
@@ -15,7 +14,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import InputError, yaml_problem
+from .errors import InputError
+from .storage.documents import parse_json, read_yaml
+from .storage.problems import problems
+from .storage.text import near
 
 METADATA_KEY = "onnxplain.contract"
 
@@ -245,7 +247,8 @@ class InputContract(BaseModel):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what}: a name stands twice")
         if strange := [key for key in self.unknown if key not in type(self).model_fields]:
-            raise ValueError(f"unknown: {', '.join(strange)} is no key of a contract")
+            known = near(strange[0], type(self).model_fields)
+            raise ValueError(f"unknown: {strange[0]} is no key of a contract; {known}")
         if self.input in self.inputs:
             raise ValueError(f"inputs: {self.input} takes the signal")
         for name, filling in self.inputs.items():
@@ -357,25 +360,14 @@ class InputContract(BaseModel):
         text = metadata.get(METADATA_KEY)
         if text is None:
             return None
-        try:
-            data = json.loads(text)
-        except ValueError as e:
-            raise InputError(f"{where}: the input contract in its metadata is not JSON ({e})") from None
-        return cls.parse(data, where=where)
+        named = f"{where}: the input contract in its metadata"
+        return cls.parse(parse_json(text, "a contract", where=named), where=where)
 
     @classmethod
     def from_file(cls, path: str | Path) -> InputContract:
         """Read a contract from a YAML (or JSON) file."""
-        import yaml
-
         path = Path(path)
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as e:
-            raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as e:
-            raise InputError(f"{path}: not a YAML contract ({yaml_problem(e)})") from None
-        return cls.parse(data, where=str(path))
+        return cls.parse(read_yaml(path, "a contract", "a YAML contract"), where=str(path))
 
     @classmethod
     def parse(cls, data: Any, *, where: str) -> InputContract:
@@ -383,8 +375,5 @@ class InputContract(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as e:
-            problems = "; ".join(
-                f"{'.'.join(map(str, p['loc'])) or 'contract'}: {p['msg'].removeprefix('Value error, ')}"
-                for p in e.errors(include_url=False)
-            )
-            raise InputError(f"{where}: the input contract is not valid ({problems})") from None
+            said = problems(e, cls, data, whole="contract")
+            raise InputError(f"{where}: the input contract is not valid ({said})") from None

@@ -45,23 +45,3 @@ class LimitError(OnnxplainError):
 
 class PolicyError(OnnxplainError):
     """A validation policy cannot be read or used."""
-
-
-def yaml_problem(e: Exception) -> str:
-    """Why YAML cannot be read, and where: nothing of what the file says, which may be no YAML at all.
-
-    Parameters
-    ----------
-    e : Exception
-        What PyYAML or the decoding of the text raised.
-    """
-    if isinstance(e, UnicodeDecodeError):
-        return "not UTF-8 text"
-    if isinstance(e, RecursionError):
-        return "nested too deeply"
-    mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
-    said = getattr(e, "problem", None) or getattr(e, "reason", None)
-    if said is None:  # of our own loader, or of a number or date that is none
-        said = str(e) if type(e).__name__ == "YAMLError" else "a number or a date that cannot be read"
-    where = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
-    return " ".join(str(said).split())[:200] + where

@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onnxplain.engine.contract import InputContract
 from onnxplain.engine.errors import InputError
+from onnxplain.engine.storage.documents import read_yaml
+from onnxplain.engine.storage.problems import problems
 
 CARDS = Path(__file__).parent / "cards"
 
@@ -95,10 +96,12 @@ def cards() -> dict[str, Card]:
     """
     found = {}
     for path in sorted(CARDS.glob("*.yaml")):
+        data = read_yaml(path, "a model card", "a YAML card", where=path.name)
         try:
-            found[path.stem] = Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError) as e:
-            raise InputError(f"{path.name}: not a valid model card ({' '.join(str(e).split())})") from None
+            found[path.stem] = Card.model_validate(data)
+        except ValidationError as e:
+            said = problems(e, Card, data, whole="card")
+            raise InputError(f"{path.name}: not a valid model card ({said})") from None
     return found
 
 

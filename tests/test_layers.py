@@ -27,6 +27,7 @@ MAY_IMPORT = {
 ROOMS = {
     "engine": (
         ("errors", "steps"),
+        ("storage",),
         ("contract", "extensions"),
         ("file",),
         ("analysis", "composite"),

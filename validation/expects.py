@@ -21,6 +21,7 @@ from ..eeg.exchange.expected import Expected
 from ..eeg.explanation.bands import BANDS
 from ..eeg.text import listed, plain
 from ..engine.errors import PolicyError
+from ..engine.storage.text import near
 
 REGIONS = (*PARTITION, *SETS, *SAME)
 Artefact = Literal["eyes", "heart", "muscle", "mains"]
@@ -144,8 +145,8 @@ class Expects(BaseModel):
             )
         if self.task is not None and self.preset is None and self._says_nothing:
             raise ValueError(
-                f"task {self.task!r} is no preset ({', '.join(PRESETS)}): "
-                "say bands, regions, seconds or artefacts"
+                f"task {plain(self.task, 40)!r} is no preset; {near(self.task, PRESETS)}; "
+                "or say bands, regions, seconds or artefacts"
             )
         if self.task is None and self._says_nothing:
             raise ValueError(
@@ -252,7 +253,7 @@ def edges(band: Any) -> Band:
             band = (float(low), float(high)) if dash else band
         if isinstance(band, str):
             raise ValueError(
-                f"bands: no band {band!r}; there are {', '.join(NAMES)}, or edges in Hz: [8, 30]"
+                f"bands: no band {plain(band, 40)!r}; {near(band, NAMES)} (or edges in Hz: [8, 30])"
             )
     low_edge, high_edge = float(band[0]), float(band[1])
     if not (np.isfinite(low_edge) and np.isfinite(high_edge) and 0 <= low_edge < high_edge):

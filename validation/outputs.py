@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from ..eeg.explanation.provenance import jsonable, write_json
 from ..eeg.text import plain
 from ..engine.errors import InputError
+from ..engine.storage.documents import read_json
 from .verdict import Verdict
 
 JSON, JUNIT, CARD, AUDIT, REPORT = "verdict.json", "junit.xml", "model-card.md", "audit.jsonl", "report.html"
@@ -201,12 +202,7 @@ def read(path: Path) -> dict[str, Any]:
     InputError
         It cannot be read, or is none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror})") from None
-    except ValueError:
-        raise InputError(f"{path}: not a verdict.json") from None
+    data = read_json(path, "a verdict.json")
     if not isinstance(data, dict) or data.get("format") != 1 or not isinstance(data.get("results"), list):
         raise InputError(f"{path}: not a verdict.json of this format")
     return data

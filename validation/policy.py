@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,8 +21,11 @@ from ..eeg.electrodes.regions import PARTITION, SAME, SETS
 from ..eeg.explanation.bands import BANDS
 from ..eeg.explanation.shares import REST
 from ..engine.composite import composite as find_composite
-from ..engine.errors import InputError, PolicyError, yaml_problem
+from ..engine.errors import InputError, PolicyError
 from ..engine.extensions import CHECKS, offered
+from ..engine.storage.documents import parse_yaml
+from ..engine.storage.problems import problems
+from ..engine.storage.text import near, one_line, read
 from .expects import Artefact, Expects
 
 VERSION = 1
@@ -31,7 +33,6 @@ ARTEFACTS: tuple[Artefact, ...] = ("eyes", "heart", "muscle", "mains")
 # A noisy electrode has no proxy: only independent components tell it.
 ComponentKind = Literal["eyes", "heart", "muscle", "mains", "electrode"]
 COMPONENT_KINDS: tuple[ComponentKind, ...] = (*ARTEFACTS, "electrode")
-_LARGEST = 1_000_000
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -50,7 +51,7 @@ def _known_regions(value: dict[str, float]) -> dict[str, float]:
     known = [*SETS, *SAME, *PARTITION]
     for name in value:
         if name not in known:
-            raise ValueError(f"no region {name!r}; there are {', '.join(known)}")
+            raise ValueError(f"no region {one_line(name, 40)!r}; {near(name, known, most=40)}")
     return value
 
 
@@ -129,7 +130,7 @@ class ShareSettings(_CheckSettings):
     def _bands(cls, value: dict[str, float]) -> dict[str, float]:
         for name in value:
             if name not in (*BANDS, REST):
-                raise ValueError(f"no band {name!r}; there are {', '.join((*BANDS, REST))}")
+                raise ValueError(f"no band {one_line(name, 40)!r}; {near(name, (*BANDS, REST))}")
         return value
 
     @field_validator("max_share")
@@ -262,8 +263,8 @@ class Checks(_Strict):
         known = installed()
         for name in value:
             if name not in known:
-                there = f"installed are {', '.join(known)}" if known else "none is installed"
-                raise ValueError(f"no package offers a check {name!r}; {there}")
+                there = near(name, known) if known else "none is installed"
+                raise ValueError(f"no package offers a check {one_line(name, 40)!r}; {there}")
         return value
 
 
@@ -285,7 +286,7 @@ class Waiver(_Strict):
         family, dot, about = value.partition(".")
         known = [*(name for name in Checks.model_fields if name != "other"), *installed()]
         if family not in known or (dot and not about):
-            raise ValueError(f"no check {value!r}; there are {', '.join(known)}")
+            raise ValueError(f"no check {one_line(value, 40)!r}; {near(family, known, most=30)}")
         return value
 
 
@@ -366,56 +367,25 @@ class Policy(_Strict):
             One line with the place and the reason: a key that is not known, a value out of its range.
         """
         path = Path(path)
-        try:
-            if path.stat().st_size > _LARGEST:
-                raise PolicyError(f"{path}: too large for a policy")
-            text = path.read_text(encoding="utf-8")
-        except OSError as e:
-            raise PolicyError(f"{path}: cannot be read ({e.strerror})") from None
-        except UnicodeDecodeError:
-            raise PolicyError(f"{path}: not UTF-8 text") from None
+        text = read(path, "a policy", error=PolicyError)
         return cls.from_text(text, str(path))
 
     @classmethod
     def from_text(cls, text: str, where: str = "policy") -> Policy:
         """Read a policy from YAML text; see `from_file`."""
-        try:
-            data = yaml.load(text, _Loader)
-        except (yaml.YAMLError, RecursionError, ValueError) as e:
-            raise PolicyError(f"{where}: not YAML ({yaml_problem(e)})") from None
+        data = parse_yaml(text, "YAML", error=PolicyError, where=where)
         if not isinstance(data, dict):
             raise PolicyError(f"{where}: no keys and values; `onnxplain validate --init` prints a policy")
         try:
-            return cls.model_validate(_tuples(data))
+            return cls.model_validate(data := _tuples(data))
         except ValidationError as e:
-            first = e.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "policy"
-            said = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
-            if first["type"] == "extra_forbidden":
-                said = "there is no such key (`onnxplain validate --init` prints all of them)"
-            raise PolicyError(f"{where}: {place}: {said}") from None
+            said = problems(e, cls, data, whole="policy")
+            hint = " (`onnxplain validate --init` prints all keys)" if "no such key" in said else ""
+            raise PolicyError(f"{where}: {said}{hint}") from None
 
     def digest(self) -> str:
         """SHA-256 of what it says, whatever its file's comments and order."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key must not stand twice: the second would silently win."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    found: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, (dict, list)) or key in found:
-            raise yaml.YAMLError(f"the key {key!r} stands twice, in line {key_node.start_mark.line + 1}")
-        found[key] = loader.construct_object(value_node, deep=True)
-    return found
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _tuples(data: Any) -> Any:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...engine.errors import InputError, yaml_problem
+from ...engine.errors import InputError
+from ...engine.storage.documents import read_yaml
+from ...engine.storage.problems import problems
 from ..text import listed, plain
 from . import regions
 from .names import normalise
 from .positions import Electrodes
 
-_LARGEST = 1_000_000
 _Name = Annotated[str, Field(min_length=1, max_length=60)]
 _Electrodes = Annotated[tuple[_Name, ...], Field(min_length=1)]
 
@@ -66,23 +66,14 @@ class Regions:
             It cannot be read, says something unknown, or a partition has an electrode twice.
         """
         where = plain(path.name)
+        data = _tuples(read_yaml(path, "a file of regions", "a YAML file", where=where))
         try:
-            if path.stat().st_size > _LARGEST:
-                raise InputError(f"{where}: too large for a file of regions")
-            given = _File.model_validate(_tuples(yaml.safe_load(path.read_text(encoding="utf-8"))))
-        except OSError as e:
-            raise InputError(f"{where}: cannot be read ({e.strerror})") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
-            raise InputError(f"{where}: not a YAML file ({yaml_problem(e)})") from None
+            given = _File.model_validate(data)
         except ValidationError as e:
-            first = e.errors(include_url=False)[0]
-            place = plain(".".join(map(str, first["loc"])) or "file")
             raise InputError(
-                f"{where}: not a file of regions ({place}: {plain(first['msg'])}); "
+                f"{where}: not a file of regions ({problems(e, _File, data)}); "
                 "it has sets and partition, each {name: [electrodes]}"
             ) from None
-        except ValueError as e:
-            raise InputError(f"{where}: not a YAML file ({yaml_problem(e)})") from None
         parts = given.partition
         seen: dict[str, str] = {}
         for name, electrodes in parts.items():

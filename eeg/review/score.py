@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Valida
 from scipy import stats
 
 from ...engine.errors import InputError
+from ...engine.storage.documents import read_json
+from ...engine.storage.problems import problems
 from ..text import counted, plain
 from .page import JUDGEMENTS
 
@@ -239,13 +241,8 @@ def _expert(answers: _Answers, judged: NDArray[Any], truth: NDArray[np.bool_], i
 
 def _read(path: Path, kind: type[_Read], what: str) -> _Read:
     where = plain(path.name)
+    data = read_json(path, f"a {what}", where=where, largest=_LARGEST)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{where}: too large for a {what}")
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as e:
-        raise InputError(f"{where}: cannot be read ({e.strerror})") from None
+        return kind.model_validate(data)
     except ValidationError as e:
-        first = e.errors(include_url=False)[0]
-        place = plain(".".join(map(str, first["loc"])) or "file")
-        raise InputError(f"{where}: not a {what} ({place}: {plain(first['msg'])})") from None
+        raise InputError(f"{where}: not a {what} ({problems(e, kind, data)})") from None

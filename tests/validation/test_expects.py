@@ -199,9 +199,9 @@ def test_the_gate_begins_nothing_with_such_a_region() -> None:
     ("said", "why"),
     [
         ("{}", "says nothing: give a task"),
-        ("{task: knitting}", "task 'knitting' is no preset .motor-imagery, p300"),
+        ("{task: knitting}", "task 'knitting' is no preset; there are motor-imagery, p300"),
         ("{tasks: p300}", "expects.tasks: there is no such key"),
-        ("{bands: [alhpa]}", "no band 'alhpa'; there are"),
+        ("{bands: [alhpa]}", "no band 'alhpa'; did you mean alpha"),
         ("{bands: [[30, 8]]}", "from 30 to 8 Hz is no band"),
         ("{bands: [[-1, 8]]}", "from -1 to 8 Hz is no band"),
         ("{bands: [[8, .inf]]}", "is no band"),

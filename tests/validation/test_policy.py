@@ -46,7 +46,7 @@ def test_what_the_starter_shows_of_expects_can_be_said() -> None:
     [
         ("", "no keys and values"),
         ("- a", "no keys and values"),
-        ("checks: {}", "version: Field required"),
+        ("checks: {}", "version: is missing"),
         ("version: 2", "version"),
         ("version: '1'", "version"),
         ("version: 1\nchekcs: {}", "chekcs: there is no such key"),
