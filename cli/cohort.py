@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,12 @@ def command(
 
     _check(out, is_store)
     items = recordings(dataset, pattern)
-    if out.exists() and overwrite:
-        shutil.rmtree(out)
     options.settle(given)
     options.window_options(given)
     given["against"] = given["against"] or "other"
-    found = explain_cohort(model, items, out, options=given, scheduler=scheduler, workers=workers)
+    found = explain_cohort(
+        model, items, out, options=given, scheduler=scheduler, workers=workers, overwrite=overwrite
+    )
     summary = found.summary()
     if as_json:
         console.say_json(summary)

@@ -69,6 +69,7 @@ def command(
         example=None if example is None else arrays.load(example),
         references=None if references is None else arrays.load(references),
         contract=None if contract is None else InputContract.from_file(contract),
+        overwrite=overwrite,
         **parameters,
     )
     found = about(path)

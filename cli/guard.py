@@ -229,8 +229,13 @@ class Guard:
             if not os.path.lexists(path):
                 continue
             import shutil
+            from pathlib import Path
 
-            if os.path.isdir(path) and not os.path.islink(path):
+            from ..engine.storage import outputs
+
+            if path.endswith(outputs.LOCK):
+                outputs.release(Path(path))
+            elif os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 os.unlink(path)

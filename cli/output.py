@@ -2,7 +2,7 @@
 
 What is written goes to a temporary name beside its destination, on the same file system, and is
 renamed when it is finished. The guard knows the temporary name, and removes it if this process is
-ended on the way.
+ended on the way; if both are, the next run does (`engine.storage.outputs`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..engine.errors import InputError
-from . import worker
 
 MARKER = ".onnxplain.json"  # lists what onnxplain wrote into a folder, so that it can be replaced
 
@@ -38,17 +36,20 @@ def file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     InputError
         The destination exists, is a symbolic link or a folder, or cannot be written.
     """
+    from ..engine.storage import outputs
+
     check(path, overwrite=overwrite, folder=False)
-    temporary = _temporary(path)
-    try:
-        with _named_errors(path, temporary):
-            yield temporary
-            if overwrite:
-                os.replace(temporary, path)
-            else:
-                _move_to_new(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with outputs.alone(path):
+        temporary = outputs.temporary(path)
+        try:
+            with outputs.named(path, temporary):
+                yield temporary
+                if overwrite:
+                    os.replace(temporary, path)
+                else:
+                    _move_to_new(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -69,19 +70,22 @@ def folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     InputError
         The destination exists, is a symbolic link or a file, or cannot be written.
     """
+    from ..engine.storage import outputs
+
     check(path, overwrite=overwrite, folder=True)
-    temporary = _temporary(path)
-    try:
-        with _named_errors(path, temporary):
-            temporary.mkdir()
-            yield temporary
-            _mark(temporary)
-            if overwrite and path.is_dir():
-                _merge(temporary, path)
-            else:
-                os.rename(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with outputs.alone(path):
+        temporary = outputs.temporary(path)
+        try:
+            with outputs.named(path, temporary):
+                temporary.mkdir()
+                yield temporary
+                _mark(temporary)
+                if overwrite and path.is_dir():
+                    _merge(temporary, path)
+                else:
+                    os.rename(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check(path: Path, *, overwrite: bool, folder: bool) -> None:
@@ -111,29 +115,6 @@ def is_ours(path: Path) -> bool:
     return _contents(path) <= _listed(path) | {MARKER}
 
 
-def _temporary(path: Path) -> Path:
-    temporary = path.parent.absolute() / f".{path.name}.{secrets.token_hex(4)}.partial"
-    worker.begun(temporary)
-    return temporary
-
-
-@contextmanager
-def _named_errors(path: Path, temporary: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            ours = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-        else:
-            culprit = Path(os.fsdecode(error.filename)).absolute()
-            ours = not {path.absolute(), temporary}.isdisjoint({culprit, *culprit.parents})
-        if not ours:  # an unreadable input has its own words
-            raise
-        if isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY:
-            raise InputError(f"{path}: appeared while this was running; it is left as it is") from None
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
 def _move_to_new(temporary: Path, path: Path) -> None:
     """Rename, but never over a file that another process has put there meanwhile."""
     try:
@@ -159,7 +140,7 @@ def _listed(path: Path) -> set[str]:
         files = json.loads((path / MARKER).read_text(encoding="utf-8"))["files"]
         # The list may have been tampered with: it must not lead out of the folder.
         return {name for name in files if not Path(name).is_absolute() and ".." not in Path(name).parts}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

@@ -51,6 +51,9 @@ def work(job: Callable[[], int | None], report: int, life: int, held: set[int]) 
     threading.Thread(target=_die_with_guard, args=(life,), daemon=True).start()
     console.take_over()
     steps.listen(_on_step)
+    from ..engine.storage import outputs
+
+    outputs.listen(begun)
     code = _attempt(job, held)
     code = console.close(code, BROKEN_PIPE)
     _tell(done=code)

@@ -135,8 +135,9 @@ def to_dataset(
 
 def save(dataset: xr.Dataset, path: Path) -> Path:
     """Write a Dataset as compressed NetCDF (through h5netcdf)."""
+    # Made in memory first: HDF5 (2.0) crashes when it closes a file that there was no space for.
     packed = {n: {"zlib": True, "complevel": 4} for n, v in dataset.data_vars.items() if v.ndim >= 3}
-    dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
+    path.write_bytes(dataset.to_netcdf(engine="h5netcdf", encoding=packed))
     return path
 
 

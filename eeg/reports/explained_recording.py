@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.errors import InputError
+from ...engine.storage import outputs
 from ..explanation.explained import Explained
 from ..text import plain
 
@@ -53,7 +55,8 @@ class ExplainedRecording(Explained):
         Raises
         ------
         InputError
-            There is an explanation already, or it is no folder and cannot be made.
+            There is an explanation already, another run is writing it, it is no folder and cannot be made, or
+            there is no space left.
         """
         from .write import write
 
@@ -65,7 +68,17 @@ class ExplainedRecording(Explained):
             out.mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise InputError(f"{plain(out, 300)}: cannot be made a folder ({e.strerror})") from None
-        return write(self, out, report=report)
+        made = outputs.temporary(out)
+        try:
+            with outputs.alone(out), outputs.named(out, made):
+                made.mkdir()
+                files = [file.relative_to(made) for file in write(self, made, report=report)]
+                for file in files:
+                    (out / file).parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(made / file, out / file)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+        return [out / file for file in files]
 
     def report(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the report: one HTML file with its figures in it.
@@ -94,8 +107,15 @@ class ExplainedRecording(Explained):
             raise InputError(f"{plain(path, 300)}: exists; overwrite=True replaces a file")
         if not path.parent.is_dir():
             raise InputError(f"{plain(path, 300)}: there is no folder {plain(path.parent, 300)}")
-        with tempfile.TemporaryDirectory() as temporary:  # the page has the figures inside
-            return write_report(self, draw(self, Path(temporary)), path)
+        made = outputs.temporary(path)
+        try:
+            # The page has the figures inside.
+            with outputs.alone(path), outputs.named(path, made), tempfile.TemporaryDirectory() as temporary:
+                write_report(self, draw(self, Path(temporary)), made)
+                os.replace(made, path)
+        finally:
+            made.unlink(missing_ok=True)
+        return path
 
     def plot(self) -> Figure:
         """Head maps of relevance for each explained class, and of the electrodes' shares.

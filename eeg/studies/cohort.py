@@ -22,6 +22,7 @@ import xarray as xr
 
 from ...engine.errors import InputError, OnnxplainError
 from ...engine.steps import step
+from ...engine.storage import outputs
 from ..electrodes.positions import together
 from ..explanation import dataset as views
 from ..explanation import shares
@@ -56,6 +57,7 @@ def explain_cohort(
     options: Mapping[str, Any],
     scheduler: str | None = None,
     workers: int | None = None,
+    overwrite: bool = False,
 ) -> Cohort:
     """Explain every recording, and keep the explanations in a Zarr store: a group for each.
 
@@ -74,6 +76,8 @@ def explain_cohort(
         configuration) where others share the network or the machine.
     workers : int, optional
         Processes on this machine; by default one for each two cores, at least one.
+    overwrite : bool
+        Begin anew, whatever the store has.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def explain_cohort(
     Raises
     ------
     InputError
-        The store has explanations of another model or other options.
+        The store has explanations of another model or other options, another run is writing it, or there is
+        no space left.
     OnnxplainError
         Zarr or dask is missing, or the scheduler cannot be reached.
     """
@@ -90,6 +95,16 @@ def explain_cohort(
         import zarr
     except ImportError:
         raise OnnxplainError(NEEDS) from None
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with outputs.alone(store), outputs.named(store):
+        if overwrite and store.exists():
+            shutil.rmtree(store)
+        question = _opened(zarr, model, store, options)
+        return _filled(distributed, model, items, store, options, question, scheduler, workers)
+
+
+def _opened(zarr: Any, model: Path, store: Path, options: Mapping[str, Any]) -> str:
+    """Open or make the store; returns what is asked of every recording."""
     question = _question(model, options)
     store.mkdir(parents=True, exist_ok=True)
     root = zarr.open_group(str(store), mode="a", zarr_format=FORMAT)
@@ -102,6 +117,21 @@ def explain_cohort(
     root.attrs[KEY] = question
     for left in store.glob(".*.partial"):  # of a run that was ended
         shutil.rmtree(left, ignore_errors=True)
+        left.unlink(missing_ok=True)
+    return question
+
+
+def _filled(
+    distributed: Any,
+    model: Path,
+    items: Sequence[Item],
+    store: Path,
+    options: Mapping[str, Any],
+    question: str,
+    scheduler: str | None,
+    workers: int | None,
+) -> Cohort:
+    """Explain what the store does not have yet."""
     rows: dict[str, CohortRow] = {}
     todo = []
     for item in items:
@@ -222,17 +252,27 @@ def _task(model: str, item: Item, *, store: str, options: dict[str, Any], questi
         fit=summary["fit"],
         places=dict(found.electrodes.measured),
     )
-    temporary = Path(store) / f".{item.name}.partial"
-    shutil.rmtree(temporary, ignore_errors=True)
-    data = found.dataset.assign_attrs(subject=item.subject)
-    _plain_strings(data).to_zarr(temporary, mode="w", consolidated=True, zarr_format=FORMAT)
-    (temporary / ROWS).write_text(
-        json.dumps({**vars(row), "question": question, "stamp": stamp}), encoding="utf-8"
-    )
-    final = Path(store) / item.name
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(temporary, final)
+    try:
+        _keep(found.dataset.assign_attrs(subject=item.subject), row, Path(store), question, stamp)
+    except OSError as e:
+        why = os.strerror(e.errno) if e.errno else type(e).__name__
+        return CohortRow(item.name, item.subject, f"{plain(store, 300)}: cannot be written ({why})")
     return row
+
+
+def _keep(data: xr.Dataset, row: CohortRow, store: Path, question: str, stamp: str) -> None:
+    """Write one recording's group, whole or not at all."""
+    temporary, final = store / f".{row.name}.partial", store / row.name
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        _plain_strings(data).to_zarr(temporary, mode="w", consolidated=True, zarr_format=FORMAT)
+        (temporary / ROWS).write_text(
+            json.dumps({**vars(row), "question": question, "stamp": stamp}), encoding="utf-8"
+        )
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(temporary, final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _plain_strings(data: xr.Dataset) -> xr.Dataset:
@@ -250,8 +290,11 @@ def _finish(cohort: Cohort, store: Path) -> None:
     """Write the summary of the whole beside the groups."""
     text = json.dumps(cohort.summary(), indent=2, ensure_ascii=False)
     temporary = store / f".{ROWS}.partial"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, store / ROWS)
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, store / ROWS)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def subjects_of(store: Path) -> dict[str, xr.Dataset]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ..plan.recipe import Recipe
 from ..plan.references import references as given_references
 from ..plan.request import Request
 from ..steps import step
+from ..storage import outputs
 from .branches import Way, explored, impossible, joined, recipes
 from .check import check, on_flat_channels, wanted
 from .one_graph import one_graph
@@ -106,6 +107,23 @@ def compile(
     if path.exists() and path.samefile(model):
         raise InputError(f"{path} is the model itself; choose another name")
     rules = find_composite(composite, parameters)
+    with outputs.alone(path):
+        made = _made(Path(model), rules, targets, ledger, output, example, contract, references)
+        save(made, path)
+    return path
+
+
+def _made(
+    model: Path,
+    rules: Composite,
+    targets: int | None,
+    ledger: bool,
+    output: str | None,
+    example: Any,
+    contract: InputContract | None,
+    references: Array | Mapping[str, Array] | None,
+) -> onnx.ModelProto:
+    """The compiled model, checked; see `compile`."""
     loaded = load(model)
     where = str(model)
     known = contract or loaded.contract
@@ -148,8 +166,7 @@ def compile(
     for one in every:
         one.numpy.close()
     check(made, loaded.proto, own, runtime)
-    save(made, path)
-    return path
+    return made
 
 
 def about(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -219,8 +236,13 @@ def _baked(recipe: Recipe, given: Any, where: str) -> Baked:
 
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Write a model whole or not at all; weights beside it where they are too large for one file."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
-        write(model, Path(folder) / path.name)
-        # The model last: where it is, its weights are.
-        for made in sorted(Path(folder).iterdir(), key=lambda p: p.name == path.name):
-            os.replace(made, path.with_name(made.name))
+    folder = outputs.temporary(path)
+    try:
+        with outputs.named(path, folder):
+            folder.mkdir()
+            write(model, folder / path.name)
+            # The model last: where it is, its weights are.
+            for made in sorted(folder.iterdir(), key=lambda p: p.name == path.name):
+                os.replace(made, path.with_name(made.name))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

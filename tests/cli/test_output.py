@@ -106,7 +106,11 @@ def test_the_same_output_twice_at_once(tmp_path: Path) -> None:
         (tmp_path / "a").write_text("theirs")
         temporary.write_text("ours")
     with pytest.raises(InputError, match="appeared"), output.folder(tmp_path / "b"):
-        write(tmp_path / "b", a="theirs")
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "a").write_text("theirs")
+    with output.folder(tmp_path / "c"), pytest.raises(InputError, match="another run is writing it"):
+        write(tmp_path / "c", overwrite=True, a="theirs")
+    (tmp_path / "c" / output.MARKER).unlink()
     assert contents(tmp_path) == {"a": "theirs", "b/a": "theirs"}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
