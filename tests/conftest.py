@@ -46,6 +46,20 @@ cores_of_its_own()
 # What tests of several folders share.
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rows FILE`: write what the tests show of each row of robustness.yaml."""
+    parser.addoption("--rows", metavar="FILE", help="write what tests show of each row of robustness.yaml")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count rows where that is asked for."""
+    if file := config.getoption("--rows"):
+        from rows import Rows
+
+        config.pluginmanager.register(Rows(Path(file).absolute()))
+
+
 _ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, n)]
 
 
