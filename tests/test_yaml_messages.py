@@ -53,6 +53,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.row("O6")
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("text", TEXTS, ids=lambda t: t[:12])
 def test_it_says_where_and_not_what(reader: str, text: str, tmp_path: Path) -> None:
@@ -98,6 +99,7 @@ def test_what_would_grow_is_refused_before_it_does(reader: str, text: str, tmp_p
     assert time.process_time() - started < 1
 
 
+@pytest.mark.row("O6")
 @pytest.mark.parametrize("reader", READERS)
 def test_bytes_that_are_no_text(reader: str, tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"

@@ -123,6 +123,7 @@ def test_without_a_report(model: Path, data: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["relevance.npz", "summary.json"]
 
 
+@pytest.mark.row("M21")
 def test_hostile_names(data: Path, tmp_path: Path) -> None:
     name = "../<script>alert(1)</script>$\\frac\n\u202e"
     proto = onnx.parser.parse_model(TWO_INPUTS)

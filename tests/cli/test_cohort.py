@@ -46,6 +46,7 @@ def _groups(store: Path) -> set[str]:
     return {p.parent.name for p in store.glob("rec*/onnxplain.json")}
 
 
+@pytest.mark.row("O5")
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
 def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -> None:
     store = tmp_path / "store.zarr"

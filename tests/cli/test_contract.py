@@ -63,6 +63,7 @@ def test_channels_that_nobody_can_guess_stay_empty(tmp_path: Path) -> None:
         ox.InputContract.from_file(tmp_path / "c.yaml")
 
 
+@pytest.mark.row("M22")
 def test_a_contract_that_does_not_fit(tmp_path: Path) -> None:
     path = foreign(tmp_path)
     contract = ox.InputContract(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,7 @@ def test_missing_data(refused: Refused, model: Model) -> None:
     assert "nothing.npy: no such file" in refused(model(LINEAR), "nothing.npy", "--out", "out")
 
 
+@pytest.mark.row("M8")
 @pytest.mark.parametrize(
     "content",
     [b"This is a text file.\n", b"", b"<!doctype html><html></html>", b"PK\x03\x04zip", bytes(range(256))],
@@ -124,11 +126,13 @@ def test_no_onnx_file(refused: Refused, array: Path, tmp_path: Path, content: by
     assert "text.onnx" in refused(path, *more, command=command)
 
 
+@pytest.mark.row("M5")
 def test_a_pipe_is_not_opened(refused: Refused, array: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
     assert "pipe" in refused("pipe.onnx", array, "--out", "out")
 
 
+@pytest.mark.row("O1")
 @pytest.mark.parametrize("target", ["7", "-5", "left", "left:1,right:-1"])
 def test_unknown_target(refused: Refused, model: Model, array: Path, target: str) -> None:
     refused(model(LINEAR), array, "--out", "out", f"--target={target}")
@@ -142,10 +146,12 @@ def test_a_difference_to_nothing(refused: Refused, model: Model, array: Path) ->
     )
 
 
+@pytest.mark.row("M18")
 def test_op_without_a_rule(refused: Refused, model: Model, array: Path) -> None:
     assert "BiasSplitGelu" in refused(model(NO_RULE), array, "--out", "out")
 
 
+@pytest.mark.row("M14")
 @pytest.mark.parametrize("command", ["explain", "inspect"])
 def test_endless_loop(refused: Refused, model: Model, array: Path, command: str) -> None:
     more = [array, "--out", "out"] if command == "explain" else []
@@ -154,9 +160,46 @@ def test_endless_loop(refused: Refused, model: Model, array: Path, command: str)
     assert " while " in said
 
 
-def test_pickles_are_refused(refused: Refused, model: Model, tmp_path: Path) -> None:
-    np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object), allow_pickle=True)
-    assert "pickle" in refused(model(LINEAR), "objects.npy", "--out", "out")
+@pytest.mark.row("E14")
+@pytest.mark.parametrize("name", ["objects.npy", "objects.npz"])
+@pytest.mark.parametrize("option", ["", "--against"])
+def test_pickles_are_refused(
+    refused: Refused, model: Model, array: Path, tmp_path: Path, name: str, option: str
+) -> None:
+    objects = np.array([{}, []], dtype=object)
+    if name.endswith(".npz"):
+        np.savez(tmp_path / name, x=objects)
+    else:
+        np.save(tmp_path / name, objects, allow_pickle=True)
+    arguments = [array, option, name] if option else [name]
+    said = refused(model(LINEAR), *arguments, "--out", "out")
+    assert name in said
+    assert re.search("pickle|object", said)
+
+
+@pytest.mark.row("E15")
+@pytest.mark.parametrize("how", ["SIGSEGV", "SIGABRT", "SIGBUS"])
+def test_a_reader_that_crashes(
+    run: Run, line: Line, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, how: str
+) -> None:
+    """It takes the process that reads with it, and not the one that answers."""
+    folder = tmp_path_factory.mktemp("crash")
+    (folder / "sitecustomize.py").write_text(
+        "import os, pathlib, signal\n"
+        "first = pathlib.Path.open\n"
+        "def opened(path, *a, **k):\n"
+        f"    path.suffix == '.edf' and os.kill(os.getpid(), signal.{how})\n"
+        "    return first(path, *a, **k)\n"
+        "pathlib.Path.open = opened\n"
+    )
+    from onnxplain.models import demo_file
+
+    recording(tmp_path / "signal.edf", ["C3", "C4"])
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    done = run("explain", demo_file("honest.onnx"), "signal.edf", "--out", "out", PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"a library crashed ({how}) while " in line(done.stderr)
+    assert [p.name for p in tmp_path.iterdir()] == ["signal.edf"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"text", b"PK\x03\x04"])
@@ -183,6 +226,7 @@ def test_arrays_that_do_not_fit(refused: Refused, model: Model, tmp_path: Path, 
     refused(model(LINEAR), "bad.npy", "--out", "out")
 
 
+@pytest.mark.row("M22")
 def test_wrong_input_name(refused: Refused, model: Model, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", signal=np.zeros((2, 4), np.float32))
     assert "signal" in refused(model(LINEAR), "x.npz", "--out", "out")
@@ -191,20 +235,20 @@ def test_wrong_input_name(refused: Refused, model: Model, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--batch-size", "0"], "--batch-size"),
-        (["--batch-size", "-1"], "--batch-size"),
-        (["--threads", "0"], "--threads"),
-        (["--param", "epsilon=nan"], "epsilon"),
+        pytest.param(["--batch-size", "0"], "--batch-size", marks=pytest.mark.row("O9")),
+        pytest.param(["--batch-size", "-1"], "--batch-size", marks=pytest.mark.row("O9")),
+        pytest.param(["--threads", "0"], "--threads", marks=pytest.mark.row("O2")),
+        pytest.param(["--param", "epsilon=nan"], "epsilon", marks=pytest.mark.row("O2")),
         (["--param", "epsilon"], "NAME=VALUE"),
-        (["--param", "no_such=1"], "no_such"),
+        pytest.param(["--param", "no_such=1"], "no_such", marks=pytest.mark.row("O2")),
         (["--composite", "magic"], "magic"),
         (["--backend", "gpu"], "--backend"),
         (["--target", ""], "--target"),
         (["--target", "left:1,left:2"], "twice"),
         (["--contrast", "most"], "--contrast"),
-        (["--time-limit", "0"], "--time-limit"),
+        pytest.param(["--time-limit", "0"], "--time-limit", marks=pytest.mark.row("O2")),
         (["--time-limit", "soon"], "--time-limit"),
-        (["--memory-limit", "much"], "--memory-limit"),
+        pytest.param(["--memory-limit", "much"], "--memory-limit", marks=pytest.mark.row("O2")),
         (["--no-such-option"], "--no-such-option"),
         (["--channels", "C3,C4"], "--channels"),
         (["--contract", "nothing.yaml"], "nothing.yaml"),
@@ -221,11 +265,13 @@ def test_usage(run: Run, line: Line, arguments: list[str]) -> None:
     line(done.stderr)
 
 
+@pytest.mark.row("M22")
 def test_a_recording_needs_a_contract(refused: Refused, model: Model, tmp_path: Path) -> None:
     recording(tmp_path / "signal.edf", ["C3", "C4"])
     assert "--contract FILE" in refused(model(LINEAR), "signal.edf", "--out", "out")
 
 
+@pytest.mark.row("E7")
 def test_recording_without_a_needed_channel(refused: Refused, tmp_path: Path) -> None:
     from onnxplain.models import demo_file
 
@@ -249,6 +295,7 @@ def test_export_of_an_unknown_model(refused: Refused) -> None:
     assert "labram" in refused("nobody", "-o", "x.onnx", command="export").lower()
 
 
+@pytest.mark.row("M21", "O8")
 def test_names_cannot_break_the_line(refused: Refused, tmp_path: Path) -> None:
     name = "bad\n\x1b[31m\u202e.onnx"
     (tmp_path / name).write_text("text")

@@ -93,6 +93,7 @@ def test_hands_on_the_exit_code(script: Script, code: int) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (code, "done\n", "")
 
 
+@pytest.mark.row("M14")
 def test_stops_a_step_without_progress(script: Script, line: Callable[[str], str]) -> None:
     done = finish(
         script("step('running the model')\nwhile True: time.sleep(0.01)", "time_limit=1.5"),
@@ -102,6 +103,7 @@ def test_stops_a_step_without_progress(script: Script, line: Callable[[str], str
     assert "while running the model" in line(done.stderr)
 
 
+@pytest.mark.row("M14")
 def test_stops_what_does_not_listen(script: Script, line: Callable[[str], str]) -> None:
     """A library that never returns to Python does not see SIGTERM either."""
     job = "step('hanging')\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\ntime.sleep(60)"
@@ -122,6 +124,7 @@ def test_repeating_oneself_is_no_progress(script: Script) -> None:
     assert done.returncode == 3
 
 
+@pytest.mark.row("M16")
 def test_stops_at_the_memory_limit(script: Script, line: Callable[[str], str]) -> None:
     done = finish(
         script(
@@ -134,6 +137,7 @@ def test_stops_at_the_memory_limit(script: Script, line: Callable[[str], str]) -
     assert "while expanding" in line(done.stderr)
 
 
+@pytest.mark.row("M16")
 def test_a_fast_bomb_does_not_get_far_beyond_the_limit(script: Script, line: Callable[[str], str]) -> None:
     """It is looked at the more often the nearer it comes."""
     job = "kept = []\nwhile True: kept.append(b'x' * 2**23)"
@@ -165,6 +169,7 @@ def test_what_the_kernel_ends_near_the_limit_has_reached_one(
     assert "ended by the system" in line(done.stderr)
 
 
+@pytest.mark.row("M16")
 def test_counts_the_memory_of_grandchildren(script: Script) -> None:
     job = """
     import subprocess
@@ -174,6 +179,7 @@ def test_counts_the_memory_of_grandchildren(script: Script) -> None:
     assert done.returncode == 3
 
 
+@pytest.mark.row("E15")
 def test_says_which_step_crashed(script: Script, line: Callable[[str], str]) -> None:
     done = finish(
         script("step('reading')\nprint('noise', file=sys.stderr)\nos.kill(os.getpid(), signal.SIGSEGV)")
@@ -229,6 +235,7 @@ def test_libraries_do_not_reach_the_terminal(script: Script) -> None:
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["{", '"x":', "null", "}"], "")
 
 
+@pytest.mark.row("O5")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
@@ -285,6 +292,7 @@ def test_what_nohup_ignores_stays_ignored(
     assert (process.returncode, stdout, stderr) == (0, "done\n", "")
 
 
+@pytest.mark.row("O5")
 def test_no_unfinished_output_after_a_kill(script: Script, tmp_path: Path) -> None:
     job = f"""
     with output.file(Path({str(tmp_path / "model.onnx")!r})) as out:
@@ -296,6 +304,7 @@ def test_no_unfinished_output_after_a_kill(script: Script, tmp_path: Path) -> No
     assert [p.name for p in tmp_path.iterdir()] == ["job.py"]
 
 
+@pytest.mark.row("O5")
 def test_the_child_does_not_outlive_the_guard(
     started: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

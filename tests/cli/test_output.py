@@ -30,6 +30,7 @@ def test_folder(tmp_path: Path) -> None:
     assert output.is_ours(tmp_path / "out")
 
 
+@pytest.mark.row("O3")
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail(path: Path) -> None:
         (path / "half").write_text("half")
@@ -45,6 +46,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.row("O3")
 def test_existing_outputs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("mine")
@@ -62,6 +64,7 @@ def test_existing_outputs_are_refused(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"file": "mine"}
 
 
+@pytest.mark.row("O3")
 def test_overwriting_replaces_ours_and_spares_the_rest(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(out, a="1", old="1", sub__b="1")
@@ -75,6 +78,7 @@ def test_overwriting_replaces_ours_and_spares_the_rest(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.row("O3")
 def test_a_marker_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     write(tmp_path / "out", a="1")
@@ -85,6 +89,7 @@ def test_a_marker_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"precious": "mine", "out/b": "2"}
 
 
+@pytest.mark.row("O3")
 def test_links_are_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
@@ -101,6 +106,7 @@ def test_links_are_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "real").iterdir()) == []
 
 
+@pytest.mark.row("O4")
 def test_the_same_output_twice_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="appeared"), output.file(tmp_path / "a") as temporary:
         (tmp_path / "a").write_text("theirs")
@@ -115,6 +121,7 @@ def test_the_same_output_twice_at_once(tmp_path: Path) -> None:
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.row("O4")
 def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError("not on this file system")
@@ -128,6 +135,7 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert contents(tmp_path) == {"a": "ours", "b": "theirs"}
 
 
+@pytest.mark.row("O3")
 @pytest.mark.parametrize("path", [".", "..", "no/such/folder", "/"])
 def test_no_place_to_write(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -135,6 +143,7 @@ def test_no_place_to_write(path: str, tmp_path: Path, monkeypatch: pytest.Monkey
         write(Path(path), a="1")
 
 
+@pytest.mark.row("O3")
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     import errno
 

@@ -49,6 +49,7 @@ def _refused(run: Run, line: Line, folder: Path, *options: object, **environment
     return line(done.stderr)
 
 
+@pytest.mark.row("O1")
 def test_o1_events_that_do_not_exist(run: Run, line: Line, files: Path) -> None:
     (files / "policy.yaml").write_text(QUICK + "events: up,left\n", encoding="utf-8")
     said = _refused(run, line, files)
@@ -56,6 +57,7 @@ def test_o1_events_that_do_not_exist(run: Run, line: Line, files: Path) -> None:
     assert "left" in said
 
 
+@pytest.mark.row("O2")
 def test_o2_a_threshold_that_is_none(run: Run, line: Line, files: Path) -> None:
     """One through the command line; tests/validation/test_policy.py has the others."""
     bad = "version: 1\nchecks: {determinism: {max_difference: .nan}}"
@@ -63,11 +65,13 @@ def test_o2_a_threshold_that_is_none(run: Run, line: Line, files: Path) -> None:
     assert "checks.determinism.max_difference" in _refused(run, line, files)
 
 
+@pytest.mark.row("O2")
 @pytest.mark.parametrize("value", ["0", "1.5"])
 def test_o2_threads_that_are_none(run: Run, line: Line, files: Path, value: str) -> None:
     assert "--threads" in _refused(run, line, files, "--threads", value)
 
 
+@pytest.mark.row("O3")
 def test_o3_outputs_that_exist_and_links(run: Run, line: Line, files: Path) -> None:
     (files / "out").mkdir()
     (files / "out" / "mine.txt").write_text("mine")
@@ -80,6 +84,7 @@ def test_o3_outputs_that_exist_and_links(run: Run, line: Line, files: Path) -> N
     assert (files / "out" / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.row("O3")
 @pytest.mark.long
 def test_o3_a_log_that_is_none(run: Run, line: Line, files: Path) -> None:
     """An audit log is gone on with only where it is whole."""
@@ -91,6 +96,7 @@ def test_o3_a_log_that_is_none(run: Run, line: Line, files: Path) -> None:
     assert "NO_SUCH_KEY" in _refused(run, line, files, "--audit-key", "NO_SUCH_KEY")
 
 
+@pytest.mark.row("O4")
 @pytest.mark.long
 def test_o4_two_at_once_write_one_verdict(files: Path) -> None:
     command = [sys.executable, "-m", "onnxplain", *ARGUMENTS, "--out", "out"]
@@ -107,6 +113,7 @@ def test_o4_two_at_once_write_one_verdict(files: Path) -> None:
     assert not [p for p in files.iterdir() if p.name.startswith(".")]
 
 
+@pytest.mark.row("O5")
 @pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
@@ -126,6 +133,7 @@ def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.row("O7")
 def test_o7_nothing_evaluable_is_no_pass(run: Run, files: Path) -> None:
     exchanges = "".join(f"  {name}: {{enabled: false}}\n" for name in ("follows", "intervention"))
     (files / "policy.yaml").write_text(QUICK + exchanges, encoding="utf-8")
@@ -155,6 +163,7 @@ def _comma(folder: Path) -> dict[str, str]:
     return {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "PYTHONPATH": _first(folder), **place}
 
 
+@pytest.mark.row("O8")
 def test_o8_a_decimal_comma_changes_no_number(
     run: Run, files: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -168,6 +177,7 @@ def test_o8_a_decimal_comma_changes_no_number(
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.row("O8")
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["two words of 脳波\nin two lines", "-dash 100%s {x} $HOME"])
 def test_o8_names_of_files(run: Run, files: Path, name: str) -> None:
@@ -189,6 +199,7 @@ def test_o8_names_of_files(run: Run, files: Path, name: str) -> None:
     assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.row("O9")
 def test_o9_a_file_that_wants_more_windows_than_there_are(run: Run, line: Line, files: Path) -> None:
     import onnx
 
@@ -199,6 +210,7 @@ def test_o9_a_file_that_wants_more_windows_than_there_are(run: Run, line: Line, 
     assert "4096 windows at a time" in _refused(run, line, files)
 
 
+@pytest.mark.row("O10")
 def test_o10_no_display_and_no_network(
     run: Run, files: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -219,6 +231,7 @@ def test_o10_no_display_and_no_network(
     assert not re.search(r"(<link[^>]* href|src)\s*=\s*[\"']?https?:", page)
 
 
+@pytest.mark.row("O11")
 @pytest.mark.long
 def test_o11_seed_and_threads_are_kept(run: Run, files: Path) -> None:
     (files / "policy.yaml").write_text(QUICK + "seed: 7\n", encoding="utf-8")

@@ -6,6 +6,7 @@ from onnxplain.eeg.electrodes.positions import Electrodes, head_positions
 from onnxplain.engine.errors import InputError
 
 
+@pytest.mark.row("E6")
 @pytest.mark.parametrize(
     ("name", "key"),
     [
@@ -45,6 +46,7 @@ def test_electrodes_have_one_spelling(name: str, key: str) -> None:
     assert parse(name).kind == "electrode"
 
 
+@pytest.mark.row("E6")
 @pytest.mark.parametrize(
     ("name", "key"),
     [
@@ -71,6 +73,7 @@ def test_numbers_of_other_channels_count() -> None:
     assert parse("STI 014").key != parse("STI 015").key
 
 
+@pytest.mark.row("E6", "E7")
 def test_match_reorders_and_tells() -> None:
     found = match(["Fp1", "T7", "Cz"], ["EEG T3-REF", "EEG CZ-REF", "EEG FP1-REF", "EOG"])
     assert dict(found.names) == {"Fp1": "EEG FP1-REF", "T7": "EEG T3-REF", "Cz": "EEG CZ-REF"}
@@ -81,6 +84,7 @@ def test_match_reorders_and_tells() -> None:
     assert "EOG" in said
 
 
+@pytest.mark.row("E7")
 def test_missing_channels_are_all_named() -> None:
     with pytest.raises(InputError) as caught:
         match(["Fp1", "C3", "O9", "Cz"], ["Fp1", "Cz"], where="a.edf")
@@ -93,6 +97,7 @@ def test_missing_channel_gets_the_nearest_left_over() -> None:
         match(["AF7", "Cz"], ["Oz", "F7", "Cz"])
 
 
+@pytest.mark.row("E6")
 def test_bipolar_is_never_one_electrode() -> None:
     with pytest.raises(InputError, match=r"Fp1 \(only in bipolar Fp1-F7\)"):
         match(["Fp1"], ["Fp1-F7", "F7-T3"])
@@ -102,6 +107,7 @@ def test_bipolar_models_find_bipolar_channels() -> None:
     assert dict(match(["T7-P7"], ["EEG T3-T5"]).names) == {"T7-P7": "EEG T3-T5"}
 
 
+@pytest.mark.row("E6")
 @pytest.mark.parametrize(
     "recorded",
     [["EEG Fp1-LE", "EEG Fp1-REF"], ["Fp1-0", "Fp1-1"], ["C3-A1", "C3-A2"], ["EEG T3", "POL T7"]],
@@ -131,6 +137,7 @@ def test_user_decides_what_names_leave_open() -> None:
     assert dict(match(["Fp1", "Cz"], ["a", "b"], given=["b", "a"]).names) == {"Fp1": "b", "Cz": "a"}
 
 
+@pytest.mark.row("E6")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -150,6 +157,7 @@ def test_mapping_text() -> None:
     assert parse_mapping(" T7 = left ear , Cz=v", ["T7", "Cz"]) == {"T7": "left ear", "Cz": "v"}
 
 
+@pytest.mark.row("E7")
 def test_interpolation_needs_a_position() -> None:
     found = match(["AF7", "Cz"], ["Cz", "F7"], interpolate=True)
     assert found.interpolated == ("AF7",)
@@ -158,6 +166,7 @@ def test_interpolation_needs_a_position() -> None:
         match(["X7", "Cz"], ["Cz"], interpolate=True)
 
 
+@pytest.mark.row("M21")
 def test_names_of_a_hostile_file_stay_in_one_line() -> None:
     with pytest.raises(InputError) as caught:
         match(["Fp1"], ["Fp\n1", "\u202etxt"])

@@ -151,6 +151,7 @@ def test_stores_are_compared_by_subject(
     assert "p = " not in (found.test or "")
 
 
+@pytest.mark.row("E17")
 def test_one_subject_gives_no_consistency(
     plain_dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
 ) -> None:

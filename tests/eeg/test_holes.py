@@ -41,6 +41,7 @@ def windows(make_raw: Make, make_contract: Make) -> Callable[..., Windows]:
     return made
 
 
+@pytest.mark.row("E9")
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("channels", [[0], [0, 1, 2, 3, 4, 5]])
 @pytest.mark.parametrize("reference", ["as recorded", "average"])
@@ -79,6 +80,7 @@ def test_rows_of_a_table_are_counted_with_the_dropped(windows: Callable[..., Win
     assert windows([1], 2.5, 3.0, labels=labels).labels == tuple("acdefghij")
 
 
+@pytest.mark.row("E9")
 def test_a_channel_that_is_mostly_hole_is_refused(windows: Callable[..., Windows]) -> None:
     with pytest.raises(InputError, match="Cz with values that are not numbers"):
         windows([1], 0.0, 14.0)

@@ -57,6 +57,7 @@ def test_a_dropped_window_takes_its_label_along(
     assert found.windows.labels == tuple(r for r in rows if r != "w1")
 
 
+@pytest.mark.row("E16")
 @pytest.mark.parametrize("n", [9, 11])
 def test_another_number_of_labels_is_refused(files: tuple[Path, Path], tmp_path: Path, n: int) -> None:
     table = _table(tmp_path, "\n".join(["label", *["left"] * n]) + "\n")
@@ -64,6 +65,7 @@ def test_another_number_of_labels_is_refused(files: tuple[Path, Path], tmp_path:
         explain_recording(*files, labels=table)
 
 
+@pytest.mark.row("E16")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -138,6 +140,7 @@ def test_clocks_of_both_files(recorded: Make, make_contract: Make, tmp_path: Pat
     assert "They begin 4 s after the recording, by the clocks of both files." in found.decisions
 
 
+@pytest.mark.row("E11")
 @pytest.mark.parametrize("name", ["labels.csv", "labels.edf", "labels.bdf", "labels.vmrk", "labels.txt"])
 def test_a_header_is_never_quoted(tmp_path: Path, name: str) -> None:
     """Whatever a file is called: its first bytes may be a patient's name."""

@@ -36,6 +36,7 @@ def test_what_a_slower_rate_cannot_hold_is_gone() -> None:
     assert np.abs(out[200:-200]).max() < 1e-3
 
 
+@pytest.mark.row("E8")
 @pytest.mark.parametrize("sfreq", [499.9, 333.33, 200.05])
 def test_windows_at_late_events(sfreq: float, make_contract: Make) -> None:
     """A pulse of a second, and the window that starts at it."""
@@ -51,6 +52,7 @@ def test_windows_at_late_events(sfreq: float, make_contract: Make) -> None:
     assert int((windows.signal[0, 1] > 100).sum()) >= 198
 
 
+@pytest.mark.row("E8")
 @pytest.mark.parametrize("sfreq", [200.15, 199.85, 200.0002])
 def test_epochs_of_a_measured_rate(sfreq: float, make_contract: Make, tmp_path: Path) -> None:
     """Epochs have the samples of their nominal length, at whatever rate the clock really ran."""

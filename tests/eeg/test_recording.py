@@ -75,6 +75,7 @@ def test_readable_kinds(recorded: Recorded, tmp_path: Path, make_raw: MakeRaw) -
     assert len(read(tmp_path / "epochs_under_any_name.fif").data) == 2
 
 
+@pytest.mark.row("E13")
 def test_eeglab(tmp_path: Path) -> None:
     data = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
     path = eeglab(tmp_path / "a.set", data)
@@ -140,6 +141,7 @@ def test_a_marker_file_that_is_named_and_not_there(tmp_path: Path, name: str) ->
             chosen(recording, events, "x")
 
 
+@pytest.mark.row("E13")
 @pytest.mark.parametrize(("name", "header"), [("b.eeg", "b.vhdr"), ("b.vmrk", "b.vhdr"), ("b.fdt", "b.set")])
 def test_a_part_of_a_recording_names_its_header(tmp_path: Path, name: str, header: str) -> None:
     (tmp_path / name).write_bytes(b"12345678")
@@ -148,6 +150,7 @@ def test_a_part_of_a_recording_names_its_header(tmp_path: Path, name: str, heade
     assert f"give its header, {header}" in refusal(tmp_path / name)
 
 
+@pytest.mark.row("E13")
 def test_brainvision_stays_in_its_folder(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()
@@ -159,6 +162,7 @@ def test_brainvision_stays_in_its_folder(tmp_path: Path) -> None:
     assert "outside" in refusal(brainvision(inside, data="link.eeg"))
 
 
+@pytest.mark.row("E1", "E13")
 def test_brainvision_data(tmp_path: Path) -> None:
     assert "none.eeg is missing" in refusal(brainvision(tmp_path, data="none.eeg"))
     path = brainvision(tmp_path)
@@ -169,6 +173,7 @@ def test_brainvision_data(tmp_path: Path) -> None:
     assert "empty" in refusal(path)
 
 
+@pytest.mark.row("E1")
 def test_missing_empty_folder_pipe(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "none.edf")
     (tmp_path / "zero.edf").touch()
@@ -179,6 +184,7 @@ def test_missing_empty_folder_pipe(tmp_path: Path) -> None:
     assert "no regular file" in refusal(tmp_path / "pipe.edf")
 
 
+@pytest.mark.row("E1", "E11")
 @pytest.mark.parametrize("name", ["a.edf", "a.bdf", "a_raw.fif", "a.fif.gz", "a.set", "a.vhdr"])
 @pytest.mark.parametrize(
     ("content", "what"),
@@ -200,6 +206,7 @@ def test_unknown_kind(tmp_path: Path) -> None:
     assert "not known" in refusal(tmp_path / "a.xyz")
 
 
+@pytest.mark.row("E1")
 @pytest.mark.parametrize("keep", [100, 256, 1000, 256 * (SIGNALS + 1), 6000, -1])
 def test_truncated_edf(edf: Path, keep: int) -> None:
     whole = edf.read_bytes()
@@ -207,6 +214,7 @@ def test_truncated_edf(edf: Path, keep: int) -> None:
     assert "truncated" in refusal(edf)
 
 
+@pytest.mark.row("E1")
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.95])
 def test_truncated_fif(recorded: Recorded, part: float) -> None:
     path = recorded("a_raw.fif")
@@ -215,6 +223,7 @@ def test_truncated_fif(recorded: Recorded, part: float) -> None:
     refusal(path)
 
 
+@pytest.mark.row("E2", "E11")
 @pytest.mark.parametrize(
     ("at", "text", "reason"),
     [
@@ -225,7 +234,7 @@ def test_truncated_fif(recorded: Recorded, part: float) -> None:
         (236, "Roe     ", "number of records is no number"),
         (236, "99      ", "truncated"),
         (244, "0       ", "records of 0 s"),
-        (256 + SIGNALS * 216, "0       ", "no samples in a record"),
+        pytest.param(256 + SIGNALS * 216, "0       ", "no samples in a record", marks=pytest.mark.row("E5")),
     ],
 )
 def test_edf_header_that_contradicts_itself(edf: Path, at: int, text: str, reason: str) -> None:
@@ -240,6 +249,7 @@ def test_edf_that_was_not_closed_is_read(edf: Path) -> None:
     assert any("20 that the file holds were read" in n for n in got.notes)
 
 
+@pytest.mark.row("E10")
 def test_edf_with_gaps(edf: Path) -> None:
     """A discontinuous file: five seconds are missing after the tenth record."""
     raw = edf.read_bytes()
@@ -259,6 +269,7 @@ def test_edf_with_gaps(edf: Path) -> None:
     assert any("1 gap (5 s" in n for n in got.notes)
 
 
+@pytest.mark.row("E12")
 def test_annotations_that_are_not_utf8(edf: Path) -> None:
     whole = edf.read_bytes()
     assert whole.count(b"left/agree") == 1
@@ -268,6 +279,7 @@ def test_annotations_that_are_not_utf8(edf: Path) -> None:
     assert any("Latin-1" in n for n in got.notes)
 
 
+@pytest.mark.row("E12")
 def test_malformed_annotations_are_told(edf: Path) -> None:
     whole = edf.read_bytes()
     found = re.search(rb"\+3(?:\.0)?((?:\x15[\d.]+)?\x14)left/agree\x14", whole)
@@ -281,6 +293,7 @@ def test_malformed_annotations_are_told(edf: Path) -> None:
     assert "1 annotation in the file is malformed, and may be missing here." in got.notes
 
 
+@pytest.mark.row("E10")
 def test_annotations_outside_the_data(make_raw: MakeRaw, edf: Path) -> None:
     whole = edf.read_bytes()
     found = re.search(rb"\+3(?:\.0)?((?:\x15[\d.]+)?\x14left/)agree\x14", whole)
@@ -292,6 +305,7 @@ def test_annotations_outside_the_data(make_raw: MakeRaw, edf: Path) -> None:
     assert any("1 annotation outside" in n for n in got.notes)
 
 
+@pytest.mark.row("E11")
 def test_nobody_is_in_the_result(edf: Path) -> None:
     got = read(edf)
     assert got.data.info["subject_info"] is None
@@ -301,6 +315,7 @@ def test_nobody_is_in_the_result(edf: Path) -> None:
     assert "Roe" not in repr(got)
 
 
+@pytest.mark.row("E10")
 def test_boundaries_are_breaks(recorded: Recorded) -> None:
     got = read(recorded(marks=[(5.0, 0.0, "boundary"), (7.0, 1.0, "BAD muscle"), (9.0, 0.0, "left")]))
     assert got.breaks == (5.0,)

@@ -84,6 +84,7 @@ def test_what_is_written_reads_back(files: tuple[Path, Path, InputContract], tmp
     )
 
 
+@pytest.mark.row("O11")
 def test_a_second_run_is_the_same(files: tuple[Path, Path, InputContract]) -> None:
     model, data, _ = files
     one, two = (explain_recording(model, data, threads=1).relevance for _ in range(2))
@@ -215,6 +216,7 @@ def test_report_is_one_file_and_escapes(report: Path) -> None:
     assert "Relevance share" in shown
 
 
+@pytest.mark.row("E11")
 def test_nobody_is_in_what_is_written(report: Path) -> None:
     for path in report.iterdir():
         whole = path.read_bytes()

@@ -55,6 +55,7 @@ def test_noise_is_not_found_more_often_than_it_should() -> None:
     assert hits <= 4  # 1 expected; more than 4 of 20 in 3 of 1000
 
 
+@pytest.mark.row("E17")
 def test_too_few_subjects_give_no_p_value() -> None:
     for n in (1, 2, 5):
         found = cluster_test(maps(n, 0, 5.0), channels=HEADS, times=TIMES)

@@ -102,6 +102,7 @@ def test_from_windows_to_a_cluster(naming: Any) -> None:
     assert (best.start, best.stop) == pytest.approx((0.2, 0.5))
 
 
+@pytest.mark.row("E17")
 def test_of_a_recording() -> None:
     e = explain_recording(demo_file("honest.onnx"), demo_file("recording.edf"), events="left,right")
     found = subject_maps({"s": [e]})

@@ -45,6 +45,7 @@ def cuts(path: Path, contract: Any, **options: Any) -> Windows:
     return cut(read(path), contract, **options)
 
 
+@pytest.mark.row("E4")
 @pytest.mark.parametrize("spelling", [b"UV", b"uv", b"microV", b"\xb5V", b"\xce\xbcV", b"uVolts"])
 def test_microvolt_in_any_spelling(
     edf: Callable[[bytes], Path], make_contract: Make, spelling: bytes
@@ -55,6 +56,7 @@ def test_microvolt_in_any_spelling(
         np.testing.assert_allclose(cuts(path, make_contract(), unit=unit).signal, want, rtol=1e-5)
 
 
+@pytest.mark.row("E4")
 def test_a_unit_that_the_reader_does_not_know(edf: Callable[[bytes], Path], make_contract: Make) -> None:
     """Nanovolt: a thousandth, which here no EEG has; the user may say otherwise."""
     path = edf(b"nV")
@@ -111,6 +113,7 @@ def test_spellings() -> None:
     assert [given(t) for t in ("uv", "MV", "nV", "T")] == ["uV", "mV", None, None]
 
 
+@pytest.mark.row("E4")
 @pytest.mark.parametrize("unit", ["mV", "V"])
 def test_a_unit_that_is_given_is_checked(
     edf: Callable[[bytes], Path], make_contract: Make, unit: str
@@ -123,6 +126,7 @@ def test_a_unit_that_is_given_is_checked(
     assert any("that no EEG has, and taken all the same" in s for s in found.decisions)
 
 
+@pytest.mark.row("E4")
 def test_units_of_a_channels_table(edf: Callable[[bytes], Path], make_contract: Make, tmp_path: Path) -> None:
     """They count where the header has none that is understood."""
     path = edf(b"")

@@ -59,6 +59,7 @@ def test_values_reach_the_model_in_its_unit(make_contract: MakeContract, recorde
     np.testing.assert_allclose(volts.data.reshape(10, 12, 200), windows.signal * 1e-6, rtol=1e-6)
 
 
+@pytest.mark.row("E7")
 def test_channels_come_in_the_models_order(make_contract: MakeContract, recorded: Recorded) -> None:
     path = recorded(names=("EOG", "EEG O1-REF", "EEG T3-REF", "EEG FP1-REF"))
     windows = cut(read(path), make_contract(("Fp1", "T7", "O1")))
@@ -67,6 +68,7 @@ def test_channels_come_in_the_models_order(make_contract: MakeContract, recorded
     assert "T7 from 'EEG T3-REF'" in said(windows)
 
 
+@pytest.mark.row("E8")
 @pytest.mark.parametrize(("source", "target"), [(500.0, 200.0), (256.0, 100.0), (100.0, 200.0)])
 def test_resampling_keeps_a_sine(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path, source: float, target: float
@@ -145,6 +147,7 @@ def test_splinters_between_breaks(make_contract: MakeContract, recorded: Recorde
 # -- units and broken channels (E3, E4, E9) -----------------------------------------------------------
 
 
+@pytest.mark.row("E4")
 @pytest.mark.parametrize("factor", [1e3, 1e6, 1e-3])
 def test_impossible_amplitudes_are_refused(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path, factor: float
@@ -163,6 +166,7 @@ def test_impossible_amplitudes_are_refused(
         assert f"taken as {unit}" in said(windows)
 
 
+@pytest.mark.row("E4")
 def test_unit_overrides_what_an_edf_header_says(make_contract: MakeContract, recorded: Recorded) -> None:
     path = recorded("a.edf")
     want = cut(read(path), make_contract()).signal
@@ -179,6 +183,7 @@ def test_unit_overrides_what_an_edf_header_says(make_contract: MakeContract, rec
         cut(read(path), make_contract(), unit="T")
 
 
+@pytest.mark.row("E4")
 def test_offset_and_drift_do_not_count_as_amplitude() -> None:
     t = np.arange(6000) / 100
     x = np.random.default_rng(0).normal(size=(2, 6000)) * 10
@@ -186,6 +191,7 @@ def test_offset_and_drift_do_not_count_as_amplitude() -> None:
     np.testing.assert_allclose(amplitude(drifting, 100.0), amplitude(x, 100.0), rtol=0.02)
 
 
+@pytest.mark.row("E4")
 def test_one_channel_in_another_unit_is_refused(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path
 ) -> None:
@@ -196,6 +202,7 @@ def test_one_channel_in_another_unit_is_refused(
         cut(read(tmp_path / "a_raw.fif"), make_contract())
 
 
+@pytest.mark.row("E9")
 @pytest.mark.parametrize("value", [0.0, 5e-6, np.nan, np.inf])
 def test_dead_channels_are_refused_or_interpolated(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path, value: float
@@ -214,6 +221,7 @@ def test_dead_channels_are_refused_or_interpolated(
     assert "interpolated" in said(windows)
 
 
+@pytest.mark.row("E3")
 def test_channel_without_a_scale_in_the_header(make_contract: MakeContract, recorded: Recorded) -> None:
     path = recorded("a.edf")
     whole = bytearray(path.read_bytes())
@@ -226,6 +234,7 @@ def test_channel_without_a_scale_in_the_header(make_contract: MakeContract, reco
     assert len(cut(read(path), others)) == 10
 
 
+@pytest.mark.row("E9")
 def test_clipped_channels_are_listed(make_contract: MakeContract, make_raw: Make, tmp_path: Path) -> None:
     data = make_raw().get_data()
     data[0] = np.clip(data[0], -15e-6, 15e-6)
@@ -246,6 +255,7 @@ def test_bad_channels_are_listed_or_interpolated(
     assert cut(recording, make_contract(), interpolate=True).interpolated == ("Cz",)
 
 
+@pytest.mark.row("E7")
 def test_spline_of_a_smooth_field_is_near_it(
     make_contract: MakeContract, make_raw: Make, tmp_path: Path
 ) -> None:
@@ -290,6 +300,7 @@ def test_windows_at_events(make_contract: MakeContract, recorded: Recorded) -> N
         cut(recording, make_contract(), events="left,middle")
 
 
+@pytest.mark.row("O1")
 def test_events_of_a_recording_without_any(make_contract: MakeContract, recorded: Recorded) -> None:
     recording = read(recorded())
     for events in ("annotations", "left"):
@@ -314,6 +325,7 @@ def test_tags(description: str, wanted: str, is_it: bool) -> None:
     assert tagged(description, wanted) is is_it
 
 
+@pytest.mark.row("E10")
 def test_bad_stretches_and_the_end_are_dropped_and_counted(
     make_contract: MakeContract, recorded: Recorded
 ) -> None:
@@ -328,6 +340,7 @@ def test_bad_stretches_and_the_end_are_dropped_and_counted(
     assert "1 window dropped: past the end of the signal." in said(windows)
 
 
+@pytest.mark.row("E10")
 def test_no_window_spans_a_break(make_contract: MakeContract, recorded: Recorded) -> None:
     recording = read(
         recorded(seconds=10, marks=[(5.0, 0.0, "boundary"), (4.0, 0.0, "left"), (6.0, 0.0, "left")])
@@ -336,6 +349,7 @@ def test_no_window_spans_a_break(make_contract: MakeContract, recorded: Recorded
     np.testing.assert_allclose(cut(recording, make_contract(), events="left").onsets, [6])
 
 
+@pytest.mark.row("E9")
 def test_flat_stretches_are_dropped(make_contract: MakeContract, make_raw: Make, tmp_path: Path) -> None:
     data = make_raw().get_data()
     data[3, 390:610] = 0
@@ -345,6 +359,7 @@ def test_flat_stretches_are_dropped(make_contract: MakeContract, make_raw: Make,
     assert "1 window dropped: flat at F8." in said(windows)
 
 
+@pytest.mark.row("E10")
 def test_too_short(make_contract: MakeContract, recorded: Recorded) -> None:
     with pytest.raises(
         InputError, match=r"no window of 2 s is left: the longest uninterrupted signal has 1.5 s"
@@ -373,6 +388,7 @@ def test_epochs(make_contract: MakeContract, make_raw: Make, tmp_path: Path) -> 
         cut(read(tmp_path / "a-epo.fif"), make_contract())
 
 
+@pytest.mark.row("E5")
 def test_slow_channels_are_told(make_contract: MakeContract, tmp_path: Path) -> None:
     import edfio
 
@@ -388,6 +404,7 @@ def test_slow_channels_are_told(make_contract: MakeContract, tmp_path: Path) -> 
     assert "Recorded at a lower rate, brought to 100 Hz by the reader: Cz (50 Hz)" in said(windows)
 
 
+@pytest.mark.row("E4")
 def test_edf_without_a_unit(make_contract: MakeContract, tmp_path: Path) -> None:
     import edfio
 

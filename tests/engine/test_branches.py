@@ -146,6 +146,7 @@ def test_what_is_no_branch_is_refused_by_node(tmp_path):
     assert not (tmp_path / "c.onnx").exists()
 
 
+@pytest.mark.row("M18")
 def test_a_branch_without_a_rule_is_named(tmp_path):
     source = _save(
         model(

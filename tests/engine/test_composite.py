@@ -117,6 +117,7 @@ def test_a_first_layer_of_one_kind(tmp_path):
     np.testing.assert_allclose(a.relevance["x"], b.relevance["x"], rtol=1e-5)
 
 
+@pytest.mark.row("O2")
 @pytest.mark.parametrize(
     ("text", "word"),
     [

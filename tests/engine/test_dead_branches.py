@@ -105,6 +105,7 @@ def test_a_compiled_file_agrees_on_a_flat_channel(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * np.abs(want).max())
 
 
+@pytest.mark.row("M20")
 def test_the_message_names_the_node_where_relevance_is_not_finite(tmp_path: Path) -> None:
     """1e60 in the forward pass is never formed; in the backward pass it is."""
     text = (

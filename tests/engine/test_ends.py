@@ -48,6 +48,7 @@ SOFTMAX = {
 }
 
 
+@pytest.mark.row("M27")
 @pytest.mark.parametrize("body", SOFTMAX.values(), ids=SOFTMAX.keys())
 def test_the_logit_of_a_class_is_explained(tmp_path: Path, body: str) -> None:
     a = _explained(tmp_path, body, 2)
@@ -64,6 +65,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.row("M27")
 @pytest.mark.parametrize("body", PAIRS.values(), ids=PAIRS.keys())
 def test_two_classes_of_one_sigmoid_have_its_logit_with_both_signs(tmp_path: Path, body: str) -> None:
     for target, sign in ((0, -1), (1, 1)):

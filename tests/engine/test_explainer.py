@@ -92,6 +92,7 @@ def test_an_element_of_a_dense_output(tmp_path):
     assert (a.relevance["x"][:, :, 7:] == 0).all()
 
 
+@pytest.mark.row("O1")
 @pytest.mark.parametrize(
     ("target", "words"),
     [
@@ -114,6 +115,7 @@ def test_targets_that_do_not_fit(linear, target, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.row("M22")
 @pytest.mark.parametrize(
     ("x", "words"),
     [
@@ -134,6 +136,7 @@ def test_inputs_that_do_not_fit(linear, x, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.row("O2")
 def test_options_that_do_not_exist(linear):
     for options, word in [
         ({"composite": "lrp"}, "attnlrp"),
@@ -149,6 +152,7 @@ def test_options_that_do_not_exist(linear):
             ox.Explainer(linear.path, **options)
 
 
+@pytest.mark.row("M22")
 def test_several_inputs_and_outputs(tmp_path):
     body = "s = Concat<axis = 1>(a, b) z = MatMul(s, w) y = Relu(s) "
     case = Case("two", body, {"a": normal(BATCH, 2), "b": normal(BATCH, 3)}, {"w": normal(5, 4)})
@@ -172,6 +176,7 @@ def test_an_input_that_plays_no_part_gets_zeros(tmp_path):
     assert (a.closure() < 1e-6).all()
 
 
+@pytest.mark.row("O9")
 def test_a_file_fixed_at_one_sample_is_explained_sample_by_sample(tmp_path, linear):
     model = Case("one", "y = Gemm(x, w, b)", {"x": X[:1]}, {"w": W, "b": B}, fixed=True)
     a = ox.Explainer(model.save(tmp_path))(X)
@@ -180,6 +185,7 @@ def test_a_file_fixed_at_one_sample_is_explained_sample_by_sample(tmp_path, line
     np.testing.assert_allclose(a.ledger.total(), b.ledger.total(), rtol=1e-6)
 
 
+@pytest.mark.row("M27")
 def test_a_softmax_at_the_end_is_looked_through(tmp_path):
     case = Case("classifier", "z = MatMul(x, w) y = Softmax(z)", {"x": X}, {"w": W})
     a = ox.Explainer(case.save(tmp_path))(X, target=1)
@@ -189,12 +195,14 @@ def test_a_softmax_at_the_end_is_looked_through(tmp_path):
     np.testing.assert_allclose(a.outputs["y"].sum(1), 1, rtol=1e-5)
 
 
+@pytest.mark.row("M26")
 def test_nothing_to_explain(tmp_path):
     case = Case("constant", "s = Shape(x) f = Cast<to = 1>(s) y = Unsqueeze(f, a)", {"x": X}, {"a": ints(0)})
     with pytest.raises(ox.ModelError, match="nothing to explain"):
         ox.Explainer(case.save(tmp_path))(X)
 
 
+@pytest.mark.row("M18")
 def test_an_operator_without_a_rule_is_named(tmp_path):
     # A determinant is written out up to four rows.
     large = np.random.default_rng(0).standard_normal((3, 25)).astype(np.float32)
@@ -246,6 +254,7 @@ def test_a_second_call_with_another_batch_size(linear):
     np.testing.assert_allclose(linear(X[:2]).relevance["x"], linear(X).relevance["x"][:2], rtol=1e-6)
 
 
+@pytest.mark.row("O11")
 def test_the_same_twice(linear):
     np.testing.assert_array_equal(linear(X).relevance["x"], linear(X).relevance["x"])
 
@@ -295,6 +304,7 @@ def test_an_old_file(tmp_path, opset):
     np.testing.assert_allclose(a.multiplier["x"], (r * weights["v"][:, 1]) @ W.T, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.row("M24")
 def test_half_precision(tmp_path):
     """Run as float32 inside; inputs and outputs keep their type."""
     case = Case(
@@ -312,6 +322,7 @@ def test_half_precision(tmp_path):
     assert (a.closure() < 1e-5).all()
 
 
+@pytest.mark.row("M23")
 def test_a_random_output_is_refused_by_name(tmp_path):
     path = Case("random", "n = RandomNormalLike(x) y = Mul(x, n)", {"x": normal(2, 4)}).save(tmp_path)
     explain = ox.Explainer(path)

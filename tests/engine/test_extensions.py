@@ -122,6 +122,7 @@ def model(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.row("M18")
 def test_without_the_package_the_file_is_refused(model):
     said = explained(model, "auto")["error"]
     assert "ai.onnx.contrib.NegPos" in said

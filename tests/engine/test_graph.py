@@ -22,6 +22,7 @@ def test_nodes_that_are_out_of_order_are_put_into_one():
     assert Graph([a, c, b, d], ["x"], ["d"], {}).nodes == [a, c, b, d]
 
 
+@pytest.mark.row("M11")
 def test_a_cycle_is_refused():
     with pytest.raises(ox.ModelError, match="cycle"):
         Graph([_node("a", "b"), _node("b", "a")], ["x"], ["b"], {})

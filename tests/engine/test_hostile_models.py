@@ -67,9 +67,7 @@ def _sparse_indices(model: onnx.ModelProto) -> TensorProto:
 def _sparse_attribute(model: onnx.ModelProto) -> TensorProto:
     node = helper.make_node("Constant", [], ["c"])
     model.graph.node.insert(0, node)
-    attribute = model.graph.node[0].attribute.add(
-        name="sparse_value", type=onnx.AttributeProto.SPARSE_TENSOR
-    )
+    attribute = model.graph.node[0].attribute.add(name="sparse_value", type=onnx.AttributeProto.SPARSE_TENSOR)
     return attribute.sparse_tensor.values
 
 
@@ -118,7 +116,9 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.row("M1")
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("location", ["../secret.bin", "{}/secret.bin", "sub/../../secret.bin", "..\\secret.bin"])
+@pytest.mark.parametrize(
+    "location", ["../secret.bin", "{}/secret.bin", "sub/../../secret.bin", "..\\secret.bin"]
+)
 def test_weights_outside_of_the_folder(home: Path, place: str, location: str) -> None:
     refused(beside(home, place, location.format(home.parent)), "outside the model's folder")
 
@@ -175,7 +175,7 @@ def test_a_pipe_of_weights_is_not_opened(home: Path, place: str) -> None:
 def test_a_device_is_no_model(device: str, home: Path) -> None:
     (home / "model.onnx").symlink_to(device)
     begun = time.monotonic()
-    with pytest.raises(ox.ModelError, match="not a regular file|cannot be read|no such file"):
+    with pytest.raises(ox.ModelError, match=r"not a regular file|cannot be read|no such file"):
         load(home / "model.onnx")
     assert time.monotonic() - begun < 5
 
@@ -323,7 +323,7 @@ def test_domains_that_nobody_defines_are_all_named(home: Path, domains: tuple[st
     "body", ["y = Sqrt(x)", "z = Sub(x, x) y = Div(x, z)", "e = Exp(x) f = Exp(e) g = Exp(f) y = Mul(g, x)"]
 )
 def test_an_output_that_is_not_finite(home: Path, body: str) -> None:
-    with pytest.raises(ox.OnnxplainError, match="finite|NaN|nothing to explain") as caught:
+    with pytest.raises(ox.OnnxplainError, match=r"finite|NaN|nothing to explain") as caught:
         ox.Explainer(parsed(home, body))(X * 2, target=(1,))
     assert "\n" not in str(caught.value)
 
@@ -359,8 +359,71 @@ def test_other_precisions(home: Path, kind: str) -> None:
     """Explained, or refused by their name."""
     path = parsed(home, "y = Mul(x, x)", f"{kind}[N, 3] x", f"{kind}[N, 3] y")
     if kind == "bfloat16":
-        with pytest.raises(ox.OnnxplainError, match=r"bfloat16|not a numeric tensor|NOT_IMPLEMENTED|not find"):
+        with pytest.raises(
+            ox.OnnxplainError, match=r"bfloat16|not a numeric tensor|NOT_IMPLEMENTED|not find"
+        ):
             ox.Explainer(path)(X)
         return
     a = ox.Explainer(path)(X.astype(kind), target=(2,))
     np.testing.assert_allclose(a.relevance["x"], [[0, 0, 9]], rtol=1e-3)
+
+
+# -- what is another model in every run, or none -------------------------------------------------------------
+
+
+@pytest.mark.row("M23")
+def test_a_batch_normalisation_in_training(home: Path) -> None:
+    """What it says of a row depends on the others: all rows are explained as one, and it is said."""
+    body = "y, m, v = BatchNormalization<training_mode = 1>(x, one, zero, mean, var)"
+    model = onnx.parser.parse_model(PLAIN.replace("y = Add(x, w)", body))
+    for name, value in (("one", 1), ("zero", 0), ("mean", 0.5), ("var", 2)):
+        model.graph.initializer.append(numpy_helper.from_array(np.full(3, value, np.float32), name))
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    a = ox.Explainer(saved(home, model))(x, target=(1,))
+    assert any("depends on the others" in note for note in a.notes)
+    assert a.relevance["x"].shape == x.shape
+    assert a.closure().max() < 1e-4
+
+
+@pytest.mark.row("M26")
+@pytest.mark.parametrize(
+    "body",
+    ["s = Shape(x) f = Cast<to = 1>(s) y = Unsqueeze(f, zero)", "s = Shape(x) y = ConstantOfShape(s)"],
+)
+def test_an_output_of_the_shape_alone(home: Path, body: str) -> None:
+    model = onnx.parser.parse_model(PLAIN.replace("y = Add(x, w)", body))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "zero"))
+    with pytest.raises(ox.ModelError, match="nothing to explain"):
+        ox.Explainer(saved(home, model))(X)
+
+
+@pytest.mark.row("M27")
+@pytest.mark.parametrize(
+    "tail",
+    ["y = Softmax(z)", "y = Sigmoid(z)", "y = LogSoftmax(z)", "y = Softmax(z) i = ArgMax<axis = 1>(y)"],
+)
+def test_the_score_before_the_end(home: Path, tail: str) -> None:
+    a = ox.Explainer(parsed(home, f"z = Mul(x, x) {tail}"))(X, target=(2,))
+    assert any("z" in note or "before it" in note for note in a.notes), a.notes
+    np.testing.assert_allclose(a.explained, [9], rtol=1e-5)
+    np.testing.assert_allclose(a.relevance["x"], [[0, 0, 9]], atol=1e-5)
+
+
+@pytest.mark.row("M27")
+def test_a_map_of_probabilities_by_class(home: Path) -> None:
+    """What scikit-learn's exporters put at the end."""
+    text = PLAIN.replace("y = Add(x, w)", "z = Mul(x, x) y = Softmax(z)")
+    model = onnx.parser.parse_model(text)
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    zipped = helper.make_node(
+        "ZipMap", ["y"], ["p"], domain="ai.onnx.ml", classlabels_strings=["left", "right", "rest"]
+    )
+    model.graph.node.append(zipped)
+    del model.graph.output[:]
+    entry = helper.make_map_type_proto(
+        TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    )
+    model.graph.output.append(helper.make_value_info("p", helper.make_sequence_type_proto(entry)))
+    a = ox.Explainer(saved(home, model))(X, target=2)
+    np.testing.assert_allclose(a.explained, [9], rtol=1e-5)
+    assert a.notes

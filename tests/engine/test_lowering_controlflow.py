@@ -281,6 +281,7 @@ def test_swapped_states(tmp_path):
     check(source, lambda n: {"x": normal(n, 3), "z": normal(n, 3, seed=1)}, "Loop", tmp_path)
 
 
+@pytest.mark.row("M14")
 def test_loop_that_is_too_long(monkeypatch):
     source = model(
         LOOP.format(head="m, ", cond="cond = Identity(c)"),
@@ -396,6 +397,7 @@ def test_split_to_sequence(split, tmp_path):
     assert [int(v) for _, v in made.decisions] == [5]
 
 
+@pytest.mark.row("M22")
 def test_sequence_that_is_an_output_stays():
     source = model("s = SequenceConstruct(x, x) y = SequenceAt(s, one)", {"x": THREE}, {"one": np.int64(1)})
     kind = helper.make_tensor_type_proto(TensorProto.FLOAT, None)

@@ -30,6 +30,7 @@ def _refused(path: Path, *words: str, error: type[ox.OnnxplainError] = ox.ModelE
         assert word in message
 
 
+@pytest.mark.row("M8")
 @pytest.mark.parametrize(
     ("data", "looks_like"),
     [
@@ -49,12 +50,14 @@ def test_what_is_no_model(tmp_path, data, looks_like):
     _refused(path, "not an ONNX model", looks_like)
 
 
+@pytest.mark.row("M8")
 def test_truncated(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(_linear().SerializeToString()[:-30])
     _refused(path)
 
 
+@pytest.mark.row("M5", "M6")
 def test_missing_folder_fifo_and_bytes(tmp_path):
     _refused(tmp_path / "missing.onnx", "no such file")
     _refused(tmp_path, "folder")
@@ -90,20 +93,21 @@ def test_external_data_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("entries", "word"),
     [
-        ({"location": "../w.bin"}, "outside"),
-        ({"location": "/etc/hostname"}, "outside"),
-        ({"location": "gone.bin"}, "missing"),
-        ({"location": "*/_ORT_MEM_ADDR_/1"}, "does not name a file"),
-        ({"offset": "-8"}, "past the end"),
-        ({"offset": "9999"}, "past the end"),
-        ({"length": "99999999999"}, "past the end"),
-        ({"offset": "eight"}, "no number"),
+        pytest.param({"location": "../w.bin"}, "outside", marks=pytest.mark.row("M1")),
+        pytest.param({"location": "/etc/hostname"}, "outside", marks=pytest.mark.row("M1")),
+        pytest.param({"location": "gone.bin"}, "missing", marks=pytest.mark.row("M4")),
+        pytest.param({"location": "*/_ORT_MEM_ADDR_/1"}, "does not name a file", marks=pytest.mark.row("M7")),
+        pytest.param({"offset": "-8"}, "past the end", marks=pytest.mark.row("M4")),
+        pytest.param({"offset": "9999"}, "past the end", marks=pytest.mark.row("M4")),
+        pytest.param({"length": "99999999999"}, "past the end", marks=pytest.mark.row("M4")),
+        pytest.param({"offset": "eight"}, "no number", marks=pytest.mark.row("M4")),
     ],
 )
 def test_external_data_that_is_refused(tmp_path, entries, word):
     _refused(_external(tmp_path, **entries), word, "'w'")
 
 
+@pytest.mark.row("M2", "M3")
 def test_links_in_external_data(tmp_path):
     path = _external(tmp_path)
     secret = tmp_path / "secret.bin"
@@ -115,6 +119,7 @@ def test_links_in_external_data(tmp_path):
     _refused(path, "hard link")
 
 
+@pytest.mark.row("M2")
 def test_a_link_to_the_model_itself_works(tmp_path):
     (tmp_path / "store").mkdir()
     path = _external(tmp_path / "store")
@@ -122,6 +127,7 @@ def test_a_link_to_the_model_itself_works(tmp_path):
     assert load(tmp_path / "model.onnx").path == path
 
 
+@pytest.mark.row("M13")
 def test_functions_that_explode_are_counted_not_inlined(tmp_path):
     """2.5 kB that would be 10^10 nodes (M13)."""
     functions = []
@@ -183,6 +189,7 @@ def test_local_functions_are_inlined(tmp_path):
     np.testing.assert_allclose(a.relevance["x"], x**2)
 
 
+@pytest.mark.row("M12")
 def test_recursive_function(tmp_path):
     function = helper.make_function(
         "mine",
@@ -224,20 +231,33 @@ def _weight(model: onnx.ModelProto, array: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (lambda m: _weight(m, np.full((4, 3), np.nan, np.float32)), "NaN"),
-        (lambda m: m.graph.initializer[0].dims.append(-2), "dimension"),
-        (lambda m: m.graph.initializer[0].dims.append(7), "shape"),
-        (lambda m: m.graph.initializer[0].dims.extend([2**40, 2**40]), "shape"),
-        (lambda m: m.graph.node[0].ClearField("op_type"), "operator type"),
-        (lambda m: setattr(m, "ir_version", 99), "IR version"),
-        (lambda m: setattr(m.opset_import[0], "version", 99), "opset"),
-        (lambda m: m.graph.ClearField("output"), "output"),
+        pytest.param(
+            lambda m: _weight(m, np.full((4, 3), np.nan, np.float32)), "NaN", marks=pytest.mark.row("M20")
+        ),
+        pytest.param(
+            lambda m: m.graph.initializer[0].dims.append(-2), "dimension", marks=pytest.mark.row("M10")
+        ),
+        pytest.param(lambda m: m.graph.initializer[0].dims.append(7), "shape", marks=pytest.mark.row("M10")),
+        pytest.param(
+            lambda m: m.graph.initializer[0].dims.extend([2**40, 2**40]),
+            "shape",
+            marks=pytest.mark.row("M10"),
+        ),
+        pytest.param(
+            lambda m: m.graph.node[0].ClearField("op_type"), "operator type", marks=pytest.mark.row("M11")
+        ),
+        pytest.param(lambda m: setattr(m, "ir_version", 99), "IR version", marks=pytest.mark.row("M19")),
+        pytest.param(
+            lambda m: setattr(m.opset_import[0], "version", 99), "opset", marks=pytest.mark.row("M19")
+        ),
+        pytest.param(lambda m: m.graph.ClearField("output"), "output", marks=pytest.mark.row("M22")),
     ],
 )
 def test_damaged_models(tmp_path, change, word):
     _refused(_changed(tmp_path, change), word)
 
 
+@pytest.mark.row("M11")
 @pytest.mark.parametrize(
     ("change", "word"),
     [

@@ -26,6 +26,7 @@ def _stairs(steps: int) -> onnx.ModelProto:
     return model("\n".join(lines) + f"\ny = Identity(h{steps})", {"x": ["batch", 64]}, weights)
 
 
+@pytest.mark.row("M25")
 def test_outputs_that_agree():
     y = {"y": np.array([1.0, -2.0], np.float32)}
     assert parity.disagreement(y, {"y": y["y"] * (1 + 5e-4)}, None) is None
@@ -64,6 +65,7 @@ def test_a_model_of_stairs_is_explained(tmp_path):
     assert a.closure().max() <= 1e-4
 
 
+@pytest.mark.row("M25")
 def test_another_output_is_refused():
     own = {"y": np.ones(3, np.float32)}
     with pytest.raises(ox.ModelError, match=r"m.onnx: output 'y' changes by 5.0e-01 of its size"):

@@ -50,6 +50,7 @@ def twice(where: str) -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.row("M21")
 @pytest.mark.parametrize("place", ["node", "input", "initialiser", "location", "metadata"])
 def test_names_that_are_no_text(place: str, tmp_path: Path) -> None:
     model = linear()
@@ -71,6 +72,7 @@ def test_names_that_are_no_text(place: str, tmp_path: Path) -> None:
         ox.inspect(path)
 
 
+@pytest.mark.row("M10")
 @pytest.mark.parametrize("number", [99, 0, 1000])
 def test_types_that_onnx_does_not_have(number: int, tmp_path: Path) -> None:
     model = linear()
@@ -80,6 +82,7 @@ def test_types_that_onnx_does_not_have(number: int, tmp_path: Path) -> None:
         ox.Explainer(path)
 
 
+@pytest.mark.row("M11")
 @pytest.mark.parametrize("where", ["input", "node"])
 def test_a_value_that_is_made_twice(where: str, tmp_path: Path) -> None:
     path = damaged(tmp_path / "m.onnx", bytes, twice(where))
@@ -87,6 +90,7 @@ def test_a_value_that_is_made_twice(where: str, tmp_path: Path) -> None:
         ox.inspect(path)
 
 
+@pytest.mark.row("M13")
 def test_functions_that_call_one_another_without_end(tmp_path: Path) -> None:
     assert ox.inspect(damaged(tmp_path / "few.onnx", bytes, chain(20))).coverage == 1
     with pytest.raises(ModelError, match="its local functions cannot be put in place"):
@@ -119,6 +123,7 @@ def drawing(path: Path, body: str, **more: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.row("M23")
 @pytest.mark.parametrize("op_type", RANDOM)
 def test_a_model_that_draws_at_random_is_refused_by_the_name_of_the_node(
     op_type: str, tmp_path: Path

@@ -151,6 +151,7 @@ def test_a_quantised_table_is_the_table_it_stands_for(tmp_path, composite, body,
     np.testing.assert_allclose(got.at["g"].sum(-1), got.relevance["x"], rtol=1e-4, atol=1e-4 * size)
 
 
+@pytest.mark.row("M24")
 @pytest.mark.parametrize(
     "body",
     [

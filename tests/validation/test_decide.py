@@ -33,6 +33,7 @@ from onnxplain.validation.result import CheckResult, not_evaluable
 from onnxplain.validation.verdict import ROOM, decide
 
 
+@pytest.mark.row("O7")
 @pytest.mark.parametrize(
     ("results", "status"),
     [
@@ -261,6 +262,7 @@ def test_reasons_in_their_order() -> None:
     }
 
 
+@pytest.mark.row("E16")
 def test_labels_that_go_with_the_subject_are_the_first_reason() -> None:
     verdict = decide([*GOOD, NOT_SHOWN, MIXED], {}, DECLARED)
     assert (verdict.status, verdict.reasons) == (

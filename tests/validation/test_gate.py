@@ -314,6 +314,7 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert (tmp_path / name / "junit.xml").exists()
 
 
+@pytest.mark.row("O6")
 @pytest.mark.parametrize(
     ("policy", "model", "data", "said"),
     [

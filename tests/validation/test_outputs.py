@@ -30,6 +30,7 @@ def test_junit_counts_what_fails_the_gate(tmp_path: Path) -> None:
 HOSTILE = "a|b <script>\x00\x1b[31m *x* `y`\nz"
 
 
+@pytest.mark.row("M21")
 def test_words_of_a_file_cannot_break_the_outputs(tmp_path: Path) -> None:
     verdict = decide([*GOOD, CheckResult("task", "task", "FAIL", HOSTILE, float("nan"))], {}, DECLARED)
     outputs.write(verdict, tmp_path)

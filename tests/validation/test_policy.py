@@ -41,6 +41,7 @@ def test_what_the_starter_shows_of_expects_can_be_said() -> None:
     assert Policy.from_text(shown).expects == Expects(task="motor-imagery")
 
 
+@pytest.mark.row("O6")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -91,6 +92,7 @@ def test_what_is_not_understood_is_refused(text: str, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.row("O6")
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="cannot be read"):
         Policy.from_file(tmp_path / "none.yaml")

@@ -316,6 +316,7 @@ def _differ(of: Callable[[Name, Path], Path], folder: Path, least: int) -> None:
     assert not re.findall(r"(?:@import|url\()\s*['\"]?\s*(?:https?:)?//", bad.source)
 
 
+@pytest.mark.row("M21")
 @pytest.mark.parametrize(
     ("of", "least"),
     [(recording, 30), (compared, 12), (demonstrated, 1), (reviewed, 1), (validated, 40), (arrays, 8)],
@@ -324,10 +325,12 @@ def test_names_are_text(of: Callable[[Name, Path], Path], least: int, tmp_path: 
     _differ(of, tmp_path, least)
 
 
+@pytest.mark.row("M21")
 def test_names_in_an_evaluation_are_text(evaluated: Evaluations, tmp_path: Path) -> None:
     _differ(evaluated, tmp_path, 8)
 
 
+@pytest.mark.row("M21")
 def test_names_in_attributes_are_text(tmp_path: Path) -> None:
     page = Page(reviewed(hostile, tmp_path))
     assert f"review{SEEN}" in page.values

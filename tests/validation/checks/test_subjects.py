@@ -39,6 +39,7 @@ def test_decisions_for_subjects(make_case: Any, truth: Any) -> None:
     assert found.evidence["by_subject"] > found.evidence["by_class"]
 
 
+@pytest.mark.row("E16")
 def test_what_cannot_be_told_apart(make_case: Any, truth: Any, honest: Case) -> None:
     (found,) = subjects.check(honest)
     assert (found.status, found.why_not) == ("NOT EVALUABLE", "data")

@@ -73,6 +73,7 @@ def test_how_many_windows_it_would_take(make_case: Any, truth: Any) -> None:
     assert none.said.endswith("At this accuracy more windows would hardly show it.")
 
 
+@pytest.mark.row("E16")
 def test_labels_that_go_with_the_subject(make_case: Any, truth: Any) -> None:
     hands = (np.arange(64) < 32).astype(int)
     groups = tuple(f"sub-{i // 8}" for i in range(64))
@@ -124,12 +125,14 @@ def test_an_output_that_is_neither_classes_nor_a_number(make_case: Any) -> None:
     assert "no choice between classes" in found.said
 
 
+@pytest.mark.row("M26")
 def test_a_constant_output(constant: Case) -> None:
     (found,) = task.check(constant)
     assert (found.status, found.value) == ("FAIL", 0.0)
     assert found.said == "The output is the same for every window."
 
 
+@pytest.mark.row("E16")
 @pytest.mark.parametrize(
     ("settings", "labels", "why", "said"),
     [
