@@ -4,6 +4,7 @@
 # make test-all    both
 # make check   lint, types, import layers
 # make bench   what explanations cost, beside other libraries; writes docs/performance.md
+# make audit   the pinned versions against known advisories
 # make models  every network of braindecode exported, verified and explained; writes docs/models.md
 # make browser the page that explains in a browser, in build/browser
 #
@@ -19,7 +20,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-long test-all check bench browser models clean
+.PHONY: demo test test-long test-all check audit bench browser models clean
 
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
@@ -43,6 +44,9 @@ check: $(VENV)/.dev
 	$(BIN)/python .ci/link_types.py
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
+
+audit: $(VENV)/.dev
+	@$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/.dev $(PEERS)/.done
 	$(BIN)/python -m benchmarks.run

@@ -1,7 +1,7 @@
 """Run the tests that show rows of tests/robustness.yaml, and write the table of docs/security.md.
 
     python studies/robustness.py                        run them, and write
-    python studies/robustness.py --from build/rows.json write what a run has found
+    python studies/robustness.py --from a.json b.json   write what runs have found, each of other tests
 
 A run is `pytest -m row --rows build/rows.json`, the long tests too.
 """
@@ -22,6 +22,20 @@ ROOT = Path(__file__).parents[1]
 PAGE, RESULTS = ROOT / "docs" / "security.md", ROOT / "build" / "rows.json"
 BEGIN, END = "<!-- rows -->", "<!-- end -->"
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+
+def together(files: list[Path]) -> dict[str, dict[str, Any]]:
+    """What several runs have found, each of other tests."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for row, one in json.loads(file.read_text(encoding="utf-8")).items():
+            f = found.setdefault(row, {**one, "tests": [], "variants": 0, "failed": 0})
+            f["tests"] = sorted({*f["tests"], *one["tests"]})
+            for name in ("variants", "failed"):
+                f[name] += one[name]
+            for name in ("seconds", "mebibytes"):
+                f[name] = max(f[name], one[name])
+    return found
 
 
 def section(found: dict[str, dict[str, Any]]) -> str:
@@ -46,15 +60,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--from", dest="file", type=Path, help="what a run has written")
-    file = parser.parse_args().file
-    if file is None:
-        file = RESULTS
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "row", "--rows", str(file)]
+    parser.add_argument("--from", dest="files", nargs="+", type=Path, help="what runs have written")
+    files = parser.parse_args().files
+    if files is None:
+        files = [RESULTS]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:xdist",
+            "-m",
+            "row",
+            "--rows",
+            str(RESULTS),
+        ]
         # Failed tests are in the table.
         subprocess.run(command, cwd=ROOT, check=False)
     text = PAGE.read_text(encoding="utf-8")
-    made = f"{BEGIN}\n{section(json.loads(file.read_text(encoding='utf-8')))}\n{END}"
+    made = f"{BEGIN}\n{section(together(files))}\n{END}"
     text, n = re.subn(f"{BEGIN}.*?{END}", lambda _: made, text, flags=re.DOTALL)
     if n != 1:
         sys.exit(f"{PAGE}: the marks {BEGIN} and {END} are not there, once each")
