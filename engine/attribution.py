@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-# Of the largest output: what two outputs differ by less is their rounding.
-ALIKE = 1e-3
+# Of the largest output: two that differ by less are alike, and what they differ by is known no better than
+# their rounding, some millionths of their size.
+ALIKE = 1e-2
 # Above which an explanation is refused: relevance and ledger do not say what was explained.
 MAX_CLOSURE = 1e-3
 
@@ -171,6 +172,8 @@ class Attribution:
     reference : dict of str to ndarray, or None
         Per graph input, what a difference was explained against, in that input's shape (or one row of it for
         all); the mean of them where there were several. None where relevance is against zero.
+    size : float
+        The largest number of the explained tensor, over the batch.
     against : tuple of Attribution
         Where there were several references: the explanation against each. Relevance, multipliers, ledger and
         what is explained are the means of theirs, so ``relevance = (x - reference) * multiplier`` holds for
@@ -194,6 +197,7 @@ class Attribution:
     contract: InputContract | None = None
     reference: Mapping[str, Array] | None = None
     against: tuple[Attribution, ...] = ()
+    size: float = 0.0
 
     @property
     def per_reference(self) -> tuple[Attribution, ...]:
@@ -230,7 +234,7 @@ class Attribution:
         """How far relevance plus ledger is from what was explained, relative, [batch] or [K, batch].
 
         ``abs(sum R + ledger - explained) / max(abs(explained), max abs(R))``, where max abs(R) is
-        over the batch. A difference of two outputs that are alike is rounding: less than a thousandth of the
+        over the batch. A difference of two outputs that are alike is rounding: less than a hundredth of the
         largest output counts as that much.
         """
         missing, size = self.account()
@@ -248,9 +252,8 @@ class Attribution:
         for name, r in self.relevance.items():
             total = total + self.reached[name]
             largest = np.maximum(largest, np.abs(r).max(initial=0.0))
-        if self.reference is not None and self.output in self.outputs:
-            y = np.abs(np.asarray(self.outputs[self.output], dtype=np.float64))
-            largest = np.maximum(largest, ALIKE * y.max(initial=0.0))
+        if self.reference is not None:
+            largest = np.maximum(largest, ALIKE * self.size)
         return np.asarray(total - self.explained), np.maximum(largest, np.finfo(np.float32).tiny)
 
     def to_xarray(self) -> xarray.Dataset:

@@ -154,6 +154,6 @@ def _model(
         "alone",
         inputs,
         [onnx.ValueInfoProto(name=n) for n in wanted],
-        [numpy_helper.from_array(np.ascontiguousarray(a), n) for n, a in fixed.items()],
+        [numpy_helper.from_array(np.asarray(a, order="C"), n) for n, a in fixed.items()],
     )
     return helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)

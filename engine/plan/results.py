@@ -183,6 +183,7 @@ def attribution(
         notes=tuple(facts.notes),
         samples={n: _samples(parts, n, axes[n]) for n in axes},
         reference=None if first.reference is None else {n: _references(parts, n, axes[n]) for n in axes},
+        size=max(float(np.abs(p.y[np.isfinite(p.y)]).max(initial=0)) for p in parts),
     )
 
 

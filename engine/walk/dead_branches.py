@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 
+import numpy as np
+
 from ..analysis.analysis import Analysis
 from ..file.graph import Node
 
@@ -29,6 +31,10 @@ _SATURATE = frozenset(
         *("Slice", "Gather", "GatherND", "GatherElements", "Split", "Compress"),
     }
 )
+# Of a mask of -inf these make something finite that is no multiple of it: exp(-inf) is 0, and exp(0) is 1.
+_BOUNDED = _SATURATE - {
+    *("Softmax", "LogSoftmax", "TopK", "Slice", "Gather", "GatherND", "GatherElements", "Split", "Compress")
+}
 _MIX = frozenset(
     {
         *("MatMul", "Gemm", "Linear", "Conv", "ConvTranspose", "Einsum", "Softmax", "LogSoftmax"),
@@ -48,12 +54,13 @@ def loose_values(analysis: Analysis) -> frozenset[str]:
     -------
     frozenset of str
         Operands and results of functions with a pole; and all that lies between one and an operator that
-        can throw its result away.
+        can throw its result away. What a mask of -inf is on, where a function other than a softmax reads it.
     """
     nodes = [n for n in analysis.nodes if any(analysis.varies(v) for v in n.outputs if v)]
     poles = [n for n in nodes if n.op_type in _POLES | _NORMS and _has_pole(analysis, n)]
     makers = [*poles, *(n for n in nodes if n.op_type in _OVERFLOW)]
-    if not makers:
+    masked = {v for n in nodes if _masks(analysis, n) for v in n.outputs}
+    if not makers and not masked:
         return frozenset()
     starts = {v for n in makers for v in n.outputs}
     wide = _between(nodes, starts, lambda n: n.op_type in _CHOOSE, lambda n: False)
@@ -64,12 +71,19 @@ def loose_values(analysis: Analysis) -> frozenset[str]:
     # What is masked where a pole was met: -inf here, and perhaps not there.
     made = _between(nodes, starts, lambda n: True, lambda n: False)
     found |= {v for n in nodes if n.op_type == "Where" and n.inputs[0] in made for v in n.outputs}
+    found |= _between(nodes, masked, lambda n: n.op_type in _BOUNDED, lambda n: n.op_type in _MIX)
     return frozenset(v for v in found if v and analysis.varies(v) and analysis.kind(v) == "f")
 
 
 def thrown_away(analysis: Analysis, value: str) -> bool:
     """Whether an operator reads a value that can throw it away where it is not finite."""
     return any(n.op_type in _CHOOSE | _SATURATE for n in analysis.readers(value))
+
+
+def _masks(analysis: Analysis, node: Node) -> bool:
+    """Whether a constant puts infinite numbers into what it makes."""
+    constants = (analysis.constant(v) for v in node.inputs if v)
+    return any(c is not None and c.dtype.kind == "f" and bool(np.isinf(c).any()) for c in constants)
 
 
 def _has_pole(analysis: Analysis, node: Node) -> bool:
