@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..analysis.shapes import Shape, broadcast_axes
 from ..ops.base import HUGE, Expr, Ops
-from .node import NodeContext
+from .node import DELTA, NodeContext
 
 
 def unbroadcast(op: Ops, m: Expr, shape: Shape, to: Shape) -> Expr:
@@ -27,7 +27,8 @@ def stabilised(op: Ops, node: NodeContext, m: Expr | None, parameter: str) -> Ex
     """``R / (y + eps sign(y))``, in the multiplier form ``m |y| / (|y| + eps)`` where R is ``y m``.
 
     With eps 0 nothing is recorded. What the stabiliser keeps, ``R eps sign(y) / (y + eps sign(y))``, goes
-    to the ledger.
+    to the ledger, and all of a message r where y is 0 but for rounding: as a multiplier it would be huge, and
+    what operands that cancel (x - x) make of it is rounding.
     """
     eps = 0.0 if node.gradient else node.parameter(parameter)
     if not eps:
@@ -37,9 +38,9 @@ def stabilised(op: Ops, node: NodeContext, m: Expr | None, parameter: str) -> Ex
     if node.remainder is not None:
         signed = op.where(op.less(y, 0.0), -eps, eps)
         whole = op.add(y, signed)
-        r = relevance(op, node, m)
-        node.absorb("stabilizer", r, op.div(signed, whole))
-        return op.div(r, whole)
+        r, none = relevance(op, node, m), op.less(op.abs(y), DELTA / 10)
+        node.absorb("stabilizer", r, op.where(none, 1.0, op.div(signed, whole)))
+        return op.mul(r, op.where(none, 0.0, op.div(1.0, whole)))
     assert m is not None
     size = op.abs(y)
     below = op.add(size, eps)

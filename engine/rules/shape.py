@@ -155,7 +155,10 @@ def _unpad(
             m = _part(op, m, at, max(begin, 0), size)
         else:
             line: Any = np.arange(size)
-            index = np.pad(line, (begin, end), mode=mode)
+            line = line[
+                max(-begin, 0) : size - max(-end, 0)
+            ]  # a negative pad cuts, and then the rest is padded
+            index = np.pad(line, (max(begin, 0), max(end, 0)), mode=mode)
             shape[at] = before
             m = op.ungather(m, op.const(index), at, tuple(shape), 1)
         shape[at] = before

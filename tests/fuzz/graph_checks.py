@@ -202,7 +202,7 @@ class Checks:
             return
         self.outcome.counts["explained"] += 1
         self._sound(a, "gradient", "onnx")
-        found = slopes(self.made, a.output, seed, dict(a.multiplier), self.rng)
+        found = slopes(self.made, a.output, seed, a.explained, dict(a.multiplier), self.rng)
         self.outcome.counts["slopes"] += found.compared
         self.outcome.counts["slopes left out"] += found.left_out
         if found.why:
@@ -281,5 +281,9 @@ def reason(error: ox.OnnxplainError) -> str:
 
 
 def check(made: Made, folder: Path) -> Outcome:
-    """All checks of one model."""
+    """All checks of one model; none of one that onnxruntime does not load, which is counted."""
+    try:
+        session(made.model)
+    except Exception as e:
+        return Outcome(Counter({f"not loaded: {' '.join(str(e).split())[-80:]}": 1}))
     return Checks(made, folder).all()
