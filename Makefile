@@ -3,6 +3,7 @@
 # make test-long   the tests left out there: third parties' models by the dozen, and the like
 # make test-all    both
 # make check   lint, types, import layers
+# make fuzz    random models, texts and bytes for hours: make fuzz HOURS=8 SEED=100000
 # make bench   what explanations cost, beside other libraries; writes docs/performance.md
 # make audit   the pinned versions against known advisories
 # make models  every network of braindecode exported, verified and explained; writes docs/models.md
@@ -14,13 +15,15 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
+HOURS ?= 1
+SEED ?= 100000
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-long test-all check audit bench browser models clean
+.PHONY: demo test test-long test-all check audit fuzz bench browser models clean
 
 demo: $(VENV)/.base
 	$(BIN)/onnxplain demo
@@ -47,6 +50,13 @@ check: $(VENV)/.dev
 
 audit: $(VENV)/.dev
 	@$(BIN)/python .ci/audit.py
+
+# Bytes for a tenth of the time, texts with other examples than `make test` has, and random models for the rest;
+# each goes on where another finds something, and one find is enough to fail. Finds are in build/fuzz.
+fuzz: export OPENBLAS_NUM_THREADS = 1
+fuzz: export OMP_NUM_THREADS = 1
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz/run_all.py --hours $(HOURS) --start $(SEED)
 
 bench: $(VENV)/.dev $(PEERS)/.done
 	$(BIN)/python -m benchmarks.run

@@ -187,7 +187,9 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
             )
     unknown = [n for n in every_node(proto.graph) if not _is_known(n, proto)]
     if unknown:
-        names = ", ".join(sorted({f"{n.domain}.{n.op_type}" for n in unknown})[:5])
+        # As they would be quoted: anything can be in a name, at any length.
+        found = sorted({repr(f"{n.domain}.{n.op_type}")[1:-1] for n in unknown})[:5]
+        names = ", ".join(n if len(n) <= 80 else f"{n[:77]}..." for n in found)
         raise UnsupportedOperator(
             f"{path}: {names}: operators of a domain that neither onnx nor onnxruntime defines; refused (a "
             "package with their library and rules can be installed beside onnxplain: docs/extending.md)"

@@ -135,17 +135,31 @@ def session(
     try:
         for library in extensions.libraries():
             options.register_custom_ops_library(library)
-        if isinstance(model, Path | bytes):
-            given = model if isinstance(model, bytes) else str(model)
-            return ort.InferenceSession(given, options, providers=providers(asked))
-        if size(model) <= LARGEST:
-            return ort.InferenceSession(model.SerializeToString(), options, providers=providers(asked))
-        with tempfile.TemporaryDirectory(prefix="onnxplain-") as folder:
-            path = Path(folder) / "model.onnx"
-            write(model, path)
-            return ort.InferenceSession(str(path), options, providers=providers(asked))
+        try:
+            return _opened(model, options, asked)
+        except Exception as e:
+            if not optimise or "QuantizeLinear" not in str(e):
+                raise
+            # onnxruntime (1.31) makes int8 of opset 21 into uint8 on some CPUs, and leaves the old type in
+            # nodes that it has put in itself. Without what it rewrites of quantised numbers, models load.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+            return _opened(model, options, asked)
     except Exception as e:  # onnxruntime raises its own classes, none with a common base
         raise ModelError(f"{where}: onnxruntime cannot load it ({one_line(e)})") from None
+
+
+def _opened(
+    model: onnx.ModelProto | Path | bytes, options: ort.SessionOptions, asked: Sequence[str] | None
+) -> ort.InferenceSession:
+    if isinstance(model, Path | bytes):
+        given = model if isinstance(model, bytes) else str(model)
+        return ort.InferenceSession(given, options, providers=providers(asked))
+    if size(model) <= LARGEST:
+        return ort.InferenceSession(model.SerializeToString(), options, providers=providers(asked))
+    with tempfile.TemporaryDirectory(prefix="onnxplain-") as folder:
+        path = Path(folder) / "model.onnx"
+        write(model, path)
+        return ort.InferenceSession(str(path), options, providers=providers(asked))
 
 
 def size(model: onnx.ModelProto) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from lowered import model
+from lowered import model, session
 
 import onnxplain as ox
 
@@ -126,3 +126,66 @@ def test_relevance_of_what_cancels(composite: str, body: str, backend: str, tmp_
     path = _file(tmp_path, f"{body} f = Flatten(d) y = MatMul(f, w)")
     a = ox.Explainer(path, composite, backend)(X, target=1)
     assert a.closure().max() < 1e-5
+
+
+@pytest.mark.parametrize("opset", [21, 23])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "r = Reshape(d, shape) y = MatMul(r, w6)",
+        "r = Reshape(d, shape) t = Tanh(r) e = Tanh(d) g = Flatten(e) h = MatMul(g, w) k = MatMul(t, w6)"
+        " n = ReduceSum<keepdims = 0>(k) y = Add(h, n)",
+        "p = GlobalMaxPool(d) f = Flatten(p) c = Flatten(d) n = ReduceSum<keepdims = 0>(f) v = MatMul(c, w)"
+        " y = Add(n, v)",
+    ],
+)
+def test_int8_that_onnxruntime_makes_into_uint8(body: str, opset: int, tmp_path: Path) -> None:
+    """Seeds 142 and 1231: on some CPUs onnxruntime cannot load what it has rewritten itself."""
+    weights = {
+        "scale": np.float32(0.02),
+        "zero": np.int8(0),
+        "shape": np.array([0, 2, 6]),
+        "w": WEIGHTS["w"],
+        "w6": RNG.standard_normal((6, 3)).astype(np.float32),
+    }
+    text = f"q = QuantizeLinear(x, scale, zero) d = DequantizeLinear(q, scale, zero) {body}"
+    words = set("".join(c if c.isalnum() else " " for c in text).split())
+    path = tmp_path / "model.onnx"
+    used = {n: v for n, v in weights.items() if n in words}
+    onnx.save(model(text, {"x": ["batch", 3, 4]}, used, opset=opset), path)
+    for composite in ("attnlrp", "zplus", "gradient"):
+        assert ox.Explainer(path, composite)(X, target=1).closure().max() < 1e-4
+
+
+def test_a_name_in_a_message_is_one_that_can_be_printed(tmp_path: Path) -> None:
+    """Changed bytes: a domain that turns the line about, and one of three thousand letters."""
+    for domain in ("\u202eegnahc", "\x04wn", "n" * 3000):
+        made = model("y = Tanh(x)", {"x": [1, 3]})
+        made.graph.node[0].domain = domain
+        made.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+        path = tmp_path / "model.onnx"
+        path.write_bytes(made.SerializeToString())
+        with pytest.raises(ox.UnsupportedOperator) as caught:
+            ox.Explainer(path)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 600
+
+
+def test_what_only_onnxruntime_knows_in_a_file_of_an_old_opset_is_compiled(tmp_path: Path) -> None:
+    """Seeds 12 and 1108: onnx raises no file in which the standard's domain has an operator that is none."""
+    for body in (
+        "n = SimplifiedLayerNormalization<epsilon = 0.01>(x, scale) f = Flatten(n) y = MatMul(f, w)",
+        "f = Flatten(x) y0 = MatMul(f, w) y = SimplifiedLayerNormalization<epsilon = 0.01>(y0, scale3)",
+    ):
+        weights = {"scale": np.float32([1, 2, 0.5, 1]), "scale3": np.float32([1, -1, 2]), "w": WEIGHTS["w"]}
+        words = set("".join(c if c.isalnum() else " " for c in body).split())
+        path = tmp_path / "model.onnx"
+        used = {n: v for n, v in weights.items() if n in words}
+        onnx.save(model(body, {"x": ["batch", 3, 4]}, used, opset=12), path)
+        made = onnx.load(ox.compile(path, tmp_path / "model.lrp.onnx"))
+        assert "onnxplain.aside" not in {o.domain for o in made.opset_import}
+        run = session(made)
+        seed = np.tile(np.float32([0, 1, 0]), (2, 1))
+        (got,) = run.run(["relevance.x"], {"x": X, "seed": seed})
+        want = ox.Explainer(path, backend="numpy")(X, target=1).relevance["x"]
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Callable
@@ -27,9 +28,10 @@ from onnxplain.validation.policy import Checks
 
 SECONDS, LONGEST = 1.0, 1500
 # The same examples on every machine; `make fuzz` draws others, and more of them.
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 each = settings(
-    max_examples=60,
-    derandomize=True,
+    max_examples=int(EXAMPLES or 25),
+    derandomize=EXAMPLES is None,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
