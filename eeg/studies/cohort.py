@@ -100,7 +100,7 @@ def explain_cohort(
         if overwrite and store.exists():
             shutil.rmtree(store)
         question = _opened(zarr, model, store, options)
-        return _filled(distributed, model, items, store, options, question, scheduler, workers)
+        return _filled(model, items, store, options, question, scheduler, workers)
 
 
 def _opened(zarr: Any, model: Path, store: Path, options: Mapping[str, Any]) -> str:
@@ -122,7 +122,6 @@ def _opened(zarr: Any, model: Path, store: Path, options: Mapping[str, Any]) -> 
 
 
 def _filled(
-    distributed: Any,
     model: Path,
     items: Sequence[Item],
     store: Path,
