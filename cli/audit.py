@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 )
 @options.unit
 @options.force_unit
+@options.show_annotations
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The folder to write audit.json and a report to."
 )
@@ -58,6 +59,7 @@ def command(
     seconds: float | None,
     unit: str | None,
     force_unit: bool,
+    show_annotations: bool,
     out: Path | None,
     strict: bool,
     seed: int,
@@ -92,6 +94,7 @@ def command(
             window=seconds,
             unit=unit,
             force_unit=force_unit,
+            show_annotations=show_annotations,
         ),
         seed=seed,
     )

@@ -17,6 +17,7 @@ RECORDINGS_ONLY = (
     "tmax",
     "stride",
     "events",
+    "show_annotations",
     "unit",
     "force_unit",
     "interpolate_missing",

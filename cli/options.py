@@ -232,6 +232,9 @@ unit = _option(
     help="The recording's unit, if its file errs.",
 )
 force_unit = _option("--force-unit", is_flag=True, help="Take amplitudes that no EEG has, and mark them.")
+show_annotations = _option(
+    "--show-annotations", is_flag=True, help="Show texts of annotations that may hold names."
+)
 interpolate = _option(
     "--interpolate-missing", is_flag=True, help="Spline electrodes that the recording lacks."
 )
@@ -324,7 +327,9 @@ def together(*several: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 # How a recording is cut into windows.
-cutting = together(recorded, window, tmin, tmax, stride, events, unit, force_unit, interpolate, rhythms)
+cutting = together(
+    recorded, window, tmin, tmax, stride, events, show_annotations, unit, force_unit, interpolate, rhythms
+)
 # What is explained, and by which rules.
 question = together(target, contrast, composite, param)
 evaluated = together(target, contrast, first_composite, param)

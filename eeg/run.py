@@ -64,6 +64,8 @@ def explain_recording(
         A table of labels, or the annotations of an EDF+ file (see `labels.read_labels`).
     label_column : str, optional
         The column of that table which has the labels.
+    show_annotations : bool, optional
+        Show texts of annotations that are neither classes nor events, which may hold names.
     against : str or path-like, optional
         What windows are held against: "other" (by default: windows that the model calls otherwise), "any",
         "none" (relevance is against zero), a label of the recording, or a file of windows.

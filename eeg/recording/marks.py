@@ -12,6 +12,9 @@ import numpy as np
 from .headers import HeaderFacts
 from .triggers import triggers
 
+# What annotations are called whose text may hold a name, and the option that shows it (see `remarks`).
+HIDDEN, SHOW = "another annotation", "--show-annotations"
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -36,6 +36,8 @@ class WindowOptions:
         Take amplitudes that no EEG has.
     label_column : str or None
         The column of that table which has the labels.
+    show_annotations : bool
+        Show texts of annotations that are neither classes nor events: they may hold names.
     """
 
     events: str | None = None
@@ -49,6 +51,7 @@ class WindowOptions:
     labels: Labels | str | Path | None = None
     force_unit: bool = False
     label_column: str | None = None
+    show_annotations: bool = False
 
     def loaded(self) -> WindowOptions:
         """The same with its table of labels read.
@@ -90,6 +93,7 @@ class WindowOptions:
             interpolate=self.interpolate,
             labels=labels if isinstance(labels, Labels) else None,
             force_unit=self.force_unit,
+            show_annotations=self.show_annotations,
         )
 
     def provenance(self) -> dict[str, Any]:
@@ -106,6 +110,7 @@ class WindowOptions:
             "interpolate_missing": self.interpolate,
             "labels": None if labels is None else plain(Path(labels).name),
             **({"label_column": plain(self.label_column)} if self.label_column else {}),
+            **({"show_annotations": True} if self.show_annotations else {}),
         }
 
 
@@ -123,6 +128,7 @@ class WindowKeywords(TypedDict, total=False):
     labels: Labels | str | Path | None
     force_unit: bool
     label_column: str | None
+    show_annotations: bool
 
 
 def sorted_into(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...engine.errors import InputError
 from ..text import listed, plain, split, squashed, typed
 from .conditioning import SignalPiece
 from .labels import Labels
-from .marks import Mark
+from .marks import HIDDEN, SHOW, Mark
 from .read import Recording
 
 
@@ -75,11 +75,21 @@ def named(recording: Recording, wanted: str, where: str) -> list[Mark]:
     """
     found = _named(recording, recording.marks, wanted)
     if not found:
-        known = typed(dict.fromkeys(m.description for m in (*recording.marks, *recording.triggers)))
+        known = _listed(dict.fromkeys(m.description for m in (*recording.marks, *recording.triggers)))
         raise InputError(
             f"{where}: no annotation {plain(wanted)}; there are: {known or 'none'}{_absent(recording)}"
         )
     return found
+
+
+def _listed(known: Mapping[str, object]) -> str:
+    """The names of events as they can be typed, and that there are others whose text is not shown."""
+    names = typed(n for n in known if n != HIDDEN)
+    if HIDDEN not in known:
+        return names
+    count = known[HIDDEN]
+    more = f"{count} more" if isinstance(count, int) else "more"
+    return f"{names + ', and ' if names else ''}{more} whose text may hold a name ({SHOW} shows it)"
 
 
 def _absent(recording: Recording) -> str:
@@ -95,7 +105,7 @@ def _wanted(events: str, known: Counter[str], recording: Recording, where: str) 
     if unknown or not wanted:
         raise InputError(
             f"{where}: no event {listed(unknown) or 'is named'}; "
-            + (f"there are: {typed(known)}" if known else "the recording has no annotations")
+            + (f"there are: {_listed(known)}" if known else "the recording has no annotations")
             + _absent(recording)
         )
     return wanted

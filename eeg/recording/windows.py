@@ -14,6 +14,7 @@ from ...engine.errors import InputError
 from ...engine.steps import step
 from ..electrodes.positions import Electrodes, Place, measured_in
 from ..text import plain
+from . import remarks
 from .cutting import (
     Opened,
     broken_of,
@@ -142,6 +143,7 @@ def cut(
     interpolate: bool = False,
     labels: Labels | None = None,
     force_unit: bool = False,
+    show_annotations: bool = False,
 ) -> Windows:
     """Cut a recording into the windows that a model takes.
 
@@ -162,6 +164,8 @@ def cut(
         From a table; where it has onsets, windows start there, and `events` must not be given.
     force_unit : bool
         Amplitudes that no EEG has are taken all the same, and marked.
+    show_annotations : bool
+        Texts of annotations are shown that are neither classes nor events (see `remarks`).
 
     Returns
     -------
@@ -178,6 +182,7 @@ def cut(
         asked, unit = unit, given(unit)
         if unit is None:
             raise InputError(f"unit {plain(asked)}: V, mV or uV")
+    recording = remarks.Remarks(contract.classes, events, show_annotations).of(recording)
     opened = opened_for(contract, recording, channels, interpolate=interpolate)
     opened.said.extend(said(contract))
     contract = settled(contract, opened.electrodes, recording.whose, where, _measured(opened))
@@ -202,6 +207,7 @@ def cut(
             "trained on volt, and most networks are trained on microvolt."
         )
     slices = taken(opened, pieces, whole, ready, rows, marks, labels, interpolated)
+    opened.said.extend(remarks.said(recording, slices.labels))
     return Windows(
         data=as_input(slices.signal, contract),
         signal=slices.signal.astype(np.float32),

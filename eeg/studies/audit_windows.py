@@ -21,6 +21,7 @@ from ..recording.dataset import Item, recordings
 from ..recording.labels import Labels
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, read
+from ..recording.remarks import Remarks
 from ..recording.slicing import chosen
 from ..recording.windows import Windows
 from ..text import counted, listed, plain
@@ -84,6 +85,8 @@ def audit_of(
             f"{plain(data, 300)}: a table of labels is for one recording, and here are {len(items)}"
         )
     opened, notes = _opened(items)
+    shown = Remarks(contract.classes if contract else (), options.events, options.show_annotations)
+    opened = [(item, shown.of(recording)) for item, recording in opened]
     if contract is None:
         contract, more = _own_contract([r for _, r in opened], options)
         notes += more

@@ -118,7 +118,7 @@ def sample(
         As for `run.explain_recording`. A window is never held against one that its features are transplanted
         from.
     events, channels, unit, force_unit, interpolate_missing, window, tmin, tmax, stride, labels,
-    label_column : optional
+    label_column, show_annotations : optional
         As for `run.explain_recording`.
 
     Returns

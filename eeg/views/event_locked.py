@@ -23,6 +23,7 @@ from ..electrodes.regions import members
 from ..explanation.explained import Explained
 from ..explanation.timeline import stitched
 from ..explanation.view import View
+from ..recording.remarks import Remarks
 from ..text import counted, plain, split
 from .registry import ViewContext, register
 
@@ -279,12 +280,13 @@ class AroundEvents(View):
 @register("locked", needs=("recording",), order=10, off=(), absent={})
 def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
     made: dict[str, EventLocked] = {}
-    recording = context.recording
-    known = [m.description for m in (*recording.marks, *recording.triggers)]
     whole = ", ".join(f'"{name}"' if "," in name else name for name in context.option)
+    every = bool(explained.provenance.get("options", {}).get("show_annotations"))
+    recording = Remarks(explained.contract.classes, whole, every).of(context.recording)
+    known = [m.description for m in (*recording.marks, *recording.triggers)]
     for name in split(whole, known):
         step(f"locking to {plain(name, 40)}")
-        times = times_of(context.recording, name)
+        times = times_of(recording, name)
         made[plain(name, 40)] = event_locked(explained, times, seed=context.seed)
     return AroundEvents(made)
 
