@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ from ..engine.contract import InputContract
 from ..engine.errors import InputError
 from ..engine.explainer import Explainer
 from ..engine.steps import step
+from ..engine.storage.arrays import load as load_arrays
 
 VERSIONED = ("numpy", "onnx", "onnxruntime-gpu", "onnxruntime")
 
@@ -141,26 +141,14 @@ def load(path: Path) -> Array | dict[str, Array]:
     InputError
         The file is not what its name says, or holds Python objects instead of numbers.
     """
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            inputs: Array | dict[str, Array] = found
-        else:
-            with found:
-                inputs = {name: found[name] for name in found.files}
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise InputError(f"{path}: holds Python objects (a pickle), or is no NumPy file") from None
-        raise InputError(f"{path}: not a NumPy file ({error})") from None
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
-        raise InputError(f"{path}: not a NumPy file ({error})") from None
+    inputs = load_arrays(path)
     arrays = inputs if isinstance(inputs, dict) else {"": inputs}
     if not arrays:
         raise InputError(f"{path}: holds no array")
     for name, array in arrays.items():
-        what = f"{path}: {name}" if name else str(path)
-        if array.dtype.kind not in "fiub":
-            raise InputError(f"{what}: holds {array.dtype} values, not numbers")
+        what = f"{path}: {name[:60]}" if name else str(path)
+        if array.dtype.kind not in "fiub" or array.dtype.names:
+            raise InputError(f"{what}: holds {str(array.dtype)[:60]} values, not numbers")
         if array.ndim == 0 or array.size == 0:
             raise InputError(f"{what}: is empty; the first axis is the batch")
         if array.dtype.kind == "f" and np.isnan(array).any():

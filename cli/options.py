@@ -49,6 +49,22 @@ def existing(text: str, *, folder: bool = False) -> Path:
     return path
 
 
+def growing(text: str) -> Path:
+    """A file that is gone on with, or begun where there is none: never a pipe, a device or a link."""
+    path = Path(text)
+    if path.is_symlink():
+        raise ValueError(f"{text}: is a symbolic link; name the file itself")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise ValueError(f"{text}: there is no folder {path.parent} to write into") from None
+        return path
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{text}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    return existing(text)
+
+
 def size(text: str) -> int:
     """Bytes, from "8G", "500M", "1.5GiB" or a plain number; K, M, G and T are powers of 1024."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)

@@ -54,7 +54,11 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     help="A verdict.json of before: what changed is reported.",
 )
 @click.option(
-    "--audit-log", type=click.Path(path_type=Path), help="An audit log to go on with, hash-chained."
+    "--audit-log",
+    type=str,
+    callback=options.checked(options.growing),
+    metavar="FILE",
+    help="An audit log to go on with, hash-chained.",
 )
 @click.option(
     "--audit-key",
@@ -102,6 +106,8 @@ def command(
     gate = Gate(policy)
     key = None if audit_key is None else _key(audit_key)
     stored = None if baseline is None else outputs.read(baseline)
+    # A log that cannot be gone on with is refused before the work, and not after it.
+    torn = 0 if audit_log is None or not audit_log.exists() else outputs.torn(audit_log, key)
     if out is not None:
         output.check(out, overwrite=overwrite, folder=True)
     given = None if contract is None else InputContract.from_file(contract)
@@ -122,6 +128,11 @@ def command(
     elif not quiet:
         for line in _lines(verdict, drift or ()):
             console.say(line)
+        if torn:
+            console.say(
+                f"note: the last record of {audit_log} had no end ({torn} bytes): a run was ended while it "
+                "wrote that; the new record took its place, and says so"
+            )
         if out is not None:
             console.say(f"written: {out}")
     return verdict.exit_code

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..eeg.explanation.provenance import jsonable, write_json
+from ..eeg.explanation.provenance import write_json
 from ..eeg.text import plain
 from ..engine.errors import InputError
 from ..engine.storage.documents import read_json
+from .audit_log import check_chain as check_chain
+from .audit_log import link as link
+from .audit_log import torn as torn
 from .verdict import Verdict
 
 JSON, JUNIT, CARD, AUDIT, REPORT = "verdict.json", "junit.xml", "model-card.md", "audit.jsonl", "report.html"
@@ -47,9 +47,7 @@ def write(
     write_json(data, out / JSON)
     (out / JUNIT).write_bytes(junit(verdict))
     (out / CARD).write_text(card(verdict), encoding="utf-8")
-    record = link(
-        verdict, (out if chain is None else chain.parent) / (AUDIT if chain is None else chain.name), key
-    )
+    record = link(verdict, out / AUDIT if chain is None else chain, key)
     return [out / JSON, out / JUNIT, out / CARD, record]
 
 
@@ -129,69 +127,6 @@ def _outcome(role: str, status: str) -> str:
 
 def _md(text: str) -> str:
     return plain(text, 600).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("`", "'")
-
-
-def link(verdict: Verdict, log: Path, key: bytes | None = None) -> Path:
-    """Append a record to an audit log, chained to the one before by its hash.
-
-    A record holds the verdict, the hashes of model, data and policy, versions, and the hash of the
-    record before it:
-    none can be changed or taken out without every later one telling. With a key, each is signed
-    (HMAC-SHA256), so that a log cannot be written anew without it.
-
-    Raises
-    ------
-    InputError
-        The log is broken: a record was changed.
-    """
-    before = check_chain(log, key) if log.exists() else ""
-    record: dict[str, Any] = {
-        "before": before,
-        "status": verdict.status,
-        "reasons": list(verdict.reasons),
-        "waived": dict(verdict.waived),
-        **{k: v for k, v in verdict.audit.items() if k != "decisions"},
-    }
-    text = json.dumps(jsonable(record), sort_keys=True, ensure_ascii=False)
-    line: dict[str, Any] = {"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    if key is not None:
-        line["hmac"] = hmac.new(key, text.encode(), "sha256").hexdigest()
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return log
-
-
-def check_chain(log: Path, key: bytes | None = None) -> str:
-    """The hash of an audit log's last record, once every record has been checked.
-
-    Raises
-    ------
-    InputError
-        A record was changed, taken out, or is not signed with this key.
-    """
-    before = ""
-    try:
-        lines = log.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"{log}: cannot be read ({type(e).__name__})") from None
-    for number, line in enumerate(lines, start=1):
-        try:
-            data = json.loads(line)
-            text, digest = data["record"], data["sha256"]
-            record = json.loads(text)
-            good = hashlib.sha256(text.encode()).hexdigest() == digest and record["before"] == before
-            if key is not None:
-                good = good and hmac.compare_digest(
-                    data["hmac"], hmac.new(key, text.encode(), "sha256").hexdigest()
-                )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            good = False
-        if not good:
-            raise InputError(
-                f"{log}: record {number} was changed, or one before it is missing; keep the log aside"
-            )
-        before = digest
-    return before
 
 
 def read(path: Path) -> dict[str, Any]:

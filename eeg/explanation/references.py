@@ -18,6 +18,7 @@ from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.evaluation.references import ANY, FEW, OTHER, anybody, drawn, otherwise
 from ...engine.explainer import Explainer
+from ...engine.storage.arrays import load as load_arrays
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, recording_of
 from ..recording.scaling import FROM_MICROVOLT
@@ -286,10 +287,9 @@ def _elsewhere(
 def _arrays(path: Path, windows: Windows, contract: InputContract) -> Windows:
     """Windows of a .npy file in the model's layout."""
     where = plain(path, 300)
-    try:
-        data = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as e:
-        raise InputError(f"{where}: cannot be read ({type(e).__name__})") from None
+    data = load_arrays(path, where=where)
+    if isinstance(data, dict):
+        raise InputError(f"{where}: several arrays by name; references are one array (.npy)")
     shape = windows.data.shape[1:]
     data = data[None] if data.shape == shape else data
     if data.shape[1:] != shape or not len(data) or data.dtype.kind not in "fiu":

@@ -8,7 +8,7 @@ import re
 import stat
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +331,8 @@ def read(path: str | os.PathLike[str]) -> Recording:
                         f"{where}: it points to data outside its own folder; put the files together"
                     )
                 data.load_data()
+                data.get_channel_types()  # a kind that MNE does not know is not noticed before
+            made = _of_file(data, path, extension, facts, where)
         except OnnxplainError:
             raise
         except MemoryError:
@@ -342,22 +344,6 @@ def read(path: str | os.PathLike[str]) -> Recording:
                     "(EDF, BDF, BrainVision .vhdr, EEGLAB .set, FIF and what else MNE-Python reads)"
                 ) from None
             raise InputError(f"{where}: cannot be read ({_reason(e)})") from None
-        declared = {**(getattr(data, "_orig_units", None) or {}), **_spelt(facts, data.ch_names)}
-        applied = units.applied(data)
-        if extension == ".set":
-            declared = dict.fromkeys(data.ch_names, "µV")
-        beside = units.of_table(path, data.ch_names)
-        declared.update(_by_table(beside, declared, extension))
-        if isinstance(data, mne.BaseEpochs):
-            marks: list[Mark] = []
-            breaks: list[float] = []
-            if len(data) == 0:
-                raise InputError(f"{where}: no epoch is left in it")
-        else:
-            marks, breaks = marks_of(data, facts)
-        marks, pulses = with_triggers(data, marks)
-        with mne.utils.use_log_level("error"):
-            data = _anonymise(data)
     notes = [*facts.notes, *_warned([str(w.message) for w in caught])]
     if facts.gaps:
         lost = sum(g for _, g in facts.gaps)
@@ -365,6 +351,27 @@ def read(path: str | os.PathLike[str]) -> Recording:
             f"The recording has {counted(len(facts.gaps), 'gap')} ({lost:.3g} s in all); "
             "times count recorded signal only, and no window spans a gap."
         )
+    return replace(made, notes=tuple(notes))
+
+
+def _of_file(data: Any, path: Path, extension: str, facts: HeaderFacts, where: str) -> Recording:
+    """What a reader gave, anonymised, with its annotations and units."""
+    declared = {**(getattr(data, "_orig_units", None) or {}), **_spelt(facts, data.ch_names)}
+    applied = units.applied(data)
+    if extension == ".set":
+        declared = dict.fromkeys(data.ch_names, "µV")
+    beside = units.of_table(path, data.ch_names)
+    declared.update(_by_table(beside, declared, extension))
+    if isinstance(data, mne.BaseEpochs):
+        marks: list[Mark] = []
+        breaks: list[float] = []
+        if len(data) == 0:
+            raise InputError(f"{where}: no epoch is left in it")
+    else:
+        marks, breaks = marks_of(data, facts)
+    marks, pulses = with_triggers(data, marks)
+    with mne.utils.use_log_level("error"):
+        data = _anonymise(data)
     return Recording(
         path.name,
         data,
@@ -372,7 +379,6 @@ def read(path: str | os.PathLike[str]) -> Recording:
         tuple(breaks),
         declared,
         facts,
-        tuple(notes),
         applied=applied,
         triggers=pulses,
         whose=names_of(path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError, OnnxplainError
 from ...engine.steps import step
+from ...engine.storage.arrays import load as load_arrays
 from ..electrodes.positions import Electrodes, together
 from ..explanation.explained import truth
 from ..recording.dataset import Item, recordings
@@ -297,13 +296,9 @@ def _of_arrays(path: Path, options: WindowOptions, seed: int) -> Audit:
         raise InputError(
             f"{where}: has windows and labels of its own; leave --events, --labels and --seconds out"
         )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, AttributeError):
-        raise InputError(
-            f"{where}: not an .npz file of numbers and names (without pickled objects)"
-        ) from None
+    found = load_arrays(path, where=where)
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: one array alone; an .npz file with x, y, sfreq and channels is needed")
     missing = [n for n in ("x", "y", "sfreq", "channels") if n not in found]
     if missing:
         raise InputError(

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from ..errors import ModelError
+from ..storage.text import one_line
 from .protobuf import Array, constant_value, free, subgraphs
 
 # What these give depends on the shape of their input only: no relevance, and no value either.
@@ -212,15 +213,21 @@ def _reach(net: nx.DiGraph[Any], sources: Iterable[Any]) -> set[Any]:
     return found
 
 
-def from_model(proto: onnx.ModelProto) -> Graph:
+def from_model(proto: onnx.ModelProto, where: str = "model") -> Graph:
     """Read a graph (functions already inlined) into nodes and values.
 
     Raises
     ------
     ModelError
-        A node reads what nothing in the model makes.
+        A node reads what nothing in the model makes, or the graph is damaged.
     """
-    model = ir.from_proto(_without_maps(proto))
+    try:
+        model = ir.from_proto(_without_maps(proto))
+    except Exception as e:  # of onnx_ir, around what its parts raise
+        reason: BaseException = e
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        raise ModelError(f"{where}: the graph cannot be read ({one_line(reason, 200)})") from None
     opsets = {("" if d == "ai.onnx" else d): v for d, v in model.opset_imports.items()}
     constants = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
     nodes: list[Node] = []
@@ -241,7 +248,7 @@ def from_model(proto: onnx.ModelProto) -> Graph:
     for node in nodes:
         for v in node.inputs:
             if v and v not in known:
-                raise ModelError(f"node {node} reads {v!r}, which nothing in the model makes")
+                raise ModelError(f"{where}: node {node} reads {v!r}, which nothing in the model makes")
     return Graph(nodes, inputs, outputs, constants)
 
 

@@ -24,6 +24,7 @@ from .. import extensions
 from ..contract import InputContract
 from ..errors import LimitError, ModelError, UnsupportedOperator
 from ..steps import step
+from ..storage.text import one_line
 from .own_names import set_apart
 from .protobuf import every_node, subgraphs
 from .sound import check_element, check_names
@@ -35,6 +36,7 @@ MAX_PROTOBUF = 2**31 - 1
 MAX_WEIGHTS = 2**33
 MAX_NODES = 100_000
 MAX_DEPTH = 50
+MAX_CALLS = 100  # of one function inside another: onnx puts no more in place
 
 _LOOKS_LIKE = (
     (b"PK\x03\x04", "a zip archive or a PyTorch checkpoint"),
@@ -187,9 +189,7 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
             )
     unknown = [n for n in every_node(proto.graph) if not _is_known(n, proto)]
     if unknown:
-        # As they would be quoted: anything can be in a name, at any length.
-        found = sorted({repr(f"{n.domain}.{n.op_type}")[1:-1] for n in unknown})[:5]
-        names = ", ".join(n if len(n) <= 80 else f"{n[:77]}..." for n in found)
+        names = one_line(", ".join(sorted({f"{n.domain}.{n.op_type}"[:80] for n in unknown})[:5]), 300)
         raise UnsupportedOperator(
             f"{path}: {names}: operators of a domain that neither onnx nor onnxruntime defines; refused (a "
             "package with their library and rules can be installed beside onnxplain: docs/extending.md)"
@@ -247,7 +247,9 @@ def _check_functions(path: Path, proto: onnx.ModelProto) -> None:
             key = (node.domain, node.op_type)
             if key in functions:
                 if key in trail:
-                    raise ModelError(f"{path}: function {node.op_type} calls itself")
+                    raise ModelError(f"{path}: function {node.op_type[:80]} calls itself")
+                if len(trail) >= MAX_CALLS:
+                    raise LimitError(f"{path}: functions call each other more than {MAX_CALLS} deep")
                 if key not in sizes:
                     sizes[key] = count(list(functions[key].node), (*trail, key))
                 total += sizes[key]
@@ -268,7 +270,7 @@ def _inlined(path: Path, proto: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return onnx.inliner.inline_local_functions(proto)
     except Exception as e:  # of onnx's checker and of its C++ side, with no common base
-        said = " ".join(str(e).split())[:200]
+        said = one_line(e, 200)
         raise ModelError(f"{path}: its local functions cannot be put in place ({said})") from None
 
 
@@ -314,10 +316,12 @@ def _read_external(path: Path, proto: onnx.ModelProto) -> bool:
             length = int(entries.get("length", size - offset))
         except ValueError:
             raise ModelError(
-                f"{path}: external data of {tensor.name!r} has an offset that is no number"
+                f"{path}: external data of {tensor.name[:80]!r} has an offset that is no number"
             ) from None
         if offset < 0 or length < 0 or offset + length > size:
-            raise ModelError(f"{path}: external data of {tensor.name!r} reaches past the end of {where.name}")
+            raise ModelError(
+                f"{path}: external data of {tensor.name[:80]!r} reaches past the end of {where.name}"
+            )
         total += length
         if total > MAX_WEIGHTS:
             raise LimitError(
@@ -332,41 +336,43 @@ def _read_external(path: Path, proto: onnx.ModelProto) -> bool:
 
 
 def _external_path(path: Path, name: str, location: str) -> Path:
-    what = f"{path}: external data of {name!r}"
+    what, said = f"{path}: external data of {name[:80]!r}", repr(one_line(location, 120))
     if not location or location.startswith("*/_ORT_MEM_ADDR_"):
         raise ModelError(f"{what} does not name a file")
+    if "\0" in location:
+        raise ModelError(f"{what} has a name that no file can have ({said}); refused")
     parts = Path(location.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in location:
-        raise ModelError(f"{what} lies outside the model's folder ({location!r}); refused")
+        raise ModelError(f"{what} lies outside the model's folder ({said}); refused")
     where = path.parent / parts
     for part in [where, *where.parents]:
         if part == path.parent:
             break
         if part.is_symlink():
-            raise ModelError(f"{what} goes through a symbolic link ({location!r}); refused")
+            raise ModelError(f"{what} goes through a symbolic link ({said}); refused")
     try:
         status = os.stat(where)
     except OSError:
-        raise ModelError(f"{what} is missing: no file {location!r} beside the model") from None
+        raise ModelError(f"{what} is missing: no file {said} beside the model") from None
     if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{what} is not a regular file ({location!r}); refused")
+        raise ModelError(f"{what} is not a regular file ({said}); refused")
     if status.st_nlink > 1:
-        raise ModelError(f"{what} is a hard link ({location!r}); refused: copy the file by content")
+        raise ModelError(f"{what} is a hard link ({said}); refused: copy the file by content")
     return where
 
 
 def _check_weights(path: Path, proto: onnx.ModelProto) -> None:
     for tensor in proto.graph.initializer:
         if any(d < 0 for d in tensor.dims):
-            raise ModelError(f"{path}: initialiser {tensor.name!r} has a negative dimension")
+            raise ModelError(f"{path}: initialiser {tensor.name[:80]!r} has a negative dimension")
         check_element(path, tensor)
         try:
             array = numpy_helper.to_array(tensor)
         except (ValueError, TypeError, OverflowError, MemoryError):
             raise ModelError(
-                f"{path}: initialiser {tensor.name!r} does not hold as much data as its shape "
+                f"{path}: initialiser {tensor.name[:80]!r} does not hold as much data as its shape "
                 f"{list(tensor.dims)} says"
             ) from None
         # Infinity is not refused: attention masks carry -inf.
         if array.dtype.kind == "f" and np.isnan(array).any():
-            raise ModelError(f"{path}: initialiser {tensor.name!r} has NaN in it; nothing to explain")
+            raise ModelError(f"{path}: initialiser {tensor.name[:80]!r} has NaN in it; nothing to explain")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import numpy_helper
@@ -42,30 +43,22 @@ def check_names(path: Path, proto: onnx.ModelProto) -> None:
                 if name in made:
                     raise ModelError(
                         f"{path}: the value {name[:80]!r} is made twice, the second time by a node "
-                        f"{node.op_type}; the file is damaged"
+                        f"{node.op_type[:80]}; the file is damaged"
                     )
                 made.add(name)
 
 
 def _names(proto: onnx.ModelProto) -> Iterator[str | bytes]:
-    """All texts of a model that are names."""
-    for entry in proto.metadata_props:
-        yield from (entry.key, entry.value)
-    for function in proto.functions:
-        yield from (function.name, function.domain, *function.input, *function.output)
-        yield from (name for node in function.node for name in _of_node(node))
-    for graph in every_graph(proto.graph):
-        yield from (value.name for value in (*graph.input, *graph.output, *graph.value_info))
-        for tensor in graph.initializer:
-            yield tensor.name
-            for entry in tensor.external_data:
-                yield from (entry.key, entry.value)
-        yield from (name for node in graph.node for name in _of_node(node))
-
-
-def _of_node(node: onnx.NodeProto) -> Iterator[str | bytes]:
-    yield from (node.name, node.domain, node.op_type, *node.input, *node.output)
-    yield from (a.name for a in node.attribute)
+    """All texts of a model, but for what is written for readers alone."""
+    todo: list[Any] = [proto]
+    while todo:
+        message = todo.pop()
+        for field, value in message.ListFields():
+            several = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+            if field.message_type is not None:
+                todo.extend(value if several else (value,))
+            elif field.type == field.TYPE_STRING and field.name != "doc_string":
+                yield from value if several else (value,)
 
 
 def check_element(path: Path, tensor: onnx.TensorProto) -> None:
@@ -77,8 +70,8 @@ def check_element(path: Path, tensor: onnx.TensorProto) -> None:
     """
     if tensor.data_type not in _ELEMENTS:
         raise ModelError(
-            f"{path}: initialiser {tensor.name!r} has the data type {tensor.data_type}, which onnx does not "
-            "have; the file is damaged, or made by a newer onnx"
+            f"{path}: initialiser {tensor.name[:80]!r} has the data type {tensor.data_type}, which onnx does "
+            "not have; the file is damaged, or made by a newer onnx"
         )
 
 

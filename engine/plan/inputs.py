@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +79,13 @@ class Inputs:
     session : onnxruntime.InferenceSession
     where : str
         The file, for messages.
+    shapeless : collection of str
+        Inputs of which the file gives no shape; onnxruntime shows them as single numbers.
     """
 
-    def __init__(self, session: ort.InferenceSession, where: str) -> None:
+    def __init__(self, session: ort.InferenceSession, where: str, shapeless: Collection[str] = ()) -> None:
         self.where = where
+        self.shapeless = frozenset(shapeless)
         self.by_name = {
             i.name: Input(i.name, runtime.numpy_dtype(i.type), tuple(i.shape)) for i in session.get_inputs()
         }
@@ -111,6 +114,13 @@ class Inputs:
         problems += [f"no input {n!r}" for n in x if n not in self.by_name]
         if problems:
             raise InputError(f"{self.where}: {'; '.join(problems)}; its inputs are {names}")
+        for name in self.by_name:
+            if name in self.shapeless:
+                shape = ", ".join(["batch", *map(str, np.shape(x[name])[1:])])
+                raise InputError(
+                    f"{self.where}: the file gives input {name!r} no shape, so that nothing says which of "
+                    f"its axes are open; export the model with the shape of {name!r}, such as [{shape}]"
+                )
         return {name: known.array(x[name], self.where) for name, known in self.by_name.items()}
 
     def axes(self, feed: Mapping[str, Array]) -> dict[str, int | None]:

@@ -123,7 +123,7 @@ def _probed(
     lowered = with_score(lowered, request.output, lower_with, request.where)
     if any_half(request.proto):
         lowered = replace(lowered, half=True)
-    graph = from_model(lowered.proto)
+    graph = from_model(lowered.proto, request.where)
     axes = request.inputs.axes(example)
     if mode == "open" and lowered.proto is not request.proto and not request.given:
         mode = _rewritten_mode(request, lowered, example, axes)

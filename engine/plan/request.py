@@ -95,7 +95,15 @@ class Request:
         return cls(
             proto=proto,
             runtime=runtime,
-            inputs=Inputs(session, runtime.where),
+            inputs=Inputs(
+                session,
+                runtime.where,
+                [
+                    i.name
+                    for i in proto.graph.input
+                    if i.type.HasField("tensor_type") and not i.type.tensor_type.HasField("shape")
+                ],
+            ),
             outputs=tuple(kinds),
             output=default_output(kinds, output, runtime.where, zip_maps(proto)),
             composite=composite,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import multiprocessing
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -64,6 +67,81 @@ def test_the_audit_log_tells_of_every_change(tmp_path: Path) -> None:
     assert outputs.check_chain(log) == last
     with pytest.raises(InputError, match="was changed"):
         outputs.check_chain(log, b"another")
+
+
+def _grow(log: str, name: str) -> None:
+    verdict = decide(GOOD, {}, DECLARED)
+    for _ in range(25):
+        outputs.link(verdict, Path(log), name.encode() if name == "key" else None)
+
+
+@pytest.mark.parametrize("key", ["key", ""])
+def test_several_processes_grow_one_audit_log(tmp_path: Path, key: str) -> None:
+    log = tmp_path / "audit.jsonl"
+    context = multiprocessing.get_context("fork")
+    running = [context.Process(target=_grow, args=(str(log), key)) for _ in range(3)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    assert [p.exitcode for p in running] == [0, 0, 0]
+    outputs.check_chain(log, b"key" if key else None)
+    assert len(log.read_bytes().splitlines()) == 75
+
+
+@pytest.mark.parametrize("left", [b"{", b'{"record": "{\\"before', b"\0" * 300, -1, -2, -200])
+def test_a_torn_last_record_is_no_tampering(tmp_path: Path, left: bytes | int) -> None:
+    log, verdict = tmp_path / "audit.jsonl", decide(GOOD, {}, DECLARED)
+    for _ in range(3):
+        outputs.link(verdict, log)
+    whole = log.read_bytes()
+    log.write_bytes(whole[:left] if isinstance(left, int) else whole + left)
+    # Without its line end alone, a record is whole.
+    cut = 0 if left == -1 else len(left) if isinstance(left, bytes) else len(whole.splitlines()[2]) + 1 + left
+    assert outputs.torn(log) == cut
+    outputs.check_chain(log)
+    outputs.link(verdict, log)
+    assert outputs.torn(log) == 0
+    outputs.check_chain(log)
+    last = json.loads(json.loads(log.read_bytes().splitlines()[-1])["record"])
+    assert last.get("torn", {}).get("bytes", 0) == cut
+    # A torn record before others is none: only the last can be.
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([lines[0][:-20] + b"\n", *lines[1:]]))
+    for look in (outputs.check_chain, outputs.torn, lambda path: outputs.link(verdict, path)):
+        with pytest.raises(InputError, match="record 1 was changed"):
+            look(log)
+
+
+def test_a_log_on_a_full_disk_keeps_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, verdict = tmp_path / "audit.jsonl", decide(GOOD, {}, DECLARED)
+    outputs.link(verdict, log)
+    before = log.read_bytes()
+    write, calls = os.pwrite, []
+
+    def full(fd: int, data: bytes, at: int) -> int:
+        calls.append(at)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data[:100], at)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(InputError, match=r"audit\.jsonl: cannot be written .No space left"):
+        outputs.link(verdict, log)
+    assert len(calls) == 2
+    assert log.read_bytes() == before
+
+
+def test_a_log_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    verdict = decide(GOOD, {}, DECLARED)
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/full")):
+        with pytest.raises(InputError, match="a pipe or a device"):
+            outputs.link(verdict, place)
+    with pytest.raises(InputError, match="cannot be written"):
+        outputs.link(verdict, tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        outputs.check_chain(tmp_path / "none")
 
 
 def test_drift_is_told() -> None:
