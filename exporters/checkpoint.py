@@ -36,6 +36,8 @@ def load_state(source: str | Path) -> State:
         The file is not a plain state dict.
     """
     path = Path(source)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is a folder, a pipe or a device, not a file of weights")
     if not path.exists():
         path = _download(str(source))
     if path.suffix == ".safetensors":

@@ -35,6 +35,7 @@ MAX_PROTOBUF = 2**31 - 1
 # Bytes of weights stored beside a model; several copies of them are in memory while it is made ready.
 MAX_WEIGHTS = 2**33
 MAX_NODES = 100_000
+MAX_CHAIN = 10_000
 MAX_DEPTH = 50
 MAX_CALLS = 100  # of one function inside another: onnx puts no more in place
 
@@ -199,6 +200,12 @@ def _check_structure(path: Path, proto: onnx.ModelProto) -> None:
     depth = _depth(proto.graph)
     if depth > MAX_DEPTH:
         raise LimitError(f"{path}: subgraphs are nested more than {MAX_DEPTH} deep")
+    longest = _longest_chain(proto.graph)
+    if longest > MAX_CHAIN:
+        raise LimitError(
+            f"{path}: {longest:,} nodes one after the other; the limit is {MAX_CHAIN:,} (onnxruntime takes "
+            "minutes to open more)"
+        )
     count = sum(1 for _ in every_node(proto.graph))
     if count > MAX_NODES:
         raise LimitError(f"{path}: {count:,} nodes; the limit is {MAX_NODES:,}")
@@ -234,6 +241,17 @@ def _depth(graph: onnx.GraphProto) -> int:
         level = [g for parent in level for node in parent.node for g in subgraphs(node)]
         depth += 1
     return depth
+
+
+def _longest_chain(graph: onnx.GraphProto) -> int:
+    """How many nodes of a graph stand one after the other, each reading what the one before it makes."""
+    behind: dict[str, int] = {}
+    longest = 0
+    for node in graph.node:
+        here = 1 + max((behind.get(name, 0) for name in node.input), default=0)
+        behind.update(dict.fromkeys(node.output, here))
+        longest = max(longest, here)
+    return longest
 
 
 def _check_functions(path: Path, proto: onnx.ModelProto) -> None:
@@ -339,7 +357,8 @@ def _external_path(path: Path, name: str, location: str) -> Path:
     what, said = f"{path}: external data of {name[:80]!r}", repr(one_line(location, 120))
     if not location or location.startswith("*/_ORT_MEM_ADDR_"):
         raise ModelError(f"{what} does not name a file")
-    if "\0" in location:
+    # More characters than any file system has in a name, or in a path.
+    if "\0" in location or len(os.fsencode(location)) > 4000 or max(map(len, _parts(location))) > 255:
         raise ModelError(f"{what} has a name that no file can have ({said}); refused")
     parts = Path(location.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in location:
@@ -359,6 +378,10 @@ def _external_path(path: Path, name: str, location: str) -> Path:
     if status.st_nlink > 1:
         raise ModelError(f"{what} is a hard link ({said}); refused: copy the file by content")
     return where
+
+
+def _parts(location: str) -> list[bytes]:
+    return os.fsencode(location.replace("\\", "/")).split(b"/")
 
 
 def _check_weights(path: Path, proto: onnx.ModelProto) -> None:

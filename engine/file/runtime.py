@@ -104,8 +104,9 @@ class Runtime:
         return run_values(opened, fetch, feed, where=self.where)
 
 
-# Nodes of a graph that is opened without a plan for its buffers.
+# Nodes of a graph that is opened without a plan for its buffers; and of one that is run as it stands.
 MANY = 1000
+VERY_MANY = 5000
 
 
 def session(
@@ -129,9 +130,10 @@ def session(
     # onnxruntime (1.31) looks for buffers to use again among all that it has seen: of the thousands of steps
     # of a recurrent layer written out, opening takes half a minute with that, and a second without.
     options.enable_mem_reuse = isinstance(model, onnx.ModelProto) and len(model.graph.node) <= MANY
-    options.graph_optimization_level = (
-        ort.GraphOptimizationLevel.ORT_ENABLE_ALL if optimise else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )
+    # Its optimisations take half a minute for 7500 nodes, with their square; without, opening takes 4 s.
+    levels = ort.GraphOptimizationLevel
+    plain = not optimise or _nodes(model) > VERY_MANY
+    options.graph_optimization_level = levels.ORT_DISABLE_ALL if plain else levels.ORT_ENABLE_ALL
     try:
         for library in extensions.libraries():
             options.register_custom_ops_library(library)
@@ -160,6 +162,17 @@ def _opened(
         path = Path(folder) / "model.onnx"
         write(model, path)
         return ort.InferenceSession(str(path), options, providers=providers(asked))
+
+
+def _nodes(model: onnx.ModelProto | Path | bytes) -> int:
+    """How many nodes a model has; 0 for a file that is too small for very many, or too large to be read."""
+    if isinstance(model, onnx.ModelProto):
+        return len(model.graph.node)
+    length = len(model) if isinstance(model, bytes) else model.stat().st_size
+    if not 16 * VERY_MANY < length < 2**26:
+        return 0
+    data = model if isinstance(model, bytes) else model.read_bytes()
+    return len(onnx.load_from_string(data).graph.node)
 
 
 def size(model: onnx.ModelProto) -> int:
@@ -269,6 +282,7 @@ def one_line(error: Exception, limit: int = 4000) -> str:
     text = _NODE.sub(lambda m: f"{m[1]} node" + (f" {m[2]!r}: " if m[2] else ": "), text)
     # A bar marks where an address was: only behind one does a function's signature stand.
     text = _SIGNATURE.sub("", _PLACE.sub("|", text.replace("|", "\0"))).replace("|", "").replace("\0", "|")
+    text = re.sub(r"\S{300,}", lambda m: m[0][:80] + "…", text)  # a file's own name of any length
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

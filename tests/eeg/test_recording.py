@@ -330,3 +330,16 @@ def test_marks_count_from_the_first_sample(make_raw: MakeRaw, tmp_path: Path) ->
     assert cropped.first_samp == 500
     cropped.save(tmp_path / "a_raw.fif", verbose="error")
     assert [m.onset for m in read(tmp_path / "a_raw.fif").marks] == [3.0]
+
+
+@pytest.mark.parametrize(("kind", "size"), [(11522, 4), (2**31 - 1, 4), (-5, 4)])
+def test_a_kind_of_channel_that_nobody_knows(make_raw: MakeRaw, tmp_path: Path, kind: int, size: int) -> None:
+    path = tmp_path / "odd_raw.fif"
+    make_raw().save(path, overwrite=True)
+    data = path.read_bytes()
+    # A channel's record begins with its number, the number in its range, and its kind (2 is EEG).
+    at = data.find(b"".join(n.to_bytes(size, "big") for n in (2, 2, 2)))
+    assert at > 0
+    at += 2 * size
+    path.write_bytes(data[:at] + kind.to_bytes(size, "big", signed=kind < 0) + data[at + size :])
+    assert "cannot be read" in refusal(path)
