@@ -265,6 +265,27 @@ def test_usage(run: Run, line: Line, arguments: list[str]) -> None:
     line(done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("explian", "did you mean explain?"), ("comples", "did you mean compile?"), ("zz", "there are demo")],
+)
+def test_a_misspelt_command(run: Run, line: Line, command: str, said: str) -> None:
+    done = run(command, "a", "b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in line(done.stderr)
+
+
+@pytest.mark.parametrize("place", ["pipe", "/dev/null", "nowhere/log", "link"])
+def test_an_audit_log_is_a_file(
+    refused: Refused, model: Model, array: Path, tmp_path: Path, place: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("log")
+    assert "--audit-log" in refused(
+        model(LINEAR), array, "--policy", array, "--audit-log", place, command="validate"
+    )
+
+
 @pytest.mark.row("M22")
 def test_a_recording_needs_a_contract(refused: Refused, model: Model, tmp_path: Path) -> None:
     recording(tmp_path / "signal.edf", ["C3", "C4"])
