@@ -38,7 +38,7 @@ def together(files: list[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def section(found: dict[str, dict[str, Any]]) -> str:
+def section(found: dict[str, dict[str, Any]], note: str) -> str:
     """The table of all rows, and where it was made."""
     from rows import known
 
@@ -53,7 +53,7 @@ def section(found: dict[str, dict[str, Any]]) -> str:
     header = ("row", "what", "what must happen", "tests", "cases", "result", "longest (s)", "memory (MiB)")
     # A case may show several rows, and so the sum over rows is larger than what was run.
     tests = len({test for f in found.values() for test in f["tests"]})
-    return f"{table(header, rows)}\n\nOf {tests} tests. {machine()}"
+    return f"{table(header, rows)}\n\nOf {tests} tests{note}. {machine()}"
 
 
 def main() -> None:
@@ -61,7 +61,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--from", dest="files", nargs="+", type=Path, help="what runs have written")
-    files = parser.parse_args().files
+    parser.add_argument("--note", default="", help="what stands behind the number of tests")
+    asked = parser.parse_args()
+    files = asked.files
     if files is None:
         files = [RESULTS]
         command = [
@@ -79,7 +81,7 @@ def main() -> None:
         # Failed tests are in the table.
         subprocess.run(command, cwd=ROOT, check=False)
     text = PAGE.read_text(encoding="utf-8")
-    made = f"{BEGIN}\n{section(together(files))}\n{END}"
+    made = f"{BEGIN}\n{section(together(files), asked.note)}\n{END}"
     text, n = re.subn(f"{BEGIN}.*?{END}", lambda _: made, text, flags=re.DOTALL)
     if n != 1:
         sys.exit(f"{PAGE}: the marks {BEGIN} and {END} are not there, once each")
