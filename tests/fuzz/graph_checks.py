@@ -26,6 +26,9 @@ BACKENDS, CLOSURE, SAMPLES, FORWARD = 1e-5, 1e-4, 1e-5, 1e-4
 FORWARD_ROUNDED = 5e-2
 # Of the largest amount that the ledger has: what is less is rounding, where large ones cancel.
 ROUNDING = 1e-5
+# Of what is explained: relevance that is less is what is left of sums that cancel (an average of what was
+# normalised), and 1e-6 of what is explained is rounding in it.
+NOTHING = 0.1
 PRESETS = tuple(sorted(set(ox.composites()) - {"difference", "gradient"}))
 BOX = {"low": -3.0, "high": 3.0}
 
@@ -177,7 +180,7 @@ class Checks:
                 self._sound(a, composite, backend)
         if None not in found:
             self.outcome.counts["backends"] += 1
-            apart = _apart(found[0].relevance, found[1].relevance)
+            apart = _apart(found[0].relevance, found[1].relevance, NOTHING * found[0].size)
             if not apart <= BACKENDS:
                 self._find("backends", composite, f"{apart:.1e} apart, target {target!r:.40}")
         elif any(a is not None for a in found):
@@ -189,6 +192,9 @@ class Checks:
         missing, size = a.account()
         for entry in a.ledger:
             size = np.maximum(size, np.abs(entry.relevance) * (ROUNDING / CLOSURE))
+        if composite == "difference":
+            # How far apart windows are that are nearly the same, is known no better than their outputs.
+            size = np.maximum(size, a.size * (ROUNDING / CLOSURE))
         if not (worst := float((np.abs(missing) / size).max())) <= CLOSURE:
             self._find("closure", composite, f"{backend}: {worst:.1e}")
         rounds = any(n.op_type in ROUNDS for n in self.made.model.graph.node)
@@ -228,9 +234,8 @@ class Checks:
             if one is None:
                 continue
             self.outcome.counts["samples"] += 1
-            apart = _apart(
-                {n: r[at] for n, r in one.relevance.items()}, {n: r[i] for n, r in whole.relevance.items()}
-            )
+            mine, other = ({n: r[k] for n, r in a.relevance.items()} for a, k in ((one, at), (whole, i)))
+            apart = _apart(mine, other, NOTHING * whole.size)
             if not apart <= SAMPLES:
                 self._find("samples", composite, f"sample {i}: {apart:.1e}")
 
@@ -257,14 +262,14 @@ class Checks:
         feed = {n: v for n, v in {**self.made.feed, "seed": seed}.items() if n in wanted}
         made = dict(zip(names, run.run(None, feed), strict=True))
         self.outcome.counts["compiled"] += 1
-        apart = _apart({n: made[f"relevance.{n}"] for n in a.relevance}, a.relevance)
+        apart = _apart({n: made[f"relevance.{n}"] for n in a.relevance}, a.relevance, NOTHING * a.size)
         if not apart <= BACKENDS:
             self._find("compiled", composite, f"{apart:.1e} apart")
 
 
-def _apart(got: Mapping[str, Array], want: Mapping[str, Array]) -> float:
-    """The largest difference over all, in units of the largest number."""
-    size = max(float(np.abs(v).max(initial=0)) for v in want.values()) or 1.0
+def _apart(got: Mapping[str, Array], want: Mapping[str, Array], least: float = 0.0) -> float:
+    """The largest difference over all, in units of the largest number, or of `least` where that is larger."""
+    size = max(least, *(float(np.abs(v).max(initial=0)) for v in want.values())) or 1.0
     return max(
         float(np.abs(got[n].astype(np.float64) - v).max(initial=0)) if got[n].shape == v.shape else np.inf
         for n, v in want.items()

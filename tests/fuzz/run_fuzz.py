@@ -6,6 +6,7 @@ Prints what was found as it is found, and figures at the end; exits with 1 where
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -38,7 +39,8 @@ def main() -> int:
     first, end = given.seeds or (given.start, 2**31)
     seeds = given.only or range(first, end)
     until = begun + 3600 * given.hours if given.hours else float("inf")
-    with tempfile.TemporaryDirectory() as folder:
+    # Ctrl-C: what was found up to there.
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
         for seed in seeds:
             if time.monotonic() > until:
                 break
