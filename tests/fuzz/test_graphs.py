@@ -13,9 +13,10 @@ from graphs import TABLE, UnfitError, make, session, start
 
 from onnxplain.engine.rules import activations
 
-SEEDS = range(3000, 3024)
+SEEDS = range(3000, 3016)
 # A number of models by seed, and no time: the test says the same on a slow machine.
 EACH = 4
+SIMPLIFIED = "SimplifiedLayerNormalization"
 
 
 def test_every_entry_of_the_table_can_be_built_and_they_make_a_hundred_operators() -> None:
@@ -40,8 +41,9 @@ def test_every_entry_of_the_table_can_be_built_and_they_make_a_hundred_operators
 def test_models_are_valid_and_of_many_kinds() -> None:
     made = [make(seed) for seed in range(40)]
     for one in made:
-        # What onnxruntime has in the standard's domain, the checker does not know.
-        if not any(n.op_type.startswith("Simplified") for n in one.model.graph.node):
+        # The checker does not know what onnxruntime has put into the standard's domain, and takes nothing
+        # that a later opset defines anew, which onnxruntime does.
+        if not any(n.op_type in ("GroupNormalization", SIMPLIFIED) for n in one.model.graph.node):
             onnx.checker.check_model(one.model)
         (y,) = session(one.model).run(None, one.feed)
         assert np.isfinite(y).all()
