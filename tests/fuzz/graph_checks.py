@@ -21,7 +21,7 @@ import onnxplain as ox
 
 Array = np.ndarray[Any, Any]
 
-BACKENDS, CLOSURE, SAMPLES, FORWARD = 1e-5, 1e-4, 1e-5, 1e-4
+BACKENDS, CLOSURE, SAMPLES, FORWARD = 1e-5, 1e-4, 1e-4, 1e-4
 # Rounded to 8 bits, a number next to a step falls to either side by how its sum was made: a step or several.
 FORWARD_ROUNDED = 5e-2
 # Of the largest amount that the ledger has: what is less is rounding, where large ones cancel.
