@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 # Of the largest output: two that differ by less are alike, and what they differ by is known no better than
 # their rounding, some millionths of their size.
-ALIKE = 1e-2
+ALIKE = 1e-3
 # Above which an explanation is refused: relevance and ledger do not say what was explained.
 MAX_CLOSURE = 1e-3
 
@@ -234,7 +234,7 @@ class Attribution:
         """How far relevance plus ledger is from what was explained, relative, [batch] or [K, batch].
 
         ``abs(sum R + ledger - explained) / max(abs(explained), max abs(R))``, where max abs(R) is
-        over the batch. A difference of two outputs that are alike is rounding: less than a hundredth of the
+        over the batch. A difference of two outputs that are alike is rounding: less than a thousandth of the
         largest output counts as that much.
         """
         missing, size = self.account()

@@ -99,18 +99,22 @@ def _first_equal(op: Ops, values: list[Expr], y: Expr) -> list[Expr]:
 
 def _among(op: Ops, node: PairContext, m: Expr, operands: list[int], here: list[Expr]) -> list[Expr | None]:
     """Operands share what one of them gave here, and another there."""
+    parts = _parts(op, [node.number(i) for i in operands], here, node.number_made())
+    sent: list[Expr | None] = [None] * node.count
+    for i, part in zip(operands, parts, strict=True):
+        if node.active(i):
+            sent[i] = unbroadcast(op, op.mul(m, part), node.out_shape(), node.shape(i))
+    return sent
+
+
+def _parts(op: Ops, values: list[Expr], here: list[Expr], y: Expr) -> list[Expr]:
+    """Of the multiplier of what is picked among values, what each of them gets."""
     there = [op.reference(w) for w in here]
-    values, y = [node.number(i) for i in operands], node.number_made()
     a_j = _picked(op, there, values)
     b_i = _picked(op, here, [op.reference(v) for v in values])
     p = crossing(op, y, a_j, b_i, op.reference(y))
     stays = op.sub(1.0, p)
-    sent: list[Expr | None] = [None] * node.count
-    for i, w, v in zip(operands, here, there, strict=True):
-        if node.active(i):
-            got = op.mul(m, op.add(op.mul(w, stays), op.mul(v, p)))
-            sent[i] = unbroadcast(op, got, node.out_shape(), node.shape(i))
-    return sent
+    return [op.add(op.mul(w, stays), op.mul(v, p)) for w, v in zip(here, there, strict=True)]
 
 
 def _picked(op: Ops, which: list[Expr], values: list[Expr]) -> Expr:
@@ -125,14 +129,32 @@ def _picked(op: Ops, which: list[Expr], values: list[Expr]) -> Expr:
 
 @secant("Clip")
 def clip(op: Ops, node: PairContext, m: Expr) -> list[Expr | None]:
-    """The signal and its bounds share as those of a maximum do."""
-    operands = [i for i in (0, 2, 1) if node.has(i)]
-    if any(node.active(i) for i in operands[1:]):
-        here = _first_equal(op, [node.number(i) for i in operands], node.number_made())
-        return _among(op, node, m, operands, here)
+    """The signal and its bounds share as those of a maximum, and of a minimum of that and the other, do.
+
+    One step after the other: from one bound to the other it is the signal that moves.
+    """
+    if any(node.active(i) for i in (1, 2) if node.has(i)):
+        low = op.maximum(node.number(0), node.number(1)) if node.has(1) else node.number(0)
+        return _bounded(op, node, m, low)
     x, y = pair(op, node.number(0)), pair(op, node.number_made())
     part = quotient(op, x, y, op.where(op.equal(x.a, y.a), 1.0, 0.0))
     return [op.mul(m, part), *[None] * (node.count - 1)]
+
+
+def _bounded(op: Ops, node: PairContext, m: Expr, low: Expr) -> list[Expr | None]:
+    """What signal, lower and upper bound get; `low` is the signal or its lower bound, whichever is more."""
+    parts: dict[int, Expr] = {}
+    rest: Expr | None = None
+    if node.has(2):
+        made = [low, node.number(2)]
+        rest, parts[2] = _parts(op, made, _first_equal(op, made, node.number_made()), node.number_made())
+    given = [node.number(0), *([node.number(1)] if node.has(1) else [])]
+    for i, part in enumerate(_parts(op, given, _first_equal(op, given, low), low)):
+        parts[i] = part if rest is None else op.mul(rest, part)
+    return [
+        unbroadcast(op, op.mul(m, parts[i]), node.out_shape(), node.shape(i)) if node.active(i) else None
+        for i in range(node.count)
+    ]
 
 
 @secant("ReduceMax", "ReduceMin")

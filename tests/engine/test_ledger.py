@@ -28,7 +28,7 @@ SCRAMBLED = {
 
 
 def _closure(case, folder) -> float:
-    explain = ox.Explainer(case.save(folder))
+    explain = ox.Explainer(case.save(folder), max_closure=None)
     y = explain.predict(case.inputs)["y"]
     seed = np.random.default_rng(3).standard_normal(y.shape).astype(np.float32)
     return float(explain(case.inputs, target=seed).closure().max())
@@ -54,6 +54,11 @@ def test_a_wrong_rule_opens_the_ledger(tmp_path, monkeypatch, name):
 
     monkeypatch.setitem(registry._RULES, SCRAMBLED[name], [scrambled(r) for r in known])
     assert _closure(case, tmp_path) > 1e-3
+    # And such an explanation is not handed out.
+    explain = ox.Explainer(tmp_path / f"{case.name}.onnx")
+    seed = np.random.default_rng(3).standard_normal(explain.predict(case.inputs)["y"].shape)
+    with pytest.raises(ox.ModelError, match=r"do not add up.* first at node"):
+        explain(case.inputs, target=seed.astype(np.float32))
 
 
 def test_entries_name_node_kind_and_tensor(tmp_path):

@@ -36,6 +36,18 @@ case(
     fixed=True,
     by_runtime=True,
 )
+# From beyond one bound to beyond the other: the signal moves, and both bounds stay.
+case(
+    "Clip-crossed",
+    "l = Squeeze(a) h = Squeeze(b) y = Clip(x, l, h)",
+    inputs={
+        "x": np.array([[0.75, -0.95, 0.1, -0.5]], "f"),
+        "a": np.array([-0.42], "f"),
+        "b": np.array([0.63], "f"),
+    },
+    fixed=True,
+    by_runtime=True,
+)
 case("PRelu-both", "y = PRelu(a, b)", inputs={"a": normal(BATCH, 4), "b": normal(BATCH, 4)})
 case("PRelu-slope", "y = PRelu(c, x)", x=normal(1, 4), c=normal(1, 4), fixed=True)
 

@@ -31,7 +31,7 @@ case(
 case(
     "NonZero",
     "r = Relu(x) i = NonZero(r) j = Gather(i, k) y = Gather(t, j)",
-    x=normal(1, 6),
+    x=np.array([[1.2, -0.7, 2.4, -1.1, 0.9, -2.3]], np.float32),
     k=np.int64(1),
     t=normal(6, 3),
     fixed=True,
