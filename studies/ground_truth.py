@@ -1,6 +1,6 @@
 """Does relevance lie where the truth was planted? Writes docs/ground-truth.md.
 
-    python studies/ground_truth.py                  every scene, 20 seeds; goes on where build/ has some
+    python studies/ground_truth.py                  every scene, 20 seeds; goes on where studies/results has some
     python studies/ground_truth.py --seeds 3 mu     fewer
     python studies/ground_truth.py --page           only the document, of what has been measured so far
 
@@ -31,7 +31,7 @@ from maps import METHODS, REFERENCES, Asked, Map, Method, band_masks
 from sources import SAMPLES, SCENES, Planted, Scene, plant
 
 ROOT = Path(__file__).parents[1]
-DOCUMENT, KEPT = ROOT / "docs" / "ground-truth.md", Kept(ROOT / "build" / "ground_truth.json")
+DOCUMENT, KEPT = ROOT / "docs" / "ground-truth.md", Kept(ROOT / "studies" / "results" / "ground_truth.json")
 TRIED = Kept(ROOT / "build" / "ground_truth_tried.json")
 TRAIN, TEST, EXPLAINED = 600, 160, 8  # windows; explained of each class
 SCALE = 0.01  # microvolt to the network's unit

@@ -1,6 +1,6 @@
 """The gate on thirteen cases of motor imagery. `gate.py` puts them into docs/gate.md.
 
-    python studies/thirteen.py                    every case, 20 seeds; goes on where build/ has some
+    python studies/thirteen.py                    every case, 20 seeds; goes on where studies/results has some
     python studies/thirteen.py --seeds 3 blink    fewer
     python studies/thirteen.py --first 1000       other seeds, to look at while checks are being made
 
@@ -23,7 +23,7 @@ import planted
 from kept import Kept
 
 ROOT = Path(__file__).parents[1]
-KEPT = Kept(ROOT / "build" / "thirteen.json")
+KEPT = Kept(ROOT / "studies" / "results" / "thirteen.json")
 NETWORKS, TRAINED = ROOT / "build" / "planted", Kept(ROOT / "build" / "planted.json")
 FIRST = 100  # seeds below, and from 1000 on, were looked at while checks were made
 
