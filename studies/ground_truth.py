@@ -1,6 +1,6 @@
 """Does relevance lie where the truth was planted? Writes docs/ground-truth.md.
 
-    python studies/ground_truth.py                  every scene, 20 seeds; goes on where studies/results has some
+    python studies/ground_truth.py                  every scene, 20 seeds; goes on with what is in results/
     python studies/ground_truth.py --seeds 3 mu     fewer
     python studies/ground_truth.py --page           only the document, of what has been measured so far
 

@@ -1,6 +1,6 @@
 """The gate on thirteen cases of motor imagery. `gate.py` puts them into docs/gate.md.
 
-    python studies/thirteen.py                    every case, 20 seeds; goes on where studies/results has some
+    python studies/thirteen.py                    every case, 20 seeds; goes on with what is in results/
     python studies/thirteen.py --seeds 3 blink    fewer
     python studies/thirteen.py --first 1000       other seeds, to look at while checks are being made
 
