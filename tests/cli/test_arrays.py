@@ -140,7 +140,8 @@ def test_hostile_names(data: Path, tmp_path: Path) -> None:
     assert "<script" not in page
     assert "\u202e" not in page
     assert "src='data:image/png;base64," in page
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     names = [p.name for p in tmp_path.rglob("*.png")]
     assert len(names) == 1
     assert names[0].startswith("relevance_0_")
