@@ -51,7 +51,7 @@ def explain_recording(
         As for `Explainer`: "attnlrp" by default.
     params : mapping, optional
         Parameters of the composite.
-    backend, threads : optional
+    backend, threads, max_closure : optional
         As for `Explainer`.
     events, channels, unit, force_unit, interpolate_missing : optional
         As for `windows.cut`.

@@ -115,10 +115,16 @@ def _opened(zarr: Any, model: Path, store: Path, options: Mapping[str, Any]) -> 
             "--overwrite replaces it, or name another store"
         )
     root.attrs[KEY] = question
-    for left in store.glob(".*.partial"):  # of a run that was ended
-        shutil.rmtree(left, ignore_errors=True)
-        left.unlink(missing_ok=True)
+    _sweep(store)  # of a run that was ended
     return question
+
+
+def _sweep(store: Path) -> None:
+    """Remove what is unfinished: of a writer that failed, Zarr's threads may go on for a moment."""
+    for left in store.glob(".*.partial"):
+        shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            left.unlink(missing_ok=True)
 
 
 def _filled(
@@ -150,6 +156,7 @@ def _filled(
                     CohortRow(item.name, item.subject, said.why) if isinstance(said, pool.Failed) else said
                 )
                 step("explaining recordings", (len(rows) - kept) / len(todo))
+    _sweep(store)
     cohort = Cohort(tuple(rows[i.name] for i in items), kept)
     _finish(cohort, store)
     return cohort

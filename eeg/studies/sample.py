@@ -109,7 +109,7 @@ def sample(
     windows : int
         At most so many, at random.
     seed : int
-    contract, params, backend, threads : optional
+    contract, params, backend, threads, max_closure : optional
         As for `run.explain_recording`.
     composite : optional
         The method that comes first; by default what `run.explain_recording` shows first: "difference", or

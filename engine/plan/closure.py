@@ -52,6 +52,9 @@ def check_closure(made: Attribution, parts: Sequence[Part], where: str, limit: f
     missing, size = made.account()
     for entry in made.ledger:
         size = np.maximum(size, np.abs(entry.relevance) * (ROUNDING / limit))
+    if any(p.layout is None and p.samples > 1 for own in made.samples.values() for p in own.pieces):
+        # What all samples share (a bound that is an input) is divided evenly among them: only all adds up.
+        missing = np.broadcast_to(missing.mean(axis=-1, keepdims=True), missing.shape)
     wrong = ~(np.abs(missing) <= limit * size)
     if not wrong.any():
         return

@@ -104,7 +104,8 @@ def test_node_example(site: Path, window: dict, tmp_path: Path):
     found = json.loads(out.read_text(encoding="utf-8"))
     assert apart(found["relevance"], expected("shortcut", window)) <= CLOSE
     lines = done.stdout.splitlines()
-    assert len(lines) == len(window["classes"]) + len(window["channels"])
+    assert len(lines) == len(window["classes"]) + len(window["channels"]) + 1
+    assert lines[-1].startswith("explained\t")
     assert sum(line.endswith("predicted") for line in lines) == 1
 
 

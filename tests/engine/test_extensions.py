@@ -85,7 +85,7 @@ import numpy as np
 import onnxplain as ox
 x = np.array([[1, -2, 3, -4], [-1, 2, -3, 4]], np.float32)
 try:
-    a = ox.Explainer(sys.argv[1], backend=sys.argv[2])(x, target=0)
+    a = ox.Explainer(sys.argv[1], backend=sys.argv[2], max_closure=None)(x, target=0)
 except ox.OnnxplainError as e:
     print(json.dumps({"error": str(e)}))
 else:
