@@ -20,11 +20,19 @@ from .file.filling import filled
 from .file.landmarks import last_features
 from .file.load import load
 from .file.runtime import Runtime
-from .plan.closure import NotClosedError, check_closure
 from .plan.plans import Plans
 from .plan.references import References, references
 from .plan.request import Request
-from .plan.results import NotFiniteError, Part, attribution, averaged, explained, picked
+from .plan.results import (
+    NotClosedError,
+    NotFiniteError,
+    Part,
+    attribution,
+    averaged,
+    check_closure,
+    explained,
+    picked,
+)
 from .plan.targets import ask
 
 Array = np.ndarray[Any, Any]

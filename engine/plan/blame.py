@@ -8,10 +8,9 @@ import numpy as np
 
 from ..errors import ModelError, OnnxplainError
 from ..walk.walker import ARRIVED
-from .closure import NotClosedError
 from .recipe import Recipe
 from .request import Request
-from .results import NotFiniteError, Part
+from .results import NotClosedError, NotFiniteError, Part
 
 
 def named(error: NotFiniteError | NotClosedError, request: Request) -> ModelError:

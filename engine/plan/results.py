@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..analysis.shapes import sample_sums
-from ..attribution import Attribution, InputSamples, Ledger, LedgerEntry, Piece
+from ..attribution import ALIKE, Attribution, InputSamples, Ledger, LedgerEntry, Piece
 from ..errors import ModelError
 from .facts import Facts
 from .runner import Result
 from .targets import Asked
 
 Array = np.ndarray[Any, Any]
+
+# Of the largest amount that was added up: less is rounding, however little is left of it in the end.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,23 @@ class NotFiniteError(ModelError):
         self.part = part
 
 
+class NotClosedError(ModelError):
+    """Relevance and ledger do not add up.
+
+    Parameters
+    ----------
+    message : str
+    part : Part
+        The micro-batch in which they do not.
+    gap : float
+        By how much.
+    """
+
+    def __init__(self, message: str, part: Part, gap: float) -> None:
+        super().__init__(message)
+        self.part, self.gap = part, gap
+
+
 def picked(y: Array, seed: Array) -> Array:
     """What a seed picks out of the explained tensor, element by element, [K, *its shape]."""
     # A masked class is -inf: what is not explained is not touched.
@@ -184,6 +204,57 @@ def attribution(
         samples={n: _samples(parts, n, axes[n]) for n in axes},
         reference=None if first.reference is None else {n: _references(parts, n, axes[n]) for n in axes},
         size=max(float(np.abs(p.y[np.isfinite(p.y)]).max(initial=0)) for p in parts),
+    )
+
+
+def check_closure(made: Attribution, parts: Sequence[Part], where: str, limit: float) -> None:
+    """Refuse an explanation that does not add up.
+
+    Parameters
+    ----------
+    made : Attribution
+    parts : sequence of Part
+        The micro-batches that it is made of.
+    where : str
+        The file, for messages.
+    limit : float
+        The largest `Attribution.closure`; of a sum in which large amounts cancel, what is less than a hundred
+        thousandth of the largest of them is rounding whatever the limit.
+
+    Raises
+    ------
+    NotClosedError
+    """
+    # As `Attribution.account` has it; here, so that a call stays within few files.
+    total, size = -made.explained.astype(np.float64), np.abs(made.explained).astype(np.float64)
+    for name, r in made.relevance.items():
+        total = total + made.reached[name]
+        size = np.maximum(size, np.abs(r).max(initial=0.0))
+    if made.reference is not None:
+        size = np.maximum(size, ALIKE * made.size)
+    for entry in made.ledger.entries:
+        total = total + entry.relevance
+        size = np.maximum(size, np.abs(entry.relevance) * (ROUNDING / limit))
+    missing, size = total, np.maximum(size, np.finfo(np.float32).tiny)
+    if any(p.layout is None and p.samples > 1 for own in made.samples.values() for p in own.pieces):
+        # What all samples share (a bound that is an input) is divided evenly among them: only all adds up.
+        missing = np.broadcast_to(missing.mean(axis=-1, keepdims=True), missing.shape)
+    wrong = ~(np.abs(missing) <= limit * size)
+    if not wrong.any():
+        return
+    sample = int(np.flatnonzero(wrong.reshape(-1, wrong.shape[-1]).any(axis=0))[0])
+    first = 0
+    for part in parts:
+        if sample < first + part.batch:
+            break
+        first += part.batch
+    found = float(made.closure()[..., sample].max())
+    amount = f"{100 * found:.2g} % of it" if np.isfinite(found) else "they are not finite"
+    raise NotClosedError(
+        f"{where}: relevance and ledger do not add up to what was explained under composite "
+        f"{made.composite!r} ({'off by ' if np.isfinite(found) else ''}{amount}, sample {sample})",
+        part,
+        float(np.abs(missing[..., sample]).max()),
     )
 
 
