@@ -186,7 +186,8 @@ def test_the_policy_knows_what_is_installed(install: Install) -> None:
     assert policy.digest() != Policy.from_text("version: 1\nchecks: {other: {lab: {limit: 0.6}}}").digest()
     assert policy.model_dump(mode="json")["checks"]["other"]["lab"]["limit"] == 0.5
     for text, said in (
-        ("{other: {lba: {}}}", "no package offers a check 'lba'; installed are lab"),
+        ("{other: {lba: {}}}", r"no package offers a check 'lba'; did you mean lab\?"),
+        ("{other: {elsewhere: {}}}", "no package offers a check 'elsewhere'; there are lab"),
         ("{other: {lab: {enabled: 1}}}", "checks.other.lab.enabled"),
         ("{other: {lab: 3}}", "checks.other.lab"),
         ("{lab: {}}", "checks.lab: there is no such key"),
