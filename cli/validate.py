@@ -69,6 +69,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @options.tmin
 @options.tmax
 @options.stride
+@options.show_annotations
 @options.threads
 @options.outcome
 @options.no_report
@@ -85,6 +86,7 @@ def command(
     tmin: float | None,
     tmax: float | None,
     stride: float | None,
+    show_annotations: bool,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -111,7 +113,7 @@ def command(
     if out is not None:
         output.check(out, overwrite=overwrite, folder=True)
     given = None if contract is None else InputContract.from_file(contract)
-    cutting = WindowOptions(tmin=tmin, tmax=tmax, stride=stride)
+    cutting = WindowOptions(tmin=tmin, tmax=tmax, stride=stride, show_annotations=show_annotations)
     verdict = gate.run(model, data, contract=given, threads=threads, window_options=cutting)
     drift = None if stored is None else outputs.drifted(stored, verdict)
     if out is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,24 @@ def test_messages_have_no_remark(
     with pytest.raises(InputError) as caught:
         explain_recording(make_model(make_contract()), remarked, show_annotations=True, **option)
     assert "zyxwen" in str(caught.value).casefold()
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_gate_shows_remarks_where_that_is_asked_for(
+    make_raw: Make, make_contract: Make, make_model: Make, tmp_path: Path, shown: bool
+) -> None:
+    _raw(make_raw, (27.0, 0.5, REMARKS[0])).save(tmp_path / "a_raw.fif", verbose="error")
+    (tmp_path / "policy.yaml").write_text("version: 1\nevents: middle\n")
+    model = make_model(make_contract())
+    given = [model, tmp_path / "a_raw.fif", "--policy", tmp_path / "policy.yaml"]
+    given += ["--show-annotations"] if shown else []
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxplain", "validate", *map(str, given)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "left" in done.stderr
+    assert ("zyxwen" in done.stderr.casefold()) == shown
 
 
 def test_an_audit_has_no_remark(remarked: Any, tmp_path: Path) -> None:
