@@ -2,7 +2,7 @@
 
     pip install cosmic-ray
     python studies/mutation.py                 every module, 60 mutants of each; goes on where build/ has some
-    python studies/mutation.py --of verdict --mutants 500 --show
+    python studies/mutation.py --of verdict --mutants 500
 
 Each mutant changes one operator, number, comparison, condition, return or loop of a module (cosmic-ray). The
 module's own tests run on it in a process forked for it; a mutant under which all of them pass has survived.
@@ -59,10 +59,17 @@ USED = (mne, onnxruntime, scipy.signal, sklearn.linear_model, xarray)
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives one module with another text."""
+    """Gives one module with another text. A plugin of pytest, whose own finder would come first."""
 
     def __init__(self, name: str, path: Path, text: str) -> None:
         self.name, self.path, self.text = name, path, text
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """Come first, before any test is imported."""
+        for known in [m for m in sys.modules if m.partition(".")[0] == "onnxplain"]:
+            del sys.modules[known]  # a module that is there would not be looked for
+        sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: object = None, target: object = None
@@ -97,12 +104,10 @@ def passes(module: str, text: str, tests: list[str]) -> bool:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.dup2(null, 2)
-            for known in [m for m in sys.modules if m.partition(".")[0] == "onnxplain"]:
-                del sys.modules[known]  # a module that is there would not be looked for
-            sys.meta_path.insert(0, Changed(name, ROOT / module, text))
             files = [str(ROOT / "tests" / t) for t in tests]
             options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
-            os._exit(int(pytest.main([*options, *files])))
+            changed = Changed(name, ROOT / module, text)
+            os._exit(int(pytest.main([*options, *files], plugins=[changed])))
         os._exit(99)
     end = time.monotonic() + LONGEST
     while time.monotonic() < end:
