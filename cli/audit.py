@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @options.threads
 @options.outcome
 @options.no_report
-@options.guarded(time_limit=600)
+@options.guarded(time_limit=600, timed=True)
 def command(
     data: Path,
     contract: Path | None,

@@ -28,7 +28,7 @@ from . import console, options
 @options.threads
 @options.seed
 @options.outcome
-@options.guarded(time_limit=3600)
+@options.guarded(time_limit=3600, timed=True)
 def command(
     model: Path,
     dataset: Path,

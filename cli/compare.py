@@ -26,7 +26,7 @@ from . import console, options, output
     help="Names of the sides; by default those of their folders.",
 )
 @options.outcome
-@options.guarded()
+@options.guarded(timed=True)
 def command(
     explanations: tuple[Path, ...],
     out: Path,

@@ -31,7 +31,7 @@ from . import console, options, output
 @options.overwrite
 @options.as_json
 @options.quiet
-@options.guarded(time_limit=600)
+@options.guarded(time_limit=600, timed=True)
 def command(
     model: Path,
     out: Path,

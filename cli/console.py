@@ -24,6 +24,8 @@ _err: TextIO | None = None
 _quiet = False
 _drawn = False
 _last = ("", 0.0)
+_logged = time.monotonic()
+SELDOM = 30.0  # seconds between two lines of progress in a log
 
 
 def debug() -> bool:
@@ -185,18 +187,34 @@ def _widest(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
 
 
 def progress(what: str, fraction: float | None) -> None:
-    """Draw what is being done, on a terminal only: one line, written over at each step."""
-    global _drawn, _last
-    if _quiet or not err().isatty():
+    """Tell what is being done: on a terminal one line, written over at each step; in a log a line, seldom."""
+    global _drawn, _last, _logged
+    if _quiet:
         return
     now = time.monotonic()
+    if not err().isatty():
+        if now - _logged >= SELDOM:
+            _logged = now
+            with contextlib.suppress(OSError):  # nobody is listening
+                print(time.strftime("%H:%M:%S"), escaped(what) + _percent(fraction), file=err(), flush=True)
+        return
     if what == _last[0] and now - _last[1] < 0.1:
         return
     _last = (what, now)
-    done = "" if fraction is None else f" {100 * fraction:3.0f} %"
     _drawn = True
-    err().write("\r\x1b[K" + f"{escaped(what)}{done}"[: _columns(err()) - 1])
+    err().write("\r\x1b[K" + f"{escaped(what)}{_percent(fraction)}"[: _columns(err()) - 1])
     err().flush()
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f" {100 * fraction:3.0f} %"
+
+
+def took(seconds: float) -> None:
+    """Say how long a command took, as the last line of what it prints."""
+    from ..engine.notebook.progress import duration
+
+    say(f"{'took':<11} {duration(seconds)}")
 
 
 def clear() -> None:

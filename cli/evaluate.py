@@ -45,7 +45,7 @@ RECORDINGS_ONLY = (
 @options.seed
 @options.outcome
 @options.no_report
-@options.guarded(time_limit=600)
+@options.guarded(time_limit=600, timed=True)
 def command(
     model: Path,
     data: Path,

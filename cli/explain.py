@@ -69,7 +69,7 @@ RECORDINGS_ONLY = (
 @options.seed
 @options.outcome
 @options.no_report
-@options.guarded()
+@options.guarded(timed=True)
 def command(model: Path, data: Path, out: Path, **given: Any) -> None:
     """Explain what MODEL says about DATA, and write the maps to the folder OUT.
 

@@ -55,7 +55,7 @@ from .inspect import in_words
 @options.overwrite
 @options.as_json
 @options.quiet
-@options.guarded(time_limit=600)
+@options.guarded(time_limit=600, timed=True)
 def command(
     name: str,
     out: Path,

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -397,7 +398,16 @@ def without_recording(given: dict[str, Any], names: Iterable[str], data: Path) -
             raise click.UsageError(f"{option} is for recordings; {data.name} holds arrays")
 
 
-def guarded(*, time_limit: int = 120, memory: float = 0.75) -> Callable[[Command], Command]:
+def _timed(body: Callable[[], int | None], began: float) -> int | None:
+    """Run a command's body; its last line says how long it took."""
+    code = body()
+    console.took(time.monotonic() - began)
+    return code
+
+
+def guarded(
+    *, time_limit: int = 120, memory: float = 0.75, timed: bool = False
+) -> Callable[[Command], Command]:
     """Run a command's body in a child process, within limits that the user can set.
 
     Parameters
@@ -406,6 +416,8 @@ def guarded(*, time_limit: int = 120, memory: float = 0.75) -> Callable[[Command
         Default number of seconds that one step may take without progress.
     memory : float
         Part of the machine's memory that the work may hold by default; less where less is free.
+    timed : bool
+        Whether its last line says how long it took.
     """
     part = {0.75: "three quarters", 0.5: "half", 0.25: "a quarter"}[memory]
 
@@ -432,6 +444,8 @@ def guarded(*, time_limit: int = 120, memory: float = 0.75) -> Callable[[Command
                 for name in THREADS:
                     os.environ[name] = str(options["threads"])  # read once, when numpy is imported
             job = functools.partial(body, **options)
+            if timed and not (options.get("as_json") or options.get("init")):  # those print what is read on
+                job = functools.partial(_timed, job, time.monotonic())
             most = guard.default_limit(memory) if memory_limit is None else memory_limit
             raise click.exceptions.Exit(guard.run(job, time_limit=time_limit, memory_limit=most))
 

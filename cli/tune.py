@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @options.threads
 @options.seed
 @options.outcome
-@options.guarded(time_limit=600)
+@options.guarded(time_limit=600, timed=True)
 def command(
     model: Path,
     data: Path,

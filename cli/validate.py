@@ -73,7 +73,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @options.threads
 @options.outcome
 @options.no_report
-@options.guarded()
+@options.guarded(timed=True)
 def command(
     model: Path,
     data: Path,

@@ -76,7 +76,7 @@ class DemoModel:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The demonstration's models, the seed of the random copies, and how long it took."""
+    """The demonstration's models, the seed of the random copies, and how long explaining them took."""
 
     models: tuple[DemoModel, ...]
     seed: int
@@ -262,5 +262,5 @@ def _side_by_side(result: DemoResult, out: Path) -> list[html.Drawing]:
 
 def _provenance(result: DemoResult) -> Table:
     rows = [(m.name, f"sha256 {m.explained.provenance['model']['sha256']}") for m in result.models]
-    rows += [("seed", str(result.seed)), ("seconds", f"{result.seconds:.1f}")]
+    rows += [("seed", str(result.seed)), ("explained in", f"{result.seconds:.1f} s, without the gate")]
     return Table((), [*rows, *versions().items()])

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+from ..engine.notebook.progress import shown
 from .electrodes.region_file import Regions
 from .recording.options import WindowOptions
 from .reports.explained_recording import ExplainedRecording
 from .views.explain import RecordingKeywords, explain_with_views
 
 
+@shown()
 def explain_recording(
     model: str | os.PathLike[str],
     data: Any,

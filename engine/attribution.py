@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .analysis.shapes import Layout, sample_sums
 from .contract import ONE, InputContract
+from .notebook.boxes import box, line, spread
 
 if TYPE_CHECKING:
     import xarray
@@ -198,6 +199,40 @@ class Attribution:
     reference: Mapping[str, Array] | None = None
     against: tuple[Attribution, ...] = ()
     size: float = 0.0
+
+    def __repr__(self) -> str:
+        many = self.explained.shape[-1] if self.explained.ndim else 1
+        return line(
+            "Attribution",
+            f"{many} {'sample' if many == 1 else 'samples'} of {', '.join(map(str, self.relevance))}",
+            f"{self.output or 'explained'}: {spread(self.explained)}",
+            self._closed(),
+            self.composite,
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: sums, not the arrays."""
+        rows: list[tuple[object, object]] = [
+            ("explained", f"{self.output or 'the output'}: {spread(self.explained)}"),
+            ("composite", self.composite or None),
+        ]
+        if self.reference is not None:
+            rows.append(("against", f"{len(self.per_reference)} of what was given as reference"))
+        for name, r in self.relevance.items():
+            reached = spread(self.reached[name]) if name in self.reached else spread(np.zeros(0))
+            rows.append((f"on {name}", f"{' x '.join(map(str, r.shape))}; sum of a sample: {reached}"))
+        kept = list(self.ledger.by_kind().items())
+        rows += [(f"kept by {kind}", spread(amount)) for kind, amount in kept[:6]]
+        if len(kept) > 6:
+            rows.append(("kept otherwise", f"{len(kept) - 6} more kinds; see .ledger"))
+        rows.append(("account", self._closed()))
+        return box("Attribution", rows, below=self.notes)
+
+    def _closed(self) -> str:
+        """How far the account is from closing, where there is one."""
+        if not len(self.ledger) or not self.explained.size:
+            return ""
+        return f"closes within {float(np.max(self.closure())):.0e}"
 
     @property
     def per_reference(self) -> tuple[Attribution, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from .composite import composite as find_composite
 from .contract import InputContract
 from .file.load import load
 from .file.runtime import Runtime, numpy_dtype
+from .notebook.boxes import box, line
 from .plan.example import example_for
 from .plan.request import Request
 from .rules import registry
@@ -91,6 +94,43 @@ class Inspection:
     contract: InputContract | None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        taken = ", ".join(f"{i.name} {i.dtype} {i.shape}" for i in self.inputs[:3])
+        return line(
+            "Inspection",
+            f"{PurePath(self.path).name}: {taken}",
+            f"explains {self.explained}",
+            self._covered(),
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: nodes are counted by their operator."""
+        rows: list[tuple[object, object]] = [
+            ("sha256", self.sha256[:12]),
+            ("producer", self.producer or None),
+            ("opset", ", ".join(f"{domain} {version}" for domain, version in self.opsets.items())),
+            *((f"input {i.name}", f"{i.dtype} {i.shape}") for i in self.inputs[:6]),
+            *((f"output {o.name}", f"{o.dtype} {o.shape}") for o in self.outputs[:6]),
+            ("explained", self.explained),
+            ("composite", self.composite),
+            ("rules", self._covered()),
+        ]
+        kinds = Counter(n.op_type for n in self.on_path).most_common()
+        if kinds:
+            more = f" and {len(kinds) - 12} more operators" if len(kinds) > 12 else ""
+            rows.append(("nodes", ", ".join(f"{count} {op}" for op, count in kinds[:12]) + more))
+        without = Counter(n.op_type for n in self.unsupported).most_common(6)
+        if without:
+            rows.append(("no rule for", ", ".join(f"{op} ({count})" for op, count in without)))
+        rows.append(("contract", "none" if self.contract is None else _said_contract(self.contract)))
+        return box(PurePath(self.path).name, rows, below=self.notes)
+
+    def _covered(self) -> str:
+        """How many nodes have a rule, in words."""
+        n, without = len(self.on_path), len(self.unsupported)
+        each = f"{n} {'node' if n == 1 else 'nodes'} on the path"
+        return f"{each}, each with a rule" if not without else f"{each}, {without} without a rule"
+
     @property
     def on_path(self) -> tuple[NodeInfo, ...]:
         """Nodes between the inputs and what is explained."""
@@ -113,6 +153,12 @@ class Inspection:
         data["coverage"] = self.coverage
         data["unsupported"] = [n.name for n in self.unsupported]
         return data
+
+
+def _said_contract(contract: InputContract) -> str:
+    """An input contract in a few words."""
+    window = f"{contract.window / contract.sfreq:g} s at {contract.sfreq:g} Hz"
+    return f"{len(contract.channels)} channels, {window}; {', '.join(contract.names[:8])}".rstrip("; ")
 
 
 def inspect(

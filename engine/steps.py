@@ -19,6 +19,11 @@ def listen(listener: Listener | None) -> None:
     _listener.set(listener)
 
 
+def heard() -> bool:
+    """Whether somebody listens."""
+    return _listener.get() is not None
+
+
 def step(what: str, fraction: float | None = None) -> None:
     """Announce the work that starts now.
 

@@ -28,6 +28,7 @@ ROOMS = {
     "engine": (
         ("errors", "steps"),
         ("storage",),
+        ("notebook",),
         ("contract", "extensions"),
         ("file",),
         ("analysis", "composite"),

@@ -13,6 +13,7 @@ from ..eeg.recording.options import WindowOptions
 from ..eeg.text import plain
 from ..engine.contract import InputContract
 from ..engine.errors import OnnxplainError
+from ..engine.notebook.progress import shown
 from ..engine.steps import step
 from .case import Case
 from .checks import CHECKS
@@ -48,6 +49,7 @@ class Gate:
         self.policy = policy if isinstance(policy, Policy) else Policy.from_file(policy)
         self._today = today
 
+    @shown()
     def run(
         self,
         model: str | Path,

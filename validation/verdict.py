@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..eeg.text import listed
+from . import shown
 from .looked import Looked, looked_at
 from .policy import Policy
 from .result import USES, CheckResult, Overall
@@ -68,6 +69,12 @@ class Verdict:
     looked: Looked = field(default_factory=Looked)
     audit: Mapping[str, Any] = field(default_factory=dict)
     warning_exits: int = 0
+
+    def __repr__(self) -> str:
+        return shown.as_line(self)
+
+    def _repr_html_(self) -> str:
+        return shown.as_box(self)
 
     @property
     def exit_code(self) -> int:

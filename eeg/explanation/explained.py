@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
+from ...engine.notebook.boxes import box, line
 from ..electrodes.positions import Electrodes
 from ..electrodes.region_file import Regions
 from ..recording.labels import number_in
@@ -61,6 +62,21 @@ class Explained:
     references: ReferenceWindows | None = None
     views: Mapping[str, View] = field(default_factory=dict)
     unasked: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        held = "" if self.references is None else f"held against {self.references.how}"
+        windows = f"{counted(len(self.windows), 'window')}, {counted(len(self.electrodes), 'electrode')}"
+        what = f"{said_target(self)} in {self.unit}"
+        return line(type(self).__name__, self.title(), windows, what, held)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the command line prints."""
+        return box(self.title(), self.lines())
+
+    def title(self) -> str:
+        """The recording and the model, by their files."""
+        model, data = (self.provenance.get(what, {}).get("file", "?") for what in ("model", "data"))
+        return f"{plain(data)} by {plain(model)}"
 
     @property
     def electrodes(self) -> Electrodes:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
+from ...engine.notebook.boxes import line
 from ...engine.steps import step
 from ..electrodes.positions import Electrodes, Place, measured_in
-from ..text import plain
+from ..text import counted, plain
 from . import remarks
 from .cutting import (
     Opened,
@@ -79,6 +80,14 @@ class Windows:
     dropped: int = 0
     tmin: float = 0.0
     contract: InputContract | None = None
+
+    def __repr__(self) -> str:
+        seconds = self.signal.shape[-1] / self.sfreq
+        return line(
+            "Windows",
+            f"{counted(len(self), 'window')} of {seconds:g} s at {self.sfreq:g} Hz",
+            counted(len(self.channels), "electrode"),
+        )
 
     def __post_init__(self) -> None:
         if not isinstance(self.channels, Electrodes):

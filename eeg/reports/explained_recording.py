@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.errors import InputError
+from ...engine.notebook.boxes import box
+from ...engine.notebook.kernel import show_figures
 from ...engine.storage import outputs
 from ..explanation.explained import Explained
 from ..text import plain
@@ -32,6 +34,11 @@ class ExplainedRecording(Explained):
     def of(cls, explained: Explained) -> ExplainedRecording:
         """The same explanation, with these methods."""
         return cls(**{f.name: getattr(explained, f.name) for f in fields(explained)})
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the command line prints, and what can be done with it."""
+        offered = ".save(folder) writes all of it, .report(path) the page; .plot() draws the head map"
+        return box(self.title(), self.lines(), below=(offered,))
 
     def save(
         self, folder: str | os.PathLike[str], *, report: bool = True, overwrite: bool = False
@@ -123,7 +130,7 @@ class ExplainedRecording(Explained):
         Returns
         -------
         matplotlib.figure.Figure
-            Nothing is shown, and pyplot does not know of it.
+            Pyplot does not know of it; a notebook draws it where it is the value of a cell.
 
         Raises
         ------
@@ -132,6 +139,7 @@ class ExplainedRecording(Explained):
         """
         from .recording_figures import head_figure
 
+        show_figures()
         figure, said = head_figure(self)
         if figure is None:
             raise InputError(said or "there is no head map of these electrodes")

@@ -89,7 +89,8 @@ def refused(run: Run, line: Line, tmp_path: Path) -> Refused:
 def test_the_good_case(run: Run, model: Model, array: Path, tmp_path: Path) -> None:
     done = run("explain", model(LINEAR), array, "--out", "out", "--batch-size", 2)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 5
+    assert len(done.stdout.splitlines()) == 6
+    assert re.fullmatch(r"took {8}\d+\.\d s", done.stdout.splitlines()[-1])
     with np.load(tmp_path / "out" / "relevance.npz") as found:
         total = found["relevance.x"].sum(1)
         np.testing.assert_allclose(total, found["explained"], rtol=1e-5)

@@ -340,6 +340,23 @@ def test_on_a_terminal(script: Script) -> None:
     assert shown.endswith("\r\x1b[Konnxplain: interrupted while thinking\r\n[130]")
 
 
+def test_in_a_log(script: Script) -> None:
+    """Progress is plain lines there, seldom; a short job has none."""
+    job = """
+    console.SELDOM = 0.3
+    for i in range(20):
+        step('thinking', i / 20)
+        time.sleep(0.05)
+    """
+    done = finish(script(job))
+    lines = done.stderr.splitlines()
+    assert 1 <= len(lines) <= 4
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d thinking +\d+ %", line) for line in lines)
+    quiet = finish(script("console.quiet(); console.SELDOM = 0; step('x'); step('y')"))
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert finish(script("step('thinking')")).stderr == ""
+
+
 def terminal(command: list[str], interrupt_at: str | None) -> str:
     """What a terminal shows; Ctrl-C is typed when `interrupt_at` appears. Ends with [exit code]."""
     pid, terminal_ = pty.fork()

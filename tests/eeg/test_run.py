@@ -320,6 +320,22 @@ def test_it_reports_and_plots_itself(files: tuple[Path, Path, InputContract], tm
     assert plt.get_fignums() == []
 
 
+def test_it_shows_itself(make_contract: MakeContract, make_model: Make, recorded: Make) -> None:
+    contract = make_contract(classes=("<b>left</b>", "right"))
+    found = explain_recording(make_model(contract), recorded(marks=MARKS))
+    said, table = repr(found), found._repr_html_()
+    assert said.startswith("<ExplainedRecording: ")
+    assert len(said) < 300
+    assert "\n" not in said
+    assert f"{len(found.windows)} windows" in said
+    assert repr(found.windows).startswith(f"<Windows: {len(found.windows)} windows of ")
+    for what, _ in found.lines():
+        assert f">{what}</th>" in table
+    assert ".plot()" in table
+    assert "<b>left" not in table
+    assert len(table) < 20_000
+
+
 def test_no_plot_without_a_head(make_contract: MakeContract, make_model: Make, recorded: Make) -> None:
     names = ("E1", "E2", "E3")
     found = explain_recording(make_model(make_contract(names)), recorded(names=names))

@@ -351,3 +351,23 @@ def test_a_waiver_covers_what_warns_too() -> None:
     waived, _ = gate._waived(results)
     assert list(waived) == ["follows.first"]
     assert decide(results, waived, gate.policy).status == "PASS"
+
+
+def test_a_verdict_shows_itself_in_a_line_and_a_short_table() -> None:
+    many = [
+        made(f"follows.part-{i}", "follows", "FAIL", value=0.9, part=f"<i>part {i}</i>") for i in range(300)
+    ]
+    many[0] = replace(many[0], said="<script>alert(1)</script>" * 100)
+    verdict = decide([*many, absent("intervention.eyes")], {"a": "<b>"}, DECLARED)
+    said, table = repr(verdict), verdict._repr_html_()
+    assert said.startswith("<Verdict: FAIL: ")
+    assert len(said) < 330
+    assert "follows.part-1: FAIL" in table
+    assert "292 fail or warn" in table
+    assert "301 checks, 1 not evaluable" in table
+    assert "The model must not be deployed." in table
+    assert "<script" not in table
+    assert "<i>" not in table
+    assert table.count("<tr>") < 25
+    passed = decide(GOOD, {}, DECLARED)
+    assert repr(passed).startswith("<Verdict: PASS; ")
