@@ -25,7 +25,8 @@ _quiet = False
 _drawn = False
 _last = ("", 0.0)
 _logged = time.monotonic()
-SELDOM = 30.0  # seconds between two lines of progress in a log
+_log = True
+SELDOM = 60.0  # seconds between two lines of progress in a log
 
 
 def debug() -> bool:
@@ -119,6 +120,12 @@ def quiet() -> None:
     _quiet = True
 
 
+def no_log() -> None:
+    """Let there be no lines of progress in a log: what runs for a program's sake has errors alone there."""
+    global _log
+    _log = False
+
+
 def say(text: str = "") -> None:
     """Print a line on standard output."""
     if not _quiet:
@@ -193,7 +200,7 @@ def progress(what: str, fraction: float | None) -> None:
         return
     now = time.monotonic()
     if not err().isatty():
-        if now - _logged >= SELDOM:
+        if _log and now - _logged >= SELDOM:
             _logged = now
             with contextlib.suppress(OSError):  # nobody is listening
                 print(time.strftime("%H:%M:%S"), escaped(what) + _percent(fraction), file=err(), flush=True)

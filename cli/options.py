@@ -440,6 +440,8 @@ def guarded(
         def command(*, time_limit: float, memory_limit: int | None, **options: Any) -> None:
             if options.get("quiet"):
                 console.quiet()
+            if options.get("as_json"):
+                console.no_log()
             if options.get("threads"):
                 for name in THREADS:
                     os.environ[name] = str(options["threads"])  # read once, when numpy is imported

@@ -67,20 +67,18 @@ def command(
     tried, default = asked_for(found, of_arrays)
     tuned = tune(found.setting, tried, default=default, also=found.interpolation, seed=given["seed"])
     words = use(tuned, found, data, of_arrays)
+    name, advised = tuned.advised
     if out is not None:
-        about = (
-            f"chosen by onnxplain tune for {found.provenance['model']['file']}: ABPC {tuned.held_out}; "
-            f"explain with {words or 'no further options'}"
-        )
         with output.file(out, overwrite=overwrite) as temporary:
-            temporary.write_text(tuned.candidate.composite.to_yaml(about=about), encoding="utf-8")
+            text = advised.composite.to_yaml(about=about(tuned, found, words))
+            temporary.write_text(text, encoding="utf-8")
     if as_json:
         console.say_json({**tuned.summary(), "use": words, "unit": found.unit, **found.provenance})
     elif not quiet:
         show(tuned, found.unit)
-        console.say(f"use         --composite {out or tuned.candidate.composite.name} {words}".rstrip())
+        console.say(f"use         --composite {out or advised.composite.name} {words}".rstrip())
         if out is not None:
-            console.say(f"written     {out}")
+            console.say(f"written     {out}: {name}")
 
 
 def asked_for(found: Sample, of_arrays: bool) -> tuple[dict[str, Candidate], str]:
@@ -100,9 +98,23 @@ def asked_for(found: Sample, of_arrays: bool) -> tuple[dict[str, Candidate], str
     return candidates(found.setting.against), default
 
 
+def about(tuned: Tuned, found: Sample, words: str) -> str:
+    """What the file says of itself: which it is, for what model and data, what was found, its use."""
+    from ..eeg.text import plain
+
+    name = tuned.advised[0]
+    which = "the choice" if tuned.better else "the default, which tune says to stay with"
+    model, data = (plain(found.provenance[what]["file"], 80) for what in ("model", "data"))
+    return (
+        f"{name}: {which}, by onnxplain tune for {model} on {data}. {tuned.sentence} "
+        f"ABPC is in {found.unit}; random orders have {tuned.random}. "
+        f"Explain with {words or 'no further options'}."
+    )
+
+
 def use(tuned: Tuned, found: Sample, data: Path, of_arrays: bool) -> str:
-    """The options of `explain` for the choice, beside --composite."""
-    chosen = tuned.candidate
+    """The options of `explain` for what is advised, beside --composite."""
+    _, chosen = tuned.advised
     if not chosen.against:
         return "" if of_arrays else "--against none"
     against = chosen.against if chosen.against in ("other", "any") else found.against

@@ -114,8 +114,8 @@ class Tuned:
     Attributes
     ----------
     chosen, default : str
-    candidate : Candidate
-        The one chosen.
+    candidate, stay : Candidate
+        The one chosen, and the default.
     tried : tuple of Tried
         Best first, on the half that chooses.
     held_out, default_held_out : Estimate
@@ -137,6 +137,7 @@ class Tuned:
     chosen: str
     default: str
     candidate: Candidate
+    stay: Candidate
     tried: tuple[Tried, ...]
     held_out: Estimate
     default_held_out: Estimate
@@ -190,6 +191,7 @@ class Tuned:
         return {
             "chosen": self.chosen,
             "default": self.default,
+            "advised": self.advised[0],
             "composite": self.candidate.composite.name,
             "parameters": dict(self.candidate.composite.parameters),
             "against": self.candidate.against or None,
@@ -210,6 +212,11 @@ class Tuned:
             ],
             "refused": dict(self.refused),
         }
+
+    @property
+    def advised(self) -> tuple[str, Candidate]:
+        """What to explain with: the choice where it is better, and the default else."""
+        return (self.chosen, self.candidate) if self.better else (self.default, self.stay)
 
     @property
     def better(self) -> bool:
@@ -306,6 +313,7 @@ def tune(
         chosen,
         default,
         asked[chosen],
+        asked[default],
         tuple(ranked),
         held[chosen].abpc,
         held[default].abpc,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from logs import errors
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,7 +32,7 @@ def run(tmp_path: Path) -> Run:
 
 def only_line(stderr: str) -> str:
     """The one line on stderr; fails where there are more, or a traceback."""
-    lines = stderr.splitlines()
+    lines = errors(stderr).splitlines()
     assert len(lines) == 1, stderr
     assert lines[0].startswith("onnxplain: ")
     return lines[0]

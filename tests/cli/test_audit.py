@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from logs import errors
 
 from onnxplain.models import demo_file
 
@@ -30,7 +31,7 @@ def arrays(path: Path, shift: float, **changes: Any) -> Path:
 
 def test_a_recording(run: Run, tmp_path: Path) -> None:
     done = run("audit", DATA, "--events", "left,right", "--seconds", 2, "--out", "out", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
     found = json.loads(done.stdout)
     assert found["counts"] == {"left": 32, "right": 32}
     assert found == json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))
@@ -42,7 +43,7 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
 
 def test_as_a_model_has_it(run: Run) -> None:
     done = run("audit", DATA, "--contract", demo_file("honest.onnx"))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
     assert "each electrode's offset" in done.stdout
     assert "left: 32, right: 32" in done.stdout
     assert "cannot see" in done.stdout

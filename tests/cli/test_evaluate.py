@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx.parser
 import pytest
+from logs import errors
 
 import onnxplain as ox
 from onnxplain.models import demo_file
@@ -48,7 +49,7 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
     done = run(
         "evaluate", MODEL, DATA, "--out", "out", "--windows", 8, "--methods", "cplrp", "--no-report", "--json"
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
     summary = json.loads(done.stdout)
     assert summary["methods"] == ["difference", "cplrp"]
     assert summary["against"].endswith("windows that the model calls otherwise")
@@ -72,8 +73,12 @@ def test_tune_writes_a_composite(run: Run, linear: Path, rows: Path, tmp_path: P
     done = run("tune", linear, rows, "--out", "best.yaml", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    chosen = ox.Composite.from_file(tmp_path / "best.yaml")
-    assert chosen.name == found["composite"]
+    written = ox.Composite.from_file(tmp_path / "best.yaml")
+    assert not found["better"]  # a linear model: every rule gives the same map
+    assert found["advised"] == found["default"] == written.name == "attnlrp"
+    assert found["sentence"] in written.about
+    assert "the default, which tune says to stay with" in written.about
+    assert "linear.onnx on" in written.about
     assert len(found["tried"]) == 15
     assert found["sentence"]
     table = run("tune", linear, rows)
@@ -100,11 +105,20 @@ def test_tune_chooses_references(run: Run, tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["default"] == "difference, 4 other"
     assert len(found["tried"]) == 18
-    chosen = ox.Composite.from_file(tmp_path / "best.yaml")
-    assert chosen.name == found["composite"]
-    against = f"{found['against']} --references {found['references']}" if chosen.is_difference else "none"
+    written = ox.Composite.from_file(tmp_path / "best.yaml")
+    if found["better"]:
+        assert found["advised"] == found["chosen"]
+        assert written.name == found["composite"]
+        against = (
+            f"{found['against']} --references {found['references']}" if written.is_difference else "none"
+        )
+    else:
+        assert found["advised"] == found["default"]
+        assert written.name == "difference"
+        against = "other --references 4"
     assert found["use"] == f"--against {against}"
-    assert found["use"] in chosen.about
+    assert found["use"] in written.about
+    assert found["sentence"] in written.about
 
 
 @pytest.mark.parametrize(

@@ -352,8 +352,9 @@ def test_in_a_log(script: Script) -> None:
     lines = done.stderr.splitlines()
     assert 1 <= len(lines) <= 4
     assert all(re.fullmatch(r"\d\d:\d\d:\d\d thinking +\d+ %", line) for line in lines)
-    quiet = finish(script("console.quiet(); console.SELDOM = 0; step('x'); step('y')"))
-    assert (quiet.returncode, quiet.stderr) == (0, "")
+    for said in ("quiet", "no_log"):
+        quiet = finish(script(f"console.{said}(); console.SELDOM = 0; step('x'); step('y')"))
+        assert (quiet.returncode, quiet.stderr) == (0, "")
     assert finish(script("step('thinking')")).stderr == ""
 
 

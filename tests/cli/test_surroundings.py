@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from logs import errors
 
 from onnxplain.models import demo_file
 
@@ -130,7 +131,7 @@ def test_o5_stopped_in_the_middle(files: Path, how: signal.Signals) -> None:
     assert "PASS" not in out
     assert not (files / "out" / "verdict.json").exists()
     done = subprocess.run(command, cwd=files, capture_output=True, text=True, timeout=900, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
 
 
 @pytest.mark.row("O7")
@@ -189,7 +190,7 @@ def test_o8_names_of_files(run: Run, files: Path, name: str) -> None:
         "validate", folder / f"{name}.onnx", folder / f"{name}.edf", "--policy", folder / f"{name}.yaml",
         "--out", folder / "out",
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
     data = json.loads((folder / "out" / "verdict.json").read_text(encoding="utf-8"))
     assert "\n" not in data["audit"]["model"]["file"]
     # A name cannot break a line of what is printed.
@@ -225,7 +226,7 @@ def test_o10_no_display_and_no_network(
     done = run(
         *ARGUMENTS, "--out", "out", DISPLAY="", WAYLAND_DISPLAY="", MPLBACKEND="", PYTHONPATH=_first(folder)
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, errors(done.stderr)) == (0, "")
     assert not (folder / "asked").exists()
     page = (files / "out" / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"(<link[^>]* href|src)\s*=\s*[\"']?https?:", page)

@@ -193,10 +193,13 @@ def test_what_is_said_of_a_choice(
 ) -> None:
     one = intervals.Estimate(2.0, 1.0, 3.0, 20)
     found = Tuned(
-        "zplus", "attnlrp", Candidate(composite("zplus")), (), one, one, intervals.Estimate(*gain, 20), one,
-        (20, 20), {}, "interpolation" if also else "", intervals.Estimate(*also, 20) if also else None,
+        "zplus", "attnlrp", Candidate(composite("zplus")), Candidate(composite("attnlrp")), (), one, one,
+        intervals.Estimate(*gain, 20), one, (20, 20), {}, "interpolation" if also else "",
+        intervals.Estimate(*also, 20) if also else None,
     )  # fmt: skip
     assert found.better is better
+    name, advised = found.advised
+    assert name == advised.composite.name == found.summary()["advised"] == ("zplus" if better else "attnlrp")
     assert said in found.sentence
 
 
