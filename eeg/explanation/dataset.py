@@ -121,6 +121,7 @@ def to_dataset(
         "sfreq": windows.sfreq,
         "tmin": windows.tmin,
         "splined": json.dumps(list(windows.interpolated)),
+        **({"band": json.dumps(windows.band)} if np.isfinite(windows.band[1]) else {}),
         "places": places_attribute(windows.channels),
         "decisions": json.dumps(list(windows.decisions), ensure_ascii=False),
         "provenance": json.dumps(dict(provenance or {}), ensure_ascii=False),

@@ -226,6 +226,7 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         decisions=tuple(map(str, json.loads(dataset.attrs.get("decisions", "[]")))),
         interpolated=tuple(map(str, json.loads(dataset.attrs.get("splined", "[]")))),
         tmin=float(dataset.attrs.get("tmin", 0.0)),
+        **_band(dataset),
     )
     return Explained(
         dataset,
@@ -235,6 +236,12 @@ def restored(dataset: xr.Dataset, contract: InputContract) -> Explained:
         unit=str(dataset["explained"].attrs.get("units") or contract.unit_of()),
         references=_held(dataset, contract),
     )
+
+
+def _band(dataset: xr.Dataset) -> dict[str, Any]:
+    """What the recording held, where the dataset says so."""
+    low, high = json.loads(dataset.attrs.get("band", "[null, null]"))
+    return {} if high is None else {"band": (float(low), float(high))}
 
 
 def _held(dataset: xr.Dataset, contract: InputContract) -> ReferenceWindows | None:

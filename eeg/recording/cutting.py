@@ -74,6 +74,12 @@ class Opened:
         return self.contract.sfreq if nominal else own
 
     @property
+    def band(self) -> tuple[float, float]:
+        """What the recording holds, in Hz, by the filters in its header and by its rate."""
+        info, most = self.recording.data.info, self.sfreq / 2
+        return float(info["highpass"] or 0), min(float(info["lowpass"] or most), most)
+
+    @property
     def bads(self) -> set[str]:
         """Channels that the recording marks bad."""
         return set(self.recording.data.info["bads"])
@@ -294,12 +300,11 @@ def conditioned(
     if sentence and any(own):
         opened.said.append("Derivations, which no reference changes, were left as they are.")
     moved = np.array([[0.0] if still else [1.0] for still in own])
-    info = opened.recording.data.info
     ready, filters = condition(
         [replace(p, data=p.data[rows] - (moved * against[i] if against else 0)) for i, p in enumerate(whole)],
         opened.sfreq,
         opened.contract,
-        recorded=(float(info["highpass"] or 0), float(info["lowpass"] or opened.sfreq / 2)),
+        recorded=opened.band,
     )
     opened.said.extend(filters)
     return ready

@@ -66,6 +66,8 @@ class Windows:
         Seconds from the event that a window is cut at to its start; 0 where it is cut at none.
     contract : InputContract or None
         The model's, with what the recording says of its further inputs filled in.
+    band : (float, float)
+        Hz: what the recording holds, by its header and its rate, before the contract's filters.
     """
 
     data: NDArray[np.float32]
@@ -80,6 +82,7 @@ class Windows:
     dropped: int = 0
     tmin: float = 0.0
     contract: InputContract | None = None
+    band: tuple[float, float] = (0.0, np.inf)
 
     def __repr__(self) -> str:
         seconds = self.signal.shape[-1] / self.sfreq
@@ -230,6 +233,7 @@ def cut(
         dropped=sum(slices.lost.values()),
         tmin=contract.tmin if marks is not None or recording.is_epochs else 0.0,
         contract=contract,
+        band=opened.band,
     )
 
 

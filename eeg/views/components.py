@@ -213,7 +213,7 @@ def components(
     recorded = decompose.joined(signal[:, rows], picked, explained.windows.sfreq)
     raw = decompose.averaged(recorded)
     # Drifts would get components of their own, and ICLabel has learned on signals without them.
-    slow = not contract.highpass or contract.highpass < 1.0
+    slow = _seen(explained)[0] < 1.0
     fit = raw.copy().filter(1.0, None, verbose="error") if slow else raw
     given = ica is not None
     if ica is None:
@@ -281,6 +281,13 @@ def _names_of(ica: Any, n_components: float | None) -> list[str]:
     return list(ica.ch_names)
 
 
+def _seen(explained: Explained) -> tuple[float, float]:
+    """The band that the model sees, in Hz: what was recorded, less what the contract takes away."""
+    windows, contract = explained.windows, explained.contract
+    top = min(windows.sfreq / 2, contract.lowpass or np.inf, windows.band[1])
+    return max(contract.highpass or 0.0, windows.band[0]), top
+
+
 def _limits(
     signal: Floats, names: Electrodes, explained: Explained, given: bool, averaged: bool
 ) -> list[str]:
@@ -299,15 +306,14 @@ def _limits(
         said.append(
             f"The decomposition rests on {have} samples of {len(names)} electrodes; {need} would be fair."
         )
-    sfreq, contract = explained.windows.sfreq, explained.contract
-    top = min(sfreq / 2, contract.lowpass or np.inf)
+    low, top = _seen(explained)
     if top < 100:
         said.append(
             f"ICLabel was trained on 1 to 100 Hz; the model sees up to {top:g} Hz: muscle is harder to tell."
         )
-    if not contract.highpass or contract.highpass < 1:
+    if low < 1:
         said.append(
-            f"The model sees from {contract.highpass or 0:g} Hz: components were "
+            f"The model sees from {low:g} Hz: components were "
             f"{'' if given else 'fitted and '}labelled above 1 Hz, and relevance is of the whole signal."
         )
     if len(names) < 16:

@@ -167,6 +167,21 @@ def test_limits_are_said(mixed: tuple[Array, Array, Array]) -> None:
         assert (said in notes) == (said != "up to 100 Hz"), said
 
 
+def test_limits_say_what_the_recording_holds(mixed: tuple[Array, Array, Array]) -> None:
+    """The notes agree with the decisions where the recording was made with narrower filters than the model's."""
+    _, _, signal = mixed
+    e = explained_of(signal[:2], np.ones_like(signal[:2]))
+    slow = replace(e, contract=e.contract.model_copy(update={"highpass": 0.1, "lowpass": 75.0}))
+    made = replace(slow, windows=replace(slow.windows, band=(0.5, 40.0)))
+    notes = " ".join(components(made, n_components=3).notes)
+    assert "from 0.5 Hz" in notes
+    assert "up to 40 Hz" in notes
+    made = replace(slow, windows=replace(slow.windows, band=(1.6, 100.0)))
+    notes = " ".join(components(made, n_components=3).notes)
+    assert "sees from" not in notes
+    assert "up to 75 Hz" in notes
+
+
 def test_what_cannot_be_decomposed(mixed: tuple[Array, Array, Array]) -> None:
     _, _, signal = mixed
     e = explained_of(signal, np.ones_like(signal))

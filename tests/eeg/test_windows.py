@@ -113,6 +113,17 @@ def test_filters_that_change_nothing_are_left_out(make_contract: MakeContract) -
     assert "was made with 40 Hz" in " ".join(condition([piece], 100.0, narrow, recorded=(0.0, 40.0))[1])
 
 
+def test_windows_know_what_was_recorded(
+    make_contract: MakeContract, recorded: Recorded, tmp_path: Path
+) -> None:
+    raw = mne.io.read_raw_fif(recorded(names=("Fp1", "Cz")), preload=True, verbose="error")
+    raw.filter(0.5, 40.0, verbose="error")
+    raw.save(tmp_path / "narrow_raw.fif", verbose="error")
+    windows = cut(read(tmp_path / "narrow_raw.fif"), make_contract(("Fp1", "Cz"), highpass=0.1, lowpass=60.0))
+    assert windows.band == (0.5, 40.0)
+    assert "was made with 0.5 Hz" in said(windows)
+
+
 def test_average_reference(make_contract: MakeContract, recorded: Recorded) -> None:
     path = recorded(names=("Fp1", "Cz", "O1", "EOG"))
     raw = mne.io.read_raw_fif(path, preload=True, verbose="error").get_data() * 1e6
