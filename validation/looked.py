@@ -25,7 +25,7 @@ class Looked:
     at : tuple of str
         Exchanged between windows, or measured.
     nothing : tuple of str
-        Looked for: windows do not differ in it, or it was not found in this data.
+        Looked for: windows hardly differ in it, or it was not found in this data.
     not_at : dict of str to str
         Could not be looked at -> why.
     no_account : tuple of str

@@ -25,7 +25,7 @@ EXCHANGES = ("follows", "intervention", "components", "electrodes")
 #   follows: decisions go with a part of the signal that says nothing of the task; failing fails the gate
 #   sign: the model uses an artefact; an exchange shows it, relevance supports it
 #   technical: the explanation or the file is not what it should be; failing fails the gate
-#   task: the model does not do its task here; failing fails the gate
+#   task: the model is right here less often than it should be; failing fails the gate
 #   method: maps cannot be trusted on this model; failing warns
 #   data: what the recording offers; never counts against the model
 Role = Literal["follows", "sign", "technical", "task", "method", "data"]

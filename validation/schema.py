@@ -54,7 +54,7 @@ class LookedFile(_Strict):
     """Kinds of cues: looked at, and not."""
 
     at: list[str] = Field(description="Exchanged between windows, or measured.")
-    nothing: list[str] = Field(description="Windows do not differ in it, or it was not found in this data.")
+    nothing: list[str] = Field(description="Windows hardly differ in it, or it was not found in this data.")
     not_at: dict[str, str] = Field(description="Could not be looked at -> why.")
     no_account: list[str] = Field(description="What the gate has no account of.")
 

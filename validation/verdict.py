@@ -26,7 +26,7 @@ ROOM = 0.05
 # Parts that decisions go with are named from here on, and so many of them.
 LEADS, LEADING = 0.3, 4
 SAID: Mapping[Overall, str] = {
-    "PASS": "The model passes: no decision follows what it should not, on what could be checked here.",
+    "PASS": "The model passes: no decision was seen to follow what it should not, in what could be checked.",
     "WARNING": "The model does not pass without a look at this.",
     "FAIL": "The model must not be deployed.",
     "NOT EVALUABLE": "There is no verdict, and so no pass.",
@@ -411,7 +411,7 @@ def _uses(r: CheckResult) -> str:
 def _notes(found: Findings) -> Iterator[str]:
     for r in found.noted:
         answered = r.role == "sign"
-        yield f"{r.said} When it is exchanged, hardly any decision goes with it." if answered else r.said
+        yield f"{r.said} When it was exchanged, hardly any decision went with it." if answered else r.said
     if found.unseen:
         yield f"Not told apart in this data, and so not exchanged: {listed(found.unseen)}."
 

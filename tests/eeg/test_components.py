@@ -168,7 +168,7 @@ def test_limits_are_said(mixed: tuple[Array, Array, Array]) -> None:
 
 
 def test_limits_say_what_the_recording_holds(mixed: tuple[Array, Array, Array]) -> None:
-    """The notes agree with the decisions where the recording was made with narrower filters than the model's."""
+    """The notes agree with the decisions where the recording's own filters are narrower than the model's."""
     _, _, signal = mixed
     e = explained_of(signal[:2], np.ones_like(signal[:2]))
     slow = replace(e, contract=e.contract.model_copy(update={"highpass": 0.1, "lowpass": 75.0}))

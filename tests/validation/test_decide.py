@@ -191,7 +191,7 @@ def test_what_the_data_offers_and_what_was_answered_are_noted() -> None:
     verdict = decide([*GOOD, uneven, relevance("share.eyes")], {}, DECLARED)
     assert verdict.status == "PASS"
     assert verdict.notes == (
-        uneven.said, "share.eyes said so. When it is exchanged, hardly any decision goes with it.",
+        uneven.said, "share.eyes said so. When it was exchanged, hardly any decision went with it.",
     )  # fmt: skip
     assert verdict.artefacts == {}
 

@@ -46,7 +46,7 @@ def check(case: Case) -> list[CheckResult]:
     said = found.text
     if kind:
         said += f" One with {share:.0%} of the windows goes with {kind} (r = {best:+.2f})"
-        said += ", which carry its relevance." if bad else ", which do not carry its relevance."
+        said += ", which carry its relevance." if bad else "; that they carry its relevance is not shown."
     evidence = found.summary()
     return [
         CheckResult(

@@ -52,7 +52,11 @@ def check(case: Case) -> list[CheckResult]:
         said = f"The output goes with {found.said} {held.followed:.0%} of the way{held.alone()}."
     alike = _alike(case, found if good else Cell())
     if not good:
-        said = "No small part of the signal carries most of the decision: " + said[0].lower() + said[1:]
+        said = (
+            "No small part of the signal was found that carries most of the decision: "
+            + said[0].lower()
+            + said[1:]
+        )
         said += f" The field that goes with it most is {alike}." if alike else ""
     elif _like_muscle(case, found):
         where = "fast" if found.electrodes is None else "fast and temporal"

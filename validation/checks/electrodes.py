@@ -22,7 +22,7 @@ def check(case: Case) -> list[CheckResult]:
     found = [t for t in troubles(windows) if t.often]
     names = list(dict.fromkeys(t.electrode for t in found))[: asked.most]
     if not names:
-        why = "No electrode pops, hums, wanders, is flat or noisier than the others, in windows enough."
+        why = "Too few windows were found in which an electrode pops, hums, wanders, is flat or noisier."
         return [not_evaluable("electrodes", "sign", "data", why, "electrode")]
     results = []
     for name in names:

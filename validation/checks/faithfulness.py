@@ -91,17 +91,15 @@ def check(case: Case) -> list[CheckResult]:
         taken = _over(setting, {OCCLUSION: _occluded(case, rows)}, fill, OCCLUSION, case.policy.seed)
         if beside is not None and beside.high >= 0:
             why = (
-                f" Taken away by {other.name} it does not: what stands in their place decides, and no map is "
-                "told by it."
+                f" Taken away by {other.name} it does not: what stands in their place decides, and this "
+                "says nothing of the map."
             )
         elif taken.high < 0:
-            why = (
-                " Neither does the order by occlusion, which is removal itself: this model is not told by it."
-            )
+            why = " Nor has the order by occlusion, which is removal itself: here this says nothing of a map."
     if why:
         status, said = "NOT EVALUABLE", said + why
     elif status == "FAIL":
-        said += " What the map names first matters less than anything: it is not faithful."
+        said += " What the map names first matters less than electrodes at random: here it is not faithful."
     elif status == "NOT EVALUABLE":
         said += " These windows do not tell it from random: that the map is faithful is not shown."
     evidence = {"over_random": own.abpc_over_random.to_dict(), "replacement": fill.name, "windows": len(rows)}

@@ -90,7 +90,7 @@ def _result(case: Case, part: SignalPart, *, outside: bool, pairs: Pairs | None 
     evidence: dict[str, Any] = {"part": part.said, "group": part.group}
     pairs = pairs or case.pairs
     if pairs.changes(part) < NOTHING:
-        said = f"Windows do not differ in {part.said}."
+        said = f"Windows hardly differ in {part.said}."
         return CheckResult(name, "follows", "PASS", said, 0.0, asked.max_follow, evidence=evidence)
     found = pairs.exchange(part)
     evidence |= found.numbers()
@@ -104,7 +104,9 @@ def _result(case: Case, part: SignalPart, *, outside: bool, pairs: Pairs | None 
             evidence |= {f"label_{k}": v for k, v in told.numbers().items()}
             # Nothing of the labels that could be shown, and less than decisions follow.
             if told.low <= 0 and told.high < found.beyond:
-                said += " Of the labels of this data it says nothing: noise, or a cue that is broken here."
+                said += (
+                    " That it tells labels here is not shown: noise, or a cue that is broken in this data."
+                )
     if status != "PASS" and judged == "outside" and isinstance(part, LinearPart):
         said += _where(case, part)
     return CheckResult(

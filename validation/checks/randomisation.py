@@ -26,5 +26,5 @@ def check(case: Case) -> list[CheckResult]:
     good = alike <= limit
     said = f"Maps under random weights are alike to the model's by {alike:.2f} (absolute cosine, mean)."
     if not good:
-        said += " They show the input or the architecture, not what was learnt."
+        said += " So they may show the input or the architecture, and not what was learnt."
     return [CheckResult("randomisation", "method", "PASS" if good else "FAIL", said, alike, limit)]

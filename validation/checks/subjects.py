@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ...eeg.text import listed
 from ..case import Case
 from ..result import CheckResult, WhyNot, not_evaluable
 
 NAME = "subjects"
 FOLDS, SHUFFLES = 5, 19
 WIDEST = 5000  # features
+TELLS = 0.05  # p of the shuffled ones: above it, that subjects can be told is not shown
 
 
 def check(case: Case) -> list[CheckResult]:
@@ -51,8 +53,14 @@ def check(case: Case) -> list[CheckResult]:
     )
     told = _identity(case, who, label, known)
     if told:
-        each = [f"{k} in {v['accuracy']:.0%} (shuffled: {v['null']:.0%})" for k, v in told.items()]
-        said += f" Who it is can be told from {'; from '.join(each)}."
+        each = [
+            f"{k} in {v['accuracy']:.0%} (shuffled: {v['null']:.0%})"
+            for k, v in told.items()
+            if v["p"] <= TELLS
+        ]
+        said += f" Who it is can be told from {'; from '.join(each)}." if each else ""
+        others = [k for k, v in told.items() if v["p"] > TELLS]
+        said += f" That it can be told from {listed(others)} is not shown." if others else ""
     evidence: dict[str, Any] = {
         "p": p, "null": float(np.mean(null)), "by_subject": own, "by_class": classes,
         "subjects": len(names), "told_from": told,

@@ -74,8 +74,10 @@ def _accuracy(case: Case, decisions: Ints, labels: Ints) -> CheckResult:
     status: Status = "PASS"
     if high < least:
         status = "FAIL"
-        worse = "at all" if asked.min_accuracy is None else f"as well as the {least:.0%} asked for"
-        said = f"It does not do its task here {worse}. {said}"
+        than = (
+            "by chance: are its classes in this order?" if least == chance else f"the {least:.0%} asked for."
+        )
+        said = f"It is right less often than {than} {said}"
     elif p > asked.max_p or balanced < least:
         needed = _needed(balanced, least, chance, asked.max_p)
         status, evidence["needed"] = "NOT EVALUABLE", needed
@@ -131,7 +133,7 @@ def _number(case: Case) -> CheckResult:
     said = f"The output goes with the labels of {len(y)} windows by {how}"
     status: Status = "PASS"
     if high < 0:
-        status, said = "FAIL", f"It does not do its task here at all. {said}"
+        status, said = "FAIL", f"The output goes against the labels. {said}"
     elif p > asked.max_p:
         status, said = "NOT EVALUABLE", f"Whether it does its task here is not shown. {said}"
     evidence = {"r": r, "low": low, "high": high, "p": p, "mae": off}

@@ -106,7 +106,7 @@ def test_a_decision_that_needs_all_of_the_window(make_case: Any) -> None:
     (found,) = confirmed.check(make_case(reads(everything), record=of(everything, 4.0)))
     assert found.evidence["volume"] == 1
     assert (found.status, found.why_not) == ("NOT EVALUABLE", "map")
-    assert found.said.startswith("No small part of the signal carries most of the decision: ")
+    assert found.said.startswith("No small part of the signal was found that carries most of the decision: ")
 
 
 def test_an_output_that_is_a_number(make_case: Any) -> None:

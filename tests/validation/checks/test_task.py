@@ -32,7 +32,9 @@ def test_a_model_that_is_right_less_often_than_by_chance(make_case: Any, truth: 
     hands = np.arange(64) % 2
     (found,) = task.check(make_case(truth=truth(hands=hands, labels=1 - hands)))
     assert (found.status, found.value, found.threshold) == ("FAIL", 0.0, 0.5)
-    assert found.said.startswith("It does not do its task here at all. Right in 0 of 64")
+    assert found.said.startswith(
+        "It is right less often than by chance: are its classes in this order? Right in 0"
+    )
 
 
 def _some_wrong(make_case: Any, truth: Any, wrong: int, least: str, windows: int = 64) -> Any:
@@ -46,7 +48,7 @@ def _some_wrong(make_case: Any, truth: Any, wrong: int, least: str, windows: int
 @pytest.mark.parametrize(
     ("least", "status", "said"),
     [
-        ("0.95", "FAIL", "It does not do its task here as well as the 95% asked for. Right in 54 of 64"),
+        ("0.95", "FAIL", "It is right less often than the 95% asked for. Right in 54 of 64"),
         # 84 % of 64 windows may be 90 % of all: it is not shown, and neither is that it is not.
         ("0.9", "NOT EVALUABLE", "Whether it does its task here is not shown."),
         ("0.8", "PASS", "Right in 54 of 64"),
@@ -108,7 +110,7 @@ def test_an_output_that_is_a_number(make_case: Any) -> None:
     assert found.said.startswith("The output goes with the labels of 64 windows by r = ")
     (found,) = task.check(_numbers(case, -y))
     assert found.status == "FAIL"
-    assert found.said.startswith("It does not do its task here at all.")
+    assert found.said.startswith("The output goes against the labels.")
     (found,) = task.check(_numbers(case, rng.normal(size=64)))
     assert (found.status, found.why_not) == ("NOT EVALUABLE", "data")
     assert found.said.startswith("Whether it does its task here is not shown.")
