@@ -22,6 +22,7 @@ from ..text import counted, listed
 
 Floats = NDArray[np.float64]
 
+_NEXT_TO_ONE = 1 - 1e-12  # a correlation of 1 has no z
 # A sign-flip test of n subjects has 2^n outcomes; two-sided, the least p is 2 of them: 0.06 of 5, 0.03 of 6.
 FEWEST = 6
 CAUTION = (
@@ -240,6 +241,8 @@ def _cluster(t: Any, mask: Any, p: float, channels: Sequence[str], times: NDArra
 def consistency(maps: NDArray[Any]) -> Interval | None:
     """How alike subjects' maps are: the mean correlation of pairs, with a jackknife interval over subjects.
 
+    The interval is made of Fisher's z of the mean, so that it ends within -1 and 1 (Fisher 1921).
+
     Parameters
     ----------
     maps : ndarray, shape (subject, ...)
@@ -262,12 +265,24 @@ def consistency(maps: NDArray[Any]) -> Interval | None:
         part = r[np.ix_(rows, rows)]
         return float((part.sum() - np.trace(part)) / (len(rows) * (len(rows) - 1)))
 
+    def z(value: float) -> float:
+        return float(np.arctanh(np.clip(value, -_NEXT_TO_ONE, _NEXT_TO_ONE)))
+
     every = np.arange(n)
     value = mean(every)
-    left_out = np.array([mean(np.delete(every, i)) for i in range(n)])
+    left_out = np.array([z(mean(np.delete(every, i))) for i in range(n)])
     error = float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()))
     reach = float(stats.t.ppf(0.975, n - 1)) * error
-    return Interval(value, value - reach, value + reach)
+    return Interval(value, float(np.tanh(z(value) - reach)), float(np.tanh(z(value) + reach)))
+
+
+def least_p(subjects: int) -> float:
+    """The least p that a two-sided sign-flip test of so many subjects can give: 2 of its 2^n outcomes.
+
+    >>> least_p(5), least_p(6)
+    (0.0625, 0.03125)
+    """
+    return 2.0 ** (1 - subjects)
 
 
 def icc(values: NDArray[Any], *, average: bool = False) -> Interval:

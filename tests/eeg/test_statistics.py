@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 
 from onnxplain.eeg.electrodes.positions import Electrodes
-from onnxplain.eeg.studies.statistics import cluster_test, consistency, effect, effect_map, icc
+from onnxplain.eeg.studies.statistics import (
+    FEWEST,
+    cluster_test,
+    consistency,
+    effect,
+    effect_map,
+    icc,
+    least_p,
+)
 from onnxplain.engine.errors import InputError
 
 NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")
@@ -105,6 +113,31 @@ def test_consistency() -> None:
     assert alike.low > 0.6
     assert abs(unlike.value) < 0.05
     assert unlike.low < 0 < unlike.high
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("n", [3, 4, 12])
+def test_the_interval_of_a_consistency_is_one_of_correlations(noise: float, n: int) -> None:
+    """Symmetric intervals of few subjects end above 1; Fisher's z ends within, and is skewed."""
+    rng = np.random.default_rng(n)
+    found = consistency(rng.normal(size=20) + noise * rng.normal(size=(n, 20)))
+    assert found is not None
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert np.arctanh(found.high) - np.arctanh(found.value) == pytest.approx(
+        np.arctanh(found.value) - np.arctanh(found.low)
+    )
+
+
+def test_subjects_that_are_all_alike() -> None:
+    found = consistency(np.tile(np.arange(20.0), (5, 1)))
+    assert found is not None
+    assert (found.low, found.value, found.high) == pytest.approx((1, 1, 1))
+
+
+def test_the_least_p_that_subjects_can_give() -> None:
+    """It is what the exact test of a large effect gives."""
+    found = cluster_test(maps(FEWEST, 0, size=20.0), channels=HEADS, times=TIMES)
+    assert found.clusters[0].p == pytest.approx(least_p(FEWEST))
 
 
 def test_effects() -> None:
