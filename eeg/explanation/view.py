@@ -44,7 +44,11 @@ class View(Protocol):
         return ()
 
     def rows(self, explained: Explained) -> Iterable[tuple[str, str, float, float, float]]:
-        """Its rows of shares.csv: kind, name, share, signed sum, and the share of evenly spread relevance."""
+        """Its rows of shares.csv: kind, name, share, signed sum, and even.
+
+        Even is what evenly spread relevance would have: the row's part of the units of its kind (electrodes,
+        frequencies, components), never of anything else.
+        """
         return ()
 
     def sections(self, explained: Explained) -> Iterable[Section]:

@@ -353,9 +353,9 @@ class ComponentClasses(View):
         yield "components", ", ".join(f"{share.name} {share.share:.0%}" for share in most)
 
     def rows(self, explained: Explained) -> Iterator[tuple[str, str, float, float, float]]:
-        """A row for each class, beside its part of the variance."""
+        """A row for each class, beside its part of the components."""
         for share in self.shares:
-            yield "component", share.name, share.share, share.signed, share.of_variance
+            yield "component", share.name, share.share, share.signed, share.of_components
 
     def sections(self, explained: Explained) -> Iterator[Section]:
         """A table of the classes."""

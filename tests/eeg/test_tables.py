@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from onnxplain.eeg.explanation.to_mne import to_csv
 from onnxplain.eeg.reports import write
 from onnxplain.eeg.text import cell, write_csv
+from onnxplain.eeg.views.components import ClassShare, ComponentClasses
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -37,6 +39,23 @@ def test_a_formula_is_text(text: str) -> None:
 @pytest.mark.parametrize("value", [*NUMBERS, *TEXTS, -3, -2.5, np.float64(-1.0), None, True])
 def test_numbers_and_other_text_stay(value: object) -> None:
     assert cell(value) is value
+
+
+def test_even_is_the_part_of_the_units_in_every_row(tmp_path: Path) -> None:
+    """Of electrodes, of components, of frequencies; never of variance."""
+    explained = made(("Fp1", "Fp2", "C3", "O1"), relevance=np.ones((2, 4, 50)))
+    shares = tuple(
+        ClassShare(name, 0.5, 0.0, 0.5, 1.0, n, n / 4, variance)
+        for name, n, variance in (("brain", 3, 0.1), ("eye", 1, 0.9))
+    )
+    classes = ComponentClasses(xr.DataArray(np.ones((2, 2)), dims=("epoch", "class")), shares, ())
+    write.write(replace(explained, views={"components": classes}), tmp_path, report=False)
+    with (tmp_path / "shares.csv").open(encoding="utf-8") as file:
+        rows = {(r["kind"], r["name"]): float(r["even"]) for r in csv.DictReader(file)}
+    assert rows["component", "eye"] == 1 / 4
+    assert rows["set", "frontal-ocular"] == 2 / 4
+    for kind in ("region", "electrode", "component"):
+        assert sum(even for (k, _), even in rows.items() if k == kind) == pytest.approx(1.0)
 
 
 def _cells(path: Path) -> list[str]:
