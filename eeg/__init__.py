@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .recording.windows import cut as cut
     from .run import explain_recording as explain_recording
     from .studies.compare import compare as compare
-    from .studies.compare import read_side as read_side
+    from .studies.sides import by_label as by_label
+    from .studies.sides import read_side as read_side
     from .studies.statistics import cluster_test as cluster_test
     from .studies.subjects import subject_maps as subject_maps
     from .views.components import components as components
@@ -39,6 +40,7 @@ _HOME = {
     "WindowOptions": "recording.options",
     "Windows": "recording.windows",
     "bands": "explanation.bands",
+    "by_label": "studies.sides",
     "cluster_test": "studies.statistics",
     "compare": "studies.compare",
     "components": "views.components",
@@ -46,7 +48,7 @@ _HOME = {
     "explain_recording": "run",
     "explain_windows": "explanation.explain",
     "read": "recording.read",
-    "read_side": "studies.compare",
+    "read_side": "studies.sides",
     "sources": "views.sources",
     "subject_maps": "studies.subjects",
     "to_annotations": "explanation.to_mne",

@@ -1,20 +1,22 @@
-"""The page of a comparison: where the sides differ first, then the maps, then how alike they are."""
+"""The page of a comparison: which side has more of what first, then the maps, then how alike they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..drawing import figures
+from ..drawing import figures, group_figures
 from ..drawing.sections import Table
 from ..explanation.provenance import write_json
-from ..studies.compare import Comparison
+from ..studies.compare_result import Comparison, ComparisonRow, bounded
 from ..text import write_csv
 from .html import Drawing
 from .html import write as write_page
 
+SHOWN = 12  # electrodes of the page's table
+
 
 def write(found: Comparison, out: Path) -> list[Path]:
-    """Write comparison.json, electrodes.csv, shares.csv, the maps and report.html.
+    """Write comparison.json, electrodes.csv, shares.csv, the figures and report.html.
 
     Parameters
     ----------
@@ -29,29 +31,46 @@ def write(found: Comparison, out: Path) -> list[Path]:
     electrodes = (
         [name, *map(float, column)] for name, column in zip(found.channels, found.electrodes.T, strict=True)
     )
-    rows = ([r.kind, r.name, *r.share, r.of_electrodes, r.effect and r.effect.value] for r in found.rows)
     files = [
         write_json(found.to_dict(), out / "comparison.json"),
         write_csv(["electrode", *found.labels], electrodes, out / "electrodes.csv"),
-        write_csv(["kind", "name", *found.labels, "of_electrodes", "effect"], rows, out / "shares.csv"),
+        _write_shares(found, out / "shares.csv"),
     ]
-    maps = _maps(found, out)
-    if maps is not None:
-        files.append(maps.path)
-    sets = [r for r in found.rows if r.kind == "set"] or list(found.rows)
+    maps, course = _maps(found, out), _course(found, out)
+    files += [d.path for d in (maps, course) if d is not None]
     page = write_page(
         "comparison.html",
         out / "report.html",
-        most=max(sets, key=lambda r: abs(r.share[0] - r.share[1])),
-        labels=found.labels,
-        first=found.agreements[0],
+        answer=found.answer(),
         test=found.test,
         maps=maps,
-        shares=_shares(found),
+        course=course,
+        sides=_sides(found),
+        regions=_shares(found, found.of_kind("region")),
+        electrodes=_shares(found, found.of_kind("electrode")[:SHOWN]),
+        left_out=max(0, len(found.channels) - SHOWN),
+        sets=_shares(found, [r for r in found.rows if r.kind == "set"]),
+        over=found.over,
         agreements=_agreements(found),
         notes=found.notes,
     )
     return [*files, page]
+
+
+def _write_shares(found: Comparison, path: Path) -> Path:
+    """A row for each region, electrode and set, with the bounds of what has an interval."""
+    head = [
+        "kind", "name", *found.labels, *(f"{label}, spread" for label in found.labels), "even", "difference",
+        "difference_low", "difference_high", "interval_over", "effect", "effect_low", "effect_high",
+    ]  # fmt: skip
+    rows = (
+        [
+            r.kind, r.name, *r.share, *r.spread, r.of_electrodes, r.difference.value, *bounded(r.difference),
+            found.over, r.effect and r.effect.value, *bounded(r.effect),
+        ]
+        for r in found.rows
+    )  # fmt: skip
+    return write_csv(head, rows, path)
 
 
 def _maps(found: Comparison, out: Path) -> Drawing | None:
@@ -69,21 +88,59 @@ def _maps(found: Comparison, out: Path) -> Drawing | None:
     )
 
 
-def _shares(found: Comparison) -> Table:
-    """Shares of sets, regions and bands on each side, and how far the sides are apart."""
-    head = ("", *found.labels, "share of electrodes", "effect")
+def _course(found: Comparison, out: Path) -> Drawing | None:
+    c = found.courses
+    if c is None:
+        return None
+    figure = group_figures.courses(found.labels, c.times, c.share, c.low, c.high, from_event=c.from_event)
+    units = "recordings (of windows where a side has one recording)"
+    return Drawing(
+        figures.save(figure, out / "time_course.png"),
+        "Over the window",
+        "Part of each window's |relevance| over time, mean of each side; the bands are one standard error of "
+        f"{units}, the dotted line is where evenly spread relevance would lie.",
+    )
+
+
+def _sides(found: Comparison) -> Table:
+    """How each side's model does."""
     rows = [
+        (
+            s.label,
+            s.recordings,
+            s.windows,
+            s.said_accuracy,
+            s.said_random,
+            ", ".join(f"{name} in {n}" for name, n in s.explained.items()) or "not known",
+        )
+        for s in found.scores
+    ]
+    head = ("", "recordings", "windows", "right", "like random weights", "class explained, in windows")
+    return Table(head, rows, (1, 2, 4))
+
+
+def _shares(found: Comparison, rows: list[ComparisonRow]) -> Table:
+    """Shares on each side, and how far the first two sides are apart."""
+    head = ("", *found.labels, "even", "difference (points)", "effect")
+    cells = [
         (
             r.name,
             *(f"{s:.1%} ± {d:.1%}" for s, d in zip(r.share, r.spread, strict=True)),
             f"{r.of_electrodes:.1%}",
+            _points(r),
             ""
             if r.effect is None
             else f"{r.effect.value:+.2f} ({r.effect.low:+.2f} to {r.effect.high:+.2f})",
         )
-        for r in found.rows
+        for r in rows
     ]
-    return Table(head, rows, range(1, len(head)))
+    return Table(head, cells, range(1, len(head)))
+
+
+def _points(row: ComparisonRow) -> str:
+    low, high = bounded(row.difference)
+    bounds = "" if low is None or high is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{100 * row.difference.value:+.1f}{bounds}"
 
 
 def _agreements(found: Comparison) -> Table:
@@ -91,12 +148,14 @@ def _agreements(found: Comparison) -> Table:
     rows = [
         (
             f"{a.first}, {a.second}",
+            a.said_correlation,
             f"{a.rank:.2f}",
-            f"{a.cosine:.2f}",
             "" if a.per_window is None else f"{a.per_window:.2f} ({a.windows} windows)",
             "" if a.same_class is None else f"{a.same_class:.0%}",
         )
         for a in found.agreements
     ]
-    head = ("", "rank correlation of electrodes", "cosine", "window by window", "same class explained")
+    head = (
+        "", "correlation of electrodes", "rank correlation", "window by window", "same class explained",
+    )  # fmt: skip
     return Table(head, rows, (1, 2, 3, 4))

@@ -1,17 +1,15 @@
-"""Explanations side by side: models, paradigms, recordings or cohorts.
+"""Explanations side by side: models, paradigms, recordings, cohorts, or labels within recordings.
 
 Each side is one explained recording or several (a cohort: one for each subject). What is compared are
-relevance shares, which do not hang on the scale of the outputs; relevance itself only where both sides
+relevance shares, which do not depend on the scale of the outputs; relevance itself only where both sides
 explain the same windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -20,186 +18,19 @@ from scipy import stats
 
 from ...engine.errors import InputError
 from ..electrodes import regions
-from ..electrodes.names import normalise
-from ..electrodes.positions import NEAR, Electrodes, together
+from ..electrodes.positions import Electrodes
 from ..explanation import dataset as views
-from ..explanation import shares
-from ..text import listed, plain
+from ..text import listed
 from . import statistics
-from .cohort import is_store, subjects_of
+from .compare_result import Comparison as Comparison
+from .compare_result import ComparisonRow, Courses, SideAgreement
+from .sides import Side, correlation, matched, score
+from .sides import read_side as read_side
 
-BINS = 40  # of time, in a cluster test
+BINS = 40  # of time, in a cluster test and in courses
+RESAMPLES = 2000
 
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a comparison.
-
-    Attributes
-    ----------
-    label : str
-    subjects : dict of str to Dataset
-        What `explain` wrote, by the name of its folder; one, or one for each subject of a cohort.
-    by_place : bool
-        Whether channels with names of their own stand for the electrodes of the 10-10 system nearest to them,
-        to be held beside a side whose channels have other names.
-    """
-
-    label: str
-    subjects: Mapping[str, xr.Dataset]
-    by_place: bool = False
-
-    def keys(self, data: xr.Dataset) -> list[str]:
-        """What each channel of one of its recordings is matched by."""
-        electrodes = views.electrodes(data)
-        keys = [normalise(c) for c in electrodes]
-        return _by_place(electrodes, keys) if self.by_place else keys
-
-    @property
-    def channels(self) -> dict[str, str]:
-        """Electrodes that all its recordings have: what they are matched by, to the name as given."""
-        found: dict[str, str] | None = None
-        for data in self.subjects.values():
-            own = dict(zip(self.keys(data), data["channel"].values.tolist(), strict=True))
-            found = own if found is None else {k: v for k, v in found.items() if k in own}
-        return found or {}
-
-    @property
-    def explain(self) -> set[str]:
-        """Whether its explanations are of a "value" (against zero) or of a "difference"."""
-        return {str(data.attrs.get("explains", "value")) for data in self.subjects.values()}
-
-    @property
-    def electrodes(self) -> Electrodes:
-        """Channels of its first recording; measured positions are means over its recordings."""
-        return together([views.electrodes(d) for d in self.subjects.values()])
-
-
-def _by_place(electrodes: Electrodes, keys: Sequence[str]) -> list[str]:
-    """The 10-10 electrode nearest to each channel with a measured position, where no other is nearer."""
-    found = list(keys)
-    best: dict[str, tuple[float, int]] = {}
-    for i, name in enumerate(electrodes):
-        near = electrodes.nearest(name)
-        if near is not None and near not in keys:
-            away = np.linalg.norm(electrodes.positions[name] - Electrodes([near]).positions[near])
-            best[near] = min(best.get(near, (np.inf, i)), (float(away), i))
-    for near, (_, i) in best.items():
-        found[i] = near
-    return found
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """A set of electrodes on every side.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"set", "region"}
-    share, spread : tuple of float
-        Mean relevance share a side, and the standard deviation over its subjects (over windows where it
-        has one).
-    of_electrodes : float
-        What evenly spread relevance would have.
-    effect : statistics.Interval or None
-        Difference of the first two sides in standard deviations: Cohen's d_z over subjects that both have,
-        Hedges' g over unlike subjects; None for fewer than `statistics.FEWEST` a side.
-    """
-
-    name: str
-    kind: str
-    share: tuple[float, ...]
-    spread: tuple[float, ...]
-    of_electrodes: float
-    effect: statistics.Interval | None
-
-
-@dataclass(frozen=True)
-class SideAgreement:
-    """How alike two sides are.
-
-    Attributes
-    ----------
-    first, second : str
-    rank : float
-        Spearman's correlation of the electrodes' shares.
-    cosine : float
-        Of the same; 1 for the same distribution.
-    per_window : float or None
-        Mean correlation of relevance (electrode x time) over windows that both explained; None where there
-        is none, or their lengths differ.
-    windows : int
-        How many those are.
-    same_class : float or None
-        How often both explained the same class there.
-    """
-
-    first: str
-    second: str
-    rank: float
-    cosine: float
-    per_window: float | None
-    windows: int
-    same_class: float | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` found.
-
-    Attributes
-    ----------
-    labels : tuple of str
-    subjects : tuple of int
-        How many recordings a side has.
-    channels : Electrodes
-        That all have, as the first side names them.
-    electrodes : ndarray, shape (side, channel)
-        Relevance share of each electrode, mean over subjects; each side sums to 1.
-    rows : tuple of ComparisonRow
-    agreements : tuple of SideAgreement
-    test : str or None
-        A cluster test of the first two sides' maps over subjects, in words; None for single recordings.
-    notes : tuple of str
-    """
-
-    labels: tuple[str, ...]
-    subjects: tuple[int, ...]
-    channels: Electrodes
-    electrodes: NDArray[np.float64]
-    rows: tuple[ComparisonRow, ...]
-    agreements: tuple[SideAgreement, ...]
-    test: str | None
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON."""
-        data = asdict(self)
-        data["channels"], data["places"] = self.channels.names, dict(self.channels.measured)
-        data["electrodes"] = {
-            label: dict(zip(self.channels, map(float, row), strict=True))
-            for label, row in zip(self.labels, self.electrodes, strict=True)
-        }
-        return data
-
-
-def read_side(path: Path, label: str | None = None) -> Side:
-    """Read what `explain` wrote (its folder, or a folder of such folders, one for each subject) or `cohort`.
-
-    Raises
-    ------
-    InputError
-        There is no explanation in it, or it cannot be read.
-    """
-    if is_store(path):
-        return Side(label or plain(path.stem, 40), subjects_of(path))
-    single = path if path.suffix == ".nc" else path / views.RESULT
-    files = {path.name: single} if single.is_file() else {}
-    if not files and path.is_dir():
-        files = {p.parent.name: p for p in sorted(path.glob(f"*/{views.RESULT}"))}
-    subjects = {name: views.explanation(file) for name, file in (files or {path.name: path}).items()}
-    return Side(label or plain(path.name, 40), subjects)
+Floats = NDArray[np.float64]
 
 
 def compare(sides: Sequence[Side]) -> Comparison:
@@ -220,7 +51,9 @@ def compare(sides: Sequence[Side]) -> Comparison:
         Fewer than two sides, or fewer than two electrodes in common.
     """
     if len(sides) < 2:
-        raise InputError("compare needs two explanations or more")
+        raise InputError(
+            "compare needs two explanations or more, or one and the labels to split it by (--by-label)"
+        )
     asked = {explains for side in sides for explains in side.explain}
     if len(asked) > 1:
         raise InputError(
@@ -228,13 +61,37 @@ def compare(sides: Sequence[Side]) -> Comparison:
             "(--against)"
         )
     labels = _unlike([s.label for s in sides])
-    sides, common = _matched(sides)
+    sides, common = matched(sides)
     if len(common) < 2:
         lost = [label for s, label in zip(sides, labels, strict=True) if s.electrodes.nowhere]
         why = f"; where channels lie is not known in {listed(lost)}" if lost else ""
         raise InputError(f"{labels[0]} and the others have fewer than two electrodes in common{why}")
     channels = sides[0].electrodes.some(sides[0].channels[k] for k in common)
-    notes = []
+    each = [[_shares(s.units(d, common)) for d in s.subjects.values()] for s in sides]
+    means = [np.stack([_over(w) for w in side]) for side in each]
+    over = _over_what(sides)
+    agreements = [
+        _agreement((sides[i], sides[j]), (labels[i], labels[j]), (means[i].mean(0), means[j].mean(0)), common)
+        for i, j in combinations(range(len(sides)), 2)
+    ]
+    return Comparison(
+        labels=tuple(labels),
+        subjects=tuple(len(s.subjects) for s in sides),
+        channels=channels,
+        electrodes=np.stack([m.mean(0) for m in means]),
+        rows=tuple(_rows(each, sides, channels, over)),
+        agreements=tuple(agreements),
+        scores=tuple(score(s, label) for s, label in zip(sides, labels, strict=True)),
+        over=over,
+        test=_test(sides, common, channels),
+        notes=tuple(_notes(sides, labels, common)),
+        courses=_courses(sides),
+    )
+
+
+def _notes(sides: Sequence[Side], labels: Sequence[str], common: Sequence[str]) -> list[str]:
+    """What was matched by place or left out, and what single recordings do not say."""
+    notes = [note for side in sides for note in side.notes]
     if sides[0].by_place:
         notes.append(
             "Sides name their channels differently: those with names of their own are held beside the "
@@ -244,99 +101,95 @@ def compare(sides: Sequence[Side]) -> Comparison:
         lost = [v for k, v in side.channels.items() if k not in common]
         if lost:
             notes.append(f"{label}: {listed(lost, 12)} left out, since not all sides have it.")
-    units = [[_units(s, d, common) for d in s.subjects.values()] for s in sides]
-    each = [np.stack([_mean_share(u) for u in side]) for side in units]
-    if any(len(e) == 1 for e in each):
-        notes.append("One recording a side: the spread is over windows, and says nothing about other people.")
-    rows = _rows(units, sides, channels)
-    agreements = [
-        _agreement((sides[i], sides[j]), (labels[i], labels[j]), (each[i].mean(0), each[j].mean(0)), common)
-        for i, j in combinations(range(len(sides)), 2)
-    ]
-    return Comparison(
-        labels=tuple(labels),
-        subjects=tuple(len(s.subjects) for s in sides),
-        channels=channels,
-        electrodes=np.stack([e.mean(0) for e in each]),
-        rows=tuple(rows),
-        agreements=tuple(agreements),
-        test=_test(sides, common, channels),
-        notes=tuple(notes),
-    )
-
-
-def _matched(sides: Sequence[Side]) -> tuple[list[Side], list[str]]:
-    """The sides, matched by name or by place, and what their common channels are matched by.
-
-    By place where that gives more electrodes: a cap with names of its own beside 10-20 names, or two caps
-    that give one name to different places.
-    """
-    found = []
-    for by_place in (False, True):
-        made = [replace(s, by_place=by_place) for s in sides]
-        common = [k for k in made[0].channels if all(k in s.channels for s in made)]
-        found.append(
-            (made, [k for k in common if by_place or _one_place([s.channels[k] for s in made], made)])
+    if any(len(s.subjects) == 1 for s in sides):
+        notes.append(
+            "One recording a side: spread and intervals are over windows, which are not independent of each "
+            "other, and say nothing about other people."
         )
-    return max(found, key=lambda f: len(f[1]))  # by name where both give as many
+    return notes
 
 
-def _one_place(names: Sequence[str], sides: Sequence[Side]) -> bool:
-    """Whether channels of one name lie together, where all have a measured position."""
-    each = [s.electrodes for s in sides]
-    if not all(n in e.measured for n, e in zip(names, each, strict=True)):
-        return True
-    places = np.array([e.positions[n] for n, e in zip(names, each, strict=True)])
-    return bool((np.linalg.norm(places - places[0], axis=1) < NEAR).all())
+def _shares(units: Floats) -> Floats:
+    """Each electrode's part of a window's relevance, shape (window, electrode); windows with none are out."""
+    size = np.abs(units)
+    size = size[size.sum(-1) > 0]
+    return np.asarray(size / size.sum(-1, keepdims=True))
 
 
-def _units(side: Side, data: xr.Dataset, common: Sequence[str]) -> NDArray[np.float64]:
-    """Relevance summed within electrode and window, [window, electrode], electrodes in the common order."""
-    own = side.keys(data)
-    total = np.asarray(data["relevance"].sum("time", dtype=np.float64).values)
-    return np.asarray(total[:, [own.index(k) for k in common]])
+def _over(each: Floats) -> Floats:
+    """The mean over windows; NaN where there are none."""
+    return np.asarray(each.mean(0)) if len(each) else np.full(each.shape[1], np.nan)
 
 
-def _mean_share(units: NDArray[np.float64]) -> NDArray[np.float64]:
-    return shares.by_electrode(units[:, :, None])
+def _over_what(sides: Sequence[Side]) -> Literal["subjects", "windows", ""]:
+    """What an interval of the first two sides' difference is over."""
+    n = [len(s.subjects) for s in sides[:2]]
+    return "subjects" if min(n) >= statistics.FEWEST else "windows" if max(n) == 1 else ""
 
 
 def _rows(
-    units: Sequence[Sequence[NDArray[np.float64]]], sides: Sequence[Side], channels: Electrodes
+    each: Sequence[Sequence[Floats]], sides: Sequence[Side], channels: Electrodes, over: str
 ) -> list[ComparisonRow]:
-    named = [("set", n, regions.members(list(e), channels)) for n, e in regions.SETS.items()]
+    """Regions, single electrodes and sets; `each` is [side][subject] -> shares (window, electrode)."""
+    named: list[tuple[Literal["region", "electrode", "set"], str, Sequence[str]]] = []
     named += [("region", n, e) for n, e in regions.partition(channels).items()]
-    rows = []
-    for kind, name, electrodes in named:
-        inside = np.isin(np.array(channels), np.array(electrodes, dtype=str))
-        if not inside.any():
-            continue
-        # [side][subject] -> share of each window
-        found = [[shares.per_window(u, inside) for u in side] for side in units]
-        means = [np.array([np.nanmean(w) for w in side]) for side in found]
-        spread = [
-            m.std(ddof=1) if len(m) > 1 else np.nanstd(side[0]) for m, side in zip(means, found, strict=True)
-        ]
-        rows.append(
-            ComparisonRow(
-                name=name,
-                kind=kind,
-                share=tuple(float(m.mean()) for m in means),
-                spread=tuple(map(float, spread)),
-                of_electrodes=float(inside.mean()),
-                effect=_effect(means[0], means[1], [list(s.subjects) for s in sides[:2]]),
-            )
+    named += [("electrode", n, [n]) for n in channels]
+    named += [("set", n, e) for n, e in _sets(channels).items()]
+    inside = np.array([np.isin(np.array(channels), np.array(e, dtype=str)) for _, _, e in named], dtype=float)
+    found = [[w @ inside.T for w in side] for side in each]  # [side][subject] -> (window, row)
+    means = [np.stack([_over(w) for w in side]) for side in found]  # [side] -> (subject, row)
+    spread = [
+        m.std(0, ddof=1) if len(m) > 1 else side[0].std(0) for m, side in zip(means, found, strict=True)
+    ]
+    names = [list(s.subjects) for s in sides[:2]]
+    paired = sorted(names[0]) == sorted(names[1])
+    second = means[1][[names[1].index(n) for n in names[0]]] if paired else means[1]
+    low = high = np.full(len(named), np.nan)
+    if over == "subjects":
+        low, high = _interval(means[0], second, paired=paired)
+    elif over == "windows":
+        low, high = _interval(found[0][0], found[1][0], paired=_same_windows(sides, found))
+    return [
+        ComparisonRow(
+            name=name,
+            kind=kind,
+            share=tuple(float(m[:, i].mean()) for m in means),
+            spread=tuple(float(s[i]) for s in spread),
+            of_electrodes=float(inside[i].mean()),
+            difference=statistics.Interval(
+                float(means[0][:, i].mean() - means[1][:, i].mean()), float(low[i]), float(high[i])
+            ),
+            # Cohen's d_z where both sides have the same subjects, Hedges' g elsewhere.
+            effect=statistics.effect(means[0][:, i], second[:, i], paired=paired),
         )
-    return rows
+        for i, (kind, name, _) in enumerate(named)
+    ]
 
 
-def _effect(
-    a: NDArray[np.float64], b: NDArray[np.float64], names: Sequence[Sequence[str]]
-) -> statistics.Interval | None:
-    """Cohen's d_z where both sides have the same subjects, Hedges' g elsewhere."""
-    if sorted(names[0]) != sorted(names[1]):
-        return statistics.effect(a, b, paired=False)
-    return statistics.effect(a, b[[names[1].index(n) for n in names[0]]], paired=True)
+def _sets(channels: Electrodes) -> dict[str, tuple[str, ...]]:
+    """The electrode sets that have channels here."""
+    found = {name: regions.members(list(wanted), channels) for name, wanted in regions.SETS.items()}
+    return {name: there for name, there in found.items() if there}
+
+
+def _same_windows(sides: Sequence[Side], found: Sequence[Sequence[Floats]]) -> bool:
+    """Whether both first sides explained the same windows of one recording, and each has relevance."""
+    a, b = (next(iter(s.subjects.values())) for s in sides[:2])
+    n = {len(found[0][0]), len(found[1][0]), a.sizes["epoch"], b.sizes["epoch"]}
+    same = len(n) == 1 and _recording(a) is not None and _recording(a) == _recording(b)
+    return same and bool(np.allclose(a["onset"].values, b["onset"].values, rtol=0, atol=1e-3))
+
+
+def _interval(a: Floats, b: Floats, *, paired: bool, seed: int = 0) -> tuple[Floats, Floats]:
+    """95 % of the difference of means of every row: percentile bootstrap over the first axis."""
+    if min(len(a), len(b)) < 2:
+        none = np.full(a.shape[1], np.nan)
+        return none, none
+    rng = np.random.default_rng(seed)
+    first, second = (rng.multinomial(len(x), [1 / len(x)] * len(x), size=RESAMPLES) / len(x) for x in (a, b))
+    made = first @ a - (first if paired else second) @ b
+    low, high = np.quantile(made, [0.025, 0.975], axis=0)
+    return low, high
 
 
 def _test(sides: Sequence[Side], common: Sequence[str], channels: Electrodes) -> str | None:
@@ -348,7 +201,7 @@ def _test(sides: Sequence[Side], common: Sequence[str], channels: Electrodes) ->
     if len(lengths) > 1 or len(placed) < 4:
         return None
     n = lengths.pop()
-    edges = np.linspace(0, n, min(n, BINS) + 1).astype(int)
+    edges = _edges(n)
     maps = []
     for side in sides[:2]:
         made = []
@@ -363,6 +216,36 @@ def _test(sides: Sequence[Side], common: Sequence[str], channels: Electrodes) ->
     return statistics.cluster_test(
         *maps, channels=channels.some(channels[i] for i in placed), times=edges[:-1] / n, paired=paired
     ).text
+
+
+def _courses(sides: Sequence[Side]) -> Courses | None:
+    """Relevance over the window on every side; None where windows are of unlike lengths."""
+    every = [d for s in sides for d in s.subjects.values()]
+    if len({(d.sizes["time"], d.attrs.get("sfreq")) for d in every}) > 1 or every[0].sizes["time"] < 2:
+        return None
+    found = [[_course(d) for d in s.subjects.values()] for s in sides]
+    # Over recordings, or over the windows of a single one.
+    units = [np.stack([_over(w) for w in f]) if len(f) > 1 else f[0] for f in found]
+    mean = np.stack([_over(u) for u in units])
+    error = np.stack([u.std(0, ddof=1) / np.sqrt(len(u)) if len(u) > 1 else 0 * u.sum(0) for u in units])
+    first = every[0]
+    from_event = all("from_event" in d.coords for d in every)
+    times = np.asarray(first["from_event" if from_event else "time"].values, dtype=np.float64)
+    ends = np.append(times, times[-1] + (times[1] - times[0]))
+    return Courses(ends[_edges(len(times))], from_event, mean, mean - error, mean + error)
+
+
+def _course(data: xr.Dataset) -> Floats:
+    """Part of each window's |relevance| in each bin of time, shape (window, bin)."""
+    size = np.abs(data["relevance"].values).sum(1, dtype=np.float64)
+    size = size[size.sum(-1) > 0]
+    binned = np.add.reduceat(size, _edges(size.shape[-1])[:-1], axis=-1)
+    return np.asarray(binned / size.sum(-1, keepdims=True))
+
+
+def _edges(n: int) -> NDArray[np.int64]:
+    """Where bins of time begin, and the end."""
+    return np.linspace(0, n, min(n, BINS) + 1).astype(np.int64)
 
 
 def _agreement(
@@ -387,7 +270,7 @@ def _agreement(
         first=labels[0],
         second=labels[1],
         rank=float(stats.spearmanr(a, b).statistic),
-        cosine=float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) or 1.0)),
+        correlation=correlation(a, b),
         per_window=float(np.mean(found)) if found else None,
         windows=len(found),
         same_class=float(np.mean(same)) if same else None,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import mne
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -295,6 +296,13 @@ class BaselineComparison(View):
     notes: tuple[str, ...]
 
     name = "baselines"
+
+    def data_vars(self) -> Mapping[str, xr.DataArray]:
+        """The electrodes' shares of each baseline (baseline, channel)."""
+        values = np.stack(list(self.share.values()))
+        return {
+            "baseline_share": xr.DataArray(values, {"baseline": list(self.share)}, ("baseline", "channel"))
+        }
 
     def summary(self, explained: Explained) -> dict[str, Any]:
         """Shares of sets and electrodes, agreement, and the accuracy of CSP + LDA."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,10 @@ import xarray as xr
 
 from onnxplain.eeg.electrodes.names import template_positions
 from onnxplain.eeg.explanation import dataset as views
+from onnxplain.eeg.explanation.provenance import jsonable
 from onnxplain.eeg.reports import comparison
-from onnxplain.eeg.studies.compare import compare, read_side
+from onnxplain.eeg.studies.compare import compare
+from onnxplain.eeg.studies.sides import by_label, read_side
 from onnxplain.engine.errors import InputError
 from onnxplain.models import demo_file
 
@@ -25,20 +28,42 @@ NAMES = ("Fp1", "Fp2", "C3", "Cz", "C4", "O1", "O2", "T7")
 
 def explanation(
     path: Path, strong: str, *, seed: int = 0, names: tuple[str, ...] = NAMES, data: str = "a", n: int = 6,
-    naming: Any = None,
+    naming: Any = None, **more: Any,
 ) -> None:  # fmt: skip
     """Relevance that lies for the most part on one electrode; channels may be called as a naming has them."""
     rng = np.random.default_rng(seed)
     relevance = rng.normal(0, 0.02, (n, len(names), 40))
     relevance[:, names.index(strong)] += 0.3 + 0.05 * rng.normal(size=(n, 1))
+    written(path, relevance, names, data=data, naming=naming, **more)
+
+
+def written(
+    path: Path, relevance: np.ndarray, names: tuple[str, ...] = NAMES, *, data: str = "a", naming: Any = None,
+    labels: list[str] | None = None, right: int = 0, random: np.ndarray | None = None,
+) -> None:  # fmt: skip
+    """As `explain` writes it: labels left and right in turn, right in so many windows."""
+    n = len(relevance)
+    labels = [("left", "right")[i % 2] for i in range(n)] if labels is None else labels
+    guess = np.array([("left", "right").index(x) if x in ("left", "right") else 0 for x in labels])
+    guess[right:] = 1 - guess[right:]
     made = xr.Dataset(
-        {"relevance": (("epoch", "channel", "time"), relevance), "target": ("epoch", np.arange(n) % 2)},
+        {
+            "relevance": (("epoch", "channel", "time"), relevance),
+            "target": ("epoch", np.arange(n) % 2),
+            "output": (("epoch", "class"), np.eye(2)[guess]),
+        },
         {
             "channel": list(names if naming is None else naming.of(names)),
             "onset": ("epoch", np.arange(n) * 2.0),
+            "class": ["left", "right"],
+            "label": ("epoch", np.array(labels, dtype=object)),
+            "time": np.arange(relevance.shape[-1]) / 20,
         },
         {"sfreq": 20.0, "provenance": json.dumps({"data": {"sha256": data}})},
     )
+    if random is not None:
+        made = made.assign(baseline_share=(("baseline", "channel"), random[None]))
+        made = made.assign_coords(baseline=["random weights"])
     if naming is not None:
         made.attrs["places"] = views.places_attribute(naming.electrodes(names))
     path.mkdir(parents=True)
@@ -55,6 +80,7 @@ def test_where_two_models_look(tmp_path: Path) -> None:
     assert set(found.channels) == set(NAMES)
     np.testing.assert_allclose(found.electrodes.sum(1), 1.0)
     rows = {r.name: r for r in found.rows}
+    assert [found.more(i).name for i in range(2)] == ["frontopolar", "central"]  # type: ignore[union-attr]
     assert rows["frontal-ocular"].share[0] > 0.8 > 0.2 > rows["frontal-ocular"].share[1]
     assert rows["sensorimotor"].share[1] > 0.8
     regions = [r for r in found.rows if r.kind == "region"]
@@ -135,12 +161,105 @@ def test_cohorts(tmp_path: Path, naming: Any) -> None:
     assert same is not None
     assert abs(same.value) < 2
     assert unlike.agreements[0].windows == 0
+    comparison.write(paired, tmp_path)
+    with (tmp_path / "shares.csv").open() as file:
+        table = {r["name"]: r for r in csv.DictReader(file)}
+    bounds = [float(table["sensorimotor"][f"effect{end}"]) for end in ("_low", "", "_high")]
+    assert bounds == pytest.approx([motor.low, motor.value, motor.high])
     (tmp_path / "few").mkdir()
     for i in range(2):
         explanation(tmp_path / "few" / f"s{i}", "C3", seed=i, naming=naming)
     few = compare([read_side(tmp_path / "few"), read_side(tmp_path / "fine")])
     assert few.test is not None
     assert "no p-value" in few.test
+
+
+def spread(**shares: float) -> np.ndarray:
+    """Six windows with these shares of electrodes; the rest is even over the others."""
+    rest = (1 - sum(shares.values())) / (len(NAMES) - len(shares))
+    size = np.array([shares.get(name, rest) for name in NAMES])
+    jitter = 1 + 0.01 * np.random.default_rng(len(shares)).normal(size=(6, len(NAMES), 1))
+    return np.broadcast_to(size[:, None] * jitter, (6, len(NAMES), 40)).copy()
+
+
+def test_the_answer_is_the_largest_difference_and_not_the_largest_set(tmp_path: Path) -> None:
+    """Occipital 38 against 15 % counts, although no set has these electrodes; each side has its own."""
+    written(tmp_path / "a", spread(O1=0.19, O2=0.19, Fp1=0.06, Fp2=0.05), right=6)
+    written(tmp_path / "b", spread(O1=0.08, O2=0.07, Fp1=0.09, Fp2=0.09), right=3)
+    found = compare([read_side(tmp_path / n) for n in "ab"])
+    first, second, right, near, alike = found.answer()
+    assert first.startswith("a has more on occipital electrodes: 38% of its relevance against 15% in b")
+    assert "difference +2" in first
+    assert "over windows" in first
+    assert re.search(r"Of single electrodes it has most more on O[12] \(1[89]\.\d% against", first)
+    assert second.startswith("b has more on ")
+    assert "occipital" not in second
+    assert right == "Right: a 100% of 6 labelled windows; b 50% of 6 labelled windows."
+    assert "not known" in near
+    assert "(Pearson; by rank" in alike
+    assert found.of_kind("region")[0].name == "occipital"
+    assert {r.name for r in found.of_kind("electrode")} == set(NAMES)
+    low, high = found.of_kind("region")[0].difference.low, found.of_kind("region")[0].difference.high
+    assert 0.2 < low <= found.of_kind("region")[0].difference.value <= high < 0.26
+    assert json.loads(json.dumps(jsonable(found.to_dict())))["answer"] == found.answer()
+
+
+def test_the_same_map_twice_is_nothing(tmp_path: Path) -> None:
+    for name in "ab":
+        written(tmp_path / name, spread(Cz=0.3))
+    found = compare([read_side(tmp_path / n) for n in "ab"])
+    assert found.answer()[0].startswith("Nothing stands out")
+    # Windows that are no others than chance gives: the interval has 0 in it.
+    rng = np.random.default_rng(0)
+    for name in "cd":
+        written(tmp_path / name, rng.normal(size=(6, len(NAMES), 40)))
+    assert compare([read_side(tmp_path / n) for n in "cd"]).answer()[0].startswith("Nothing stands out")
+
+
+def test_shares_that_have_nothing_in_common_do_not_correlate(tmp_path: Path) -> None:
+    """A cosine of shares, which are all positive, would be 0.9 here."""
+    even = np.linspace(0.8, 1.2, len(NAMES))
+    crossed = 1 + 0.2 * np.array([1, -1, -1, 1, 1, -1, -1, 1])
+    random = even / even.sum()
+    for name, size in (("a", even), ("b", crossed)):
+        written(tmp_path / name, np.tile(size[:, None], (6, 1, 40)), random=random)
+    found = compare([read_side(tmp_path / n) for n in "ab"])
+    expected = np.corrcoef(even, crossed)[0, 1]
+    assert found.agreements[0].correlation == pytest.approx(expected)
+    assert abs(expected) < 0.1 < 0.9 < even @ crossed / np.linalg.norm(even) / np.linalg.norm(crossed)
+    assert [s.random for s in found.scores] == pytest.approx([1.0, expected])
+    assert "a 1.00, b " in found.answer()[-2]
+
+
+def test_labels_within_one_recording(tmp_path: Path) -> None:
+    """Target against standard: each label's windows are a side."""
+    relevance = np.concatenate([spread(Cz=0.5), spread(O1=0.5)])
+    labels = ["target/hit"] * 6 + ["Standard"] * 5 + [""]
+    written(tmp_path / "a", relevance, labels=labels)
+    sides = by_label(read_side(tmp_path / "a"), ["target", "standard"])
+    assert [d.sizes["epoch"] for s in sides for d in s.subjects.values()] == [6, 5]
+    found = compare(sides)
+    assert found.labels == ("target", "standard")
+    assert found.answer()[0].startswith("target has more on central electrodes")
+    assert found.answer()[1].startswith("standard has more on occipital electrodes")
+    assert found.agreements[0].per_window is None
+    assert found.over == "windows"
+    with pytest.raises(InputError, match=r"each of target, rare; there are target/hit, Standard"):
+        by_label(read_side(tmp_path / "a"), ["target", "rare"])
+    with pytest.raises(InputError, match="one label"):
+        by_label(read_side(tmp_path / "a"), ["target"])
+
+
+def test_labels_within_a_cohort_stand_in_pairs(tmp_path: Path) -> None:
+    for i in range(7):
+        relevance = np.concatenate([spread(Cz=0.4 + 0.01 * i), spread(O1=0.5)])
+        labels = ["target"] * 6 + ["standard" if i else "target"] * 6
+        written(tmp_path / "all" / f"s{i}", relevance, labels=labels, data=f"d{i}")
+    found = compare(by_label(read_side(tmp_path / "all"), ["target", "standard"]))
+    assert found.subjects == (6, 6)
+    assert "Without windows of each label, and left out: s0." in found.notes
+    assert found.over == "subjects"
+    assert {r.name: r for r in found.rows}["central"].effect is not None
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
@@ -163,12 +282,20 @@ def test_the_files(tmp_path: Path) -> None:
     found = compare([read_side(tmp_path / n) for n in ("<b>odd", "motor")])
     files = comparison.write(found, tmp_path)
     assert {f.name for f in files} == {
-        "comparison.json", "electrodes.csv", "shares.csv", "head_maps.png", "report.html"
+        "comparison.json", "electrodes.csv", "shares.csv", "head_maps.png", "time_course.png", "report.html",
     }  # fmt: skip
     with (tmp_path / "electrodes.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["electrode", "<b>odd", "motor"]
     assert sum(float(r[1]) for r in rows[1:]) == pytest.approx(1.0)
+    with (tmp_path / "shares.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert {r["kind"] for r in table} == {"region", "electrode", "set"}
+    assert all(
+        float(r["difference_low"]) <= float(r["difference"]) <= float(r["difference_high"]) for r in table
+    )
+    assert {r["interval_over"] for r in table} == {"windows"}
+    assert {r["effect_low"] for r in table} == {""}  # one recording a side has no effect over subjects
     page = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;odd" in page
     assert "<b>odd" not in page
@@ -183,13 +310,21 @@ def test_the_demo_by_command(tmp_path: Path) -> None:
 
     for name in ("honest", "shortcut"):
         done = run(
-            "explain", demo_file(f"{name}.onnx"), demo_file("recording.edf"), "--out", name, "--no-report"
-        )
+            "explain", demo_file(f"{name}.onnx"), demo_file("recording.edf"), "--events", "left,right",
+            "--out", name, "--no-report",
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
     done = run("compare", "honest", "shortcut", "--out", "both", "--json")
     assert done.returncode == 0, done.stderr
     rows = {r["name"]: r for r in json.loads(done.stdout)["rows"]}
     assert rows["frontal-ocular"]["share"][0] < 0.15 < 0.3 < rows["frontal-ocular"]["share"][1]
+    assert rows["frontal-ocular"]["kind"] == "set"
+    split = run("compare", "shortcut", "--by-label", "left,right", "--out", "labels")
+    assert split.returncode == 0, split.stderr
+    assert re.search(r"^answer +\S", split.stdout)
+    assert (tmp_path / "labels" / "head_maps.svg").is_file()
+    wrong = run("compare", "honest", "shortcut", "--by-label", "left,right", "--out", "one")
+    assert "splits one explanation" in wrong.stderr
     wrong = run("compare", "honest", "--out", "one")
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1
