@@ -115,25 +115,22 @@ def _sides(found: Comparison) -> Table:
         )
         for s in found.scores
     ]
-    head = ("", "recordings", "windows", "right", "like random weights", "class explained, in windows")
+    head = ("", "recordings", "windows", "accuracy", "like random weights", "class explained, in windows")
     return Table(head, rows, (1, 2, 4))
 
 
 def _shares(found: Comparison, rows: list[ComparisonRow]) -> Table:
     """Shares on each side, and how far the first two sides are apart."""
-    head = ("", *found.labels, "even", "difference (points)", "effect")
-    cells = [
-        (
-            r.name,
-            *(f"{s:.1%} ± {d:.1%}" for s, d in zip(r.share, r.spread, strict=True)),
-            f"{r.of_electrodes:.1%}",
-            _points(r),
-            ""
-            if r.effect is None
-            else f"{r.effect.value:+.2f} ({r.effect.low:+.2f} to {r.effect.high:+.2f})",
-        )
-        for r in rows
-    ]
+    effects = any(r.effect is not None for r in rows)
+    head = ("", *found.labels, "even", "difference (points)", *(["effect"] if effects else []))
+    cells = []
+    for r in rows:
+        each = [f"{s:.1%} ± {d:.1%}" for s, d in zip(r.share, r.spread, strict=True)]
+        line = [r.name, *each, f"{r.of_electrodes:.1%}", _points(r)]
+        if effects:
+            e = r.effect
+            line.append("" if e is None else f"{e.value:+.2f} ({e.low:+.2f} to {e.high:+.2f})")
+        cells.append(line)
     return Table(head, cells, range(1, len(head)))
 
 

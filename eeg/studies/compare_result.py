@@ -33,7 +33,8 @@ class ComparisonRow:
     of_electrodes : float
         What evenly spread relevance would have.
     difference : statistics.Interval
-        The first side's share less the second's; without bounds (NaN) where there are too few subjects.
+        The first side's share less the second's, with 95 % bounds that hold for all rows of its kind together;
+        without bounds (NaN) where there are too few subjects.
     effect : statistics.Interval or None
         Difference of the first two sides in standard deviations: Cohen's d_z over subjects that both have,
         Hedges' g over unlike subjects; None for fewer than `statistics.FEWEST` a side.
@@ -199,7 +200,7 @@ class Comparison:
         if len(self.labels) != 2 or not self.over or not np.isfinite([low, high]).all():
             return ""
         low, high = (low, high) if side == 0 else (-high, -low)
-        return f"difference {100 * low:+.1f} to {100 * high:+.1f} points, 95 % over {self.over}"
+        return f"difference {100 * low:+.1f} to {100 * high:+.1f} points, 95 % over {self.over} for all regions together"
 
     def _scores(self) -> list[str]:
         """Accuracy, and closeness to random weights, of every side that is known to have one."""
@@ -208,7 +209,9 @@ class Comparison:
         ]
         near = [f"{s.label} {s.said_random}" for s in self.scores if s.random is not None]
         lost = [s.label for s in self.scores if s.random is None]
-        out = [f"Right: {'; '.join(right)}."] if right else ["How often the models are right is not known."]
+        out = (
+            [f"Accuracy: {'; '.join(right)}."] if right else ["How often the models are right is not known."]
+        )
         if not near:
             out.append("How close the maps are to those of random weights is not known (--baselines).")
         else:

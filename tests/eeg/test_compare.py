@@ -194,7 +194,7 @@ def test_the_answer_is_the_largest_difference_and_not_the_largest_set(tmp_path: 
     assert re.search(r"Of single electrodes it has most more on O[12] \(1[89]\.\d% against", first)
     assert second.startswith("b has more on ")
     assert "occipital" not in second
-    assert right == "Right: a 100% of 6 labelled windows; b 50% of 6 labelled windows."
+    assert right == "Accuracy: a 100% of 6 labelled windows; b 50% of 6 labelled windows."
     assert "not known" in near
     assert "(Pearson; by rank" in alike
     assert found.of_kind("region")[0].name == "occipital"
@@ -213,7 +213,9 @@ def test_the_same_map_twice_is_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name in "cd":
         written(tmp_path / name, rng.normal(size=(6, len(NAMES), 40)))
-    assert compare([read_side(tmp_path / n) for n in "cd"]).answer()[0].startswith("Nothing stands out")
+    found = compare([read_side(tmp_path / n) for n in "cd"])
+    assert found.answer()[0].startswith("Nothing stands out")
+    assert all(r.told is False for r in found.rows)  # 20 rows: of bounds of each alone, one would be off
 
 
 def test_shares_that_have_nothing_in_common_do_not_correlate(tmp_path: Path) -> None:
