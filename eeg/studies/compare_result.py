@@ -33,8 +33,8 @@ class ComparisonRow:
     of_electrodes : float
         What evenly spread relevance would have.
     difference : statistics.Interval
-        The first side's share less the second's, with 95 % bounds that hold for all rows of its kind together;
-        without bounds (NaN) where there are too few subjects.
+        The first side's share less the second's, with 95 % bounds that hold for all rows of its kind
+        together; without bounds (NaN) where there are too few subjects.
     effect : statistics.Interval or None
         Difference of the first two sides in standard deviations: Cohen's d_z over subjects that both have,
         Hedges' g over unlike subjects; None for fewer than `statistics.FEWEST` a side.
@@ -200,7 +200,8 @@ class Comparison:
         if len(self.labels) != 2 or not self.over or not np.isfinite([low, high]).all():
             return ""
         low, high = (low, high) if side == 0 else (-high, -low)
-        return f"difference {100 * low:+.1f} to {100 * high:+.1f} points, 95 % over {self.over} for all regions together"
+        span = f"{100 * low:+.1f} to {100 * high:+.1f} points"
+        return f"difference {span}, 95 % over {self.over} for all regions together"
 
     def _scores(self) -> list[str]:
         """Accuracy, and closeness to random weights, of every side that is known to have one."""
