@@ -60,7 +60,7 @@ def looked_at(results: Sequence[CheckResult]) -> Looked:
         kind = _kind(r)
         if not kind:
             continue
-        if r.status != "NOT EVALUABLE":
+        if r.made:
             (nothing if r.role == "follows" and "follows" not in r.evidence else at)[kind] = None
         elif r.why_not == "data" and r.artefact:
             nothing[kind] = None

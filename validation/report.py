@@ -12,6 +12,7 @@ from .result import PARTS, CheckResult
 from .verdict import Verdict
 
 COLOURS = {"PASS": "#1b6e3c", "WARNING": "#8a5a00", "FAIL": "#a11a1a", "NOT EVALUABLE": "#555555"}
+REPORTED = "#777777"
 
 
 def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = None) -> Path:
@@ -87,7 +88,7 @@ def followed(results: Sequence[CheckResult]) -> list[FollowedRow]:
     """What decisions follow, most first, of parts of the signal and of artefacts."""
     found = []
     for r in results:
-        if r.evidence_of != "exchange" or r.status == "NOT EVALUABLE" or "follows" not in r.evidence:
+        if r.evidence_of != "exchange" or not r.made or "follows" not in r.evidence:
             continue
         kind = KINDS.get(
             str(r.evidence.get("judged", "")), ELSE if r.evidence.get("expected") is False else EXPECTED
@@ -96,7 +97,7 @@ def followed(results: Sequence[CheckResult]) -> list[FollowedRow]:
             kind = f"by an account of it ({r.family})"
         low, high = (round(100 * min(1.0, max(0.0, float(r.evidence[k])))) for k in ("low", "high"))
         name = str(r.evidence.get("part") or f"{PARTS.get(r.artefact, r.artefact)}")
-        colour = "#777777" if kind in (EXPECTED, ELSE) else COLOURS[r.status]
+        colour = REPORTED if kind in (EXPECTED, ELSE) else COLOURS.get(r.status, REPORTED)
         found.append(FollowedRow(name, kind, round(100 * (r.value or 0.0)), low, high, colour))
     order = sorted(found, key=lambda row: (row.kind == EXPECTED, -row.percent))
     shown = [row for row in order if row.percent >= 100 * LEAST]

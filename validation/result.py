@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
+# REPORTED: nothing was required, so that there is nothing to pass; it never changes the verdict.
+Status = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE", "REPORTED"]
 Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 
 # Why a check could not be made.
@@ -14,7 +15,7 @@ Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
 #   data: it was looked for, and there is none or too little of it in these windows, or in their labels
 #   model: the output allows no such question, or the model has no electrode there at all
 #   map: relevance lacks what is asked about, under this composite
-#   policy: the policy does not ask for it
+#   policy: the policy does not ask for it (REPORTED)
 #   error: it was begun, and could not be finished
 WhyNot = Literal["electrodes", "data", "model", "map", "policy", "error"]
 
@@ -40,7 +41,8 @@ class CheckResult:
     check : str
         The check's name, with what it is about behind a dot: "intervention.eyes".
     role : Role
-    status : {"PASS", "WARNING", "FAIL", "NOT EVALUABLE"}
+    status : {"PASS", "WARNING", "FAIL", "NOT EVALUABLE", "REPORTED"}
+        REPORTED where nothing was required.
     said : str
         The outcome as a sentence.
     value, threshold : float or None
@@ -50,7 +52,8 @@ class CheckResult:
     evidence : mapping
         More numbers; anything JSON can hold.
     why_not : WhyNot or None
-        For NOT EVALUABLE the kind of reason, which `said` gives in words.
+        The kind of reason for which nothing was measured, which `said` gives in words: of all that are NOT
+        EVALUABLE, and of what is REPORTED as not asked for.
     """
 
     check: str
@@ -62,6 +65,11 @@ class CheckResult:
     artefact: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     why_not: WhyNot | None = None
+
+    @property
+    def made(self) -> bool:
+        """Whether something was measured."""
+        return self.status != "NOT EVALUABLE" and self.why_not is None
 
     @property
     def confounds(self) -> bool:
@@ -86,6 +94,11 @@ class CheckResult:
         if self.family in ("share", "clusters") or self.check.endswith(".share"):
             return "relevance"
         return "exchange" if self.family in EXCHANGES else self.family
+
+
+def not_asked(check: str, role: Role, said: str, artefact: str = "") -> CheckResult:
+    """A check of which the policy requires nothing, and that was not made for that."""
+    return CheckResult(check, role, "REPORTED", said, artefact=artefact, why_not="policy")
 
 
 # What an artefact's part is called in a sentence, and the artefact itself.

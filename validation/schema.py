@@ -24,7 +24,9 @@ class ResultFile(_Strict):
     threshold: float | None = Field(description="What it was held against.")
     artefact: str = Field(description='"eyes", "heart", "muscle", "mains", "electrode", "subject", or empty.')
     evidence: dict[str, Any]
-    why_not: WhyNot | None = Field(default=None, description="For NOT EVALUABLE the kind of reason.")
+    why_not: WhyNot | None = Field(
+        default=None, description="The kind of reason for which nothing was measured."
+    )
 
 
 class HashedFile(_Strict):

@@ -219,7 +219,7 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
     relevance = [r for r in (*failed, *warned) if r.role == "sign" and r.evidence_of == "relevance"]
     alone = [r for r in relevance if _unanswered(r, results)]
     confirmed = next((r for r in counted if r.check == "confirmed" and r.status == "PASS"), None)
-    exchanged = [r for r in results if r.evidence_of == "exchange" and r.status != "NOT EVALUABLE"]
+    exchanged = [r for r in results if r.evidence_of == "exchange" and r.made]
     seen, unseen = _exchanged(results)
     blind = _blind(results)
     by_map = [r for r in (*failed, *warned) if r.role == "method"]
@@ -262,7 +262,7 @@ def _unanswered(r: CheckResult, results: Sequence[CheckResult]) -> bool:
         other
         for other in results
         if other.role == "sign" and other.artefact == r.artefact and other.evidence_of == "exchange"
-        and other.status != "NOT EVALUABLE"
+        and other.made
     ]  # fmt: skip
     return not answers or any((a.value or 0.0) >= ROOM for a in answers)
 
@@ -270,7 +270,7 @@ def _unanswered(r: CheckResult, results: Sequence[CheckResult]) -> bool:
 def _exchanged(results: Sequence[CheckResult]) -> tuple[set[str], tuple[str, ...]]:
     """Artefacts that were exchanged between windows, and those that should have been and could not."""
     asked = [r for r in results if r.role == "sign" and r.evidence_of == "exchange" and r.artefact]
-    seen = {r.artefact for r in asked if r.status != "NOT EVALUABLE"}
+    seen = {r.artefact for r in asked if r.made}
     return seen, tuple(dict.fromkeys(r.artefact for r in asked if r.artefact not in seen))
 
 
@@ -290,14 +290,14 @@ def _could_not(artefact: str, results: Sequence[CheckResult]) -> bool:
 def _blind(results: Sequence[CheckResult]) -> dict[str, str]:
     """Artefacts of the body that no check could see for want of known electrodes."""
     about = [r for r in results if r.role == "sign" and r.artefact in BODY]
-    looked = {r.artefact for r in about if r.status != "NOT EVALUABLE"}
+    looked = {r.artefact for r in about if r.made}
     unknown = {r.artefact: r.said for r in reversed(about) if r.why_not == "electrodes"}
     return {a: unknown[a] for a in BODY if a in unknown and a not in looked}
 
 
 def _unmade(results: Sequence[CheckResult], policy: Policy) -> tuple[str, ...]:
-    """Checks of other packages that the policy requires, and that have no result but NOT EVALUABLE."""
-    made = {r.family for r in results if r.status != "NOT EVALUABLE"}
+    """Checks of other packages that the policy requires, and that measured nothing."""
+    made = {r.family for r in results if r.made}
     return tuple(n for n, other in policy.checks.other.items() if other.required and n not in made)
 
 

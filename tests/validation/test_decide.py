@@ -29,7 +29,7 @@ from results import (
 
 from onnxplain.validation import Gate, Policy
 from onnxplain.validation.looked import looked_at
-from onnxplain.validation.result import CheckResult, not_evaluable
+from onnxplain.validation.result import CheckResult, Role, not_asked, not_evaluable
 from onnxplain.validation.verdict import ROOM, decide
 
 
@@ -204,6 +204,24 @@ def test_maps_that_mislead_where_the_part_is_confirmed_are_noted() -> None:
     verdict = decide([*GOOD, *bad], {}, DECLARED)
     assert verdict.notes == ()
     assert len(verdict.reasons) == 3
+
+
+@pytest.mark.parametrize(
+    "results", [GOOD, [*GOOD, follows("gain", "FAIL", 0.9, "machine")], [NOTHING], [MIXED, *GOOD]]
+)
+def test_what_is_reported_never_changes_the_verdict(results: list[CheckResult]) -> None:
+    """Of every role, with a number or without one, and whatever it says."""
+    roles: tuple[Role, ...] = ("follows", "sign", "technical", "task", "method", "data")
+    told = [made(f"task.{role}", role, "REPORTED", "eyes", 0.2) for role in roles]
+    left = [not_asked(name, role, "Nobody asked.", "eyes") for name in ("parity", "task") for role in roles]
+    before, after = decide(results, {}, DECLARED), decide([*results, *told, *left], {}, DECLARED)
+    same = ("status", "said", "exit_code", "reasons", "artefacts", "notes")
+    assert [getattr(after, k) for k in same] == [getattr(before, k) for k in same]
+    # What nobody asked for was not looked at, and so answers nothing.
+    muscle = relevance("share.muscle")
+    allowed = not_asked("intervention.muscle", "sign", "The task may use it.", "muscle")
+    assert decide([*GOOD, muscle, allowed], {}, DECLARED).status == "WARNING"
+    assert "muscle" in decide([*GOOD, allowed], {}, DECLARED).looked.not_at
 
 
 def test_a_warning_can_stop_a_deployment() -> None:

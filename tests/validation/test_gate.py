@@ -90,7 +90,7 @@ def test_the_shortcut_is_named(verdicts: dict[str, Verdict]) -> None:
     assert outside.value > 0.9
     assert _result(shortcut, "intervention.eyes").value > 0.9
     # In this recording the eyes do not give the label away: that the model uses them shows all the same.
-    assert _result(shortcut, "baseline.eyes").status == "PASS"
+    assert _result(shortcut, "baseline.eyes").status == "REPORTED"
 
 
 @pytest.mark.long

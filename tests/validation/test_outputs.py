@@ -14,7 +14,8 @@ from results import DECLARED, GOOD, MIXED, exchanged, follows, made, relevance
 
 from onnxplain.engine.errors import InputError
 from onnxplain.validation import outputs
-from onnxplain.validation.result import CheckResult
+from onnxplain.validation.result import CheckResult, not_asked
+from onnxplain.validation.schema import VerdictFile
 from onnxplain.validation.verdict import decide
 
 
@@ -28,6 +29,18 @@ def test_junit_counts_what_fails_the_gate(tmp_path: Path) -> None:
     assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["task.confounded"]
     told = [case.get("name") for case in suite if case.find("system-out") is not None]
     assert told == ["share.muscle", "agreement", "follows.first"]
+
+
+def test_what_is_reported_is_told_and_counts_nothing() -> None:
+    told = made("invariance", "data", "REPORTED", value=0.3)
+    verdict = decide([*GOOD, told, not_asked("parity", "technical", "No reference.")], {}, DECLARED)
+    suite = ElementTree.fromstring(outputs.junit(verdict))[0]
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    by_name = {case.get("name"): [child.tag for child in case] for case in suite}
+    assert (by_name["invariance"], by_name["parity"]) == (["system-out"], ["skipped"])
+    assert "| invariance | REPORTED | invariance said so. |" in outputs.card(verdict)
+    data = {**verdict.to_dict(), "audit": {}}
+    assert VerdictFile.model_validate(json.loads(json.dumps(data))).results[-2].status == "REPORTED"
 
 
 HOSTILE = "a|b <script>\x00\x1b[31m *x* `y`\nz"

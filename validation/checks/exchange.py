@@ -14,7 +14,7 @@ from ...eeg.artefacts.parts import ArtefactPart
 from ...eeg.exchange.pairs import Followed
 from ...engine.steps import step
 from ..case import Case
-from ..result import PARTS, CheckResult, Status, not_evaluable
+from ..result import PARTS, CheckResult, Status, not_asked, not_evaluable
 
 # No task's brain signal is in them, whatever the policy says of bands and electrodes.
 NEVER_BRAIN = ("heart", "mains")
@@ -51,7 +51,7 @@ def exchanged(
         return not_evaluable(name, "sign", "model", why, part.kind)
     if part.kind in case.allowed:
         why = "The policy says that the task may use it."
-        return not_evaluable(name, "sign", "policy", why, part.kind)
+        return not_asked(name, "sign", why, part.kind)
     step(f"exchanging {part.kind}")
     signal = part.signal
     if case.expected is not None and part.kind not in NEVER_BRAIN:

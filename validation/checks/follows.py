@@ -89,12 +89,13 @@ def _result(case: Case, part: SignalPart, *, outside: bool, pairs: Pairs | None 
     asked, name = case.policy.checks.follows, f"{NAME}.{part.name.replace(' ', '-')}"
     evidence: dict[str, Any] = {"part": part.said, "group": part.group}
     pairs = pairs or case.pairs
+    judged = _judged(case, part, outside=outside)
     if pairs.changes(part) < NOTHING:
-        said = f"Windows hardly differ in {part.said}."
-        return CheckResult(name, "follows", "PASS", said, 0.0, asked.max_follow, evidence=evidence)
+        said, least = f"Windows hardly differ in {part.said}.", asked.max_follow if judged else None
+        status: Status = "PASS" if judged else "REPORTED"
+        return CheckResult(name, "follows", status, said, 0.0, least, evidence=evidence)
     found = pairs.exchange(part)
     evidence |= found.numbers()
-    judged = _judged(case, part, outside=outside)
     evidence["judged"] = judged
     evidence["expected"] = _expected(case, part)
     status, said = _status(case, found, judged), said_of(case, part.said, found)
@@ -175,6 +176,8 @@ def _status(case: Case, found: Followed, judged: str) -> Status:
     asked = case.policy.checks.follows
     # A part of the brain may be on one electrode alone, and most of a decision is not.
     warns = asked.max_follow if judged == "alone" else asked.warn_follow
-    if not judged or found.low <= 0 or found.beyond <= warns:
+    if not judged:
+        return "REPORTED"
+    if found.low <= 0 or found.beyond <= warns:
         return "PASS"
     return "FAIL" if judged in ("outside", "machine") and found.beyond > asked.max_follow else "WARNING"

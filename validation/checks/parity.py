@@ -9,14 +9,14 @@ import numpy as np
 from ...engine.errors import OnnxplainError
 from ...engine.explainer import Explainer
 from ..case import BATCH, Case
-from ..result import CheckResult, not_evaluable
+from ..result import CheckResult, not_asked
 
 
 def check(case: Case) -> list[CheckResult]:
     """Outputs against those of another ONNX file on the same windows, relative to their size."""
     asked = case.policy.checks.parity
     if asked.reference is None:
-        return [not_evaluable("parity", "technical", "policy", "The policy names no reference file.")]
+        return [not_asked("parity", "technical", "The policy names no reference file.")]
     try:
         other = Explainer(Path(asked.reference), contract=case.contract, ledger=False)
         found = []

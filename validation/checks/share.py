@@ -16,7 +16,7 @@ from ...eeg.explanation.explained import Explained
 from ...eeg.explanation.pairs import multipliers, n_pairs
 from ...eeg.recording.scaling import centre_and_gain
 from ..case import Case
-from ..result import PARTS, CheckResult, not_evaluable
+from ..result import PARTS, CheckResult, not_asked, not_evaluable
 from .untold import no_electrodes, untold
 
 Floats = NDArray[np.float64]
@@ -80,7 +80,7 @@ def carried(case: Case, part: ArtefactPart, name: str, limit: float, least: floa
         return not_evaluable(name, "sign", "model", "The output is constant.", part.kind)
     if part.kind in case.allowed:
         why = "The policy says that the task may use it."
-        return not_evaluable(name, "sign", "policy", why, part.kind)
+        return not_asked(name, "sign", why, part.kind)
     if "multiplier" not in case.explained.dataset:
         why = f"Maps under {case.policy.composite} have no multiplier at the input."
         return not_evaluable(name, "sign", "map", why, part.kind)

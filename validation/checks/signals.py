@@ -6,7 +6,7 @@ from ...eeg.artefacts.events import DETECTORS, stimuli
 from ...eeg.views.event_locked import event_locked
 from ...engine.errors import OnnxplainError
 from ..case import Case
-from ..result import CheckResult, not_evaluable
+from ..result import CheckResult, not_asked, not_evaluable
 
 
 def check(case: Case) -> list[CheckResult]:
@@ -14,7 +14,7 @@ def check(case: Case) -> list[CheckResult]:
     asked = case.policy.checks.signals
     if not asked.events:
         why = "The policy names no signal that the model is known to use."
-        return [not_evaluable("signals", "method", "policy", why)]
+        return [not_asked("signals", "method", why)]
     if len(case.recordings) != 1:
         why = "Events are looked for in one recording, not in a dataset."
         return [not_evaluable("signals", "method", "data", why)]

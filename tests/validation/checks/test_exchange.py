@@ -61,7 +61,7 @@ def test_what_the_task_may_use_of_a_part_stays(make_case: Any) -> None:
 def test_what_the_policy_allows(make_case: Any) -> None:
     case = make_case("eyes", expects="{artefacts: [eyes]}")
     found = exchanged(case, _of(case, "F7", "F8"), "intervention.eyes", 0.5, 0.2)
-    assert (found.status, found.why_not, found.artefact) == ("NOT EVALUABLE", "policy", "eyes")
+    assert (found.status, found.why_not, found.artefact) == ("REPORTED", "policy", "eyes")
 
 
 def test_the_disturbance_alone_is_taken_off(make_case: Any) -> None:

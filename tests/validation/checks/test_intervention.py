@@ -40,7 +40,7 @@ def test_what_the_task_may_use(make_case: Any, result: Any) -> None:
     # Eyes are the task's: nothing is held against a model that reads them.
     case = make_case("eyes", expects="{bands: [[0, 64]], artefacts: [eyes]}")
     eyes = result(intervention.check(case), "intervention.eyes")
-    assert (eyes.status, eyes.why_not) == ("NOT EVALUABLE", "policy")
+    assert (eyes.status, eyes.why_not) == ("REPORTED", "policy")
     # All that an eye's account has may be the brain's too where any frequency of the electrodes may be used.
     case = make_case("eyes", expects="{regions: [frontal, frontopolar]}")
     assert result(intervention.check(case), "intervention.eyes").value < 0.2

@@ -29,7 +29,7 @@ def test_relevance_that_is_not_at_the_event(make_case: Any, result: Any) -> None
 
 def test_no_such_event_and_none_asked_for(make_case: Any, honest: Case) -> None:
     (found,) = signals.check(honest)
-    assert (found.status, found.why_not) == ("NOT EVALUABLE", "policy")
+    assert (found.status, found.why_not) == ("REPORTED", "policy")
     (found,) = signals.check(make_case(checks=NAMED, marks=((0.5, "click"),)))
     assert (found.check, found.status, found.why_not) == ("signals.burst", "NOT EVALUABLE", "data")
     assert "no annotation burst" in found.said
