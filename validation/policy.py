@@ -79,6 +79,7 @@ class TaskSettings(_CheckSettings):
 
     max_p: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.01
     min_accuracy: Share | None = None
+    min_subject_accuracy: Share | None = None
     imbalance: Annotated[float, Field(gt=0.5, le=1, allow_inf_nan=False)] = 0.7
 
 
@@ -428,8 +429,9 @@ checks:
   determinism: {max_difference: 1.0e-5}
   parity: {reference: null, max_difference: 1.0e-3}      # another ONNX file of the same model
 
-  # Does the model do its task here? Above chance, and where you say so, above a number.
-  task: {max_p: 0.01, min_accuracy: null, imbalance: 0.7}
+  # Does the model do its task here? Above chance, and where you say so, above a number; and for every
+  # subject (min_subject_accuracy: of each, over classes; ten labelled windows of two classes are needed).
+  task: {max_p: 0.01, min_accuracy: null, min_subject_accuracy: null, imbalance: 0.7}
 
   # What decisions follow, of all that a signal is made of: how often a decision goes with a part that is
   # exchanged between windows, less what exchanging it between windows of one decision changes. Above

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..eeg.drawing.sections import Table
 from ..eeg.reports.html import said_versions, write
+from .checks.by_subject import NAME as BY_SUBJECT
 from .result import PARTS, CheckResult
 from .verdict import Verdict
 
@@ -43,6 +44,7 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
         followed=rows,
         tasks=[r for r in rows if r.kind == EXPECTED],
         looked=verdict.looked,
+        subjects=_subjects(verdict.results),
         missing=[r.check for r in verdict.results if r.status == "NOT EVALUABLE"],
         drift=drift,
         checks={role: _checks(verdict, [r for r in verdict.results if r.role == role]) for role in roles},
@@ -122,6 +124,28 @@ def _checks(verdict: Verdict, results: Sequence[CheckResult]) -> Table:
         limit = "" if r.threshold is None else f"{r.threshold:.3g}"
         rows.append((r.check.replace(".", ": "), outcome, value, limit, r.said))
     return Table(("check", "outcome", "measured", "threshold", "in words"), rows, (2, 3))
+
+
+def _subjects(results: Sequence[CheckResult]) -> Table | None:
+    """Accuracy of each subject, the worst first; None where it is of one alone, or not known."""
+    each = next(
+        (r.evidence["subjects"] for r in results if r.check == BY_SUBJECT and "subjects" in r.evidence), ()
+    )
+    if len(each) < 2:
+        return None
+    rows = [
+        (
+            s["subject"],
+            s["windows"],
+            s["right"],
+            f"{s['accuracy']:.0%}",
+            f"{s['low']:.0%} to {s['high']:.0%}",
+            "" if s["enough"] else "too few to say",
+        )
+        for s in each
+    ]
+    head = ("subject", "labelled windows", "right", "over classes", "interval", "")
+    return Table(head, rows, (1, 2, 3, 4))
 
 
 def _audit(verdict: Verdict) -> Table:

@@ -227,7 +227,9 @@ def _findings(results: Sequence[CheckResult], counted: Sequence[CheckResult], po
     return Findings(
         confounded=tuple(r for r in results if r.confounds),
         hard=tuple(sorted((r for r in failed if r.fails), key=_strength)),
-        open=tuple(r for r in results if r.check == "task" and r.status == "NOT EVALUABLE"),
+        open=tuple(
+            r for r in results if r.check in ("task", "task.subjects") and r.status == "NOT EVALUABLE"
+        ),
         soft=tuple(sorted((r for r in warned if r.fails), key=_strength)),
         alone=tuple(alone),
         method=method,

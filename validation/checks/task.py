@@ -11,6 +11,7 @@ from scipy import stats
 from ...eeg.text import plain
 from ..case import Case
 from ..result import CheckResult, Status, not_evaluable
+from .by_subject import by_subject, no_accuracy
 
 Ints = NDArray[np.int64]
 
@@ -21,11 +22,11 @@ POWER = 0.8
 
 
 def check(case: Case) -> list[CheckResult]:
-    """Whether the output depends on the input, is right, and classes are even and not the subjects'."""
+    """Whether the output depends on the input, is right, for every subject too, and what labels go with."""
     if case.constant:
         return [CheckResult("task", "task", "FAIL", "The output is the same for every window.", 0.0)]
     if case.is_number and not case.has_classes:
-        return [_number(case)]
+        return [_number(case), *no_accuracy(case)]
     if not case.has_classes:
         return [not_evaluable("task", "task", "model", "The output is no choice between classes.")]
     known = case.labels >= 0
@@ -36,6 +37,7 @@ def check(case: Case) -> list[CheckResult]:
     return [
         *_confounded(case, known),
         _accuracy(case, case.decisions[known], labels),
+        *by_subject(case, known),
         *_imbalance(case, labels),
     ]
 

@@ -79,7 +79,12 @@ def test_how_many_windows_it_would_take(make_case: Any, truth: Any) -> None:
 def test_labels_that_go_with_the_subject(make_case: Any, truth: Any) -> None:
     hands = (np.arange(64) < 32).astype(int)
     groups = tuple(f"sub-{i // 8}" for i in range(64))
-    confounded, accuracy = task.check(make_case(truth=truth(hands=hands, groups=groups)))
+    confounded, accuracy, of_each = task.check(make_case(truth=truth(hands=hands, groups=groups)))
+    assert (of_each.check, of_each.status) == (
+        "task.subjects",
+        "REPORTED",
+    )  # and named is no one as the worst
+    assert of_each.evidence["worst"] is None
     assert (confounded.check, confounded.status, confounded.confounds) == (
         "task.confounded",
         "NOT EVALUABLE",
@@ -88,8 +93,8 @@ def test_labels_that_go_with_the_subject(make_case: Any, truth: Any) -> None:
     assert "each of the 8 has windows of one class only" in confounded.said
     assert (accuracy.check, accuracy.confounds) == ("task", False)
     # One subject with both classes, and labels go with the subject no more.
-    (alone,) = task.check(make_case(truth=truth(hands=np.arange(64) % 2, groups=groups)))
-    assert alone.check == "task"
+    alone, of_each = task.check(make_case(truth=truth(hands=np.arange(64) % 2, groups=groups)))
+    assert (alone.check, of_each.check) == ("task", "task.subjects")
     (one,) = task.check(make_case(truth=truth(hands=hands)))
     assert one.check == "task"
 
