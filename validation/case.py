@@ -32,6 +32,7 @@ from ..engine.explainer import Explainer
 from ..engine.steps import step
 from .holding import held
 from .policy import Policy
+from .smallest import Smallest, smallest_of
 
 Floats = NDArray[np.float64]
 BATCH = 32
@@ -237,6 +238,11 @@ class Case:
             )
             found.append(from_model_layout(a.relevance[name], self.contract))
         return proposed(np.concatenate(found))
+
+    @cached_property
+    def smallest(self) -> Smallest | None:
+        """The smallest part that decides; None where too few windows are called unlike."""
+        return smallest_of(self)
 
     def _blocks(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Windows, as many at a time as the file takes; what is left over is not given."""

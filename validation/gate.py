@@ -21,6 +21,7 @@ from .opening import open_case
 from .other import other_checks, versions_of
 from .policy import Policy
 from .result import CheckResult
+from .shown import shown_of
 from .verdict import Verdict, decide
 
 
@@ -105,7 +106,8 @@ class Gate:
         waived, expired = self._waived(results)
         verdict = decide(results, waived, self.policy)
         notes = [*case.notes, *expired]
-        return replace(verdict, notes=(*verdict.notes, *notes), audit=dict(audit or {}))
+        shown = shown_of(case, results)
+        return replace(verdict, notes=(*verdict.notes, *notes), audit=dict(audit or {}), shown=shown)
 
     def _waived(self, results: Sequence[CheckResult]) -> tuple[dict[str, str], list[str]]:
         today = self._today or datetime.datetime.now(tz=datetime.UTC).date()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..eeg.drawing.sections import Table
 from ..eeg.reports.html import said_versions, write
 from .checks.by_subject import NAME as BY_SUBJECT
+from .picture import pictures
 from .result import PARTS, CheckResult
 from .verdict import Verdict
 
@@ -17,7 +18,7 @@ REPORTED = "#777777"
 
 
 def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = None) -> Path:
-    """Write report.html.
+    """Write report.html, and beside it the figures of its first screen.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
         path,
         verdict=verdict,
         colour=COLOURS[verdict.status],
+        pictures=[] if verdict.shown is None else pictures(verdict.shown, path.parent),
         evidence=[
             (artefact, checks, _against(verdict, artefact)) for artefact, checks in verdict.artefacts.items()
         ],

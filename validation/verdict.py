@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..eeg.text import listed
-from . import shown
+from . import notebook
 from .looked import Looked, looked_at
 from .policy import Policy
 from .result import USES, CheckResult, Overall
+from .shown import Shown
 
 FORMAT = 1
 # Artefacts that every recording of a person has, and that are told by the electrodes that see them.
@@ -57,6 +58,8 @@ class Verdict:
     audit : mapping
         Hashes, versions, options, time.
     warning_exits : int
+    shown : Shown or None
+        What its picture shows; not in verdict.json.
     """
 
     status: Overall
@@ -69,12 +72,13 @@ class Verdict:
     looked: Looked = field(default_factory=Looked)
     audit: Mapping[str, Any] = field(default_factory=dict)
     warning_exits: int = 0
+    shown: Shown | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        return shown.as_line(self)
+        return notebook.as_line(self)
 
     def _repr_html_(self) -> str:
-        return shown.as_box(self)
+        return notebook.as_box(self)
 
     @property
     def exit_code(self) -> int:

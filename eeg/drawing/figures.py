@@ -59,6 +59,8 @@ def head_maps(
     size_limit: float | None = None,
     signed_limit: float | None = None,
     interpolated: Collection[str] = (),
+    size_title: str = "share of |relevance|",
+    ringed: Collection[str] = (),
 ) -> tuple[Figure | None, str]:
     """Maps on the head: one for each title in `signed`, and one of sizes.
 
@@ -77,6 +79,10 @@ def head_maps(
         Where those of `signed` end on both sides; by default at their largest.
     interpolated : collection of str
         Channels that were not recorded: they are hatched.
+    size_title : str
+        What stands above the map of sizes.
+    ringed : collection of str
+        Channels with a ring around them.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def head_maps(
     names = [plain(channels[i], 12) for i in shown]
     panels: list[tuple[str, Floats, bool]] = [(title, values, True) for title, values in signed.items()]
     if size is not None:
-        panels.append(("share of |relevance|", size, False))
+        panels.append((size_title, size, False))
     figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
     top = signed_limit or (limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0)
@@ -134,6 +140,8 @@ def head_maps(
             axis.add_patch(
                 Circle(pos[i], 0.09 * RADIUS, fill=False, hatch="//////", lw=0.4, ec=INK, alpha=0.6)
             )
+        for i in (k for k, j in enumerate(shown) if channels[j] in ringed):
+            axis.add_patch(Circle(pos[i], 0.12 * RADIUS, fill=False, lw=1.6, ec="#d95f02"))
         axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
         axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
         axis.set_title(title, fontsize=10, color=INK, parse_math=False)

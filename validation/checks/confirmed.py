@@ -10,22 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ...eeg.electrodes.regions import members
 from ...eeg.exchange.field import field_of, likeness
-from ...eeg.exchange.pairs import Pairs, draw
-from ...eeg.exchange.parts import frequencies, in_frequency, tones
-from ...eeg.exchange.search import Cell, smallest
+from ...eeg.exchange.parts import frequencies, in_frequency
+from ...eeg.exchange.search import Cell
 from ...eeg.text import listed, plain
-from ...engine.steps import step
 from ..case import Case
 from ..result import CheckResult, not_evaluable
+from ..smallest import CONFIRMS
 
 NAME = "confirmed"
-LOOKING, HOLDING = 40, 100  # pairs
-CONFIRMS = 0.5
-FEWEST = 8  # pairs
 SLOW, HARDLY = 8.0, 0.1  # Hz: what eyes move like; of a part's power
 
 
@@ -34,19 +28,12 @@ def check(case: Case) -> list[CheckResult]:
     why = case.nothing_to_exchange
     if why is not None:
         return [not_evaluable(NAME, "method", "model", why)]
-    seen, new = (_pairs(case, rows, n) for rows, n in zip(case.halves, (LOOKING, HOLDING), strict=True))
-    if min(len(seen.i), len(new.i)) < FEWEST:
+    looked = case.smallest
+    if looked is None:
         why = "Too few windows of which the model says different things, in one half of them or the other."
         return [not_evaluable(NAME, "method", "data", why)]
-    step("looking for the smallest part that decides")
     w, map_ = case.windows, case.proposed
-    found = smallest(
-        seen.follows, w.channels, map_.order, case.signal.shape[-1], w.sfreq,
-        map_.stretches, tones=tones(case.signal, w.sfreq),
-    )  # fmt: skip
-    held = new.exchange(found)
-    # With all of the window any decision goes: that confirms nothing.
-    good = bool(found.choices) and held.beyond >= CONFIRMS and held.low > 0
+    found, held, good = looked.cell, looked.held, looked.confirmed
     said = f"The decision goes with {found.said} in {held.followed:.0%} of the pairs{held.alone()}."
     if not case.has_classes:
         said = f"The output goes with {found.said} {held.followed:.0%} of the way{held.alone()}."
@@ -69,14 +56,6 @@ def check(case: Case) -> list[CheckResult]:
     }  # fmt: skip
     return [CheckResult(NAME, "method", "PASS" if good else "REPORTED", said, held.beyond, CONFIRMS,
                evidence=evidence)]  # fmt: skip
-
-
-def _pairs(case: Case, rows: np.ndarray, pairs: int) -> Pairs:
-    """Pairs within some windows."""
-    return draw(
-        case.signal, case.outputs, case.run, case.seeded(f"{NAME} {pairs}"), pairs=pairs, among=rows,
-        groups=np.array(case.groups),
-    )  # fmt: skip
 
 
 def _alike(case: Case, cell: Cell) -> str:
