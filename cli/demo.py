@@ -54,9 +54,11 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
         step("loading MNE")
         with _gates(MODELS, temporary, threads) as verdicts_of:
             from ..eeg.demo import run_demo, write_demo
+            from ..eeg.reports.links import Link
 
             found = run_demo(seed=seed, threads=threads)
-            write_demo(found, temporary)
+            gates = [Link(f"gate-{n}/report.html", f"the gate on {n}") for n in MODELS]
+            write_demo(found, temporary, gates)
             verdicts = verdicts_of()
     if as_json:
         gate = {name: {"status": v.status, "reasons": list(v.reasons)} for name, v in verdicts.items()}
@@ -107,6 +109,7 @@ def _tell(told: Queue[tuple[str, float | None]]) -> None:
 def judged(name: str, out: Path, threads: int | None) -> Verdict:
     """The gate's verdict on one of the demo's models, written to a folder of its own."""
     from .. import models
+    from ..eeg.reports.links import Link
     from ..validation import Gate, Policy, outputs
     from ..validation.report import write_report
 
@@ -116,7 +119,10 @@ def judged(name: str, out: Path, threads: int | None) -> Verdict:
     folder = out / f"gate-{name}"
     folder.mkdir()
     outputs.write(verdict, folder)
-    write_report(verdict, folder / outputs.REPORT)
+    # The folder appears as a whole, with all of them.
+    others = [Link(f"../gate-{n}/{outputs.REPORT}", f"the gate on {n}") for n in MODELS if n != name]
+    both = Link(f"../{outputs.REPORT}", "both models side by side")
+    write_report(verdict, folder / outputs.REPORT, links=[both, *others])
     return verdict
 
 

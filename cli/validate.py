@@ -117,12 +117,14 @@ def command(
     verdict = gate.run(model, data, contract=given, threads=threads, window_options=cutting)
     drift = None if stored is None else outputs.drifted(stored, verdict)
     if out is not None:
+        from ..eeg.reports.links import reports_beside
         from ..validation.report import write_report
 
         with output.folder(out, overwrite=overwrite) as folder:
             outputs.write(verdict, folder, drift=drift, chain=audit_log, key=key)
             if not no_report:
-                write_report(verdict, folder / outputs.REPORT, drift)
+                others = reports_beside(out, (verdict.audit.get("model") or {}).get("sha256"))
+                write_report(verdict, folder / outputs.REPORT, drift, others)
     elif audit_log is not None:
         outputs.link(verdict, audit_log, key)
     if as_json:

@@ -34,6 +34,7 @@ from .recording.read import read
 from .recording.slicing import tagged
 from .recording.windows import cut
 from .reports import html
+from .reports.links import Link
 from .reports.recording_figures import HEAD, draw
 from .views.explain import explained_both_ways
 from .views.registry import with_views
@@ -205,7 +206,7 @@ def _measured(name: str, explained: Explained, random: Sequence[Sequence[shares.
     )
 
 
-def write_demo(result: DemoResult, out: Path) -> list[Path]:
+def write_demo(result: DemoResult, out: Path, links: Sequence[Link] = ()) -> list[Path]:
     """Write the report of both models side by side, the figures, the Datasets and summary.json.
 
     Parameters
@@ -213,6 +214,8 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
     result : DemoResult
     out : Path
         A folder that exists.
+    links : sequence of Link
+        Other reports of the run.
 
     Returns
     -------
@@ -240,6 +243,7 @@ def write_demo(result: DemoResult, out: Path) -> list[Path]:
         result=result,
         numbers=Table(result.head(), result.rows(), range(1, len(result.head()))),
         both=both,
+        links=links,
         maps=maps,
         decisions=result.models[0].explained.windows.decisions,
         provenance=_provenance(result),

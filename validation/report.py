@@ -8,16 +8,21 @@ from pathlib import Path
 
 from ..eeg.drawing.sections import Table
 from ..eeg.reports.html import said_versions, write
+from ..eeg.reports.links import Link, files
 from .checks.by_subject import NAME as BY_SUBJECT
+from .outputs import AUDIT, CARD, JSON, JUNIT
 from .picture import pictures
 from .result import PARTS, CheckResult
 from .verdict import Verdict
 
 COLOURS = {"PASS": "#1b6e3c", "WARNING": "#8a5a00", "FAIL": "#a11a1a", "NOT EVALUABLE": "#555555"}
 REPORTED = "#777777"
+FILES = (JSON, JUNIT, CARD, AUDIT)
 
 
-def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = None) -> Path:
+def write_report(
+    verdict: Verdict, path: Path, drift: Sequence[str] | None = None, links: Sequence[Link] = ()
+) -> Path:
     """Write report.html, and beside it the figures of its first screen.
 
     Parameters
@@ -26,6 +31,8 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
     path : Path
     drift : sequence of str, optional
         What has changed against a stored verdict; None where there is none.
+    links : sequence of Link
+        Other reports of the run; files of the page's own folder are linked by themselves.
 
     Returns
     -------
@@ -49,6 +56,7 @@ def write_report(verdict: Verdict, path: Path, drift: Sequence[str] | None = Non
         subjects=_subjects(verdict.results),
         missing=[r.check for r in verdict.results if r.status == "NOT EVALUABLE"],
         drift=drift,
+        links=[*links, *files(path.parent, FILES)],
         checks={role: _checks(verdict, [r for r in verdict.results if r.role == role]) for role in roles},
         waived=Table(("check", "reason"), list(verdict.waived.items())) if verdict.waived else None,
         audit=_audit(verdict) if verdict.audit else None,

@@ -12,6 +12,7 @@ import pytest
 
 from onnxplain.eeg import demo
 from onnxplain.eeg.explanation import shares
+from onnxplain.eeg.reports.links import Link
 from onnxplain.engine.contract import InputContract
 
 KINDS = ("left/agree", "left/contradict", "right/agree", "right/contradict")
@@ -51,7 +52,9 @@ def test_demo(folder: Path, tmp_path: Path) -> None:
 
     out = tmp_path / "out"
     out.mkdir()
-    files = demo.write_demo(result, out)
+    files = demo.write_demo(result, out, [Link("gate-honest/report.html", "the gate on honest")])
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<a href='gate-honest/report.html'>the gate on honest</a>" in page
     assert {p.name for p in files} == {p.name for p in out.iterdir()}
     assert {"report.html", "summary.json", "honest.nc", "shortcut.nc", "honest_head_maps.png"} <= {
         p.name for p in files

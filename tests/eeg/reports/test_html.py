@@ -234,7 +234,9 @@ def validated(name: Name, out: Path) -> Path:
         return CheckResult(name(role), role, status, name("said"), 0.5, 0.4, name("eyes"))
 
     roles = ("follows", "sign", "task", "technical", "method", "data")
-    results = [result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE", "REPORTED")]
+    results = [
+        result(role, status) for role in roles for status in ("FAIL", "PASS", "NOT EVALUABLE", "REPORTED")
+    ]
     followed = {"part": name("part"), "follows": 0.5, "low": 0.4, "high": 0.6, "judged": "outside"}
     results.append(CheckResult("follows.part", "follows", "FAIL", name("said"), 0.5, 0.4, evidence=followed))
     results.append(CheckResult("confirmed", "method", "PASS", name("confirmed"), 0.9))
