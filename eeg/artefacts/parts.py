@@ -7,7 +7,7 @@ They are proxies: a part is not free of brain activity, and the rest not free of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,7 @@ from .trains import Beats
 
 Floats = NDArray[np.float64]
 
+KINDS = ("eyes", "heart", "muscle", "mains")
 EOG, ECG = ("EOG",), ("ECG", "EKG")  # in the names of channels
 EYES_BELOW = 7.5  # Hz; blinks and saccades lie below, rhythms that a model may read above
 MUSCLE_ABOVE = 26.0  # Hz
@@ -84,13 +85,18 @@ class Missing:
     said: str
 
 
-def parts(windows: Windows, aside: dict[str, Floats] | None = None) -> dict[str, ArtefactPart]:
+def parts(
+    windows: Windows, aside: dict[str, Floats] | None = None, kinds: Collection[str] = KINDS
+) -> dict[str, ArtefactPart]:
     """Every artefact's part that can be had of these windows: the first of what `look` gives."""
-    return look(windows, aside)[0]
+    return look(windows, aside, kinds=kinds)[0]
 
 
 def look(
-    windows: Windows, aside: dict[str, Floats] | None = None, groups: Sequence[str] | None = None
+    windows: Windows,
+    aside: dict[str, Floats] | None = None,
+    groups: Sequence[str] | None = None,
+    kinds: Collection[str] = KINDS,
 ) -> tuple[dict[str, ArtefactPart], dict[str, Missing]]:
     """Every artefact's part that can be had of these windows, and why there is none of the others.
 
@@ -101,6 +107,8 @@ def look(
         Channels recorded beside EEG, cut as the windows are, at their rate: names with EOG or ECG in them.
     groups : sequence of str, optional
         Subject of each window: hearts beat at rates of their own.
+    kinds : collection of str
+        Which to look for, `KINDS` by default.
 
     Returns
     -------
@@ -113,12 +121,13 @@ def look(
     # A model may have EOG and ECG among its own channels.
     named = [(i, c) for i, c in enumerate(windows.channels) if any(t in c.upper() for t in (*EOG, *ECG))]
     aside = {**(aside or {}), **{c: x[:, i] for i, c in named}}
-    found = [
-        _eyes(x, windows, aside),
-        _heart(x, windows, aside, groups),
-        _muscle(x, windows),
-        _mains(x, windows),
-    ]
+    makers: dict[str, Callable[[], ArtefactPart | Missing]] = {
+        "eyes": lambda: _eyes(x, windows, aside),
+        "heart": lambda: _heart(x, windows, aside, groups),
+        "muscle": lambda: _muscle(x, windows),
+        "mains": lambda: _mains(x, windows),
+    }
+    found = [make() for kind, make in makers.items() if kind in kinds]
     return (
         {p.kind: p for p in found if isinstance(p, ArtefactPart)},
         {m.kind: m for m in found if isinstance(m, Missing)},

@@ -43,13 +43,14 @@ def _hashes(texts: Iterable[str]) -> str:
     return " ".join(f"'sha256-{h}'" for h in dict.fromkeys(found)) or "'none'"
 
 
-def of_reports() -> str:
+def of_reports(own: Iterable[str] = ()) -> str:
     """The policy of a page of mne.Report.
 
-    Its scripts are those of a report that is empty. Styles are free: bars have their widths as styles of
-    their own, and so have elements that the page's libraries (bootstrap, jQuery) make.
+    Its scripts are those of a report that is empty, and those in `own`, which are of this package. Styles are
+    free: bars have their widths as styles of their own, and so have elements that the page's libraries
+    (bootstrap, jQuery) make.
     """
-    return policy(_scripts_of_reports(), None, fonts=True)
+    return policy((*_scripts_of_reports(), *own), None, fonts=True)
 
 
 @cache

@@ -7,6 +7,7 @@ template or `data_uri` made. So no report has to think of it, and none can forge
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -108,6 +109,35 @@ def prose(words: Paragraph) -> Markup:
     return found
 
 
+def package_element(text: str, tag: str) -> Markup:
+    """A script or style of this package, as an element; nothing of a file may be in it.
+
+    Parameters
+    ----------
+    text : str
+    tag : {"script", "style"}
+    """
+    if f"</{tag}" in text.lower():
+        raise ValueError(f"the text of a {tag} element may not end it")
+    return Markup("<{0}>{1}</{0}>").format(Markup(tag), Markup(text))
+
+
+def json_element(value: object, name: str) -> Markup:
+    """Data for a script, as an element that runs nothing; no text in it can end it.
+
+    Parameters
+    ----------
+    value : object
+        What JSON can hold; names in it are lines already (`text.plain`).
+    name : str
+        Its id.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup('<script type="application/json" id="{}">{}</script>').format(name, Markup(text))
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -118,6 +148,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(fmt=format, data_uri=data_uri, plain=plain, prose=prose)
+    made.filters.update(package_element=package_element, json_element=json_element)
     made.tests["finite"] = math.isfinite
     made.tests["table"] = lambda shown: isinstance(shown, Table)
     made.globals["counted"] = counted
@@ -152,7 +183,7 @@ def render(template: str, **context: Any) -> str:
     return page.render(context, policy=told) + "\n"
 
 
-def write(template: str, path: Path, **context: Any) -> Path:
+def write(template: str, path: Path, *, scripts: Sequence[str] = (), **context: Any) -> Path:
     """Write a report of sections, which mne.Report lists and folds.
 
     Parameters
@@ -162,6 +193,9 @@ def write(template: str, path: Path, **context: Any) -> Path:
         ``{% call section(heading) %}``, or by ``slides(...)``. Headings are our own words, never a file's:
         mne.Report also makes identifiers of them.
     path : Path
+    scripts : sequence of str
+        What stands in script elements of the template, as it is: no other runs. Nothing of a file may be in
+        it.
     **context
         What the template prints.
 
@@ -184,14 +218,14 @@ def write(template: str, path: Path, **context: Any) -> Path:
             html = str(Markup("<div class='onnxplain'>{}</div>").format(content))
             report.add_html(html, title=heading, tags=("onnxplain",))
     report.save(path, overwrite=True, open_browser=False, verbose="error")
-    path.write_bytes(_held(path.read_bytes()))
+    path.write_bytes(_held(path.read_bytes(), scripts))
     return path
 
 
-def _held(page: bytes) -> bytes:
+def _held(page: bytes, scripts: Sequence[str]) -> bytes:
     """A page of mne.Report with its policy, which stands behind the encoding: that has to come early."""
     tag = Markup('\n<meta http-equiv="Content-Security-Policy" content="{}">').format(
-        content_policy.of_reports()
+        content_policy.of_reports(scripts)
     )
     made, n = _ENCODING.subn(lambda found: found[0] + tag.encode(), page, count=1)
     if not n:

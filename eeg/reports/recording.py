@@ -13,8 +13,12 @@ from ..explanation.explained import Explained, numbers, predictions, said_fit, t
 from ..recording.labels import number_in
 from .html import provenance, write
 from .recording_figures import Drawn
+from .viewer.page import viewer_section
 
 MOST_WINDOWS = 200
+MOST_BYTES = 9_500_000  # of the page: what mail and browsers take without a thought
+# What mne.Report, words and tables take; and a frame of slides, which is drawn when the page is.
+_REST, _FRAME = 1_200_000, 120_000
 
 
 def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
@@ -32,9 +36,12 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
     Path
     """
     summary = explained.summary()
+    viewer = viewer_section(explained, _room(drawn))
     return write(
         "recording.html",
         path,
+        scripts=(viewer.script,),
+        viewer=viewer,
         summary=summary,
         seconds=explained.contract.seconds,
         named=[s for s in summary["shares"] if s["electrodes"]],
@@ -47,6 +54,13 @@ def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:
         ledger=_ledger(summary),
         said_fit=said_fit,
     )
+
+
+def _room(drawn: Drawn) -> int:
+    """Bytes that the page has left for the viewer; a picture is a third larger as text."""
+    pictures = sum(len(d.image) for d in drawn.drawings()) * 4 // 3
+    frames = 0 if drawn.slides is None else _FRAME * len(drawn.slides.figures)
+    return MOST_BYTES - _REST - pictures - frames
 
 
 def _ledger(summary: Mapping[str, Any]) -> Table:
