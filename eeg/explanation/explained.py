@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,9 @@ from . import dataset as files
 from . import shares
 from .references import ReferenceWindows
 from .view import View
+
+if TYPE_CHECKING:
+    from .answer import Answer
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,20 @@ class Explained:
         """Relevance, shape (window, channel, time)."""
         return self.dataset["relevance"].values
 
+    @cached_property
+    def answer(self) -> Answer:
+        """What the model used, in the words of the field: what the report and the command line say first."""
+        from .answer import answer_of
+
+        return answer_of(self)
+
     def summary(self) -> dict[str, Any]:
-        """The numbers of summary.json: shares, ledger, closure, accuracy, decisions, provenance."""
+        """The numbers of summary.json: answer, shares, ledger, closure, accuracy, decisions, provenance."""
         data, held = self.dataset, self.references
         found = data["explained"].values
         out: dict[str, Any] = {
             **self.provenance,
+            "answer": self.answer.summary(),
             "what": said_target(self) + ("" if held is None else f", held against {held.how}"),
             "against": None if held is None else held.how,
             "agreement": agreement(self),
@@ -138,7 +150,6 @@ class Explained:
         """The summary in a few lines, as (what, text)."""
         s = self.summary()
         value: dict[str, float] = s["explained"]
-        right, fit_ = s["accuracy"], s["fit"]
         kept = ", ".join(f"{kind} {amount:.3g}" for kind, amount in list(s["ledger"].items())[:3])
         spread = f"{value['min']:.4g} to {value['max']:.4g}"
         rows = [
@@ -146,10 +157,7 @@ class Explained:
             ("recording", f"{s['data']['file']}: {s['windows']} windows of {self.contract.seconds:g} s"),
             ("explained", f"{s['what']}: mean {value['mean']:.4g} {self.unit}, {spread}"),
         ]
-        if right is not None:
-            rows.append(("accuracy", f"{right['correct']} of {right['of']} labelled windows"))
-        if fit_ is not None:
-            rows.append(("fit", said_fit(fit_)))
+        rows += self.answer.lines()
         made = self.windows.interpolated
         if made:
             whole = dict(zip(self.electrodes, shares.by_electrode(self.relevance), strict=True))

@@ -43,6 +43,10 @@ class View(Protocol):
         """What the command line prints of it, as (what, text)."""
         return ()
 
+    def answer(self, explained: Explained) -> str:
+        """Its sentence of the answer, the report's first paragraph; empty for none."""
+        return ""
+
     def rows(self, explained: Explained) -> Iterable[tuple[str, str, float, float, float]]:
         """Its rows of shares.csv: kind, name, share, signed sum, and even.
 

@@ -36,6 +36,10 @@ class PartsExchanged(View):
         found = self.found
         return {"verdict": found.verdict, "said": found.said(), **asdict(found)}
 
+    def answer(self, explained: Explained) -> str:
+        """The sentence."""
+        return "" if self.found is None else f"Exchange of the strongest parts: {self.found.said()}"
+
     def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
         """The sentence."""
         if self.found is not None:

@@ -85,6 +85,10 @@ class AgainstZero(View):
             f"what makes its answers differ ({by})."
         )
 
+    def answer(self, explained: Explained) -> str:
+        """The sentence."""
+        return self.said(explained)
+
     def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
         """The sentence."""
         yield "against zero", self.said(explained)

@@ -79,7 +79,7 @@ def test_a_view_needs_no_other_change(tmp_path: Path) -> None:
     found = explain_recording(MODELS / "honest.onnx", MODELS / "recording.edf", loudest=True, clusters=True)
     view = found.views["loudest"]
     assert isinstance(view, Loudest)
-    assert [*found.views] == ["exchange", "zero", "loudest", "clusters", "bands"]  # in order
+    assert [*found.views] == ["exchange", "zero", "loudest", "artefacts", "clusters", "bands"]  # in order
     out = tmp_path / "out"
     out.mkdir()
     names = {path.name for path in write(found, out)}

@@ -33,6 +33,7 @@ from onnxplain.eeg.review import page as review_page
 from onnxplain.eeg.studies.compare import Comparison, ComparisonRow, SideAgreement
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
 from onnxplain.eeg.studies.statistics import Interval
+from onnxplain.eeg.views.artefact_parts import ArtefactsCarry
 from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
 from onnxplain.eeg.views.clusters import Spray, Strategy
 from onnxplain.eeg.views.components import ClassShare, ComponentClasses
@@ -137,6 +138,7 @@ def viewed(name: Name, channels: Electrodes, zero: Explained) -> dict[str, View]
         InnerRelevance(heads, places, ()),
         PartsExchanged(Confirmed((name("first"),), 0.6, way, way, way, 9)),
         AgainstZero(name("composite"), zero, 0.5),
+        ArtefactsCarry({"eyes": 0.4}, {"eyes": name("how")}, {}, 4),
     )
     assert {view.name for view in every} == {kind.name for kind in kinds()}
     return {view.name: view for view in every}
