@@ -12,38 +12,42 @@ import numpy as np
 from ...engine.errors import InputError
 from ..electrodes.regions import members, regions_of
 from ..text import plain, write_csv
-from .explained import Explained
+from .explained import Explained, predictions, truth
+from .mne_units import RelevanceEpochs
 from .timeline import stitched
 
-# MNE holds EEG in volt and draws microvolt: relevance is stored so that the number drawn is the relevance.
-_AS_MICROVOLT = 1e-6
+_AS_MICROVOLT = 1e-6  # of the signal, which MNE holds in volt
 
 
-def to_epochs(explained: Explained, what: str = "relevance") -> Any:
+def to_epochs(explained: Explained, what: str = "relevance") -> mne.EpochsArray:
     """Every window as an epoch.
 
     Parameters
     ----------
     explained : Explained
     what : {"relevance", "multiplier", "signal"}
-        Relevance is stored as if its unit were microvolt, so that a plot's numbers are relevance.
 
     Returns
     -------
-    mne.EpochsArray
-        Events at the windows' onsets, or at the events that they are cut around, in samples; their names are
-        the explained class where there is one.
+    RelevanceEpochs, or mne.EpochsArray of the signal
+        Relevance is held as it is, and drawn in its unit; the signal in volt, as MNE does. Events are at the
+        windows' onsets, or at the events that they are cut around, in samples; their names are the explained
+        class where there is one. The metadata have for each window its "label", what was explained
+        ("explained", as the events are named, and the number: "value") and "right": whether the model said
+        what the label does, None where either says nothing.
 
     Raises
     ------
     InputError
-        The explanation has no such thing.
+        The explanation has no such thing, or one for each reference.
     """
     data = explained.dataset
     if what not in ("relevance", "multiplier", "signal") or what not in data:
         raise InputError(
             f"{plain(what)}: an explanation has relevance, signal and, for most composites, multiplier"
         )
+    if data[what].ndim != 3:
+        raise InputError(f"{what}: there is one for each reference; relevance is of all of them together")
     names, sfreq = explained.electrodes, explained.windows.sfreq
     info = mne.create_info(list(names), sfreq, "eeg", verbose="error")
     if names.positions:
@@ -62,29 +66,67 @@ def to_epochs(explained: Explained, what: str = "relevance") -> Any:
     for before, i in pairwise(order):
         onsets[i] = max(onsets[i], onsets[before] + 1)
     events = np.column_stack([onsets, np.zeros_like(onsets), [codes[name] for name in labels]])
-    return mne.EpochsArray(
-        data[what].values.astype(np.float64) * _AS_MICROVOLT, info, events, tmin, codes, verbose="error"
+    values = data[what].values.astype(np.float64)
+    more: dict[str, Any] = {"metadata": _metadata(explained, labels), "verbose": "error"}
+    if what == "signal":
+        return mne.EpochsArray(values * _AS_MICROVOLT, info, events, tmin, codes, **more)
+    made = RelevanceEpochs(values, info, events, tmin, codes, **more)
+    made.shows = what
+    made.unit = explained.unit if what == "relevance" else f"{explained.unit} per unit of input"
+    return made
+
+
+def _metadata(explained: Explained, names: list[str]) -> Any:
+    """A table with a row for each window."""
+    import pandas
+
+    windows, guess = explained.windows, predictions(explained)
+    real = truth(windows.labels, explained.contract.classes)
+    right: list[bool | None] = [None] * len(real)
+    if guess is not None:
+        right = [bool(g == r) if r >= 0 else None for g, r in zip(guess, real, strict=True)]
+    return pandas.DataFrame(
+        {
+            "label": pandas.Series([label and plain(label) for label in windows.labels], dtype=object),
+            "explained": names,
+            "value": explained.dataset["explained"].values.astype(np.float64),
+            "right": pandas.Series(right, dtype=object),
+        }
     )
 
 
-def to_evoked(explained: Explained, what: str = "relevance") -> dict[str, Any]:
-    """The mean over windows, for each explained class.
+def to_evoked(
+    explained: Explained, what: str = "relevance", *, by: str = "explained"
+) -> dict[str, mne.EvokedArray]:
+    """The mean over windows, for each explained class or for each label.
 
     Parameters
     ----------
     explained : Explained
     what : {"relevance", "multiplier", "signal"}
+    by : {"explained", "label"}
+        Windows without a label are in no mean by label.
 
     Returns
     -------
-    dict of str to mne.EvokedArray
+    dict of str to RelevanceEvoked, or to mne.EvokedArray of the signal
+
+    Raises
+    ------
+    InputError
+        There is no such thing, or no window has a label.
     """
     epochs = to_epochs(explained, what)
+    if by not in ("explained", "label"):
+        raise InputError(f"by {plain(by)}: the mean is by explained, or by label")
+    groups = epochs.metadata[by]
     found = {}
-    for name in epochs.event_id:
-        evoked = epochs[name].average()
+    for name in sorted(groups.dropna().unique(), key=groups.tolist().index):
+        evoked = epochs[np.flatnonzero(groups == name)].average(picks="all")
         evoked.comment = f"{what}, {name}"
         found[name] = evoked
+    if not found:
+        raise InputError("by label: no window has a label")
     return found
 
 

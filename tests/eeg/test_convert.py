@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
+import xarray as xr
+from matplotlib.text import Text
 
 from onnxplain.eeg.explanation import to_mne as convert
 from onnxplain.eeg.explanation.explained import Explained
@@ -34,10 +37,18 @@ def some(naming: Any) -> Explained:
     return explained_of(np.random.default_rng(0).normal(size=(6, 5, 80)), [2.0 * i for i in range(6)], naming)
 
 
-def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
+def texts(figure: Any) -> set[str]:
+    """Everything that a figure has in writing."""
+    return {t.get_text() for t in figure.findobj(Text) if t.get_text()}
+
+
+def test_epochs_hold_relevance(some: Explained) -> None:
     epochs = convert.to_epochs(some)
     assert epochs.event_id == {"left": 1, "right": 2}
-    np.testing.assert_allclose(epochs.get_data(units="uV"), some.relevance)
+    np.testing.assert_array_equal(epochs.get_data(), some.relevance)
+    assert epochs.unit == "logit"
+    np.testing.assert_allclose(convert.to_epochs(some, "signal").get_data(units="uV"), some.windows.signal)
+    assert epochs.to_data_frame()[some.electrodes[0]][0] == some.relevance[0, 0, 0]
     assert epochs.events[:, 0].tolist() == [0, 200, 400, 600, 800, 1000]
     assert np.isfinite(epochs.info["chs"][1]["loc"][:3]).all()
     figure = epochs.copy().pick(list(some.electrodes[:4])).average().plot_topomap(times=[0.1], show=False)
@@ -49,10 +60,65 @@ def test_epochs_hold_relevance_as_microvolt(some: Explained) -> None:
         convert.to_epochs(some, "multiplier")
 
 
+def test_no_plot_of_relevance_says_microvolt(some: Explained) -> None:
+    """MNE's figures have the unit of what was explained, and MNE's own defaults are as they were after."""
+    with_places = convert.to_epochs(some).pick(list(some.electrodes[:4]))
+    evoked = with_places["left"].average()
+    drawn = {
+        "evoked": (lambda: evoked.plot(show=False), {"logit", "Relevance (4 channels)"}),
+        "map": (lambda: evoked.plot_topomap(times=[0.1], show=False), {"logit"}),
+        "joint": (lambda: evoked.plot_joint(times=[0.1], show=False), {"logit"}),
+        "image": (lambda: evoked.plot_image(show=False), {"logit"}),
+        "epochs": (lambda: with_places.plot_image(picks=[0], show=False)[0], {"logit"}),
+        "difference": (
+            lambda: mne.combine_evoked([evoked, evoked], [1, -1]).plot(show=False), {"logit"}
+        ),
+    }  # fmt: skip
+    for name, (draw, wanted) in drawn.items():
+        figure = draw()
+        said = texts(figure)
+        assert wanted <= said, name
+        assert not any("V" in t for t in said - set(some.electrodes)), name
+        plt.close(figure)
+    signal = convert.to_evoked(some, "signal")["left"].plot(show=False)
+    assert "µV" in texts(signal)
+    plt.close(signal)
+    with pytest.raises(InputError, match="bands"):
+        with_places.compute_psd()
+    with pytest.raises(InputError, match="bands"):
+        evoked.plot_psd()
+
+
+def test_epochs_know_labels_and_which_were_right(some: Explained) -> None:
+    labels = ("left", "left/near", "right", None, "blink", "right")
+    guess = np.array([0, 1, 1, 0, 1, 0])
+    output = xr.DataArray(np.eye(2)[guess], dims=("epoch", "class"))
+    e = replace(
+        some,
+        windows=replace(some.windows, labels=labels),
+        dataset=some.dataset.assign(output=output),
+    )
+    epochs = convert.to_epochs(e)
+    assert epochs.metadata["label"].tolist() == list(labels)
+    assert epochs.metadata["explained"].tolist() == ["left", "right"] * 3
+    assert epochs.metadata["right"].tolist() == [True, False, True, None, None, False]
+    np.testing.assert_array_equal(epochs.metadata["value"], some.dataset["explained"].values)
+    np.testing.assert_array_equal(epochs["right == True"].get_data(), e.relevance[[0, 2]])
+    by_label = convert.to_evoked(e, by="label")
+    assert list(by_label) == ["left", "left/near", "right", "blink"]
+    np.testing.assert_allclose(by_label["right"].data, e.relevance[[2, 5]].mean(0))
+    assert by_label["right"].unit == "logit"
+    nameless = replace(e, windows=replace(e.windows, labels=(None,) * 6))
+    with pytest.raises(InputError, match="no window has a label"):
+        convert.to_evoked(nameless, by="label")
+    with pytest.raises(InputError, match="by colour"):
+        convert.to_evoked(e, by="colour")
+
+
 def test_evoked_is_the_mean_of_a_class(some: Explained) -> None:
     found = convert.to_evoked(some)
     assert set(found) == {"left", "right"}
-    np.testing.assert_allclose(found["right"].get_data(units="uV"), some.relevance[1::2].mean(0))
+    np.testing.assert_allclose(found["right"].data, some.relevance[1::2].mean(0))
     assert found["right"].nave == 3
     assert isinstance(found["left"], mne.EvokedArray | mne.Evoked)
 
@@ -100,7 +166,7 @@ def test_windows_need_not_be_in_order_of_time() -> None:
     e = explained_of(np.random.default_rng(0).normal(size=(4, 5, 80)), [8.0, 2.0, 5.0, 2.0])
     epochs = convert.to_epochs(e)
     assert epochs.events[:, 0].tolist() == [800, 200, 500, 201]  # two start together
-    np.testing.assert_allclose(epochs.get_data(units="uV"), e.relevance)
+    np.testing.assert_array_equal(epochs.get_data(), e.relevance)
 
 
 def test_a_row_for_each_window_and_electrode(tmp_path: Path, naming: Any) -> None:
