@@ -13,7 +13,7 @@ from onnxplain.engine.errors import InputError
 
 from .checkpoint import apply_state, load_state
 from .common import whole_samples
-from .extras import need
+from .extras import need, spare_torchaudio
 from .request import Built, Request, with_signal
 from .verify import first_line
 
@@ -38,6 +38,7 @@ def network(name: str, request: Request) -> Built:
     file, _, attribute = name.rpartition(":")
     contract = _contract(name, attribute, Path(file), request)
     classes = contract.classes
+    spare_torchaudio()  # before the file is imported: it may import braindecode, at its top or in the factory
     factory = _found(Path(file), attribute)
     given = {
         "n_chans": len(contract.channels),

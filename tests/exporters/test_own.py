@@ -130,3 +130,22 @@ def test_the_command(file: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         found = written(tmp_path / "set" / f"{name}.onnx")
         assert (found.unit, found.notch, found.classes, found.unknown) == ("mV", 60, ("l", "r"), ())
+
+
+def test_a_file_that_imports_braindecode(tmp_path: Path) -> None:
+    """It works where `export eegnet` does, although torchaudio may not load here: in a process of its own."""
+    (tmp_path / "mine.py").write_text(
+        "from braindecode.models import EEGNet\n\n"
+        "def net(n_chans, n_times, n_outputs):\n"
+        "    return EEGNet(n_chans=n_chans, n_times=n_times, n_outputs=n_outputs)\n"
+    )
+    made = subprocess.run(
+        [
+            *(sys.executable, "-m", "onnxplain", "export", f"{tmp_path / 'mine.py'}:net", "-o", "m.onnx"),
+            *("--channels", "C3,Cz,C4", "--sfreq", "100", "--window", "2", "--classes", "a,b"),
+            *("--exporter", "legacy"),
+        ],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert written(tmp_path / "m.onnx").classes == ("a", "b")
