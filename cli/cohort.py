@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import console, options
+from . import console, options, output
 
 
 @click.command("cohort")
@@ -18,6 +18,12 @@ from . import console, options
 @click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tls://host:8786.")
 @click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")
 @click.option("--pattern", metavar="TEXT", help="Only recordings with this in their path, e.g. task-rest.")
+@click.option(
+    "--csv",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write all of it as a table too: a row a window, electrode and band of each recording.",
+)
 @options.question
 @options.holding
 @options.backend
@@ -36,6 +42,7 @@ def command(
     scheduler: str | None,
     workers: int | None,
     pattern: str | None,
+    csv: Path | None,
     as_json: bool,
     quiet: bool,
     overwrite: bool,
@@ -54,6 +61,8 @@ def command(
     from ..eeg.studies.cohort import explain_cohort, is_store
 
     _check(out, is_store)
+    if csv is not None:
+        output.check(csv, overwrite=overwrite, folder=False)
     items = recordings(dataset, pattern)
     options.settle(given)
     options.window_options(given)
@@ -61,13 +70,19 @@ def command(
     found = explain_cohort(
         model, items, out, options=given, scheduler=scheduler, workers=workers, overwrite=overwrite
     )
+    if csv is not None and found.good:
+        from ..eeg.studies.cohort_table import write_table
+
+        step("writing the table")
+        with output.file(csv, overwrite=overwrite) as temporary:
+            write_table(out, temporary)
     summary = found.summary()
     if as_json:
         console.say_json(summary)
     elif not quiet:
         for what, text in found.lines():
             console.say(f"{what:<15} {text}")
-        console.say(f"{'written':<15} {out}")
+        console.say(f"{'written':<15} {out}{'' if csv is None else f', {csv}'}")
     if not found.good:
         raise InputError(f"{dataset}: no recording could be explained; the first: {found.rows[0].said}")
 

@@ -30,6 +30,7 @@ RECORDINGS_ONLY = (
     "inside",
     "clusters",
     "locked",
+    "csv",
 )
 
 
@@ -64,6 +65,7 @@ RECORDINGS_ONLY = (
     callback=options.checked(options.names),
     help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
 )
+@click.option("--csv", is_flag=True, help="Write relevance.csv too: a row a window, electrode and band.")
 @options.batch_size
 @options.threads
 @options.seed
@@ -120,6 +122,7 @@ def _recording(
     given["against"] = given["against"] or "other"
     given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
     given["locked"] = given["locked"] or ()
+    csv = given.pop("csv")
     explained = explain_recording(model, data, params=params, **given)
-    write(explained, out, report=report)
+    write(explained, out, report=report, csv=csv)
     return explained.summary(), explained.lines()

@@ -13,6 +13,7 @@ from ...engine.errors import InputError
 from ..electrodes.regions import members, regions_of
 from ..text import plain, write_csv
 from .explained import Explained, predictions, truth
+from .long_form import explained_names
 from .mne_units import RelevanceEpochs
 from .timeline import stitched
 
@@ -56,7 +57,7 @@ def to_epochs(explained: Explained, what: str = "relevance") -> mne.EpochsArray:
             on_missing="ignore",
             verbose="error",
         )
-    labels = _labels(explained)
+    labels = explained_names(explained.dataset)
     codes = {name: i + 1 for i, name in enumerate(dict.fromkeys(labels))}
     tmin = explained.windows.tmin
     onsets = np.round((explained.windows.onsets - tmin) * sfreq).astype(int)
@@ -213,19 +214,9 @@ def to_csv(explained: Explained, path: Path) -> Path:
     regions = regions_of(explained.electrodes)
     head = ("window", "onset", "label", "target", "electrode", "region", "relevance", "share")
     rows = []
-    for i, target in enumerate(_labels(explained)):
+    for i, target in enumerate(explained_names(explained.dataset)):
         about = [i, float(windows.onsets[i]), windows.labels[i] or "", target]
         for j, name in enumerate(windows.channels):
             part = float(size[i, j] / whole[i]) if whole[i] > 0 else ""
             rows.append((*about, plain(name), regions[j], float(total[i, j]), part))
     return write_csv(head, rows, path)
-
-
-def _labels(explained: Explained) -> list[str]:
-    """The explained class of each window."""
-    data = explained.dataset
-    if "target_class" in data.coords:
-        return [plain(c) for c in data["target_class"].values.tolist()]
-    if "target" in data:
-        return [f"class {int(t)}" for t in data["target"].values]
-    return ["explained"] * len(explained.windows)

@@ -41,7 +41,12 @@ class ExplainedRecording(Explained):
         return box(self.title(), self.lines(), below=(offered,))
 
     def save(
-        self, folder: str | os.PathLike[str], *, report: bool = True, overwrite: bool = False
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        report: bool = True,
+        csv: bool = False,
+        overwrite: bool = False,
     ) -> list[Path]:
         """Write what the command line writes: relevance.nc, summary.json, shares.csv, figures, report.html.
 
@@ -51,6 +56,8 @@ class ExplainedRecording(Explained):
             Made where it does not exist; other files in it are left alone.
         report : bool
             Whether to write figures and report.html too.
+        csv : bool
+            Whether to write relevance.csv too: a row for each window, electrode and band.
         overwrite : bool
             Replace an explanation that is there.
 
@@ -79,7 +86,7 @@ class ExplainedRecording(Explained):
         try:
             with outputs.alone(out), outputs.named(out, made):
                 made.mkdir()
-                files = [file.relative_to(made) for file in write(self, made, report=report)]
+                files = [file.relative_to(made) for file in write(self, made, report=report, csv=csv)]
                 for file in files:
                     (out / file).parent.mkdir(parents=True, exist_ok=True)
                     os.replace(made / file, out / file)

@@ -10,13 +10,13 @@ import numpy as np
 
 from ...engine.steps import step
 from ..explanation import dataset as views
-from ..explanation import shares
+from ..explanation import long_form, shares
 from ..explanation.explained import Explained
 from ..explanation.provenance import jsonable, write_json
 from ..text import plain, write_csv
 
 
-def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]:
+def write(explained: Explained, out: Path, *, report: bool = True, csv: bool = False) -> list[Path]:
     """Write relevance.nc, shares.csv and summary.json, and with `report` the figures and report.html.
 
     Parameters
@@ -25,6 +25,8 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
     out : Path
         A folder that exists.
     report : bool
+    csv : bool
+        Write relevance.csv too: relevance in long form (`explanation.long_form`).
 
     Returns
     -------
@@ -40,6 +42,10 @@ def write(explained: Explained, out: Path, *, report: bool = True) -> list[Path]
             ("kind", "name", "share", "signed", "even"), _shares(explained, summary), out / "shares.csv"
         ),
     ]
+    if csv:
+        name = str(explained.provenance.get("data", {}).get("file", ""))
+        rows = long_form.rows(explained.dataset, recording=name)
+        files.append(write_csv(long_form.HEAD, rows, out / long_form.TABLE))
     if report:
         from .recording import write_report
         from .recording_figures import draw

@@ -82,8 +82,11 @@ def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -
     before = _groups(store)
     assert len(before) < RECORDINGS
     times = {g: (store / g / "onnxplain.json").stat().st_mtime_ns for g in before}
-    done = run(*command, "--json")
+    done = run(*command, "--json", "--csv", "all.csv")
     assert done.returncode == 0, done.stderr
+    head, *rows = (tmp_path / "all.csv").read_text(encoding="utf-8").splitlines()
+    assert head.startswith("subject,recording,window,")
+    assert len({row.split(",")[1] for row in rows}) == RECORDINGS
     summary = json.loads(done.stdout)
     assert summary["recordings"] == RECORDINGS
     assert summary["kept"] == len(before)
