@@ -132,9 +132,8 @@ def _heads(
     if figure is None:
         return [], lost
     caption = (
-        f"Relevance {_against(explained)}, summed over each window, mean over the windows in which the "
-        "class "
-        "was explained, on one scale; at the right the relevance share of each electrode over all windows."
+        f"Relevance {_against(explained)}, summed over each window, mean over {_windows(explained)}, "
+        "on one scale; at the right the relevance share of each electrode over all windows."
     )
     return [sheet.drawing(figure, "head_maps", HEAD, caption)], lost
 
@@ -218,10 +217,15 @@ def _over_time(explained: Explained, groups: Groups) -> Slides | None:
         drawn.append(figure)
         captions.append(
             f"{times[b][0]:.2f} to {times[b][-1] + 1 / explained.windows.sfreq:.2f} s from the start: "
-            f"mean relevance per sample {_against(explained)} over the windows of each explained class; "
+            f"mean relevance per sample {_against(explained)} over {_windows(explained)}; "
             "one scale for all frames."
         )
     return Slides(tuple(drawn), OVER_TIME, tuple(captions))
+
+
+def _windows(explained: Explained) -> str:
+    """Which windows a map is the mean of, in words."""
+    return "the windows" if explained.contract.regresses else "the windows of each explained class"
 
 
 def _bins(times: NDArray[Any], most: int) -> list[slice]:

@@ -387,7 +387,8 @@ def compare_with_baselines(
             explained.windows.signal, truth(explained.windows.labels, explained.contract.classes), seed=seed
         )
     except InputError as e:  # no labels, too few windows
-        notes = (f"No CSP + LDA beside: {e}.",)
+        why = "it has no use for numbers" if explained.contract.regresses else e
+        notes = (f"No CSP + LDA beside: {why}.",)
     else:
         share["CSP + LDA"] = csp.share
         notes = csp.notes

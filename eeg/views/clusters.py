@@ -137,13 +137,17 @@ class Spray(View):
     def _table(self, explained: Explained) -> Table:
         names = list(dict.fromkeys(a for s in self.strategies for a in s.artefacts))
         onsets, rows = explained.windows.onsets, []
+        pure = any(s.class_purity is not None for s in self.strategies)
         for i, s in enumerate(self.strategies, start=1):
             purity = "" if s.class_purity is None else f"{s.class_purity:.0%}"
             each = [f"{s.artefacts.get(a, float('nan')):+.2f}" for a in names]
             examples = ", ".join(f"{onsets[w]:.1f}" for w in s.examples)
-            rows.append((i, f"{s.share:.0%}", purity, *each, examples))
-        head = ("strategy", "of windows", "of one class", *(f"r with {a}" for a in names), "windows at (s)")
-        return Table(head, rows, range(1, 3 + len(names)))
+            rows.append((i, f"{s.share:.0%}", *([purity] if pure else []), *each, examples))
+        head = (
+            "strategy", "of windows", *(["of one class"] if pure else []), *(f"r with {a}" for a in names),
+            "windows at (s)",
+        )  # fmt: skip
+        return Table(head, rows, range(1, len(head) - 1))
 
     def _maps(self, explained: Explained) -> Iterator[Picture]:
         """Where each cluster of windows has its relevance, where there are several."""
@@ -314,4 +318,5 @@ def _strategies(explained: Explained, context: ViewContext) -> Spray:
     step("clustering the maps")
     target = explained.dataset["target"].values.tolist() if "target" in explained.dataset else None
     scores = artefact_scores(explained.windows)
-    return spray(maps_of(explained), classes=target, artefacts=scores, seed=context.seed)
+    classes = None if explained.contract.regresses else target  # of a number there is one for all windows
+    return spray(maps_of(explained), classes=classes, artefacts=scores, seed=context.seed)

@@ -117,7 +117,7 @@ class AgainstZero(View):
 _READING = (
     "Relevance against zero asks where there is something that the network uses at all; relevance against "
     "other windows asks what made it answer otherwise. EEG is never silent: a rhythm that is weaker than in "
-    "other windows can decide, and against zero it counts for the other class."
+    "other windows can decide, and against zero it counts for the other answer."
 )
 
 

@@ -31,6 +31,8 @@ def check(case: Case) -> list[CheckResult]:
         enough = int(known.sum()) >= 2 * FEWEST
     if not enough:
         why = f"{FEWEST} labelled windows of each of two classes are needed, or {2 * FEWEST} numbers."
+        if case.is_number and not case.has_classes:
+            why = f"{2 * FEWEST} windows with a number as their label are needed."
         return [not_evaluable(NAME, "data", "data", why)]
     rows = np.flatnonzero(known)
     if len(rows) > asked.windows:
@@ -42,7 +44,8 @@ def check(case: Case) -> list[CheckResult]:
             subjects=[case.groups[i] for i in rows], seed=case.policy.seed,
         )  # fmt: skip
     except InputError:
-        return [not_evaluable(NAME, "data", "data", "Labels are too few, or of one class only.")]
+        few = f"Labels are too few, or {'of one class only' if case.has_classes else 'alike'}."
+        return [not_evaluable(NAME, "data", "data", few)]
     results = []
     for row in found.rows:
         name = f"{NAME}.{row.name.replace(' ', '-')}"

@@ -18,6 +18,9 @@ def check(case: Case) -> list[CheckResult]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if case.is_number and not case.has_classes:
+        why = "The output is a number: the audit says what of its labels the signal gives away."
+        return [not_evaluable("baseline", "data", "model", why)]
     folds = case.policy.checks.baseline.folds
     known = case.labels >= 0
     label = case.labels[known]

@@ -27,7 +27,8 @@ def check(case: Case) -> list[CheckResult]:
         return [not_evaluable(NAME, "sign", "model", why, "session")]
     cells = _cells(case)
     if not cells:
-        why = f"No subject has {FEWEST} labelled windows of one class with a time."
+        which = "labelled windows of one class" if case.has_classes else "windows"
+        why = f"No subject has {FEWEST} {which} with a time."
         return [not_evaluable(NAME, "sign", "data", why, "session")]
     time, score = _ranks(case, cells)
     r = _correlation(time, score)
@@ -40,7 +41,8 @@ def check(case: Case) -> list[CheckResult]:
     p = float((1 + (np.array(null) >= abs(r) - 1e-12).sum()) / (1 + SHUFFLES))
     bad = abs(r) > asked.max_correlation and p <= 0.01
     how = f"r = {r:+.2f} (p = {p:.2g})"
-    said = f"Within subjects and classes the output goes with the time in the recording by {how}."
+    within = "subjects and classes" if case.has_classes else "subjects"
+    said = f"Within {within} the output goes with the time in the recording by {how}."
     status: Status = "WARNING" if bad else "PASS"
     return [
         CheckResult(NAME, "sign", status, said, abs(r), asked.max_correlation, "session", {"p": p, "r": r})

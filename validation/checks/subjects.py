@@ -27,7 +27,8 @@ def check(case: Case) -> list[CheckResult]:
         return [not_evaluable(NAME, "sign", "data", why, "subject")]
     if case.constant or not case.has_classes or not known.any():
         because: WhyNot = "model" if case.constant or not case.has_classes else "data"
-        why = "No classes, no labels, or a constant output."
+        number = case.is_number and not case.has_classes and not case.constant
+        why = "The output is a number." if number else "No classes, no labels, or a constant output."
         return [not_evaluable(NAME, "sign", because, why, "subject")]
     both = [len(np.unique(case.labels[known & (group == g)])) > 1 for g in range(len(names))]
     if sum(both) < 2:
