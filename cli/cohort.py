@@ -24,16 +24,32 @@ from . import console, options, output
     type=click.Path(path_type=Path),
     help="Write all of it as a table too: a row a window, electrode and band of each recording.",
 )
+@click.option(
+    "--subject",
+    metavar="PATTERN",
+    help="Where a file's name has the subject, e.g. '{subject}_run*.edf' (* any characters, ? one).",
+)
 @options.question
 @options.holding
 @options.backend
 @options.max_closure
 @options.contract
 @options.cutting
+@options.regions
+@click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
+@click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
+@click.option(
+    "--locked",
+    metavar="EVENTS",
+    type=str,
+    callback=options.checked(options.names),
+    help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
+)
 @options.batch_size
 @options.threads
 @options.seed
 @options.outcome
+@options.no_report
 @options.guarded(time_limit=3600, timed=True)
 def command(
     model: Path,
@@ -43,6 +59,8 @@ def command(
     workers: int | None,
     pattern: str | None,
     csv: Path | None,
+    subject: str | None,
+    no_report: bool,
     as_json: bool,
     quiet: bool,
     overwrite: bool,
@@ -51,22 +69,31 @@ def command(
     """Explain what MODEL says about every recording of DATASET, into the Zarr store OUT.
 
     DATASET is a BIDS dataset or a folder of recordings. Each recording is one task; a store that exists is
-    gone on with, and what it has already is not computed again. `onnxplain compare` reads stores.
+    gone on with, and what it has already is not computed again. The report lies beside it, in the folder
+    STORE-report. `onnxplain compare` reads stores.
     """
     from ..engine.errors import InputError
     from ..engine.steps import step
 
     step("looking for recordings")
+    from ..eeg.electrodes.region_file import Regions
     from ..eeg.recording.dataset import recordings
+    from ..eeg.reports.cohort import report_folder, write
     from ..eeg.studies.cohort import explain_cohort, is_store
 
     _check(out, is_store)
     if csv is not None:
         output.check(csv, overwrite=overwrite, folder=False)
-    items = recordings(dataset, pattern)
+    pages = None if no_report else report_folder(out)
+    if pages is not None:
+        again = overwrite or output.is_ours(pages)
+        output.check(pages, overwrite=again, folder=True)
+    items = recordings(dataset, pattern, subject)
     options.settle(given)
     options.window_options(given)
     given["against"] = given["against"] or "other"
+    given["regions"] = None if given["regions"] is None else Regions.from_file(given["regions"])
+    given["locked"] = given["locked"] or ()
     found = explain_cohort(
         model, items, out, options=given, scheduler=scheduler, workers=workers, overwrite=overwrite
     )
@@ -76,13 +103,17 @@ def command(
         step("writing the table")
         with output.file(csv, overwrite=overwrite) as temporary:
             write_table(out, temporary)
+    if pages is not None and found.good:
+        with output.folder(pages, overwrite=again) as folder:
+            write(found, out, folder, seed=given["seed"])
     summary = found.summary()
     if as_json:
         console.say_json(summary)
     elif not quiet:
         for what, text in found.lines():
             console.say(f"{what:<15} {text}")
-        console.say(f"{'written':<15} {out}{'' if csv is None else f', {csv}'}")
+        report = f", {pages / 'report.html'}" if pages is not None and found.good else ""
+        console.say(f"{'written':<15} {out}{report}{'' if csv is None else f', {csv}'}")
     if not found.good:
         raise InputError(f"{dataset}: no recording could be explained; the first: {found.rows[0].said}")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .recording.windows import Windows as Windows
     from .recording.windows import cut as cut
     from .run import explain_recording as explain_recording
+    from .studies.cohort_store import load_cohort as load_cohort
     from .studies.compare import compare as compare
     from .studies.sides import by_label as by_label
     from .studies.sides import read_side as read_side
@@ -47,6 +48,7 @@ _HOME = {
     "cut": "recording.windows",
     "explain_recording": "run",
     "explain_windows": "explanation.explain",
+    "load_cohort": "studies.cohort_store",
     "read": "recording.read",
     "read_side": "studies.sides",
     "sources": "views.sources",

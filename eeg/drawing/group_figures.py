@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from ..electrodes.positions import Electrodes
 from ..text import plain
-from .figures import INK
+from .figures import INK, SIGNED, _regions, _rows, limit, order, tidy
 
 # Told apart by people with any colour vision (Okabe & Ito 2008), the first two as "more" and "less".
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -71,3 +73,60 @@ def courses(
     axes[-1].set_xlim(edges[0], edges[-1])
     axes[-1].set_xlabel(f"time {'from the event' if from_event else 'in the window'} (s)", fontsize=9)
     return figure
+
+
+def cluster_map(
+    values: Floats,
+    channels: Electrodes,
+    edges: Floats,
+    masks: Sequence[NDArray[Any]] = (),
+    *,
+    from_event: bool,
+    unit: str,
+    title: str = "",
+) -> Figure:
+    """A signed map, electrode by time, with clusters outlined.
+
+    Parameters
+    ----------
+    values : ndarray, shape (channel, bin)
+    channels : Electrodes
+    edges : ndarray, shape (bin + 1,)
+        Seconds.
+    masks : sequence of ndarray of bool, shape (channel, bin)
+        A cluster each.
+    from_event : bool
+    unit, title : str
+    """
+    ordered = order(channels)
+    n, top = len(ordered), limit(values)
+    figure = Figure(figsize=(10, 1.8 + 0.2 * min(n, 70)), layout="constrained")
+    axis = figure.subplots()
+    image = axis.pcolormesh(
+        edges, np.arange(n + 1) - 0.5, values[ordered], cmap=SIGNED, vmin=-top, vmax=top, rasterized=True
+    )
+    axis.set_ylim(n - 0.5, -0.5)
+    for mask in masks:
+        _outline(axis, np.asarray(mask, dtype=bool)[ordered], edges)
+    if from_event and edges[0] < 0 < edges[-1]:
+        axis.axvline(0, color="0.4", lw=0.8)
+    _rows(axis, channels, ordered)
+    _regions(axis, channels, ordered)
+    axis.set_xlabel(f"time {'from the event' if from_event else 'in the window'} (s)", fontsize=9)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_title(title, fontsize=10, loc="left", color=INK, parse_math=False)
+    bar = figure.colorbar(image, ax=axis, pad=0.02, fraction=0.03, aspect=30)
+    bar.set_label(unit, fontsize=8)
+    tidy(bar)
+    return figure
+
+
+def _outline(axis: Any, mask: NDArray[np.bool_], edges: Floats) -> None:
+    """Lines between samples of which one is in the mask and the other is not."""
+    n = len(mask)
+    framed = np.pad(mask, 1)
+    rows, columns = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
+    axis.hlines(rows - 0.5, edges[columns], edges[columns + 1], color="black", lw=1.2)
+    rows, columns = np.nonzero(framed[1:-1, 1:] != framed[1:-1, :-1])
+    axis.vlines(edges[columns], rows - 0.5, rows + 0.5, color="black", lw=1.2)
+    axis.set_ylim(n - 0.5, -0.5)

@@ -11,9 +11,9 @@ from pathlib import Path
 from ...engine.errors import InputError
 from ..text import counted, listed, plain
 from .bids import ROOT
+from .participants import Origin, subjects
 
 KINDS = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
-_SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")
 # Other parts of one recording, and what BIDS keeps beside the raw data.
 _ASIDE = frozenset({"derivatives", "sourcedata", "code", "stimuli", ".git"})
 _PART = re.compile(r"(-\d+|_split-0*[2-9]\d*_\w+)\.fif(\.gz)?$")
@@ -30,18 +30,22 @@ class Item:
         Unlike all others in the dataset; letters, digits, "-", "_" and "." only.
     subject : str
     path : Path
+    origin : str
+        Where the subject is from (see `participants`): "file name" where nothing else says it.
     """
 
     name: str
     subject: str
     path: Path
+    origin: Origin = ""
 
 
-def recordings(dataset: Path, pattern: str | None = None) -> tuple[Item, ...]:
+def recordings(dataset: Path, pattern: str | None = None, subject: str | None = None) -> tuple[Item, ...]:
     """Find the recordings in a folder.
 
-    The subject is the BIDS entity `sub-` in the path; without it the folder below the dataset; without that
-    the file's name.
+    The subject is what `subject` says; without it the BIDS entity `sub-` in the path, the participant of
+    participants.tsv that the file or a folder is named after, the folder below the dataset, or, where there
+    is none of these, the file's name. `Item.origin` says which.
 
     Parameters
     ----------
@@ -49,6 +53,8 @@ def recordings(dataset: Path, pattern: str | None = None) -> tuple[Item, ...]:
         A BIDS dataset, or any folder of recordings that MNE reads.
     pattern : str, optional
         Part of the path that a recording must have: "task-rest".
+    subject : str, optional
+        Where in a file's name the subject stands: "{subject}_run*.edf" (see `participants.pattern_of`).
 
     Returns
     -------
@@ -58,7 +64,7 @@ def recordings(dataset: Path, pattern: str | None = None) -> tuple[Item, ...]:
     Raises
     ------
     InputError
-        It is no folder, or has no recording (of that pattern).
+        It is no folder, or has no recording (of that pattern); a recording does not fit `subject`.
     """
     where = plain(dataset, 300)
     if not dataset.is_dir():
@@ -86,24 +92,23 @@ def recordings(dataset: Path, pattern: str | None = None) -> tuple[Item, ...]:
             if known
             else f"{where}: no {'EEG ' if bids else ''}recording in it ({kinds})"
         )
-    return _named(found, dataset)
+    return _named(found, dataset, subject)
 
 
-def _named(paths: list[Path], dataset: Path) -> tuple[Item, ...]:
+def _named(paths: list[Path], dataset: Path, subject: str | None) -> tuple[Item, ...]:
     """Each path with a subject, and a name of its own."""
     items: dict[str, Item] = {}
     stems = Counter(_tidy(_stem(p)) for p in paths)
-    for path in paths:
+    whose = subjects(dataset, paths, [_stem(p) for p in paths], subject)
+    for path, (who, origin) in zip(paths, whose, strict=True):
         inside = path.relative_to(dataset)
-        entity = _SUBJECT.search(inside.as_posix())
-        subject = entity[1] if entity else inside.parts[0] if len(inside.parts) > 1 else _stem(path)
         name = _tidy(_stem(path))
         if stems[name] > 1:  # all of them with their folders, so that no name depends on what else is there
             name = _tidy("_".join(inside.with_name(_stem(path)).parts))
         number, first = 2, name
         while name in items:
             name, number = f"{first}.{number}", number + 1
-        items[name] = Item(name, plain(subject, 60), path)
+        items[name] = Item(name, plain(who, 60), path, origin)
     return tuple(items[k] for k in sorted(items))
 
 

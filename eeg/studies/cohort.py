@@ -13,7 +13,9 @@ import json
 import logging
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,30 +25,22 @@ import xarray as xr
 from ...engine.errors import InputError, OnnxplainError
 from ...engine.steps import step
 from ...engine.storage import outputs
-from ..electrodes.positions import together
-from ..explanation import dataset as views
+from ..electrodes.region_file import Regions
 from ..explanation import shares
 from ..explanation.provenance import sha256, versions
+from ..recording import participants
 from ..recording.dataset import Item
 from ..text import plain
 from . import pool
-from .codecs import check_codecs
 from .cohort_result import Cohort, CohortRow
+from .cohort_store import KEY, NEEDS, ROWS
+from .cohort_store import is_store as is_store
+from .cohort_store import subjects_of as subjects_of
+from .scores import near_random
 
-NEEDS = 'a cohort needs Zarr: pip install "onnxplain[cohort]"'
 NEEDS_DASK = 'a scheduler needs dask.distributed: pip install "onnxplain[cohort]"'
-ROWS, KEY = "onnxplain.json", "onnxplain_key"
 # Of Zarr: text and consolidated metadata have no specification in the third yet.
 FORMAT: Literal[2] = 2
-
-
-def is_store(path: Path) -> bool:
-    """Whether a folder is a store that `explain_cohort` began."""
-    try:
-        attributes = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(attributes, dict) and KEY in attributes
 
 
 def explain_cohort(
@@ -144,7 +138,7 @@ def _filled(
         if known is None:
             todo.append(item)
         else:
-            rows[item.name] = known
+            rows[item.name] = known if known.subject == item.subject else _renamed(known, item.subject, store)
     kept = len(rows)
     if todo:
         task = partial(_task, str(model), store=str(store), options=dict(options), question=question)
@@ -157,7 +151,13 @@ def _filled(
                 )
                 step("explaining recordings", (len(rows) - kept) / len(todo))
     _sweep(store)
-    cohort = Cohort(tuple(rows[i.name] for i in items), kept)
+    given = options.get("regions")
+    cohort = Cohort(
+        tuple(rows[i.name] for i in items),
+        kept,
+        whose=participants.said((i.subject, i.origin) for i in items),
+        regions=given if isinstance(given, Regions) else Regions(),
+    )
     _finish(cohort, store)
     return cohort
 
@@ -234,6 +234,22 @@ def _known(store: Path, item: Item, question: str) -> CohortRow | None:
         return None
 
 
+def _renamed(row: CohortRow, subject: str, store: Path) -> CohortRow:
+    """The same recording as another subject's, in the store too."""
+    import zarr
+
+    path = store / row.name
+    data = json.loads((path / ROWS).read_text(encoding="utf-8"))
+    zarr.open_group(str(path), mode="r+", zarr_format=FORMAT).attrs["subject"] = subject
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file that is none of Zarr's: ours
+        zarr.consolidate_metadata(str(path), zarr_format=FORMAT)
+    temporary = path / f".{ROWS}.partial"
+    temporary.write_text(json.dumps({**data, "subject": subject}), encoding="utf-8")
+    os.replace(temporary, path / ROWS)
+    return replace(row, subject=subject)
+
+
 def _task(model: str, item: Item, *, store: str, options: dict[str, Any], question: str) -> CohortRow:
     """Explain one recording and write its group; runs on a worker."""
     from ..views.explain import explain_with_views
@@ -257,6 +273,7 @@ def _task(model: str, item: Item, *, store: str, options: dict[str, Any], questi
         accuracy=None if accuracy is None else accuracy["accuracy"],
         fit=summary["fit"],
         places=dict(found.electrodes.measured),
+        random=near_random(found.dataset),
     )
     try:
         _keep(found.dataset.assign_attrs(subject=item.subject), row, Path(store), question, stamp)
@@ -301,49 +318,3 @@ def _finish(cohort: Cohort, store: Path) -> None:
         os.replace(temporary, store / ROWS)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def subjects_of(store: Path) -> dict[str, xr.Dataset]:
-    """Explanations of a store by subject; recordings of one subject one after the other.
-
-    Raises
-    ------
-    InputError
-        There is none in it, or one cannot be read.
-    OnnxplainError
-        Zarr is missing.
-    """
-    try:
-        import zarr  # noqa: F401
-    except ImportError:
-        raise OnnxplainError(NEEDS) from None
-    found: dict[str, list[xr.Dataset]] = {}
-    for path in sorted(p.parent for p in store.glob(f"*/{ROWS}")):
-        check_codecs(path)
-        try:
-            with xr.open_zarr(path) as data:
-                loaded = data.load()
-            found.setdefault(str(loaded.attrs["subject"]), []).append(loaded)
-        except Exception as e:
-            raise InputError(f"{plain(path, 300)}: cannot be read ({type(e).__name__})") from None
-    if not found:
-        raise InputError(f"{plain(store, 300)}: holds no explanation; `onnxplain cohort` writes them")
-    return {subject: each[0] if len(each) == 1 else _joined(each, subject) for subject, each in found.items()}
-
-
-def _joined(each: Sequence[xr.Dataset], subject: str) -> xr.Dataset:
-    first = each[0]
-    if any(list(d["channel"].values) != list(first["channel"].values) for d in each):
-        raise InputError(f"subject {plain(subject)}: recordings of unlike electrodes")
-    # Each recording has references of its own, and not always as many.
-    keep = [
-        n
-        for n, v in first.data_vars.items()
-        if "epoch" in v.dims and "reference" not in v.dims and all(n in d for d in each)
-    ]
-    joined = xr.concat(
-        [d[keep] for d in each], "epoch", combine_attrs="drop_conflicts", join="override", coords="minimal",
-        compat="override",
-    )  # fmt: skip
-    # A head digitised anew for each recording has other positions each time.
-    return joined.assign_attrs(places=views.places_attribute(together([views.electrodes(d) for d in each])))

@@ -24,7 +24,8 @@ from ..text import listed
 from . import statistics
 from .compare_result import Comparison as Comparison
 from .compare_result import ComparisonRow, Courses, SideAgreement
-from .sides import Side, correlation, matched, score
+from .scores import correlation
+from .sides import Side, matched, score
 from .sides import read_side as read_side
 
 BINS = 40  # of time, in a cluster test and in courses

@@ -15,14 +15,9 @@ from ...engine.errors import InputError
 from ..electrodes.names import normalise
 from ..electrodes.positions import NEAR, Electrodes, together
 from ..explanation import dataset as views
-from ..explanation import shares
-from ..explanation.explained import truth
-from ..recording.labels import number_in
 from ..text import counted, listed, plain, squashed
-from .cohort import is_store, subjects_of
-
-# What `--baselines` keeps in a dataset: shares of electrodes by what they are of (baseline, channel).
-BASELINES, RANDOM = "baseline_share", "random weights"
+from .cohort_store import is_store, subjects_of
+from .scores import accuracy, fit, labels_of, near_random
 
 
 @dataclass(frozen=True)
@@ -164,7 +159,7 @@ def by_label(side: Side, labels: Sequence[str]) -> list[Side]:
     rows = {name: [_labelled(data, label) for label in labels] for name, data in side.subjects.items()}
     whole = [name for name, found in rows.items() if all(len(i) for i in found)]
     if not whole:
-        known = Counter(label for data in side.subjects.values() for label in _labels(data) if label)
+        known = Counter(label for data in side.subjects.values() for label in labels_of(data) if label)
         there = f"there are {listed(known, 20)}" if known else "its windows have no labels"
         raise InputError(f"{side.label}: no recording has windows of each of {listed(labels)}; {there}")
     lost = [name for name in rows if name not in whole]
@@ -179,14 +174,10 @@ def by_label(side: Side, labels: Sequence[str]) -> list[Side]:
     ]
 
 
-def _labels(data: xr.Dataset) -> list[str]:
-    return [str(label) for label in data["label"].values.tolist()] if "label" in data.coords else []
-
-
 def _labelled(data: xr.Dataset, label: str) -> NDArray[np.intp]:
     """Windows with a label, or with a tag of that name."""
     wanted = squashed(label)
-    found = [wanted in {squashed(text), *map(squashed, text.split("/"))} for text in _labels(data)]
+    found = [wanted in {squashed(text), *map(squashed, text.split("/"))} for text in labels_of(data)]
     return np.flatnonzero(found)
 
 
@@ -209,45 +200,6 @@ def score(side: Side, label: str) -> SideScore:
         random=float(np.mean(near)) if near else None,
         explained=dict(explained),
     )
-
-
-def accuracy(data: xr.Dataset) -> tuple[float, int] | None:
-    """Part of the labelled windows in which a model was right, and how many those are; None for none."""
-    output = data.get("output")
-    if output is None or output.dims != ("epoch", "class"):
-        return None
-    real = truth(tuple(label or None for label in _labels(data)), tuple(map(str, data["class"].values)))
-    known = np.flatnonzero(real >= 0)
-    if not len(known):
-        return None
-    return float((output.values.argmax(-1)[known] == real[known]).mean()), len(known)
-
-
-def fit(data: xr.Dataset) -> float | None:
-    """Correlation of a model's number with labels that are numbers; None where either is none."""
-    output = data.get("output")
-    if output is None or output.dims != ("epoch", "number"):
-        return None
-    which = int(data["target"].values[0]) if "target" in data and output.shape[1] > 1 else 0
-    said = np.asarray(output.values[:, which], dtype=np.float64)
-    true = np.array([number_in(label or None) for label in _labels(data)], dtype=np.float64)
-    known = np.isfinite(true) if len(true) == len(said) else np.zeros(len(said), dtype=bool)
-    return correlation(said[known], true[known]) if known.sum() > 2 else None
-
-
-def near_random(data: xr.Dataset) -> float | None:
-    """Correlation over electrodes of the shares with those of random weights; None where they are unknown."""
-    if BASELINES not in data or RANDOM not in data["baseline"].values.tolist():
-        return None
-    own = shares.by_electrode(np.asarray(data["relevance"].values))
-    return correlation(own, np.asarray(data[BASELINES].sel(baseline=RANDOM).values, dtype=np.float64))
-
-
-def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    """Pearson's correlation; None where either is the same everywhere or not finite."""
-    if len(a) < 3 or not np.isfinite([*a, *b]).all() or not np.ptp(a) or not np.ptp(b):
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
 
 
 def matched(sides: Sequence[Side]) -> tuple[list[Side], list[str]]:

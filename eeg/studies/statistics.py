@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import mne
@@ -35,7 +35,7 @@ CAUTION = (
 class Cluster:
     """A cluster of a permutation test: its p-value, sum of t, electrodes and stretch of time (seconds).
 
-    All of a cluster has one sign, that of its mass.
+    All of a cluster has one sign, that of its mass. Its mask (channel, time) has the samples that are in it.
     """
 
     p: float
@@ -43,6 +43,7 @@ class Cluster:
     electrodes: tuple[str, ...]
     start: float
     stop: float
+    mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
 
     @property
     def sign(self) -> int:
@@ -235,6 +236,7 @@ def _cluster(t: Any, mask: Any, p: float, channels: Sequence[str], times: NDArra
         electrodes=tuple(channels[int(i)] for i in where),
         start=float(times[when[0]]),
         stop=float(times[when[-1]]),
+        mask=inside.T,
     )
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from onnxplain.eeg.explanation import dataset as views
+from onnxplain.eeg.explanation import shares
 from onnxplain.eeg.recording import bids
 from onnxplain.eeg.recording.dataset import recordings
 from onnxplain.eeg.recording.read import read
+from onnxplain.eeg.reports import cohort as cohort_page
 from onnxplain.eeg.run import explain_recording
 from onnxplain.eeg.studies.cohort import explain_cohort, is_store, subjects_of
-from onnxplain.eeg.studies.cohort_result import Cohort
+from onnxplain.eeg.studies.cohort_result import Cohort, CohortRow
+from onnxplain.eeg.studies.cohort_store import load_cohort
 from onnxplain.eeg.studies.compare import compare, read_side
+from onnxplain.eeg.studies.group import group_of
 from onnxplain.engine.errors import InputError, OnnxplainError
 
 Make = Callable[..., Any]
@@ -125,6 +132,89 @@ def test_a_cohort_is_explained_once(
 
     with pytest.raises(InputError, match="another model, version or options"):
         _run(model, dataset, store, scheduler, target=0)
+
+
+def test_a_store_is_read_lazily_and_reported(
+    plain_dataset: Path, make_contract: Make, make_model: Make, tmp_path: Path, scheduler: str
+) -> None:
+    model, store = make_model(make_contract()), tmp_path / "all.zarr"
+    found = _run(model, plain_dataset, store, scheduler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree = load_cohort(store)
+        assert set(tree.children) == {r.name for r in found.good}
+        assert tree.attrs["subjects"]["run2_raw"] == "01"
+        relevance = tree["run2_raw"]["relevance"]
+        assert not relevance.variable._in_memory
+        n = relevance.sizes["epoch"]
+        assert n > 0
+        np.testing.assert_array_equal(
+            relevance.values, explain_recording(model, plain_dataset / "sub-01" / "run2_raw.fif").relevance
+        )
+        assert load_cohort(store, chunks={})["run2_raw"]["relevance"].chunks is not None
+    with pytest.raises(InputError, match="is no store"):
+        load_cohort(tmp_path)
+
+    out = tmp_path / "page"
+    out.mkdir()
+    files = {f.name for f in cohort_page.write(found, store, out)}
+    assert files >= {"report.html", "subjects.csv", "head_maps.png", "time_course.svg", "clusters.png"}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "not an EDF file" in page  # who was refused
+    assert "3 subjects can be flipped in 4 ways" in page
+    assert "no p below 0.25 can come out" in page
+    with (out / "subjects.csv").open(encoding="utf-8") as file:
+        rows = {r["subject"]: r for r in csv.DictReader(file)}
+    maps = found.maps()
+    others = np.mean([m for s, m in maps.items() if s != "01"], axis=0)
+    assert float(rows["01"]["correlation"]) == pytest.approx(np.corrcoef(maps["01"], others)[0, 1])
+    assert rows["01"]["recordings"] == "2"
+
+    # The same recordings, of other people: nothing is computed again, and the store follows.
+    (plain_dataset / "sub-03" / "broken.edf").unlink()
+    items = recordings(plain_dataset, subject="*/{subject}_raw.fif")
+    again = explain_cohort(model, items, store, options={}, scheduler=scheduler)
+    assert again.kept == 4
+    assert again.whose == "2 subjects of 4 recordings by --subject."
+    assert {r.name: r.subject for r in again.rows}["run2_raw"] == "run2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(load_cohort(store).attrs["subjects"].values()) == {"run1", "run2"}
+    assert set(subjects_of(store)) == {"run1", "run2"}
+
+
+def test_a_group_agrees_where_its_sign_does(tmp_path: Path) -> None:
+    """Seven subjects with relevance at C3 in the second half of the window; the cluster is there."""
+    names, rng = ("Fp1", "Fp2", "C3", "Cz", "C4", "O1", "O2", "T7"), np.random.default_rng(0)
+    store, rows = tmp_path / "s.zarr", []
+    for i in range(7):
+        relevance = rng.normal(0, 1.0, (20, len(names), 40))
+        relevance[:, 2, 20:] += 2
+        times = np.arange(40) / 40
+        data = xr.Dataset(
+            {"relevance": (("epoch", "channel", "time"), relevance)},
+            {"channel": list(names), "time": times, "from_event": ("time", times - 0.5)},
+            {"subject": f"s{i}"},
+        )
+        data.to_zarr(store / f"r{i}", mode="w", consolidated=True, zarr_format=2)
+        (store / f"r{i}" / "onnxplain.json").write_text("{}")
+        share = tuple(map(float, shares.by_electrode(relevance)))
+        rows.append(CohortRow(f"r{i}", f"s{i}", "", 20, names, share))
+    found = Cohort(tuple(rows), 0)
+    group = group_of(found, store)
+    assert group is not None
+    assert group.from_event
+    np.testing.assert_allclose(group.course.sum(1), 1.0)
+    assert group.test is not None
+    best = max(group.test.clusters, key=lambda c: c.mass)
+    assert "C3" in best.electrodes
+    assert best.p == pytest.approx(1 / 64)
+    assert abs(best.start) < 0.1
+    assert "7 subjects can be flipped in 64 ways" in group.said
+    assert "on central electrodes" in found.answer()[0]
+    few = group_of(Cohort(tuple(rows[:4]), 0), store)
+    assert few is not None
+    assert few.said.startswith("No cluster test. The signs of 4 subjects can be flipped in 8 ways")
 
 
 def test_stores_are_compared_by_subject(
