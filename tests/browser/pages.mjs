@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 
 const SIZES = { wide: { width: 1280, height: 1000 }, narrow: { width: 390, height: 844 } };
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const seen = { requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, downloads: [] };
+const seen = { requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, broken: {}, downloads: [] };
 const browser = await chromium.launch({
   executablePath: job.chromium,
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
@@ -47,10 +47,29 @@ function first() {
   ];
 }
 
+// Words of tables, no longer than a name, that go over more than one line.
+function broken() {
+  const found = [];
+  for (const cell of document.querySelectorAll("td, th")) {
+    if (!cell.checkVisibility()) continue;
+    const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walk.nextNode()); )
+      for (const word of node.data.matchAll(/\S{2,16}(?!\S)/g)) {
+        if (word.index && /\S/.test(node.data[word.index - 1])) continue;
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1) found.push(word[0]);
+      }
+  }
+  return found;
+}
+
 async function report() {
   for (const name of Object.keys(SIZES)) {
     const page = await open(name);
     seen.said[name] = await page.evaluate(first);
+    seen.broken[name] = await page.evaluate(broken);
     // What sticks out at the right of the screen and is in no box that scrolls.
     seen.out[name] = await page.evaluate(() =>
       [...document.body.querySelectorAll("*")]

@@ -97,6 +97,45 @@ def test_a_killed_run_is_gone_on_with(dataset: Path, tmp_path: Path, run: Run) -
     assert json.loads(side.stdout)["subjects"] == [RECORDINGS, RECORDINGS]
 
 
+def test_a_flat_folder(tmp_path: Path, run: Run, line: Callable[[str], str]) -> None:
+    """Runs are not counted as subjects in silence; the report lies beside the store, and is made anew."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in ("anna_run1.edf", "anna_run2.edf"):
+        shutil.copy(demo_file("recording.edf"), flat / name)
+    command = ("cohort", demo_file("honest.onnx"), flat, "--out", "s.zarr", "--events", "left,right")
+    page = tmp_path / "s-report"
+    page.mkdir()
+    (page / "mine.txt").write_text("mine")
+    refused = run(*command)
+    assert refused.returncode == 2
+    assert "s-report: exists" in line(refused.stderr)
+    assert not (tmp_path / "s.zarr").exists()
+    shutil.rmtree(page)
+
+    alone = run(*command, "--workers", 2, "--no-report")
+    assert alone.returncode == 0, alone.stderr
+    assert "2 recordings count as subjects by the file's name" in " ".join(alone.stdout.split())
+    assert not page.exists()
+
+    named = run(*command, "--subject", "{subject}_run*.edf")
+    assert named.returncode == 0, named.stderr
+    assert "1 subject of 2 recordings by --subject." in named.stdout
+    assert "2 recordings of 1 subject (2 of them from before)" in named.stdout
+    text = (page / "report.html").read_text(encoding="utf-8")
+    assert "by --subject" in text
+    assert "one subject says nothing about others" in text
+    assert {p.name for p in page.iterdir()} >= {"subjects.csv", "head_maps.png", "clusters.svg"}
+    again = run(*command, "--subject", "{subject}_run*.edf", "--json")  # ours is written anew
+    assert again.returncode == 0, again.stderr
+    summary = json.loads(again.stdout)
+    assert [s["name"] for s in summary["by_subject"]] == ["anna"]
+    assert summary["subjects_from"].endswith("by --subject.")
+    lost = run(*command, "--subject", "x{subject}.edf")
+    assert lost.returncode == 2
+    assert "does not fit 2 recordings of 2" in line(lost.stderr)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
