@@ -13,7 +13,7 @@ from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
 from ..eeg.explanation.explained import truth
 from ..eeg.explanation.open import filled, open_model
-from ..eeg.recording.dataset import Item, recordings
+from ..eeg.recording.dataset import Item, recordings, unsaid
 from ..eeg.recording.labels import number_in
 from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
@@ -69,6 +69,7 @@ def open_case(
         raise InputError(
             f"{data}: no recording can be used; the first: {notes[0].removeprefix('Left out: ')}"
         )
+    notes = [*unsaid(items), *notes]
     windows, groups, aside = _joined(found, contract)
     explainer, contract = filled(explainer, contract, windows)
     lost = unknown(windows.channels)

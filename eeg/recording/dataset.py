@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...engine.errors import InputError
 from ..text import counted, listed, plain
 from .bids import ROOT
-from .participants import Origin, subjects
+from .participants import Origin, said, subjects
 
 KINDS = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
 # Other parts of one recording, and what BIDS keeps beside the raw data.
@@ -93,6 +94,12 @@ def recordings(dataset: Path, pattern: str | None = None, subject: str | None = 
             else f"{where}: no {'EEG ' if bids else ''}recording in it ({kinds})"
         )
     return _named(found, dataset, subject)
+
+
+def unsaid(items: Sequence[Item]) -> list[str]:
+    """That recordings count as people by their names alone, as a note; none where that is said otherwise."""
+    alone = [i for i in items if i.origin == "file name"]
+    return [said((i.subject, i.origin) for i in alone)] if len(alone) > 1 else []
 
 
 def _named(paths: list[Path], dataset: Path, subject: str | None) -> tuple[Item, ...]:

@@ -159,7 +159,7 @@ def said(found: Iterable[tuple[str, Origin]]) -> str:
         counts = "counts as a subject" if alone == 1 else "count as subjects"
         parts.append(
             f"{counted(alone, 'recording')} {counts} by the file's name, since nothing says whose they are. "
-            "If they are runs of fewer people, intervals and tests are too sure of themselves: name the "
-            "subjects by --subject PATTERN or participants.tsv"
+            "If they are runs of fewer people, intervals and tests are too sure of themselves: "
+            "participants.tsv says whose they are, or --subject PATTERN of cohort"
         )
     return f"{'; '.join(parts)}." if parts else ""

@@ -16,7 +16,7 @@ from ...engine.steps import step
 from ...engine.storage.arrays import load as load_arrays
 from ..electrodes.positions import Electrodes, together
 from ..explanation.explained import truth
-from ..recording.dataset import Item, recordings
+from ..recording.dataset import Item, recordings, unsaid
 from ..recording.labels import Labels
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, read
@@ -84,6 +84,7 @@ def audit_of(
             f"{plain(data, 300)}: a table of labels is for one recording, and here are {len(items)}"
         )
     opened, notes = _opened(items)
+    notes = [*unsaid(items), *notes]
     shown = Remarks(contract.classes if contract else (), options.events, options.show_annotations)
     opened = [(item, shown.of(recording)) for item, recording in opened]
     if contract is None:

@@ -275,6 +275,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert "offset" in offered(found)
     assert any("1 channel that some recordings lack" in n for n in found.notes)
     assert any(n.startswith("Left out: ") and "broken.edf" in n for n in found.notes)
+    assert any("4 recordings count as subjects by the file's name" in n for n in found.notes)
 
 
 def test_events_and_a_table_of_labels(tmp_path: Path) -> None:

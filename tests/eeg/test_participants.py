@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxplain.eeg.recording.dataset import recordings
+from onnxplain.eeg.recording.dataset import recordings, unsaid
 from onnxplain.eeg.recording.participants import pattern_of, said
 from onnxplain.engine.errors import InputError
 
@@ -31,7 +31,10 @@ def told(dataset: Path, subject: str | None = None) -> str:
 def test_a_flat_folder_is_no_subjects_in_silence(flat: Path) -> None:
     assert {s for s, _ in whose(flat).values()} == {Path(n).stem for n in FLAT}
     assert told(flat).startswith("4 recordings count as subjects by the file's name, since nothing says")
-    assert "--subject PATTERN or participants.tsv" in told(flat)
+    assert "participants.tsv says whose they are, or --subject PATTERN" in told(flat)
+    (note,) = unsaid(recordings(flat))  # of the gate and the audit, too
+    assert note == told(flat)
+    assert unsaid(recordings(flat, "S10")) == []  # one recording is one person
 
 
 def test_a_pattern_says_the_subject(flat: Path) -> None:
