@@ -63,6 +63,8 @@ def _maps(relevance: Array, *, several: bool) -> Array | None:
 def _draw(maps: Array, name: str, labels: tuple[str, ...], path: Path) -> None:
     from matplotlib.figure import Figure
 
+    from ..eeg.drawing.resolution import dpi
+
     figure = Figure(figsize=(9, 2.6 * len(maps) + 0.4), layout="constrained")
     axes = figure.subplots(len(maps), squeeze=False)[:, 0]
     for number, (axis, values) in enumerate(zip(axes, maps, strict=True)):
@@ -76,7 +78,7 @@ def _draw(maps: Array, name: str, labels: tuple[str, ...], path: Path) -> None:
             axis.set_yticks(range(0, len(labels), every), labels[::every], fontsize=7, parse_math=False)
         figure.colorbar(image, ax=axis)
     figure.suptitle(f"relevance of {console.escaped(name)}", fontsize=10, parse_math=False)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, dpi=dpi(), metadata={"Software": None})
 
 
 def _page(summary: Mapping[str, Any], pictures: list[tuple[str, Path]]) -> str:

@@ -33,6 +33,7 @@ from . import console, options, output
     callback=options.checked(options.names),
     help="Split one explanation by the labels of its windows, e.g. target,standard.",
 )
+@options.dpi
 @options.outcome
 @options.guarded(timed=True)
 def command(

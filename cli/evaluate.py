@@ -44,6 +44,7 @@ RECORDINGS_ONLY = (
 @options.threads
 @options.seed
 @options.outcome
+@options.dpi
 @options.no_report
 @options.guarded(time_limit=600, timed=True)
 def command(

@@ -70,6 +70,7 @@ RECORDINGS_ONLY = (
 @options.threads
 @options.seed
 @options.outcome
+@options.dpi
 @options.no_report
 @options.guarded(timed=True)
 def command(model: Path, data: Path, out: Path, **given: Any) -> None:

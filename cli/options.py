@@ -329,6 +329,23 @@ seed = _option(
 as_json = _option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 quiet = _option("--quiet", is_flag=True, help="Print nothing but errors.")
 overwrite = _option("--overwrite", is_flag=True, help="Replace an output that exists.")
+
+
+def _drawn_at(ctx: click.Context, param: click.Parameter, value: int | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    from ..eeg.drawing.resolution import draw_at
+
+    draw_at(value)
+
+
+dpi = _option(
+    "--dpi",
+    type=click.IntRange(50, 1200),
+    expose_value=False,
+    callback=_drawn_at,
+    help="Dots per inch of PNG figures (default: 150).",
+)
 no_report = _option("--no-report", is_flag=True, help="Write no figures and no report.html.")
 
 

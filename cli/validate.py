@@ -72,6 +72,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @options.show_annotations
 @options.threads
 @options.outcome
+@options.dpi
 @options.no_report
 @options.guarded(timed=True)
 def command(

@@ -224,12 +224,10 @@ def write_demo(result: DemoResult, out: Path, links: Sequence[Link] = ()) -> lis
     """
     files = []
     maps: list[tuple[str, html.Drawing]] = []
-    # One scale for the shares of both models, since they are there to be compared.
-    top = max(float(np.nanmax(shares.by_electrode(m.explained.relevance))) for m in result.models)
     for m in result.models:
         step(f"drawing {m.name}")
         files.append(views.save(m.explained.dataset, out / f"{m.name}.nc"))
-        drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1, share_limit=top)
+        drawn = draw(m.explained, out, prefix=f"{m.name}_", windows=1)
         maps += [(f"{m.name}: {d.title[0].lower()}{d.title[1:]}", d) for d in drawn.drawings()]
         files += [path for d in drawn.drawings() for path in d.files]
     maps.sort(key=lambda pair: pair[1].title != HEAD)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..eeg.drawing import figures
-from ..eeg.drawing.figures import INK
+from ..eeg.drawing.heads import INK
 from ..eeg.reports.html import Drawing
 from ..eeg.text import plain
 from .shown import Shown

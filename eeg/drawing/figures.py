@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mne
 import numpy as np
 from matplotlib import patheffects, rc_context
 from matplotlib.axes import Axes
@@ -23,11 +22,11 @@ from numpy.typing import NDArray
 from ..electrodes.positions import Electrodes, head_positions
 from ..electrodes.regions import PARTITION, regions_of
 from ..text import plain
+from . import resolution
+from .heads import INK, RADIUS, Sides, named, topomap
 
 SIGNED = "RdBu_r"
 SIZE = "Purples"
-RADIUS = 0.095
-INK = "#222222"
 
 Floats = NDArray[np.float64]
 
@@ -56,11 +55,11 @@ def head_maps(
     *,
     unit: str,
     size: Floats | None = None,
-    size_limit: float | None = None,
     signed_limit: float | None = None,
     interpolated: Collection[str] = (),
     size_title: str = "share of |relevance|",
     ringed: Collection[str] = (),
+    sides: Mapping[str, Sides] | None = None,
 ) -> tuple[Figure | None, str]:
     """Maps on the head: one for each title in `signed`, and one of sizes.
 
@@ -73,8 +72,6 @@ def head_maps(
         Shown at the colour bar of the signed maps.
     size : ndarray, shape (channel,), optional
         Share of absolute relevance, summing to 1.
-    size_limit : float, optional
-        Where the colours of `size` end; by default at its largest value.
     signed_limit : float, optional
         Where those of `signed` end on both sides; by default at their largest.
     interpolated : collection of str
@@ -83,6 +80,8 @@ def head_maps(
         What stands above the map of sizes.
     ringed : collection of str
         Channels with a ring around them.
+    sides : dict of str to Sides, optional
+        What the two colours of a map in `signed` mean, by its title.
 
     Returns
     -------
@@ -112,26 +111,17 @@ def head_maps(
     figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
     top = signed_limit or (limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0)
+    heaviest = np.max([np.abs(v[shown]) / limit(v[shown]) for _, v, _ in panels], axis=0)
+    written = named(pos, names, heaviest, _name_size(len(shown)))
     drawn: dict[bool, tuple[Any, list[Axes]]] = {}
     for axis, (title, values, is_signed) in zip(axes, panels, strict=True):
-        span = (-top, top) if is_signed else (0.0, size_limit or limit(values[shown]))
-        image, _ = mne.viz.plot_topomap(
-            values[shown],
-            pos,
-            axes=axis,
-            show=False,
-            cmap=SIGNED if is_signed else SIZE,
-            vlim=span,
-            sphere=(0.0, 0.0, 0.0, RADIUS),
-            sensors=False,
-            contours=0,
-            res=160,
-            extrapolate="head",
-        )
-        for (x, y), name, value in zip(pos, names, values[shown], strict=True):
-            axis.plot(x, y, ".", ms=2.0, color=INK)
+        span = (-top, top) if is_signed else (0.0, limit(values[shown]))
+        colours = SIGNED if is_signed else SIZE
+        image = topomap(values[shown], pos, axis, colours=colours, span=span)
+        for i in written:
+            (x, y), value = pos[i], values[shown[i]]
             text = axis.text(
-                x, y + 0.0045, name, ha="center", va="center", fontsize=_name_size(len(shown)), color=INK,
+                x, y + 0.0045, names[i], ha="center", va="center", fontsize=_name_size(len(shown)), color=INK,
                 parse_math=False,
             )  # fmt: skip
             if abs(value) > 0.25 * span[1]:
@@ -145,12 +135,18 @@ def head_maps(
         axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
         axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
         axis.set_title(title, fontsize=10, color=INK, parse_math=False)
+        if is_signed and sides is not None and title in sides:
+            axis.text(
+                0.5, -0.01, sides[title].two_lines, fontsize=8, color=INK, ha="center", va="top",
+                transform=axis.transAxes, parse_math=False,
+            )  # fmt: skip
         drawn.setdefault(is_signed, (image, []))[1].append(axis)
     for is_signed, (image, where) in drawn.items():
         wide = 0.75 / len(where) ** 0.5
         bar = figure.colorbar(image, ax=where, orientation="horizontal", fraction=0.05, pad=0.03, shrink=wide)
         if is_signed:
-            bar.set_label(f"relevance ({unit})   blue: against, red: for", fontsize=8)
+            meant = "" if set(signed) <= set(sides or ()) else "   blue: against, red: for"
+            bar.set_label(f"relevance ({unit}){meant}", fontsize=8)
         else:
             bar.formatter = PercentFormatter(1.0, decimals=0)
             bar.update_ticks()
@@ -190,10 +186,8 @@ def share_maps(
     top = limit(np.array([v for _, v, kind in panels if kind == SIZE]))
     for axis, (title, values, kind) in zip(axes, panels, strict=True):
         high = top if kind == SIZE else limit(values)
-        image, _ = mne.viz.plot_topomap(
-            values, pos, axes=axis, show=False, cmap=kind, vlim=(0.0 if kind == SIZE else -high, high),
-            sphere=(0.0, 0.0, 0.0, RADIUS), sensors=True, contours=0, res=160, extrapolate="head",
-        )  # fmt: skip
+        span = (0.0 if kind == SIZE else -high, high)
+        image = topomap(values, pos, axis, colours=kind, span=span)
         axis.set_title(plain(title, 60), fontsize=10, color=INK, parse_math=False)
         bar = figure.colorbar(image, ax=axis, orientation="horizontal", fraction=0.05, pad=0.03, shrink=0.75)
         bar.formatter = PercentFormatter(1.0, decimals=0 if high > 0.05 else 1)
@@ -223,7 +217,10 @@ def _rows(axis: Axes, channels: Electrodes, ordered: Sequence[int]) -> None:
     """Electrode names at the left, and lines between regions."""
     n = len(ordered)
     names = [plain(channels[i], 12) for i in ordered]
-    axis.set_yticks(range(n), names, fontsize=7 if n <= 40 else 5.5 if n <= 70 else 4, parse_math=False)
+    step = -(-n // 70)  # names of more rows than that would overprint
+    axis.set_yticks(
+        range(0, n, step), names[::step], fontsize=7 if n <= 40 else 5.5 if n <= 70 else 4, parse_math=False
+    )
     axis.tick_params(axis="y", length=0)
     there = regions_of(channels)
     regions = [there[i] for i in ordered]
@@ -240,6 +237,7 @@ def window_map(
     *,
     unit: str,
     title: str = "",
+    sides: Sides | None = None,
 ) -> Figure:
     """Relevance of one window, electrode by time, with the signal drawn over it.
 
@@ -253,6 +251,8 @@ def window_map(
     unit : str
         The relevance's.
     title : str
+    sides : Sides, optional
+        What the two colours mean.
     """
     ordered = order(channels)
     n = len(ordered)
@@ -278,7 +278,8 @@ def window_map(
     axis.set_title(title, fontsize=10, loc="left", color=INK, parse_math=False)
     axis.set_title(f"row height {scale:g} µV", fontsize=8, loc="right", color="0.35")
     bar = figure.colorbar(image, ax=axis, extend="both", pad=0.02, fraction=0.03, aspect=30)
-    bar.set_label(f"relevance per sample ({unit})   blue: against, red: for", fontsize=8)
+    meant = "blue: against, red: for" if sides is None else sides.one_line
+    bar.set_label(f"relevance per sample ({unit})   {meant}", fontsize=8, parse_math=False)
     tidy(bar)
     return figure
 
@@ -386,10 +387,21 @@ def _round(value: float) -> float:
     return float(min((1, 2, 5, 10), key=lambda k: abs(k * power - value)) * power)
 
 
-def save(figure: Figure, path: Path, dpi: int = 150) -> Path:
-    """Write a figure as PNG, and as SVG beside it, without a time stamp or a software name in them."""
-    figure.savefig(path, dpi=dpi, metadata={"Software": None})
+def save(figure: Figure, path: Path, dpi: int | None = None) -> Path:
+    """Write a figure as PNG, and as SVG and PDF beside it, without a time stamp or a software name in them.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : Path
+        Of the PNG.
+    dpi : int, optional
+        Of the PNG; by default that of `resolution.dpi`.
+    """
+    figure.savefig(path, dpi=dpi or resolution.dpi(), metadata={"Software": None})
     # Names of clips and markers are salted with what they hold, so that the same figure is the same file.
-    with rc_context({"svg.hashsalt": "onnxplain", "svg.fonttype": "none"}):
+    with rc_context({"svg.hashsalt": "onnxplain", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        about = {"CreationDate": None, "Creator": None, "Producer": None}
+        figure.savefig(path.with_suffix(".pdf"), metadata=about)
     return path

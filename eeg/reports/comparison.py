@@ -37,7 +37,8 @@ def write(found: Comparison, out: Path) -> list[Path]:
         _write_shares(found, out / "shares.csv"),
     ]
     maps, course = _maps(found, out), _course(found, out)
-    files += [d.path for d in (maps, course) if d is not None]
+    for drawn in (maps, course):
+        files += drawn.files if drawn is not None else []
     page = write_page(
         "comparison.html",
         out / "report.html",

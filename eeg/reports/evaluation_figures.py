@@ -14,6 +14,7 @@ from ...engine.evaluation.curves import RANDOM_NAME, Curves
 from ...engine.evaluation.intervals import Estimate
 from ...engine.evaluation.measure import POWER_NAME
 from ..drawing import figures
+from ..drawing.heads import INK
 from ..studies.evaluate import Evaluation
 from ..text import plain
 from .html import Drawing
@@ -104,7 +105,7 @@ def curves_figure(curves: Mapping[str, Curves], methods: tuple[str, ...], *, uni
         axis.plot(c.gone, most, "-o", color=MOST, ms=3, lw=1.5, label="most relevant first")
         axis.plot(c.gone, least, "--s", color=LEAST, ms=3, lw=1.5, label="least relevant first")
         title = "power (no map of the model)" if name == POWER_NAME else plain(name, 40)
-        axis.set_title(f"{title}\nABPC {c.abpc.mean():.3g}", fontsize=9, color=figures.INK, parse_math=False)
+        axis.set_title(f"{title}\nABPC {c.abpc.mean():.3g}", fontsize=9, color=INK, parse_math=False)
         _tidy(axis)
     for axis in axes[len(names) :]:
         axis.set_visible(False)
@@ -157,7 +158,7 @@ def matrix_figure(matrix: Any, names: tuple[str, ...]) -> Figure:
     image = axis.imshow(matrix, cmap=figures.SIGNED, vmin=-1, vmax=1)
     for i in range(n):
         for j in range(n):
-            ink = "white" if abs(matrix[i, j]) > 0.7 else figures.INK
+            ink = "white" if abs(matrix[i, j]) > 0.7 else INK
             axis.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=7, color=ink)
     labels = [plain(name, 24) for name in names]
     axis.set_xticks(range(n), labels, rotation=40, ha="right", fontsize=8, parse_math=False)

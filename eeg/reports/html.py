@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..drawing import resolution
 from ..drawing.sections import Paragraph, Strong, Table, Term
 from ..text import counted, plain
 from . import content_policy
@@ -49,9 +50,9 @@ class Drawing:
     caption: str
 
     @property
-    def files(self) -> tuple[Path, Path]:
-        """PNG and SVG."""
-        return self.path, self.path.with_suffix(".svg")
+    def files(self) -> tuple[Path, Path, Path]:
+        """PNG, SVG and PDF."""
+        return self.path, self.path.with_suffix(".svg"), self.path.with_suffix(".pdf")
 
     @property
     def image(self) -> bytes:
@@ -62,7 +63,8 @@ class Drawing:
     def width(self) -> int:
         """Pixels it has on a page that is wide enough."""
         with self.path.open("rb") as file:
-            return round(int.from_bytes(file.read(20)[16:], "big") * _ON_PAPER)
+            wide = int.from_bytes(file.read(20)[16:], "big")
+        return round(wide * _ON_PAPER * resolution.DEFAULT / resolution.dpi())
 
 
 def _printed(value: object) -> object:

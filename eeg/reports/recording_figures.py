@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..drawing import figures
+from ..drawing.heads import Sides
 from ..drawing.sections import Section
 from ..explanation import shares
 from ..explanation.explained import Explained, said_target
@@ -80,7 +81,6 @@ def draw(
     *,
     prefix: str = "",
     windows: int = 3,
-    share_limit: float | None = None,
 ) -> Drawn:
     """Draw the head maps, the mean electrode x time map, a typical window of each class, and the views.
 
@@ -93,15 +93,13 @@ def draw(
     windows : int
         At most so many windows: of each explained class the one with the median explained value, since the
         extreme one would flatter.
-    share_limit : float, optional
-        Where the colours of the electrodes' shares end; by default at the largest.
 
     Returns
     -------
     Drawn
     """
     sheet, groups = _Sheet(out, prefix), _groups(explained)
-    heads, lost = _heads(explained, groups, sheet, share_limit)
+    heads, lost = _heads(explained, groups, sheet)
     sections = [each for view in explained.views.values() for each in view.sections(explained)]
     return Drawn(
         tuple(heads),
@@ -124,11 +122,9 @@ def _section(section: Section, sheet: _Sheet) -> DrawnSection:
     return DrawnSection(section, tuple(drawings))
 
 
-def _heads(
-    explained: Explained, groups: Groups, sheet: _Sheet, share_limit: float | None
-) -> tuple[list[Drawing], str]:
+def _heads(explained: Explained, groups: Groups, sheet: _Sheet) -> tuple[list[Drawing], str]:
     """The drawing of the head maps, and who is not on them."""
-    figure, lost = head_figure(explained, groups, share_limit)
+    figure, lost = head_figure(explained, groups)
     if figure is None:
         return [], lost
     caption = (
@@ -138,20 +134,20 @@ def _heads(
     return [sheet.drawing(figure, "head_maps", HEAD, caption)], lost
 
 
-def head_figure(
-    explained: Explained, groups: Groups | None = None, share_limit: float | None = None
-) -> tuple[Figure | None, str]:
+def head_figure(explained: Explained, groups: Groups | None = None) -> tuple[Figure | None, str]:
     """Head maps of each explained class and of shares, and who is not on them; None where nobody would be."""
     groups = _groups(explained) if groups is None else groups
     total = explained.relevance.sum(-1, dtype=np.float64)
-    maps = {f"{name} ({counted(len(i), 'window')})": total[i].mean(0) for name, i in list(groups.items())[:4]}
+    titles = {name: f"{name} ({counted(len(i), 'window')})" for name, i in list(groups.items())[:4]}
+    maps = {title: total[groups[name]].mean(0) for name, title in titles.items()}
+    meant = _sides(explained, groups)
     return figures.head_maps(
         maps,
         explained.electrodes,
         unit=f"{explained.unit} per window",
         size=shares.by_electrode(explained.relevance),
-        size_limit=share_limit,
         interpolated=explained.windows.interpolated,
+        sides={title: meant[name] for name, title in titles.items() if name in meant},
     )
 
 
@@ -192,6 +188,7 @@ def _typical(explained: Explained, groups: Groups, sheet: _Sheet, most: int) -> 
             windows.times,
             unit=unit,
             title=f"{title}, {value[typical]:.3g} {unit}",
+            sides=_sides(explained, groups).get(name),
         )
         caption = (
             f"{name}: relevance of each sample {_against(explained)}, under the signal as the model saw it "
@@ -210,8 +207,9 @@ def _over_time(explained: Explained, groups: Groups) -> Slides | None:
     drawn, captions = [], []
     for b, frame in zip(bins, frames, strict=True):
         figure, _ = figures.head_maps(
-            frame, explained.electrodes, unit=f"{explained.unit} per sample", signed_limit=top
-        )
+            frame, explained.electrodes, unit=f"{explained.unit} per sample", signed_limit=top,
+            sides=_sides(explained, groups),
+        )  # fmt: skip
         if figure is None:
             return None
         drawn.append(figure)
@@ -244,3 +242,23 @@ def _groups(explained: Explained) -> Groups:
     found = {int(t): np.flatnonzero(target == t) for t in np.unique(target)}
     largest = sorted(found, key=lambda t: -len(found[t]))[:4]
     return {plain(names[t]) if t < len(names) else f"class {t}": found[t] for t in sorted(largest)}
+
+
+def _sides(explained: Explained, groups: Groups) -> dict[str, Sides]:
+    """What the colours of each group's map mean, in names of classes; nothing where no class is explained."""
+    names = [plain(c, 24) for c in explained.contract.classes]
+    if explained.unit != "logit":
+        more = explained.contract.regresses
+        return {k: Sides(f"{k} larger", f"{k} smaller") for k in groups} if more else {}
+    against = explained.provenance.get("contrast") == "rest"
+    found = {}
+    for name in groups:
+        if name not in names or "target" not in explained.dataset:
+            continue
+        others = [other for other in names if other != name]
+        if len(others) == 1 and against:
+            other = others[0]
+            found[name] = Sides(f"for {name}, against {other}", f"against {name}, for {other}")
+        else:
+            found[name] = Sides(f"for {name}", f"against {name}")
+    return found

@@ -301,7 +301,7 @@ def event_curves(found: Mapping[str, EventLocked], *, unit: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    from ..drawing.figures import INK
+    from ..drawing.heads import INK
 
     n = len(found)
     figure = Figure(figsize=(min(4.6 * n + 0.4, 14), 3.6), layout="constrained")
