@@ -108,7 +108,7 @@ def head_maps(
     panels: list[tuple[str, Floats, bool]] = [(title, values, True) for title, values in signed.items()]
     if size is not None:
         panels.append((size_title, size, False))
-    figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6), layout="constrained")
+    figure = Figure(figsize=(3.5 * len(panels) + 0.3, 4.6 if not sides else 5.1), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
     top = signed_limit or (limit(np.array([v[shown] for v in signed.values()])) if signed else 1.0)
     heaviest = np.max([np.abs(v[shown]) / limit(v[shown]) for _, v, _ in panels], axis=0)
@@ -132,8 +132,12 @@ def head_maps(
             )
         for i in (k for k, j in enumerate(shown) if channels[j] in ringed):
             axis.add_patch(Circle(pos[i], 0.12 * RADIUS, fill=False, lw=1.6, ec="#d95f02"))
-        axis.set_xlim(-1.2 * RADIUS, 1.2 * RADIUS)
-        axis.set_ylim(-1.08 * RADIUS, 1.3 * RADIUS)
+        low, high = (
+            pos.min(0) - 0.05 * RADIUS,
+            pos.max(0) + 0.1 * RADIUS,
+        )  # a dense cap reaches below the head
+        axis.set_xlim(min(-1.2 * RADIUS, low[0]), max(1.2 * RADIUS, high[0]))
+        axis.set_ylim(min(-1.08 * RADIUS, low[1]), max(1.3 * RADIUS, high[1]))
         axis.set_title(title, fontsize=10, color=INK, parse_math=False)
         if is_signed and sides is not None and title in sides:
             axis.text(

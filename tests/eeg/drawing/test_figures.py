@@ -202,6 +202,12 @@ def test_the_colours_are_named_by_class() -> None:
         t.get_text() for t in figure.axes[0].texts
     ]
     assert all("red: for" not in a.get_xlabel() for a in figure.axes)
+    FigureCanvasAgg(figure).draw()
+    for axis in figure.axes:
+        for text in (axis.title, *axis.texts):
+            place = text.get_window_extent()
+            assert figure.bbox.contains(*place.min), text
+            assert figure.bbox.contains(*place.max), text
     one = figures.window_map(
         np.ones((8, 50)), np.ones((8, 50)), HEADS, np.arange(50) / 50, unit="logit", sides=sides
     )
