@@ -10,7 +10,7 @@ sample. Components are labelled by ICLabel (Pion-Tonachini, Kreutz-Delgado & Mak
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import mne
@@ -31,10 +31,12 @@ from ..explanation.view import View
 from ..recording.scaling import centre_and_gain
 from ..recording.windows import from_model_layout
 from ..text import counted, listed
+from .leading_components import Leading, leading, section
 from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
+HIGHEST = 80.0  # Hz, of the spectra that are drawn
 RESIDUAL, UNASSIGNED = "residual", "unassigned"
 
 
@@ -79,9 +81,10 @@ class Components:
     Attributes
     ----------
     dataset : xarray.Dataset
-        relevance (epoch, component, time), residual (epoch, time), unassigned (epoch, time) where there is
-        any; map (component, channel) in microvolt per unit of the time course, variance (component) in
-        microvolt squared; where labelled probability (component, class) and coordinate label (component).
+        relevance and course (epoch, component, time), residual (epoch, time), unassigned (epoch, time)
+        where there is any; map (component, channel) in microvolt per unit of the course, variance
+        (component) in microvolt squared; where labelled probability (component, class) and the coordinate
+        label (component).
     ica : mne.preprocessing.ICA
     notes : tuple of str
         What limits the labels.
@@ -250,6 +253,7 @@ def components(
     data: dict[str, Any] = {
         "relevance": (("epoch", "component", "time"), relevance, {"units": explained.unit}),
         "residual": (("epoch", "time"), residual, {"units": explained.unit}),
+        "course": (("epoch", "component", "time"), sources),
         "map": (("component", "channel"), maps.T),
         "variance": ("component", (sources.var(axis=(0, 2)) * (maps**2).sum(0))),
     }
@@ -331,11 +335,17 @@ class ComponentClasses(View):
     shares : tuple of ClassShare
     notes : tuple of str
         What limits the labels.
+    leading : tuple of Leading
+        The components with most relevance.
+    channels : Electrodes
+        Of their topographies.
     """
 
     by_class: xr.DataArray
     shares: tuple[ClassShare, ...]
     notes: tuple[str, ...]
+    leading: tuple[Leading, ...] = ()
+    channels: Electrodes = field(default_factory=lambda: Electrodes(()))
 
     name = "components"
 
@@ -358,7 +368,7 @@ class ComponentClasses(View):
             yield "component", share.name, share.share, share.signed, share.of_components
 
     def sections(self, explained: Explained) -> Iterator[Section]:
-        """A table of the classes."""
+        """A table of the classes, and the leading components as an expert judges them."""
         head = (
             "Class",
             "relevance share",
@@ -392,10 +402,15 @@ class ComponentClasses(View):
             )
         table = Table(head, rows, range(1, 6))
         yield Section("Brain, eye, muscle, heart", (table, words), limits=tuple(limits))
+        if self.leading:
+            top = min(sfreq / 2, 1.25 * (explained.contract.lowpass or np.inf), HIGHEST)
+            yield section(self.leading, self.channels, explained.windows.times, explained.unit, top)
 
 
 @register("components", order=40, absent=[])
 def _classes(explained: Explained, context: ViewContext) -> ComponentClasses:
     step("finding independent components")
     made = components(explained, seed=context.seed)
-    return ComponentClasses(made.by_class(), tuple(made.shares()), made.notes)
+    found = leading(made.dataset, explained.windows.sfreq)
+    channels = explained.electrodes.some(made.dataset["channel"].values.tolist())
+    return ComponentClasses(made.by_class(), tuple(made.shares()), made.notes, found, channels)
