@@ -8,7 +8,9 @@ import { chromium } from "playwright-core";
 
 const SIZES = { wide: { width: 1280, height: 1000 }, narrow: { width: 390, height: 844 } };
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const seen = { requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, broken: {}, downloads: [] };
+const seen = {
+  requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, broken: {}, pictures: {}, cells: {}, links: [], downloads: [],
+};
 const browser = await chromium.launch({
   executablePath: job.chromium,
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
@@ -80,6 +82,23 @@ async function report() {
           return true;
         })
         .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`),
+    );
+    seen.pictures[name] = await page.evaluate(() =>
+      [...document.querySelectorAll(".beside img")].map((i) => {
+        const box = i.getBoundingClientRect();
+        return { alt: i.alt, top: box.top, bottom: box.bottom, left: box.left, right: box.right };
+      }),
+    );
+    seen.cells[name] = await page.evaluate(() =>
+      [...document.querySelectorAll(".checks td")].map((cell) => {
+        const box = cell.getBoundingClientRect(), range = document.createRange();
+        range.selectNodeContents(cell);
+        const text = cell.textContent.trim(), lines = range.getClientRects().length;
+        return { text, left: box.left, right: box.right, lines };
+      }),
+    );
+    seen.links = await page.evaluate(() =>
+      [...document.querySelectorAll(".onnxplain a[href]")].map((a) => [a.getAttribute("href"), a.href]),
     );
     await page.close();
   }
