@@ -139,7 +139,9 @@ def test_a_wheel_of_the_zip(wheel: Path) -> None:
         for name, path in expected.items():
             assert packed.read(name) == path.read_bytes(), name
         assert {name.split("/")[0].split("-")[0] for name in packed.namelist()} == {"onnxplain"}
-        assert any(name.endswith("licenses/LICENSE") for name in packed.namelist())
+        for licence in ("LICENSE", "eeg/reports/viewer/uplot/LICENSE"):
+            assert any(name.endswith(f"licenses/{licence}") for name in packed.namelist())
+        assert "onnxplain/eeg/reports/viewer/viewer.js" in packed.namelist()
 
 
 def test_a_wheel_of_the_source_archive(sdist: Path, tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 LONGEST = 400  # characters of one printed value
 _UNCUT = 10_000  # characters of a paragraph, which no file makes long
 _ENCODING = re.compile(rb"<meta charset=[^>]*>", re.IGNORECASE)  # of a page of mne.Report
+# A screen that settles while the page loads: the script of mne.Report would look for what is not there yet.
+_EARLY = (
+    "addEventListener('resize', "
+    "(e) => document.readyState === 'complete' || e.stopImmediatePropagation(), true)"
+)
+_LINK = re.compile(rb'(<span class="me-auto">)<a href="#[^"]*"[^>]*>(.*?)</a>(</span>)', re.DOTALL)
 _ON_PAPER = 0.62  # pixels on the page for one of a figure's file, which is drawn finer than a page shows
 
 
@@ -220,15 +226,27 @@ def write(template: str, path: Path, *, scripts: Sequence[str] = (), **context: 
             html = str(Markup("<div class='onnxplain'>{}</div>").format(content))
             report.add_html(html, title=heading, tags=("onnxplain",))
     report.save(path, overwrite=True, open_browser=False, verbose="error")
-    path.write_bytes(_held(path.read_bytes(), scripts))
+    path.write_bytes(_held(_without_links_in_buttons(path.read_bytes()), scripts))
     return path
+
+
+def _without_links_in_buttons(page: bytes) -> bytes:
+    """The page without the links that mne.Report has inside the buttons which fold sections.
+
+    A link in a button is two controls in one, which no screen reader can tell apart; the list at the left
+    links to every section anyhow.
+    """
+    return _LINK.sub(rb"\1\2\3", page)
 
 
 def _held(page: bytes, scripts: Sequence[str]) -> bytes:
     """A page of mne.Report with its policy, which stands behind the encoding: that has to come early."""
-    tag = Markup('\n<meta http-equiv="Content-Security-Policy" content="{}">').format(
-        content_policy.of_reports(scripts)
-    )
+    # mne.Report says nothing of the screen; telephones then lay a page out as if they were 980 pixels wide.
+    tag = Markup(
+        '\n<meta http-equiv="Content-Security-Policy" content="{}">'
+        '\n<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "\n<script>{}</script>"
+    ).format(content_policy.of_reports([_EARLY, *scripts]), Markup(_EARLY))
     made, n = _ENCODING.subn(lambda found: found[0] + tag.encode(), page, count=1)
     if not n:
         raise RuntimeError("mne.Report names no encoding, so there is no place for the policy of its page")

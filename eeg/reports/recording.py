@@ -16,9 +16,10 @@ from .recording_figures import Drawn
 from .viewer.page import viewer_section
 
 MOST_WINDOWS = 200
-MOST_BYTES = 9_500_000  # of the page: what mail and browsers take without a thought
-# What mne.Report, words and tables take; and a frame of slides, which is drawn when the page is.
-_REST, _FRAME = 1_200_000, 120_000
+MOST_BYTES = 9_600_000  # of the page: what mail and browsers take without a thought
+# What mne.Report, words, tables and the viewer beside its windows take; and a frame of slides, which is drawn
+# when the page is.
+_REST, _FRAME = 1_500_000, 120_000
 
 
 def write_report(explained: Explained, drawn: Drawn, path: Path) -> Path:

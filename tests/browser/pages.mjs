@@ -3,13 +3,17 @@
 // Opens a page that onnxplain wrote, as a file, on a desk and on a telephone; fills a review in. What it saw goes
 // to OUT/seen.json, pictures and the saved answers beside it.
 import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
+// Checks a page against what WCAG and good practice say; see https://github.com/dequelabs/axe-core.
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SIZES = { wide: { width: 1280, height: 1000 }, narrow: { width: 390, height: 844 } };
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const seen = {
-  requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, broken: {}, pictures: {}, cells: {}, links: [], downloads: [],
+  requests: [], problems: [], wide: {}, images: {}, said: {}, out: {}, broken: {}, pictures: {}, cells: {}, links: [], axe: {},
+  downloads: [],
 };
 const browser = await chromium.launch({
   executablePath: job.chromium,
@@ -72,6 +76,10 @@ async function report() {
     const page = await open(name);
     seen.said[name] = await page.evaluate(first);
     seen.broken[name] = await page.evaluate(broken);
+    await page.evaluate(`${AXE}; 0`);
+    seen.axe[name] = await page.evaluate(async () =>
+      (await axe.run()).violations.map((v) => [v.impact, v.id, v.nodes.map((n) => n.html.slice(0, 150))]),
+    );
     // What sticks out at the right of the screen and is in no box that scrolls.
     seen.out[name] = await page.evaluate(() =>
       [...document.body.querySelectorAll("*")]

@@ -62,6 +62,11 @@ def test_figures_are_loaded_and_named(seen: dict[str, Any], name: str) -> None:
     assert all(alt.strip() and width > 0 for alt, width in images)
 
 
+@pytest.mark.parametrize("name", ["wide", "narrow"])
+def test_axe_finds_nothing_serious(seen: dict[str, Any], name: str) -> None:
+    assert [v for v in seen["axe"][name] if v[0] in ("serious", "critical")] == []
+
+
 @pytest.mark.parametrize("name", ["wide", "narrow", "wide-whole", "narrow-whole"])
 def test_it_is_not_blank(seen: dict[str, Any], folder: Path, name: str) -> None:
     assert colours(folder / f"{name}.png") > (1000 if name.endswith("whole") else 100)

@@ -58,7 +58,7 @@ async function readWindow(page, k) {
   const [signalStep, relevanceStep, bandStep] = own.steps;
   const signal = take(rows, points, signalStep, true);
   const relevance = take(rows, bins, relevanceStep, false);
-  const parts = page.parts.length > 0;
+  const { parts } = own;
   const partSignal = parts ? take(rows, points, signalStep, true) : null;
   const partRelevance = parts ? take(rows, bins, relevanceStep, false) : null;
   const bands = page.bands.length ? take(page.bands.length, bins, bandStep, false) : null;
@@ -75,8 +75,8 @@ const less = (a, b) => (b ? a.map((value, i) => value - b[i]) : a);
  * @param {"all" | "without" | "parts"} which
  */
 function layer(numbers, which) {
-  if (which === "parts") return { signal: numbers.partSignal, relevance: numbers.partRelevance };
-  if (which === "all") return { signal: numbers.signal, relevance: numbers.relevance };
+  if (which === "parts" && numbers.partSignal) return { signal: numbers.partSignal, relevance: numbers.partRelevance };
+  if (which === "all" || !numbers.partSignal) return { signal: numbers.signal, relevance: numbers.relevance };
   return {
     signal: less(numbers.signal, numbers.partSignal),
     relevance: less(numbers.relevance, numbers.partRelevance),

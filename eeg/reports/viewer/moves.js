@@ -112,7 +112,7 @@ Object.assign(Viewer.prototype, {
     const end = (b) => Math.min(this.timeOf(b), page.tmin + this.seconds);
     const mark = this.mark ?? [0, bins], from = `${this.timeOf(mark[0]).toFixed(2)} to ${end(mark[1]).toFixed(2)} s`;
     // Of a whole window the sums are those of relevance.nc; of a segment they are good to a step.
-    const wholly = !this.mark && this.which === "all";
+    const wholly = !this.mark && (this.which === "all" || !own.parts);
     const each = wholly ? Array.from(this.sums.subarray(this.k * rows, (this.k + 1) * rows))
       : summed(shown.relevance, rows, bins, ...mark);
     const say = (value) => (wholly ? digits(value) : told(value, step));

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-FINE = 16  # steps that a usual electrode's standard deviation has
-PARTS = 4096  # steps that the largest relevance has
+# Steps that a usual electrode's standard deviation has, and that the largest relevance has: at the full rate,
+# and at others.
+FINE, PARTS = (12, 5), (4096, 256)
 LARGEST = 32767  # of two bytes
 
 
@@ -36,6 +37,11 @@ class Level:
 
     samples: int
     bin: int
+
+    @property
+    def full(self) -> bool:
+        """Whether every sample is a point; only then are artefact parts there too."""
+        return self.samples == 1
 
 
 def level(samples: int, sfreq: float) -> Level:
@@ -64,16 +70,16 @@ def sums(relevance: Floats, samples: int) -> Floats:
     return np.asarray(np.add.reduceat(np.nan_to_num(np.asarray(relevance, np.float64)), starts, axis=-1))
 
 
-def signal_step(signal: Floats) -> float:
+def signal_step(signal: Floats, full: bool = True) -> float:
     """The step of a window's signal, shape (channel, time): a part of the median electrode's deviation."""
     usual = float(np.median(signal.std(-1)))
-    return _step(usual / FINE, float(np.abs(signal).max(initial=0.0)))
+    return _step(usual / FINE[not full], float(np.abs(signal).max(initial=0.0)))
 
 
-def relevance_step(binned: Floats) -> float:
+def relevance_step(binned: Floats, full: bool = True) -> float:
     """The step of relevance in bins: a part of the largest."""
     largest = float(np.abs(binned).max(initial=0.0))
-    return _step(largest / PARTS, float(np.abs(binned.cumsum(-1)).max(initial=0.0)))
+    return _step(largest / PARTS[not full], float(np.abs(binned.cumsum(-1)).max(initial=0.0)))
 
 
 def _step(wanted: float, largest: float) -> float:

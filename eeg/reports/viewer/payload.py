@@ -22,7 +22,7 @@ Floats = NDArray[np.floating]
 
 # Points of the signal in a second below which a window says nothing, and below which rhythms are lost.
 LEAST_RATE = 12.0
-COARSE = 0.65  # of the bytes, where not all windows can be fine
+COARSE = 0.75  # of the bytes, where not all windows can be fine
 _BLOCK = 8  # windows at a time
 _TRIED = 6  # windows that are packed to learn how large they are
 
@@ -47,9 +47,10 @@ class Packer:
         )
         assert binned is not None
         signal = packing.means(self.explained.windows.signal[i], level.samples)
-        step, by = packing.signal_step(signal), packing.relevance_step(binned)
+        full = level.full
+        step, by = packing.signal_step(signal, full), packing.relevance_step(binned, full)
         arrays = []
-        if parts is not None and self.artefact is not None:
+        if full and parts is not None and self.artefact is not None:
             own = packing.means(self.artefact.signal[i], level.samples)
             step = max(step, float(np.abs(own).max()) / packing.LARGEST)
             by = max(by, packing.relevance_step(parts))
@@ -57,11 +58,15 @@ class Packer:
         arrays = [packing.of_signal(signal, step), packing.of_relevance(binned, by), *arrays]
         steps = [step, by]
         if bands is not None:
-            steps.append(packing.relevance_step(bands))
+            steps.append(packing.relevance_step(bands, full))
             arrays.append(packing.of_relevance(bands, steps[2]))
         return {
-            "samples": level.samples, "bin": level.bin, "steps": steps, "data": packing.packed(arrays)
-        }  # fmt: skip
+            "samples": level.samples,
+            "bin": level.bin,
+            "steps": steps,
+            "parts": full and self.artefact is not None,
+            "data": packing.packed(arrays),
+        }
 
     def _make(self, picked: slice) -> None:
         """Relevance of some windows in the finest bins: of all, of artefact parts, and of bands."""
@@ -214,10 +219,12 @@ def chosen(packer: Packer, verdicts: Sequence[str], size: int) -> tuple[dict[int
     first = "those that the model has wrong first" if "wrong" in verdicts else "those with most explained"
     said = [
         f"To keep the page small, signals are drawn at {sfreq / samples:.3g} points a second (means of "
-        f"{samples} samples), so that what is faster than {sfreq / samples / 2:.2g} Hz is not in the "
-        f"picture; {sharp} windows, {first}, are at the full {sfreq:g} Hz. Relevance of an electrode in a window is "
-        "whole everywhere, and relevance.nc has every sample."
+        f"{samples} samples; what is faster than {sfreq / samples / 2:.2g} Hz is not in the picture). "
+        "Relevance of an electrode in a window is whole everywhere, and relevance.nc has every sample. "
+        f"{sharp} windows, {first}, are at the full {sfreq:g} Hz."
     ]
+    if packer.artefact is not None:
+        said[0] += " Artefact parts are shown of these windows."
     if len(inside) < n:
         said.append(f"{len(inside)} of {n} windows are here; all are in relevance.nc.")
     return found, said

@@ -57,7 +57,7 @@ class Viewer {
       ...options(groups));
     this.list = make("select", { "aria-label": "Window", onchange: () => this.show(Number(this.list.value)) });
     const button = (text, label, action) =>
-      make("button", { type: "button", "aria-label": label, title: label, onclick: action }, text);
+      make("button", { type: "button", "aria-label": /[a-z]/.test(text) ? null : label, title: label, onclick: action }, text);
     this.before = button("◀", "Window before", () => this.step(-1));
     this.next = button("▶", "Next window", () => this.step(1));
     this.row = make("canvas", { role: "img", "aria-label": "All windows in a row: bars as long as what was " +
@@ -69,7 +69,7 @@ class Viewer {
     this.head = make("p", { class: "ox-head" });
     const layers = parts.length ? [["all", "as the model saw them"], ["without", "without artefact parts"],
       ["parts", "artefact parts alone"]] : [];
-    const layersBox = make("fieldset", { hidden: !layers.length }, make("legend", {}, "Signals"),
+    this.layersBox = make("fieldset", { hidden: !layers.length }, make("legend", {}, "Signals"),
       ...layers.map(([value, text]) => make("label", {},
         make("input", { type: "radio", name: "ox-layer", value, checked: value === "all",
           onchange: () => this.layered(value) }), ` ${text}`)));
@@ -82,7 +82,7 @@ class Viewer {
     this.said = make("p", { class: "ox-said", "aria-live": "polite" });
     this.map = make("canvas", { role: "img", "aria-label": "Relevance on the head at the cursor" });
     this.of = make("select", { "aria-label": "The head map shows", onchange: () => this.read() },
-      ...options([["cursor", "head at the cursor"], ["mark", "head, marked segment"]]));
+      ...options([["cursor", "head at the cursor"], ["mark", "head, marked or whole"]]));
     this.headMap = new HeadMap(this.map, this.page);
     this.bands = make("table", { class: "ox-bands", hidden: !bands.length });
     this.most = make("table", { class: "ox-most" });
@@ -94,7 +94,7 @@ class Viewer {
     root.replaceChildren(
       make("div", { class: "ox-bar" }, this.group, this.before, this.list, this.next),
       make("div", { class: "ox-row" }, this.row), this.head,
-      make("div", { class: "ox-bar" }, layersBox),
+      make("div", { class: "ox-bar" }, this.layersBox),
       make("div", { class: "ox-both" },
         make("div", { class: "ox-plot" },
           make("div", { class: "ox-bar" },
@@ -143,6 +143,7 @@ class Viewer {
     this.own = this.page.windows[k];
     this.mark = null;
     this.limit = quantile(numbers.relevance, 0.995) || 1;
+    this.layersBox.disabled = !this.own.parts;
     this.layer = layer(numbers, this.which);
     const order = [...this.shown], at = order.indexOf(k);
     [this.before.disabled, this.next.disabled] = [at <= 0, at >= order.length - 1];
@@ -179,7 +180,7 @@ class Viewer {
     this.unit = rounded(2 * quantile(all, 0.99) || 1) / this.taller;
     const times = Float64Array.from({ length: points }, (_, p) =>
       page.tmin + (Math.min(page.samples, (p + 1) * own.samples) + p * own.samples) / 2 / page.sfreq);
-    const middle = this.which === "parts" ? whole.map(() => 0) : whole;
+    const middle = this.which === "parts" && own.parts ? whole.map(() => 0) : whole;
     const traces = page.order.map((r, at) => Array.from(this.layer.signal.subarray(r * points, (r + 1) * points),
       (v) => at - Math.max(-2.5, Math.min(2.5, (v - middle[at]) / this.unit))));
     this.behind = sheet(bins, rows, (x, y) => this.layer.relevance[page.order[y] * bins + x] / this.limit);
@@ -240,7 +241,7 @@ class Viewer {
       Math.max(left, Math.min(left + width, u.valToPos(Math.min(this.timeOf(bin), this.page.tmin + this.seconds), "x", true)));
     const [a, b] = this.mark.map(edge);
     u.ctx.save();
-    u.ctx.fillStyle = "rgb(150 120 0 / 0.1)";
+    u.ctx.fillStyle = "rgb(150 120 0 / 0.07)";
     u.ctx.fillRect(a, top, b - a, height);
     u.ctx.strokeStyle = "#7a5c00";
     u.ctx.strokeRect(a, top, b - a, height);
