@@ -31,6 +31,8 @@ RECORDINGS_ONLY = (
     "clusters",
     "locked",
     "csv",
+    "lags",
+    "at",
 )
 
 
@@ -66,6 +68,20 @@ RECORDINGS_ONLY = (
     help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
 )
 @click.option("--csv", is_flag=True, help="Write relevance.csv too: a row a window, electrode and band.")
+@click.option(
+    "--lags",
+    metavar="FROM,TO",
+    type=str,
+    callback=options.checked(options.lags),
+    help="Seconds from the event, for --locked (default -0.2,0.6, or what windows have of it).",
+)
+@click.option(
+    "--at",
+    metavar="NAMES",
+    type=str,
+    callback=options.checked(options.names),
+    help="Electrodes, sets or regions for --locked, e.g. Pz (default: all).",
+)
 @options.batch_size
 @options.threads
 @options.seed

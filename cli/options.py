@@ -129,6 +129,14 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def lags(text: str) -> tuple[float, float]:
+    """Two numbers of seconds, the first before the second."""
+    numbers = [_number(part) for part in text.split(",")]
+    if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
+        raise ValueError(f"{text!r} is not FROM,TO in seconds, like -0.2,0.8")
+    return numbers[0], numbers[1]
+
+
 def bands(text: str) -> dict[str, tuple[float, float]]:
     """Frequency bands by name, of NAME=LOW-HIGH separated by commas; whether they make sense is for later."""
     found: dict[str, tuple[float, float]] = {}

@@ -77,6 +77,10 @@ def explain_recording(
         What to put beside the map (see `views.registry.kinds`).
     locked : sequence of str, optional
         Events to lock relevance to (see `views.registry.kinds`).
+    lags : (float, float), optional
+        Seconds from the event between which it is locked: (-0.2, 0.6) by default, or what windows have of it.
+    at : sequence of str, optional
+        Electrodes, sets or regions that are locked; all by default.
 
     Returns
     -------

@@ -16,27 +16,60 @@ from ..electrodes.regions import members
 from ..recording.read import Recording
 from ..recording.slicing import named
 from ..text import plain
+from .heartbeats import pulse
+from .parts import HEART_ABOVE, HEART_BELOW
 
 Floats = NDArray[np.float64]
 
+PULSE_RATE, PULSE_WINDOW, PULSE_BLOCK = 200.0, 4.0, 300.0  # Hz, seconds: what the pulse finder is given
 BLINK = 10  # times the usual size of the signal between 1 and 10 Hz: what may be a blink
 
 
 def r_peaks(recording: Recording) -> Floats:
-    """R peaks of a recording with an ECG channel, in seconds from its first sample.
+    """R peaks in seconds from the first sample: on an ECG channel, else what EEG has of the heart.
+
+    Without an ECG channel the pulse finder of `heartbeats` looks for them in the EEG, five minutes at a time.
 
     Raises
     ------
     InputError
-        It has none, or no peak is found.
+        No peak is found.
     """
     raw = _continuous(recording, "R peaks")
     names = [n for n, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "ecg"]
     names = names or [n for n in raw.ch_names if n.upper().replace("EKG", "ECG").startswith("ECG")]
     if not names:
-        raise InputError(f"{plain(recording.name)}: no ECG channel to find R peaks on")
+        return _pulse(raw, recording)
     found, _, _ = mne.preprocessing.find_ecg_events(raw, ch_name=names[0], verbose="error")
     return _seconds(raw, found, recording, "R peak")
+
+
+def _pulse(raw: Any, recording: Recording) -> Floats:
+    """R peaks that the EEG itself shows, block by block."""
+    where = f"{plain(recording.name)}: no ECG channel to find R peaks on"
+    picks = mne.pick_types(raw.info, eeg=True, exclude="bads")
+    sfreq = float(raw.info["sfreq"])
+    if not len(picks) or sfreq < 2.5 * HEART_BELOW:
+        raise InputError(f"{where}, and no EEG that shows them")
+    every = max(1, round(sfreq / PULSE_RATE))
+    rate, size = sfreq / every, round(PULSE_WINDOW * sfreq / every)
+    block = round(PULSE_BLOCK / PULSE_WINDOW) * size * every
+    found = [np.zeros(0)]
+    for first in range(0, raw.n_times, block):
+        x = raw.get_data(picks=picks, start=first, stop=min(first + block, raw.n_times)) * 1e6
+        x = x - x.mean(axis=0) if len(x) > 2 else x
+        x = mne.filter.filter_data(x, sfreq, HEART_ABOVE, HEART_BELOW, verbose="error")[:, ::every]
+        n = x.shape[1] // size
+        if n < 2:
+            continue
+        cut = x[:, : n * size].reshape(len(x), n, size).swapaxes(0, 1)
+        beats = pulse(cut, rate, onsets=np.arange(n) * size / rate)
+        if beats is not None:
+            found.append(np.array([first / sfreq + (i * size + t) / rate for i, t in beats]))
+    times = np.sort(np.concatenate(found))
+    if not len(times):
+        raise InputError(f"{where}, and no heartbeat was seen in the EEG")
+    return times
 
 
 def blinks(recording: Recording) -> Floats:
@@ -123,6 +156,15 @@ DETECTORS: Mapping[str, Callable[[Recording], Floats]] = {
 }
 
 
+def is_detected(name: str) -> bool:
+    """Whether events of a name are looked for in the signal."""
+    return _key(name) in DETECTORS
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("_", "-").replace(" ", "-")
+
+
 def times_of(recording: Recording, name: str) -> Floats:
     """When events of a name are, in seconds from the recording's first sample.
 
@@ -137,7 +179,7 @@ def times_of(recording: Recording, name: str) -> Floats:
     InputError
         There is none.
     """
-    key = name.casefold().replace("_", "-").replace(" ", "-")
+    key = _key(name)
     return DETECTORS[key](recording) if key in DETECTORS else stimuli(recording, name)
 
 

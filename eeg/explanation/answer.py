@@ -225,7 +225,7 @@ class Answer:
         if self.right is not None:
             yield "accuracy", self._said_accuracy(self.right)
         if self.fit:
-            yield "fit", f"Its number goes with the labels: {self.fit}."
+            yield "fit", self.fit
         if self.reached is not None:
             yield "reached", f"{_percent(self.reached)} of what was explained reached the signal."
 
@@ -239,7 +239,8 @@ class Answer:
         """The paragraph: what it says itself, and what the views add."""
         beside = dict(self.beside or {})
         last = beside.pop("baselines", NOT_ASKED if self.where is not None else "")
-        return [*(text for _, text in self.own()), *beside.values(), *([last] if last else [])]
+        own = [f"Its number goes with the labels: {t}." if what == "fit" else t for what, t in self.own()]
+        return [*own, *beside.values(), *([last] if last else [])]
 
     def summary(self) -> dict[str, Any]:
         """Everything, as plain data, with the sentences."""

@@ -7,8 +7,9 @@ would give: known signals (R peaks, a P300) are the first thing to verify a map 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 
 from ...engine.errors import InputError
 from ...engine.steps import step
-from ..artefacts.events import times_of
+from ..artefacts.events import is_detected, times_of
 from ..drawing.sections import Picture, Section, Table
 from ..electrodes.regions import members
+from ..explanation.around_events import AFTER, BEFORE, LEVEL, EventLocked, event_locked, fitting
 from ..explanation.explained import Explained
-from ..explanation.timeline import stitched
 from ..explanation.view import View
+from ..recording.read import Recording
 from ..recording.remarks import Remarks
-from ..text import counted, plain, split
+from ..text import counted, listed, plain, split
 from .registry import ViewContext, register
 
 if TYPE_CHECKING:
@@ -32,176 +34,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FEWEST = 5
-MOVES = 10  # places the null must have for an event
-LEVEL = 0.05
+SHORTEST = 0.05  # seconds: a shorter segment shows nothing
 
 TITLE = "Around events"
 _COLOUR = "#6a51a3"
-
-
-@dataclass(frozen=True)
-class EventLocked:
-    """Relevance around events.
-
-    Attributes
-    ----------
-    times : ndarray, shape (time,)
-        Seconds from the event.
-    mean, low, high : ndarray, shape (time,)
-        Mean over events, and its 95 % bootstrap interval.
-    null_low, null_high : ndarray, shape (time,)
-        Between which 95 % of the means over as many moved events lie, sample by sample.
-    events, dropped : int
-        Events that count, and those that no window covers.
-    peak : float
-        Seconds from the event at which the mean is furthest out of the null.
-    p : float
-        How often moved events give a mean that is anywhere as far out (the largest deviation over time,
-        so no correction is due).
-    """
-
-    times: Floats
-    mean: Floats
-    low: Floats
-    high: Floats
-    null_low: Floats
-    null_high: Floats
-    events: int
-    dropped: int
-    peak: float
-    p: float
-
-    def said(self) -> str:
-        """The outcome in words."""
-        if self.p <= LEVEL:
-            verdict = f"locked to it, furthest {self.peak:+.2f} s from it"
-        else:
-            verdict = "no more around it than at moved times"
-        lost = f", {self.dropped} outside the windows" if self.dropped else ""
-        return f"{verdict} (p = {self.p:.2g}; {counted(self.events, 'event')}{lost})"
-
-    def summary(self) -> dict[str, Any]:
-        """The numbers."""
-        return {
-            "events": self.events,
-            "dropped": self.dropped,
-            "peak": self.peak,
-            "p": self.p,
-            "said": self.said(),
-        }
-
-
-def event_locked(
-    explained: Explained,
-    events: Sequence[float] | NDArray[Any],
-    *,
-    before: float = 0.2,
-    after: float = 0.6,
-    signed: bool = False,
-    electrodes: str | Sequence[str] | None = None,
-    jitter: float | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> EventLocked:
-    """Average relevance around events.
-
-    Parameters
-    ----------
-    explained : Explained
-    events : sequence of float
-        Seconds from the recording's first sample.
-    before, after : float
-        Seconds around the event.
-    signed : bool
-        Relevance with its sign, in place of its size.
-    electrodes : str or sequence of str, optional
-        A set, a region or names; all by default. What is averaged is the sum over them.
-    jitter : float, optional
-        How far the null moves an event, each way, in seconds; by default a window's length. Events that come
-        in bursts, and relevance that drifts, have nothing to do with each other, and still meet: over a few
-        seconds the null keeps both as they are. `math.inf` takes moments from all of the recording.
-    resamples : int
-        Of the bootstrap, and of the null.
-    seed : int
-
-    Returns
-    -------
-    EventLocked
-
-    Raises
-    ------
-    InputError
-        Fewer than five events lie whole within explained windows; no such electrodes; or most events cannot
-        be moved, since the stretch around them is as long as their window.
-    """
-    if not (before >= 0 and after > 0 and np.isfinite(before + after)):
-        raise InputError(f"locked: from {before:g} s before to {after:g} s after the event is no stretch")
-    if jitter is not None and not jitter > 0:
-        raise InputError(f"locked: a jitter of {jitter:g} s moves nothing; give seconds above 0")
-    channels = explained.electrodes
-    wanted = electrodes if electrodes is None or isinstance(electrodes, str) else list(electrodes)
-    chosen = channels if wanted is None else members(wanted, channels)
-    if not chosen:
-        raise InputError(f"locked: the model has none of {plain(electrodes)}")
-    relevance, covered, start = stitched(explained)
-    some = relevance[[channels.index(c) for c in chosen]]
-    line = (some if signed else np.abs(some)).sum(0)
-    sfreq = explained.windows.sfreq
-    left, right = round(before * sfreq), round(after * sfreq) + 1
-    gaps = np.concatenate([[0], np.cumsum(covered == 0)])
-
-    def whole(at: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether a stretch lies within explained signal."""
-        first, last = at - left, at + right
-        inside = (first >= 0) & (last <= len(line))
-        a, b = np.clip(first, 0, len(line)), np.clip(last, 0, len(line))
-        return np.asarray(inside & (gaps[b] == gaps[a]))
-
-    at = np.round((np.asarray(events, dtype=np.float64) - start) * sfreq).astype(np.int64)
-    usable = at[whole(at)] if len(at) else at
-    if len(usable) < FEWEST:
-        raise InputError(
-            f"locked: {counted(len(usable), 'event')} of {len(at)} within explained windows; "
-            f"{FEWEST} are needed"
-        )
-    span = np.arange(-left, right)
-    rng = np.random.default_rng(seed)
-    every = line[usable[:, None] + span]
-    means = np.stack([every[rng.integers(0, len(every), len(every))].mean(0) for _ in range(resamples)])
-    possible = np.flatnonzero(whole(np.arange(len(line))))
-    seconds = explained.relevance.shape[-1] / sfreq if jitter is None else jitter
-    reach = int(min(max(seconds, 0) * sfreq, len(line)))
-    first = np.searchsorted(possible, usable - reach)
-    choices = np.searchsorted(possible, usable + reach, side="right") - first
-    if np.median(choices) < MOVES:
-        raise InputError(
-            f"locked: within {reach / sfreq:g} s most events have fewer than {MOVES} places to be moved to; "
-            "take less before or after, or a larger jitter"
-        )
-    null = np.stack(
-        [
-            line[possible[rng.integers(first, first + choices)][:, None] + span].mean(0)
-            for _ in range(resamples)
-        ]
-    )
-    centre, spread = null.mean(0), np.maximum(null.std(0), 1e-300)
-    far = np.abs(every.mean(0) - centre) / spread
-    furthest = (np.abs(null - centre) / spread).max(1)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    null_low, null_high = np.quantile(null, [0.025, 0.975], axis=0)
-    return EventLocked(
-        times=span / sfreq,
-        mean=every.mean(0),
-        low=low,
-        high=high,
-        null_low=null_low,
-        null_high=null_high,
-        events=len(usable),
-        dropped=len(at) - len(usable),
-        peak=float(span[far.argmax()] / sfreq),
-        p=float((1 + (furthest >= far.max()).sum()) / (1 + resamples)),
-    )
 
 
 @dataclass(frozen=True)
@@ -211,22 +47,38 @@ class AroundEvents(View):
     Attributes
     ----------
     by_event : dict of str to EventLocked
+        May be empty, where none could be made.
+    notes : tuple of str
+        What did not fit, and why an event has no curve.
+    at : tuple of str
+        The electrodes; empty for all.
     """
 
     by_event: Mapping[str, EventLocked]
+    notes: tuple[str, ...] = ()
+    at: tuple[str, ...] = ()
 
     name = "locked"
 
     def data_vars(self) -> Mapping[str, xr.DataArray]:
-        """The curves (event, lag): locked_mean, _low and _high, locked_null_low and _high."""
-        first = next(iter(self.by_event.values()))
-        coords = {"event": list(self.by_event), "lag": ("lag", first.times, {"units": "s"})}
-        return {
-            f"locked_{what}": xr.DataArray(
-                np.stack([getattr(one, what) for one in self.by_event.values()]), coords, ("event", "lag")
-            )
-            for what in ("mean", "low", "high", "null_low", "null_high")
-        }
+        """The curves (event, lag): locked_mean, _low and _high, locked_null_low and _high.
+
+        Where events have unlike lags, NaN stands at those that one does not have.
+        """
+        if not self.by_event:
+            return {}
+        each = list(self.by_event.values())
+        step = float(np.median(np.diff(each[0].times)))
+        number = [np.round(one.times / step).astype(int) for one in each]
+        every = np.unique(np.concatenate(number))
+        coords = {"event": list(self.by_event), "lag": ("lag", every * step, {"units": "s"})}
+        found = {}
+        for what in ("mean", "low", "high", "null_low", "null_high"):
+            values = np.full((len(each), len(every)), np.nan)
+            for row, one, at in zip(values, each, number, strict=True):
+                row[np.searchsorted(every, at)] = getattr(one, what)
+            found[f"locked_{what}"] = xr.DataArray(values, coords, ("event", "lag"))
+        return found
 
     def summary(self, explained: Explained) -> dict[str, Any]:
         """The numbers of each event."""
@@ -239,6 +91,9 @@ class AroundEvents(View):
 
     def sections(self, explained: Explained) -> Iterator[Section]:
         """A row and a panel for each event."""
+        if not self.by_event:
+            return
+        where = f"summed over {listed(self.at)}" if self.at else "summed over electrodes"
         n = sum(found.events for found in self.by_event.values())
         rows = [
             (
@@ -251,23 +106,24 @@ class AroundEvents(View):
             )
             for name, found in self.by_event.items()
         ]
-        head = ("events", "counted", "outside the windows", "furthest at (s)", "p", "")
+        head = ("events", "counted", "outside the windows", "largest at (s)", "p", "")
         curves = Picture(
             event_curves(self.by_event, unit=explained.unit),
             "locked",
             f"{TITLE}: figure",
             TITLE,
-            "Size of the relevance around events, summed over electrodes. Grey: where "
-            "means lie when each event is moved at random by up to a window's length.",
+            f"Size of the relevance around events, {where}. Grey: where means lie when each event is moved "
+            "at random by up to a window's length, or, where windows leave no room for that, when its own "
+            "course is shifted in a circle.",
         )
         yield Section(
             TITLE,
             (
                 Table(head, rows, (1, 2, 3, 4)),
                 "The p-value compares the mean around the events with means around the same events moved in "
-                "time, at its largest deviation over all lags, so no correction is due. Verify a map on "
-                "signals that are known first: relevance of a model that reads the heart is locked to R "
-                "peaks.",
+                "time (or their courses shifted), at its largest deviation over all lags, so no correction "
+                "is due. Verify a map on signals that are known first: relevance of a model that reads the "
+                "heart is locked to R peaks.",
             ),
             (curves,),
             (
@@ -277,18 +133,73 @@ class AroundEvents(View):
         )
 
 
-@register("locked", needs=("recording",), order=10, off=(), absent={})
+def _names(asked: Sequence[str], recording: Recording) -> list[str]:
+    """The events that were asked for; a comma in a known name is part of it."""
+    whole = ", ".join(f'"{name}"' if "," in name else name for name in asked)
+    return split(whole, [m.description for m in (*recording.marks, *recording.triggers)])
+
+
+def _check(asked: Any, more: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse, before anything is explained, what is a slip of the pen and no property of the signal."""
+    if lags := more.get("lags"):
+        before, after = -float(lags[0]), float(lags[1])
+        if not (np.isfinite(before + after) and before + after > 0):
+            raise InputError(f"lags {lags[0]:g} to {lags[1]:g} s: are no segment of time; give e.g. -0.2,0.8")
+    recording = given.get("recording")
+    if recording is None:
+        return
+    for name in _names(asked, recording):
+        if not is_detected(name):
+            times_of(recording, name)
+
+
+@register("locked", needs=("recording",), order=10, off=(), absent={}, takes=("lags", "at"), check=_check)
 def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
     made: dict[str, EventLocked] = {}
+    notes: list[str] = []
     whole = ", ".join(f'"{name}"' if "," in name else name for name in context.option)
     every = bool(explained.provenance.get("options", {}).get("show_annotations"))
     recording = Remarks(explained.contract.classes, whole, every).of(context.recording)
-    known = [m.description for m in (*recording.marks, *recording.triggers)]
-    for name in split(whole, known):
-        step(f"locking to {plain(name, 40)}")
-        times = times_of(recording, name)
-        made[plain(name, 40)] = event_locked(explained, times, seed=context.seed)
-    return AroundEvents(made)
+    lags = context.more.get("lags")
+    before, after = (BEFORE, AFTER) if lags is None else (-float(lags[0]), float(lags[1]))
+    at = _electrodes(explained, context.more.get("at") or (), notes)
+    for name in _names(context.option, recording):
+        short = plain(name, 40)
+        step(f"locking to {short}")
+        try:
+            times = times_of(recording, name)
+            b, a = fitting(explained, times, before, after)
+            if b + a < max(SHORTEST, 1.5 / explained.windows.sfreq):
+                b, a = before, after  # which says why
+            found = event_locked(
+                explained, times, before=b, after=a, electrodes=at or None, seed=context.seed
+            )
+        except InputError as e:
+            notes.append(f"Nothing around {short}: {e}.")
+            continue
+        if round(b - before, 6) or round(a - after, 6):
+            asked = f"{-before:+.2f} to {after:+.2f} s that were asked for"
+            cut = f"Windows have only {-b:+.2f} to {a:+.2f} s of the {asked}."
+            found = replace(found, notes=(cut, *found.notes))
+        notes += [f"Around {short}: {note[0].lower()}{note[1:]}" for note in found.notes]
+        made[short] = found
+    return AroundEvents(made, tuple(notes), at)
+
+
+def _electrodes(explained: Explained, asked: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """The electrodes that were asked for, and a note on those that the model has not."""
+    found: list[str] = []
+    for name in asked:
+        there = members([name], explained.electrodes)
+        if not there:  # a set's or a region's name
+            with contextlib.suppress(InputError):
+                there = members(name, explained.electrodes)
+        if not there:
+            notes.append(f"The model has no electrode {plain(name, 40)} for relevance around events.")
+        found += [c for c in there if c not in found]
+    if asked and not found:
+        notes.append("Relevance around events is summed over all electrodes.")
+    return tuple(found)
 
 
 def event_curves(found: Mapping[str, EventLocked], *, unit: str) -> Figure:

@@ -38,6 +38,8 @@ class RecordingKeywords(ModelKeywords, WindowKeywords, ReferenceKeywords, total=
     inside: bool
     clusters: bool
     locked: Sequence[str]
+    lags: tuple[float, float] | None
+    at: Sequence[str] | None
 
 
 def explain_with_views(
@@ -60,9 +62,11 @@ def explain_with_views(
         ModelOptions,
         WindowOptions,
         ReferenceOptions,
-        others=[k.name for k in registry.kinds() if not k.always],
+        others=registry.arguments(),
     )
     opened, against = ModelOptions(**opening), ReferenceOptions(**holding)
+    more = {name: views.pop(name) for kind in registry.kinds() for name in kind.takes if name in views}
+    more = {name: value for name, value in more.items() if value}
     asked = registry.options(views)
     if batch_size < 1:
         raise InputError(f"batch size {batch_size}: at least 1")
@@ -73,6 +77,7 @@ def explain_with_views(
     regions = Regions() if regions is None else regions
     step("reading the recording")
     recording = recording_of(data)
+    registry.check(asked, more, recording=_marked(recording, windowing))
     windows = windowing.cut(recording, contract)
     explainer, contract = filled(explainer, contract, windows)
     regions.check(windows.channels, plain(model, 300))
@@ -94,6 +99,7 @@ def explain_with_views(
             "sets": {k: list(v) for k, v in regions.sets.items() if SETS.get(k) != v},
             "partition": None if regions.parts is None else {k: list(v) for k, v in regions.parts.items()},
             **asked,
+            **jsonable(more),
             "bands": {k: list(v) for k, v in (BANDS if bands is None else bands).items()},
         },
         "versions": versions(),
@@ -111,7 +117,7 @@ def explain_with_views(
     found = replace(found, regions=regions)
     given = {} if zero is None else {"plain": zero}
     recording = _marked(recording, windowing)
-    return registry.with_views(found, asked, model=model, recording=recording, seed=seed, **given)
+    return registry.with_views(found, asked, model=model, recording=recording, seed=seed, more=more, **given)
 
 
 def explained_both_ways(

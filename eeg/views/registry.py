@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ class ViewContext:
     seed : int
     option : object
         What was asked of this view: True, or what its name was given.
+    more : dict of str to object
+        What its further arguments (`ViewKind.takes`) were given; those that were.
     """
 
     given: Mapping[str, Any]
     seed: int = 0
     option: Any = True
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def model(self) -> Path:
@@ -69,6 +72,11 @@ class ViewKind:
         What summary.json has where it was not asked for.
     always : bool
         It is made wherever what it needs is there, and cannot be asked for.
+    takes : tuple of str
+        Further arguments of `explain_recording` that are for it.
+    check : callable or None
+        ``check(option, more, given)`` raises InputError for what can be told to be wrong before anything is
+        explained.
     """
 
     name: str
@@ -78,6 +86,8 @@ class ViewKind:
     off: Any = False
     absent: Any = None
     always: bool = False
+    takes: tuple[str, ...] = ()
+    check: Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None] | None = None
 
 
 _KINDS: dict[str, ViewKind] = {}
@@ -148,7 +158,42 @@ def options(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: asked.get(name) or off for name, off in known.items()}
 
 
-def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0, **given: Any) -> Explained:
+def arguments() -> list[str]:
+    """The arguments of `explain_recording` that are for views: their names, and what they take."""
+    return [name for kind in kinds() if not kind.always for name in (kind.name, *kind.takes)]
+
+
+def check(asked: Mapping[str, Any], more: Mapping[str, Any], **given: Any) -> None:
+    """Refuse what can be told to be wrong before anything is explained.
+
+    Parameters
+    ----------
+    asked, more, **given
+        As for `with_views`.
+
+    Raises
+    ------
+    InputError
+        Something that was asked of a view cannot be had.
+    """
+    chosen = options(asked)
+    for kind in kinds():
+        own = {name: more[name] for name in kind.takes if more.get(name) is not None}
+        wanted = not kind.always and bool(chosen[kind.name])
+        if own and not wanted:
+            raise InputError(f"{listed(own)}: is for {kind.name}, which was not asked for")
+        if wanted and kind.check is not None:
+            kind.check(chosen[kind.name], own, given)
+
+
+def with_views(
+    explained: Explained,
+    asked: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    more: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> Explained:
     """The same with the views that were asked for, and those that are always made.
 
     Parameters
@@ -157,22 +202,25 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
     asked : dict of str to object
         As for `options`.
     seed : int
+    more : dict of str to object, optional
+        What views take beside (`ViewKind.takes`).
     **given
         "model" and "recording", as far as there are any (see `ViewContext`).
 
     Returns
     -------
     Explained
-        What the views add to the dataset is in it, and views made later can use it.
+        What the views add to the dataset is in it, and views made later can use it. A view that cannot be
+        had of this recording leaves a note, and nothing else is lost.
 
     Raises
     ------
     InputError
-        There is no such view, or it cannot be had of this recording.
+        There is no such view.
     """
     chosen = options(asked)
     context = ViewContext(given, seed)
-    absent = {}
+    absent, notes = {}, []
     for kind in kinds():
         missing = [n for n in kind.needs if n not in given and n not in explained.dataset]
         wanted = not missing if kind.always else bool(chosen[kind.name])
@@ -181,7 +229,13 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
             continue
         if missing:
             raise InputError(f"view {kind.name}: needs {listed(missing)}, which is not there")
-        made = kind.make(explained, replace(context, option=chosen.get(kind.name, True)))
+        own = {name: (more or {})[name] for name in kind.takes if (more or {}).get(name) is not None}
+        try:
+            made = kind.make(explained, replace(context, option=chosen.get(kind.name, True), more=own))
+        except InputError as e:
+            notes.append(f"Nothing of {kind.name} beside the map: {e}.")
+            absent[kind.name] = kind.absent
+            continue
         if made.name != kind.name:
             raise ValueError(f"view {kind.name}: what {kind.make.__module__} makes is called {made.name}")
         explained = replace(
@@ -189,4 +243,4 @@ def with_views(explained: Explained, asked: Mapping[str, Any], *, seed: int = 0,
             dataset=explained.dataset.assign(made.data_vars()),
             views={**explained.views, kind.name: made},
         )
-    return replace(explained, unasked={**explained.unasked, **absent})
+    return replace(explained, unasked={**explained.unasked, **absent}, notes=(*explained.notes, *notes))

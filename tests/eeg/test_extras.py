@@ -59,9 +59,48 @@ def test_everything_that_is_asked_for_is_written(tmp_path: Path) -> None:
 
 
 def test_an_event_that_is_not_there_is_refused() -> None:
-    for name, said in (("r-peaks", "no ECG channel"), ("P300", "no annotation P300")):
+    """A name that no annotation has is a slip: it is told before anything is explained."""
+    with pytest.raises(InputError, match="no annotation P300"):
+        explain_recording(MODELS / "honest.onnx", MODELS / "recording.edf", locked=("P300",))
+    for more, said in (
+        ({"lags": (0.8, 0.2)}, "no segment"),
+        ({"locked": (), "at": ("Pz",)}, "not asked for"),
+    ):
+        options: dict[str, Any] = {"locked": ("left",), **more}
         with pytest.raises(InputError, match=said):
-            explain_recording(MODELS / "honest.onnx", MODELS / "recording.edf", locked=(name,))
+            explain_recording(MODELS / "honest.onnx", MODELS / "recording.edf", **options)
+
+
+def test_what_cannot_be_had_beside_the_map_is_a_note(
+    make_contract: Callable[..., Any],
+    make_model: Callable[..., Path],
+    recorded: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """No blinks, no heart, too few electrodes for components: the explanation is there all the same."""
+    marks = [(2.0 + 3 * i, 0.0, "left" if i % 2 else "right") for i in range(12)]
+    names = ("C3", "Cz", "C4")
+    contract = make_contract(names)
+    found = explain_recording(
+        make_model(contract),
+        recorded(names=names, marks=marks, seconds=40.0),
+        events="left,right",
+        locked=("blinks", "r-peaks", "left"),
+        lags=(-0.2, 0.8),
+        at=("Cz", "Oz"),
+        components=True,
+    )
+    said = " ".join(found.summary()["notes"])
+    assert "Nothing of components beside the map" in said
+    assert "Nothing around blinks" in said
+    assert "Nothing around r-peaks" in said
+    assert "The model has no electrode Oz" in said
+    assert "Around left: windows have only" in said
+    assert found.summary()["locked"]["left"]["lags"][0] == 0.0
+    assert found.summary()["components"] == []
+    out = tmp_path / "written"
+    out.mkdir()
+    assert (out / "report.html") in write(found, out)
 
 
 def _gaze(tmp_path: Path, size: float) -> tuple[Path, list[float]]:

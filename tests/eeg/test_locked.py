@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg.artefacts.events import blinks, r_peaks, stimuli
+from onnxplain.eeg.explanation.around_events import event_locked, fitting
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.recording.read import Mark, Recording
-from onnxplain.eeg.views.event_locked import event_locked
 from onnxplain.engine.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -76,7 +76,7 @@ def test_events_across_gaps_are_dropped(beating: tuple[np.ndarray, np.ndarray]) 
     assert found.dropped == 4
     with pytest.raises(InputError, match="0 events of 2"):
         event_locked(e, [3.0, 4.0])
-    with pytest.raises(InputError, match="no stretch"):
+    with pytest.raises(InputError, match="no segment"):
         event_locked(e, starts, after=float("nan"))
 
 
@@ -99,10 +99,36 @@ def test_events_of_a_recording() -> None:
     with pytest.raises(InputError, match="target/left"):
         stimuli(recording, "standard")
     plain = Recording("r.fif", mne.io.RawArray(data[1:2], mne.create_info(["C3"], 250, "eeg")))
-    with pytest.raises(InputError, match="no ECG channel"):
+    with pytest.raises(InputError, match="no ECG channel to find R peaks on, and no heartbeat was seen"):
         r_peaks(plain)
     with pytest.raises(InputError, match="neither an EOG channel"):
         blinks(plain)
+
+
+def test_r_peaks_without_an_ecg_channel() -> None:
+    """What EEG has of the heart, as the gate finds it, on the recording's own time line."""
+    rng = np.random.default_rng(2)
+    names = ["Fp1", "F7", "F8", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2", "T7"]
+    t = np.arange(120 * 250) / 250
+    beats = np.cumsum(rng.uniform(0.75, 1.0, 130)) + 0.5
+    beats = beats[beats < 119]
+    wave = sum(np.exp(-0.5 * ((t - b) / 0.012) ** 2) for b in beats) * 30e-6
+    field = np.linspace(-1, 1, len(names))[:, None]
+    data = field * wave + 6e-6 * rng.normal(size=(len(names), len(t)))
+    recording = Recording("r.fif", mne.io.RawArray(data, mne.create_info(names, 250, "eeg")))
+    found = r_peaks(recording)
+    near = np.abs(found[:, None] - beats[None]).min(1)
+    assert (near < 0.05).mean() > 0.9
+    assert (np.abs(beats[:, None] - found[None]).min(1) < 0.05).mean() > 0.6
+
+
+def test_lags_are_those_that_windows_have() -> None:
+    e = explained_of(np.random.default_rng(0).normal(size=4000), gap=True)  # windows of 2 s every 5 s
+    starts = np.arange(20) * 5.0
+    assert fitting(e, starts, 0.2, 0.8) == pytest.approx((0.0, 0.8))
+    assert fitting(e, starts + 0.1, 0.2, 5.0) == pytest.approx((0.1, 1.89))
+    assert fitting(e, starts + 3.0, 0.2, 0.8) == (0.0, 0.0)
+    assert fitting(e, starts + 0.5, 0.2, 0.8) == pytest.approx((0.2, 0.8))
 
 
 def test_bursts_of_events_and_a_drift_are_not_a_lock() -> None:
@@ -131,10 +157,24 @@ def test_unrelated_events_lie_within_the_null(beating: tuple[np.ndarray, np.ndar
 
 
 def test_events_that_cannot_be_moved(beating: tuple[np.ndarray, np.ndarray]) -> None:
-    e = explained_of(beating[0], gap=True)  # windows of 2 s with gaps between them
+    """Windows that start at the event leave no room: their own courses are shifted in a circle."""
     starts = np.arange(20) * 5.0
-    with pytest.raises(InputError, match="fewer than 10 places"):
-        event_locked(e, starts, before=0.0, after=1.97)
+    p = []
+    for seed in range(20):
+        e = explained_of(np.random.default_rng(seed).normal(size=4000), gap=True)  # 2 s, gaps between
+        found = event_locked(e, starts, before=0.0, after=1.97, resamples=200)
+        assert "shifted in a circle" in found.notes[0]
+        assert found.events == 20
+        p.append(found.p)
+    assert sum(q <= 0.05 for q in p) <= 4
+    line = np.random.default_rng(0).normal(size=(20, 200))
+    line[:, 70:80] *= 6
+    found = event_locked(explained_of(line.ravel(), gap=True), starts, before=0.0, after=1.97)
+    assert found.p <= 0.05
+    assert found.peak == pytest.approx(0.745, abs=0.06)
+    assert "largest at +0." in found.said()
+    e = explained_of(beating[0], gap=True)
     assert event_locked(e, starts, before=0.0, after=1.0).events == 20
+    assert event_locked(e, starts, before=0.0, after=1.0).notes == ()
     with pytest.raises(InputError, match="jitter"):
         event_locked(e, starts, jitter=0.0)

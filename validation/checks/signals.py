@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...eeg.artefacts.events import DETECTORS, stimuli
-from ...eeg.views.event_locked import event_locked
+from ...eeg.explanation.around_events import event_locked
 from ...engine.errors import OnnxplainError
 from ..case import Case
 from ..result import CheckResult, not_asked, not_evaluable

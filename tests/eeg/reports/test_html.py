@@ -22,6 +22,7 @@ from onnxplain.eeg.drawing import figures
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.electrodes.region_file import Regions
 from onnxplain.eeg.exchange.confirm import Confirmed, Way
+from onnxplain.eeg.explanation.around_events import EventLocked
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.shares import BandShare
 from onnxplain.eeg.explanation.view import View
@@ -38,7 +39,7 @@ from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgr
 from onnxplain.eeg.views.clusters import Spray, Strategy
 from onnxplain.eeg.views.components import ClassShare, ComponentClasses
 from onnxplain.eeg.views.confirmed import PartsExchanged
-from onnxplain.eeg.views.event_locked import AroundEvents, EventLocked
+from onnxplain.eeg.views.event_locked import AroundEvents
 from onnxplain.eeg.views.network import InnerRelevance
 from onnxplain.eeg.views.registry import kinds
 from onnxplain.eeg.views.spectral import Rhythms
