@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import time
@@ -128,13 +129,22 @@ def judged(name: str, out: Path, threads: int | None) -> Verdict:
 
 def show(found: DemoResult) -> None:
     """Print the demo's numbers, one column a model, so that 80 columns are enough."""
+    from ..eeg.artefacts.glossary import EYE_PART
+
     models = found.models
     rows: list[tuple[str, ...]] = []
     for case in ("agree", "contradict"):
         rows.append((f"accuracy where saccades {case}", *(_percent(m.accuracy[case]) for m in models)))
+    where = [m.explained.answer.where for m in models]
+    rows += [
+        ("most relevance on", *("" if w is None else " and ".join(w.electrodes) for w in where)),
+        ("  relevance share", *("" if w is None else _percent(w.share) for w in where)),
+        ("  spread evenly", *("" if w is None else _percent(w.even) for w in where)),
+        (f"{EYE_PART} carries", *(_percent(m.eyes()) for m in models)),
+    ]
     for name in models[0].share:
         rows += [
-            (f"{name}: relevance share", *(_percent(m.share[name]) for m in models)),
+            (f"{name} electrodes", *(_percent(m.share[name]) for m in models)),
             ("  in copies with random weights", *(_percent(m.share_random[name]) for m in models)),
             ("  share of the electrodes", *(_percent(m.share_of_electrodes[name]) for m in models)),
         ]
@@ -147,9 +157,11 @@ def show(found: DemoResult) -> None:
         title=f"a simulated recording, {counts['agree']} + {counts['contradict']} windows",
         right=names,
     )
+    for m in models:
+        console.say(f"{m.name:<11} {' '.join(m.said())}")
     console.say("Which model reads the eyes: the one that fails where saccades contradict the label, and")
-    console.say("whose relevance lies on frontal electrodes.")
+    console.say(f"whose relevance {EYE_PART} carries.")
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return "" if math.isnan(share) else f"{round(100 * share) or 0} %"

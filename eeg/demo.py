@@ -22,6 +22,7 @@ from ..engine.evaluation.randomisation import randomised_copy
 from ..engine.evaluation.references import FEW
 from ..engine.explainer import Explainer
 from ..engine.steps import step
+from .artefacts.glossary import EYE_PART
 from .drawing import figures
 from .drawing.sections import Table
 from .explanation import dataset as views
@@ -36,6 +37,7 @@ from .recording.windows import cut
 from .reports import html
 from .reports.links import Link
 from .reports.recording_figures import HEAD, draw
+from .views.artefact_parts import ArtefactsCarry
 from .views.explain import explained_both_ways
 from .views.registry import with_views
 
@@ -74,6 +76,18 @@ class DemoModel:
     closure: float
     explained: Explained
 
+    def said(self) -> list[str]:
+        """Where, when and in which band, and what the artefacts' parts carry: sentences of the answer."""
+        answer = self.explained.answer
+        own = [text for what, text in answer.own() if what in ("answer", "where", "when", "band")]
+        artefacts = (answer.beside or {}).get("artefacts", "")
+        return [*own, *([artefacts] if artefacts else [])]
+
+    def eyes(self) -> float:
+        """The part of the relevance that the eyes' part carries; NaN where they were not seen."""
+        view = self.explained.views.get("artefacts")
+        return view.carried.get("eyes", float("nan")) if isinstance(view, ArtefactsCarry) else float("nan")
+
 
 @dataclass(frozen=True)
 class DemoResult:
@@ -95,11 +109,21 @@ class DemoResult:
             ["right, saccades agree", *(f"{m.accuracy['agree']:.0%}" for m in each)],
             ["right, saccades contradict", *(f"{m.accuracy['contradict']:.0%}" for m in each)],
         ]
+        found = [m.explained.answer.where for m in each]
+        out += [
+            ["most relevance on", *("" if w is None else " and ".join(w.electrodes) for w in found)],
+            ["share there", *("" if w is None else f"{w.share:.0%}" for w in found)],
+            ["spread evenly", *("" if w is None else f"{w.even:.0%}" for w in found)],
+            [
+                f"{EYE_PART} carries",
+                *(f"{round(100 * e) or 0}%" if e == e else "" for e in map(DemoModel.eyes, each)),
+            ],
+        ]
         for name in SETS:
             out += [
-                [f"{name}: relevance share", *(f"{m.share[name]:.0%}" for m in each)],
-                [f"{name}: with random weights", *(f"{m.share_random[name]:.0%}" for m in each)],
-                [f"{name}: share of electrodes", *(f"{m.share_of_electrodes[name]:.0%}" for m in each)],
+                [f"{name} electrodes: relevance share", *(f"{m.share[name]:.0%}" for m in each)],
+                [f"{name} electrodes: with random weights", *(f"{m.share_random[name]:.0%}" for m in each)],
+                [f"{name} electrodes: part of all", *(f"{m.share_of_electrodes[name]:.0%}" for m in each)],
             ]
         return [*out, ["ledger closure", *(f"{m.closure:.0e}" for m in each)]]
 
@@ -108,7 +132,7 @@ class DemoResult:
         each = []
         for m in self.models:
             numbers = {k: v for k, v in vars(m).items() if k != "explained"}
-            each.append({**numbers, **m.explained.provenance})
+            each.append({**numbers, "answer": m.explained.answer.summary(), **m.explained.provenance})
         return {"models": each, "seed": self.seed, "copies": self.copies, "versions": versions()}
 
 
@@ -156,6 +180,7 @@ def run_demo(
                 "seed": seed,
                 "against": "other",
                 "references": FEW,
+                "events": EVENTS,
             },
         }
         own, zero = explained_both_ways(

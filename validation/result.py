@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..eeg.artefacts.glossary import EYE_PART
+
 # REPORTED: nothing was required, so that there is nothing to pass; it never changes the verdict.
 Status = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE", "REPORTED"]
 Overall = Literal["PASS", "WARNING", "FAIL", "NOT EVALUABLE"]
@@ -103,7 +105,7 @@ def not_asked(check: str, role: Role, said: str, artefact: str = "") -> CheckRes
 
 # What an artefact's part is called in a sentence, and the artefact itself.
 PARTS = {
-    "eyes": "the eyes' part",
+    "eyes": EYE_PART,
     "heart": "the heart's part",
     "muscle": "the muscles' part",
     "mains": "the mains' part",

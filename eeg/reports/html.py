@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..artefacts.glossary import EYES
 from ..drawing import resolution
 from ..drawing.sections import Paragraph, Strong, Table, Term
 from ..text import counted, plain
@@ -160,6 +161,7 @@ def _environment() -> Environment:
     made.tests["finite"] = math.isfinite
     made.tests["table"] = lambda shown: isinstance(shown, Table)
     made.globals["counted"] = counted
+    made.globals["eye_numbers"] = EYES
     return made
 
 

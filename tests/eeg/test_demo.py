@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg import demo
+from onnxplain.eeg.artefacts.glossary import EYE_PART, EYES
 from onnxplain.eeg.explanation import shares
 from onnxplain.eeg.reports.links import Link
 from onnxplain.engine.contract import InputContract
@@ -62,6 +64,18 @@ def test_demo(folder: Path, tmp_path: Path) -> None:
     summary: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert [m["name"] for m in summary["models"]] == ["honest", "shortcut"]
     assert summary["models"][0]["share"] == result.models[0].share
+    # The answer's words, and the glossary's, in the table, the page and the numbers.
+    answer = result.models[0].explained.answer
+    assert summary["models"][0]["answer"]["said"] == answer.sentences()
+    assert answer.where is not None
+    page = " ".join((out / "report.html").read_text(encoding="utf-8").split())
+    assert html.escape(answer.where.said()) in page
+    for name, meaning in EYES.items():
+        assert html.escape(meaning) in page.replace("&#39;", "&#x27;")
+        assert name.split("'")[0] in page
+    rows = {row[0]: row[1:] for row in result.rows()}
+    assert rows["most relevance on"][0] == " and ".join(answer.where.electrodes)
+    assert f"{EYE_PART} carries" in rows
 
 
 def test_the_same_seed_gives_the_same_numbers(folder: Path) -> None:
