@@ -8,13 +8,11 @@ show.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import mne
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -28,40 +26,16 @@ from ..drawing.sections import Paragraph, Section, Table
 from ..electrodes.regions import members
 from ..explanation import shares
 from ..explanation.explain import explain_windows
-from ..explanation.explained import Explained, truth
+from ..explanation.explained import Explained, accuracy, truth
 from ..explanation.view import View
 from ..recording.windows import Windows
-from ..text import counted
+from .decoders import CspLda, DecoderAccuracy, beside, counted_right, csp_lda
 from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class CspLda:
-    """Common spatial patterns and linear discriminant analysis, in cross-validation.
-
-    Attributes
-    ----------
-    accuracy, low, high : float
-        Over windows that were left out, with Wilson's interval (95 %).
-    chance : float
-        The largest class's part.
-    share : ndarray, shape (channel,)
-        |pattern| of each electrode, weighted by what LDA makes of its component; sums to 1. Patterns, not
-        filters (Haufe et al. 2014, eq. 6): a filter is large where noise is cancelled, too.
-    windows, folds : int
-    notes : tuple of str
-    """
-
-    accuracy: float
-    low: float
-    high: float
-    chance: float
-    share: Floats
-    windows: int
-    folds: int
-    notes: tuple[str, ...]
+RANDOM = "random weights"
+MUCH = 0.8  # correlation from which a map of random weights is much the same
 
 
 @dataclass(frozen=True)
@@ -71,104 +45,17 @@ class SpatialAgreement:
     Attributes
     ----------
     rank, cosine : float
-        Spearman's correlation, and the cosine.
+        Spearman's correlation, and the cosine, which is high for any two that have no sign.
     p : float
         How often shuffled electrodes give as high a rank correlation.
+    r : float
+        Pearson's correlation: what both have above and below their means. NaN where one is even.
     """
 
     rank: float
     cosine: float
     p: float
-
-
-def csp_lda(
-    signal: NDArray[Any],
-    labels: Sequence[int] | NDArray[Any],
-    *,
-    groups: Sequence[Any] | None = None,
-    components: int = 6,
-    folds: int = 5,
-    seed: int = 0,
-) -> CspLda:
-    """CSP + LDA (mne.decoding.CSP, scikit-learn), and where its patterns lie.
-
-    Parameters
-    ----------
-    signal : ndarray, shape (window, channel, time)
-        Microvolt, filtered to the band of interest.
-    labels : sequence of int, shape (window,)
-        Class of each window; negative for none.
-    groups : sequence, shape (window,), optional
-        Subject or recording of each window: none is on both sides of a split.
-    components, folds : int
-    seed : int
-
-    Returns
-    -------
-    CspLda
-
-    Raises
-    ------
-    InputError
-        One class only; too few windows, or groups, for the folds; lengths that differ.
-    """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-
-    y = np.asarray(labels)
-    if len(y) != len(signal) or (groups is not None and len(groups) != len(y)):
-        raise InputError(f"CSP: {len(y)} labels for {counted(len(signal), 'window')}, or other groups")
-    known = y >= 0
-    x, y = np.asarray(signal, dtype=np.float64)[known], y[known]
-    x = x - x.mean(-1, keepdims=True)  # an offset is no power
-    group = None if groups is None else np.asarray(groups)[known]
-    names, counts = np.unique(y, return_counts=True)
-    if len(names) < 2:
-        raise InputError("CSP: windows of one class only; two are needed")
-    if counts.min() < 2 * folds:
-        raise InputError(f"CSP: a class has {counts.min()} windows; {2 * folds} are needed for {folds} folds")
-    notes = []
-    if group is None:
-        notes.append(
-            "Windows of one recording are neighbours in time on both sides of a split: the accuracy flatters."
-        )
-        split: Any = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    else:
-        if len(np.unique(group)) < 2:
-            raise InputError("CSP: one subject only; nobody is left to test on")
-        folds = min(folds, len(np.unique(group)))
-        split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    n = min(components, x.shape[1] - 1)
-    csp = mne.decoding.CSP(n, reg="ledoit_wolf", log=True, norm_trace=False, rank="full")
-    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    with warnings.catch_warnings(), mne.utils.use_log_level("error"):
-        warnings.simplefilter("ignore")
-        try:
-            guess = cross_val_predict(make_pipeline(csp, lda), x, y, groups=group, cv=split)
-        except ValueError:
-            raise InputError(
-                "CSP: a part of the subjects has windows of one class only; class and subject are confounded"
-            ) from None
-        csp.fit(x, y)
-        lda.fit(csp.transform(x), y)
-    right = int((guess == y).sum())
-    interval = stats.binomtest(right, len(y)).proportion_ci(method="wilson")
-    # How far a component moves the decision: LDA's weight times how much the component varies.
-    weight = np.abs(lda.coef_).mean(0) * csp.transform(x).std(0)
-    patterns = np.abs(csp.patterns_[:n])
-    patterns = patterns / patterns.sum(1, keepdims=True)
-    share = (weight[:, None] * patterns).sum(0)
-    return CspLda(
-        accuracy=right / len(y),
-        low=float(interval.low),
-        high=float(interval.high),
-        chance=float(counts.max() / len(y)),
-        share=share / max(share.sum(), 1e-300),
-        windows=len(y),
-        folds=folds,
-        notes=tuple(notes),
-    )
+    r: float = float("nan")
 
 
 def channel_power(windows: Windows) -> Floats:
@@ -267,6 +154,7 @@ def agreement(a: Floats, b: Floats, *, shuffles: int = 2000, seed: int = 0) -> S
         rank=rank,
         cosine=float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300),
         p=float((1 + (null >= rank).sum()) / (1 + shuffles)),
+        r=float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan"),
     )
 
 
@@ -288,12 +176,15 @@ class BaselineComparison(View):
     csp : CspLda or None
     notes : tuple of str
         Why there is no CSP, and what flatters it.
+    accuracies : tuple of DecoderAccuracy
+        The network's, each decoder's and that of random weights; empty where labels do not allow any.
     """
 
     share: dict[str, Floats]
     agreement: dict[str, SpatialAgreement]
     csp: CspLda | None
     notes: tuple[str, ...]
+    accuracies: tuple[DecoderAccuracy, ...] = ()
 
     name = "baselines"
 
@@ -303,6 +194,22 @@ class BaselineComparison(View):
         return {
             "baseline_share": xr.DataArray(values, {"baseline": list(self.share)}, ("baseline", "channel"))
         }
+
+    def answer(self, explained: Explained) -> str:
+        """How close the map is to that of random weights, and the accuracies."""
+        out = []
+        near = self.agreement.get(RANDOM)
+        if near is not None and np.isfinite(near.r):
+            much = " that is much the same" if near.r >= MUCH else ""
+            by = f"correlation of the electrodes' shares {near.r:.2f}"
+            out.append(f"Copies with random weights give a map{much} ({by}).")
+        if self.accuracies:
+            out.append(f"Right: {self.said_accuracies()}.")
+        return " ".join(out)
+
+    def said_accuracies(self) -> str:
+        """The accuracy of all, in one row."""
+        return ", ".join(f"{a.name} {100 * a.accuracy:.0f} %" for a in self.accuracies)
 
     def summary(self, explained: Explained) -> dict[str, Any]:
         """Shares of sets and electrodes, agreement, and the accuracy of CSP + LDA."""
@@ -320,13 +227,16 @@ class BaselineComparison(View):
                 who: dict(zip(channels, map(float, share), strict=True)) for who, share in units.items()
             },
             "agreement": {who: asdict(a) for who, a in self.agreement.items()},
+            "accuracies": [asdict(a) for a in self.accuracies],
             "csp": None if self.csp is None else {k: v for k, v in asdict(self.csp).items() if k != "share"},
         }
 
     def lines(self, explained: Explained) -> Iterator[tuple[str, str]]:
         """How alike the electrodes' shares are."""
-        alike = ", ".join(f"{who} {a.cosine:.2f}" for who, a in self.agreement.items())
-        yield "beside", f"{alike} (cosine of the electrodes' shares)"
+        alike = ", ".join(f"{who} {a.r:.2f}" for who, a in self.agreement.items())
+        yield "beside", f"{alike} (correlation of the electrodes' shares)"
+        if self.accuracies:
+            yield "right", self.said_accuracies()
 
     def sections(self, explained: Explained) -> Iterator[Section]:
         """Shares of sets under the model and its baselines, and how alike they are."""
@@ -335,13 +245,23 @@ class BaselineComparison(View):
             (name, *(f"{each[s]:.1%}" for s in sides)) for name, each in found["sets"].items()
         ]
         for what, values in (
-            ("cosine with this model", [self.agreement[s].cosine for s in sides[1:]]),
+            ("correlation with this model", [self.agreement[s].r for s in sides[1:]]),
             ("rank correlation with it", [self.agreement[s].rank for s in sides[1:]]),
         ):
             rows.append((what, "", *(f"{value:.2f}" for value in values)))
         content: list[Paragraph | Table] = [
             Table(("relevance share", *sides), rows, range(1, len(sides) + 1))
         ]
+        if self.accuracies:
+            row = [f"{a.accuracy:.0%} ({a.low:.0%} to {a.high:.0%})" for a in self.accuracies]
+            names = [a.name for a in self.accuracies]
+            content.append(
+                Table(("right (95 % interval)", *names), [("windows", *row)], range(1, len(row) + 1))
+            )
+            content.append(
+                "The network was trained elsewhere; decoders learn on these windows, in cross-validation. "
+                "Neighbours in time on both sides of a split flatter them."
+            )
         csp = self.csp
         if csp is not None:
             content.append(
@@ -351,8 +271,8 @@ class BaselineComparison(View):
             )
         content.append(
             "Random weights: copies of the network with shuffled weights, on the same windows. A map that "
-            "they share is the architecture's or the signal's. Cosine compares where most lies; the rank "
-            "correlation counts the many electrodes with little as much as the few with most."
+            "they share is the architecture's or the signal's. The correlation compares where most lies; the "
+            "rank correlation counts the many electrodes with little as much as the few with most."
         )
         yield Section("Beside it", tuple(content))
 
@@ -376,8 +296,9 @@ def compare_with_baselines(
     BaselineComparison
     """
     own = shares.by_electrode(explained.relevance)
+    made = list(random_copies(explained, model, copies=copies, seed=seed))
     share = {
-        "random weights": np.mean(random_weights(explained, model, copies=copies, seed=seed), axis=0),
+        RANDOM: np.mean([shares.by_electrode(e.relevance) for e in made], axis=0),
         "channel power": channel_power(explained.windows),
     }
     notes: tuple[str, ...] = ()
@@ -392,9 +313,37 @@ def compare_with_baselines(
     else:
         share["CSP + LDA"] = csp.share
         notes = csp.notes
+    accuracies, more = _accuracies(explained, csp, made, seed)
     return BaselineComparison(
-        share, {name: agreement(own, s, seed=seed) for name, s in share.items()}, csp, notes
+        share,
+        {name: agreement(own, s, seed=seed) for name, s in share.items()},
+        csp,
+        (*notes, *more),
+        tuple(accuracies),
     )
+
+
+def _accuracies(
+    explained: Explained, csp: CspLda | None, copies: Sequence[Explained], seed: int
+) -> tuple[list[DecoderAccuracy], list[str]]:
+    """The accuracy of all on the same windows; nothing where labels name no class."""
+    labels, classes = explained.windows.labels, explained.contract.classes
+    real = truth(labels, classes)
+    own = accuracy(explained)
+    if own is None:
+        return [], []
+    out = [counted_right("network", own["correct"], own["of"])]
+    if csp is not None:
+        out.append(DecoderAccuracy("CSP + LDA", csp.accuracy, csp.low, csp.high, csp.windows, csp.folds))
+    options = explained.provenance.get("options", {})
+    locked = bool(explained.windows.tmin) or bool(options.get("events"))
+    found, notes = beside(explained.windows.signal, real, explained.windows.sfreq, locked=locked, seed=seed)
+    out += found
+    each = [a for e in copies if (a := accuracy(e)) is not None]
+    if each:
+        right, of = sum(a["correct"] for a in each), sum(a["of"] for a in each)
+        out.append(counted_right(RANDOM, right, of))
+    return out, notes
 
 
 @register("baselines", needs=("model",), order=30, absent={})

@@ -36,6 +36,12 @@ def test_bands_and_baselines_of_the_shortcut(tmp_path: Path) -> None:
     # The network reads the eyes; CSP with LDA, on the same windows, the hand areas.
     assert ocular["this model"] > 2 * ocular["CSP + LDA"]
     assert beside["csp"]["accuracy"] > 0.9
+    right = {a["name"]: a["accuracy"] for a in beside["accuracies"]}
+    assert right["network"] == 0.5
+    assert {"CSP + LDA", "xDAWN + LDA", "power + LDA", "random weights"} <= right.keys()
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("right "))
+    assert line.split(None, 1)[1].startswith("network 50 %, CSP + LDA")
+    assert summary["answer"]["beside"]["baselines"] in summary["answer"]["said"]
     with (tmp_path / "out" / "shares.csv").open(encoding="utf-8") as file:
         kinds = {row["kind"] for row in csv.DictReader(file)}
     assert kinds == {"set", "region", "band", "electrode"}

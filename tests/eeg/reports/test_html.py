@@ -35,10 +35,11 @@ from onnxplain.eeg.studies.compare import Comparison, ComparisonRow, SideAgreeme
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
 from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.eeg.views.artefact_parts import ArtefactsCarry
-from onnxplain.eeg.views.baselines import BaselineComparison, CspLda, SpatialAgreement
+from onnxplain.eeg.views.baselines import BaselineComparison, SpatialAgreement
 from onnxplain.eeg.views.clusters import Spray, Strategy
 from onnxplain.eeg.views.components import ClassShare, ComponentClasses
 from onnxplain.eeg.views.confirmed import PartsExchanged
+from onnxplain.eeg.views.decoders import CspLda, DecoderAccuracy
 from onnxplain.eeg.views.event_locked import AroundEvents
 from onnxplain.eeg.views.network import InnerRelevance
 from onnxplain.eeg.views.registry import kinds
@@ -116,6 +117,7 @@ def viewed(name: Name, channels: Electrodes, zero: Explained) -> dict[str, View]
     component = ClassShare(name("class"), 0.4, 0.1, 0.3, 0.2, 2, 0.5, 0.1)
     ones = np.ones(len(channels)) / len(channels)
     alike = {name("side"): SpatialAgreement(0.2, 0.3, 0.5)}
+    right = (DecoderAccuracy("network", 0.9, 0.8, 1.0, 4, 0),)
     csp = CspLda(0.9, 0.8, 1.0, 0.5, ones, 4, 2, ())
     heads = xr.DataArray(
         np.ones((4, 1, 2)), {"tensor": ("layer", [name("tensor")])}, ("epoch", "layer", "head"), "heads"
@@ -133,7 +135,7 @@ def viewed(name: Name, channels: Electrodes, zero: Explained) -> dict[str, View]
     every: tuple[View, ...] = (
         AroundEvents({name("event"): around}),
         Spray((strategy, strategy), np.ones(3), np.zeros(4, dtype=np.int64)),
-        BaselineComparison({name("side"): ones}, alike, csp, (name("limit"),)),
+        BaselineComparison({name("side"): ones}, alike, csp, (name("limit"),), right),
         ComponentClasses(bands, (component,), ()),
         Rhythms(bands, (band,)),
         InnerRelevance(heads, places, ()),
