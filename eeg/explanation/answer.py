@@ -29,6 +29,7 @@ NEAR = 0.5  # of the leading electrode's share: those that are named with it
 SMOOTH = 0.1  # seconds over which relevance is summed for its course
 CLASSES = 4
 SMALL = 0.1  # of a class's largest electrode: below it an electrode against it is not worth a word
+TRUST = ("accuracy", "fit", "reached")
 NOT_ASKED = "Closeness to random weights was not looked at (--baselines looks)."
 
 
@@ -157,12 +158,11 @@ class ForClass:
 
     def said(self, *, number: bool) -> str:
         """In words; `number`: what is explained is a number, which is raised and lowered."""
-        up, down = ("raised by", "lowered by") if number else ("for it", "against it")
-        each = []
-        for word, found in ((up, self.for_), (down, self.against)):
-            named = ", ".join(f"{name} {value:+.3g}" for name, value in found.items())
-            each.append(f"{word} {named or ('no electrode' if number else 'none')}")
-        return f"{self.name} ({counted(self.windows, 'window')}, mean {self.unit}): {', '.join(each)}."
+        sides = [", ".join(f"{k} {v:+.3g}" for k, v in each.items()) for each in (self.for_, self.against)]
+        count = f"({counted(self.windows, 'window')}, mean {self.unit})"
+        if number:
+            return f"{self.name} {count}: raised by {sides[0] or 'none'}, lowered by {sides[1] or 'none'}."
+        return f"For {self.name} {count}: {sides[0] or 'none'}; against it: {sides[1] or 'none'}."
 
 
 @dataclass(frozen=True)
@@ -235,16 +235,34 @@ class Answer:
         more = [] if "baselines" in beside or self.where is None else [("random", NOT_ASKED)]
         return [*self.own(), *more, *(("beware", note) for note in self.notes)]
 
-    def sentences(self) -> list[str]:
-        """The paragraph: what it says itself, and what the views add."""
+    def found(self) -> list[str]:
+        """The first paragraph: where, when, in which band, for and against which class."""
+        return [text for what, text in self.own() if what not in TRUST]
+
+    def trust(self) -> list[str]:
+        """The second: how far it can be trusted, with what the views add."""
+        own = [
+            f"Its number goes with the labels: {text}." if what == "fit" else text
+            for what, text in self.own()
+            if what in TRUST
+        ]
         beside = dict(self.beside or {})
         last = beside.pop("baselines", NOT_ASKED if self.where is not None else "")
-        own = [f"Its number goes with the labels: {t}." if what == "fit" else t for what, t in self.own()]
         return [*own, *beside.values(), *([last] if last else [])]
+
+    def sentences(self) -> list[str]:
+        """Both."""
+        return [*self.found(), *self.trust()]
 
     def summary(self) -> dict[str, Any]:
         """Everything, as plain data, with the sentences."""
-        return {**asdict(self), "nothing": self.nothing, "said": self.sentences()}
+        return {
+            **asdict(self),
+            "nothing": self.nothing,
+            "found": self.found(),
+            "trust": self.trust(),
+            "said": self.sentences(),
+        }
 
     @staticmethod
     def _said_accuracy(found: dict[str, Any]) -> str:

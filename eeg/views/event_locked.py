@@ -179,7 +179,7 @@ def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
             continue
         if round(b - before, 6) or round(a - after, 6):
             asked = f"{-before:+.2f} to {after:+.2f} s that were asked for"
-            cut = f"Windows have only {-b:+.2f} to {a:+.2f} s of the {asked}."
+            cut = f"Windows have only {0.0 - b:+.2f} to {a:+.2f} s of the {asked}."
             found = replace(found, notes=(cut, *found.notes))
         notes += [f"Around {short}: {note[0].lower()}{note[1:]}" for note in found.notes]
         made[short] = found
