@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..electrodes.positions import Electrodes
 from ..text import plain
-from .figures import INK, SIGNED, _regions, _rows, limit, order, tidy
+from .figures import SIGNED, _regions, _rows, limit, order, tidy
+from .heads import INK
 
 # Told apart by people with any colour vision (Okabe & Ito 2008), the first two as "more" and "less".
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

@@ -11,7 +11,7 @@ from ...engine.errors import InputError
 from ..explanation.long_form import HEAD, rows
 from ..text import plain, write_csv
 from .codecs import check_codecs
-from .cohort import ROWS
+from .cohort_store import ROWS
 
 
 def write_table(store: Path, path: Path) -> Path:
