@@ -204,3 +204,10 @@ def provenance(dataset: xr.Dataset) -> dict[str, Any]:
     except (TypeError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def digest(dataset: xr.Dataset) -> str | None:
+    """The hash of the recording that was explained; None where it is not known."""
+    found = provenance(dataset).get("data")
+    known = found.get("sha256") if isinstance(found, dict) else None
+    return None if known is None else str(known)

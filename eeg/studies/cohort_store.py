@@ -18,6 +18,7 @@ from .scores import BASELINES
 
 NEEDS = 'a cohort needs Zarr: pip install "onnxplain[cohort]"'
 ROWS, KEY = "onnxplain.json", "onnxplain_key"
+RECORDING = "recording"  # coordinate of epochs of several runs: the hash of each one's recording, or ""
 
 
 def is_store(path: Path) -> bool:
@@ -137,7 +138,9 @@ def _joined(each: Sequence[xr.Dataset], subject: str) -> xr.Dataset:
         [d[keep] for d in each], "epoch", combine_attrs="drop_conflicts", join="override", coords="minimal",
         compat="override",
     )  # fmt: skip
+    runs = [views.digest(d) or "" for d in each for _ in range(d.sizes["epoch"])]
+    joined = joined.assign_coords({RECORDING: ("epoch", runs)})
     if all(BASELINES in d for d in each):
-        joined[BASELINES] = xr.concat([d[BASELINES] for d in each], "recording").mean("recording")
+        joined[BASELINES] = xr.concat([d[BASELINES] for d in each], "run").mean("run")
     # A head digitised anew for each recording has other positions each time.
     return joined.assign_attrs(places=views.places_attribute(together([views.electrodes(d) for d in each])))

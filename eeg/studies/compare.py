@@ -22,6 +22,7 @@ from ..electrodes.positions import Electrodes
 from ..explanation import dataset as views
 from ..text import listed
 from . import statistics
+from .cohort_store import RECORDING
 from .compare_result import Comparison as Comparison
 from .compare_result import ComparisonRow, Courses, SideAgreement
 from .scores import correlation
@@ -178,8 +179,10 @@ def _same_windows(sides: Sequence[Side], found: Sequence[Sequence[Floats]]) -> b
     """Whether both first sides explained the same windows of one recording, and each has relevance."""
     a, b = (next(iter(s.subjects.values())) for s in sides[:2])
     n = {len(found[0][0]), len(found[1][0]), a.sizes["epoch"], b.sizes["epoch"]}
-    same = len(n) == 1 and _recording(a) is not None and _recording(a) == _recording(b)
-    return same and bool(np.allclose(a["onset"].values, b["onset"].values, rtol=0, atol=1e-3))
+    if len(n) > 1:
+        return False
+    windows = _windows_of(a)
+    return windows == _windows_of(b) and all(name is not None for name, _ in windows)
 
 
 def _interval(
@@ -275,7 +278,7 @@ def _agreement(
         second = sides[1].subjects.get(name)
         if second is None and len(sides[0].subjects) == len(sides[1].subjects) == 1:
             second = next(iter(sides[1].subjects.values()))
-        if second is None or _recording(first) != _recording(second):
+        if second is None:
             continue
         found_here, same_here = _window_by_window(sides, first, second, common)
         found += found_here
@@ -291,11 +294,14 @@ def _agreement(
     )
 
 
-def _recording(data: xr.Dataset) -> str | None:
-    """The hash of the recording that was explained."""
-    found = views.provenance(data).get("data")
-    digest = found.get("sha256") if isinstance(found, dict) else None
-    return None if digest is None else str(digest)
+def _windows_of(data: xr.Dataset) -> list[tuple[str | None, float]]:
+    """What tells a window from all others: the hash of its recording (None: not known), and its onset."""
+    onsets = [round(float(t), 3) for t in data["onset"].values]
+    if RECORDING in data.coords:  # of several runs
+        each = [str(name) or None for name in data[RECORDING].values.tolist()]
+    else:
+        each = [views.digest(data)] * len(onsets)
+    return list(zip(each, onsets, strict=True))
 
 
 def _window_by_window(
@@ -305,11 +311,11 @@ def _window_by_window(
     if first.sizes["time"] != second.sizes["time"] or first.attrs.get("sfreq") != second.attrs.get("sfreq"):
         return [], []
     rows = [[s.keys(d).index(k) for k in common] for s, d in zip(sides, (first, second), strict=True)]
-    at = {round(float(t), 3): i for i, t in enumerate(second["onset"].values)}
+    at = {key: i for i, key in enumerate(_windows_of(second))}
     found, same = [], []
-    for i, onset in enumerate(first["onset"].values):
-        j = at.get(round(float(onset), 3))
-        if j is None:
+    for i, key in enumerate(_windows_of(first)):
+        j = at.get(key)
+        if j is None or key[0] is None:
             continue
         x = first["relevance"].values[i][rows[0]].ravel().astype(np.float64)
         y = second["relevance"].values[j][rows[1]].ravel().astype(np.float64)

@@ -7,6 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,15 @@ def test_stores_are_compared_by_subject(
     assert [s.label for s in stores] == ["net0", "net1"]
     found = compare(stores)
     assert found.subjects == (3, 3)
+    # Runs of one subject have the same onsets, and are not taken for each other.
+    windows = [d.sizes["epoch"] for d in stores[0].subjects.values()]
+    assert found.agreements[0].windows == sum(windows)
+    whole = stores[0].subjects["01"]
+    half, rest = (
+        replace(stores[0], subjects={"01": whole.isel(epoch=part)})
+        for part in (slice(windows[0] // 2), slice(windows[0] // 2, None))
+    )
+    assert compare([half, rest]).agreements[0].windows == 0
     assert all(r.effect is None for r in found.rows)  # three subjects a side are too few
     assert "p = " not in (found.test or "")
 
