@@ -150,11 +150,14 @@ def section() -> str:
     for name in dict.fromkeys(v["command"] for v in every):
         hit = [v for v in every if v["command"] == name and not v["finished"]]
         again = [v for v in hit if "again" in v]
-        good = sum(v["again"] in (0, 1) for v in again)
+        # An output that is in place already is refused without --overwrite.
+        ready = sum(v["whole"] and v["again"] == 2 for v in again)
         lines.append(
             f"* `{name}`, killed (SIGKILL) at {len(hit)} random moments, every other time the guard and else "
-            f"what it watches: {sum(v['alive'] for v in hit)} processes lived on; the same command ran to "
-            f"its end afterwards in {good} of {len(again)}, and left unfinished files of the killed run in "
+            f"what it watches: {sum(v['alive'] for v in hit)} processes lived on, "
+            f"{sum(v['traceback'] for v in hit)} said more than a line. The same command ran afterwards "
+            f"{len(again)} times: {sum(v['again'] in (0, 1) for v in again)} times to its end, {ready} times "
+            f"the output was whole already; unfinished files of the killed run were left in "
             f"{sum(bool(v['there']) for v in again)}."
         )
     return "\n".join([*lines, "", machine(), ""])
