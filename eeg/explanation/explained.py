@@ -95,7 +95,7 @@ class Explained:
     @cached_property
     def answer(self) -> Answer:
         """What the model used, in the words of the field: what the report and the command line say first."""
-        from .answer import answer_of
+        from .answering import answer_of
 
         return answer_of(self)
 

@@ -91,6 +91,11 @@ def test_links_are_relative_and_lead_somewhere(seen: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["wide", "narrow"])
+def test_axe_finds_nothing_serious(seen: dict[str, Any], name: str) -> None:
+    assert [v for v in seen["axe"][name] if v[0] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("name", ["wide", "narrow"])
 def test_the_words_of_a_check_are_on_the_screen(seen: dict[str, Any], name: str) -> None:
     """No table of checks has to be scrolled, and no column is a letter wide."""
     cells = seen["cells"][name]

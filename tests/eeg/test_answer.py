@@ -12,7 +12,8 @@ import pytest
 import xarray as xr
 
 from onnxplain.eeg.artefacts.glossary import EYES
-from onnxplain.eeg.explanation.answer import NOT_ASKED, answer_of
+from onnxplain.eeg.explanation.answer import NOT_ASKED
+from onnxplain.eeg.explanation.answering import answer_of
 from onnxplain.eeg.explanation.bands import bands
 from onnxplain.eeg.explanation.explained import Explained
 from onnxplain.eeg.explanation.standing_out import standing_out
