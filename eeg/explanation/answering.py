@@ -1,4 +1,4 @@
-"""The answer of an explanation, computed: what stands out in space, time and frequency, and what is beside it."""
+"""The answer of an explanation, computed: what stands out where, when and in which band, and the rest."""
 
 from __future__ import annotations
 
