@@ -223,6 +223,8 @@ def _sharpened(
 ) -> Floats | None:
     """What matched filters of the peaks give, in median absolute values, each half's on the other half."""
     n, half = len(fast), round(WIDTH * sfreq)
+    if n < 2:
+        return None  # a half of it has no window
     matched = _whitened if white else _filtered
     if white:
         t = np.arange(-half, half + 1) / sfreq

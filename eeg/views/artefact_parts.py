@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...engine.errors import InputError
 from ...engine.steps import step
 from ..artefacts.glossary import EYE_PART, glossary
-from ..artefacts.parts import Missing, look
+from ..artefacts.parts import ECG, KINDS, Missing, look
 from ..drawing.sections import Section, Table
 from ..explanation.explained import Explained
 from ..explanation.pairs import n_pairs, pairs
@@ -27,7 +27,7 @@ from .registry import ViewContext, register
 
 Floats = NDArray[np.float64]
 
-MOST = 96  # windows, evenly taken: the search for a heart takes seconds for so many
+MOST = 96  # windows, evenly taken
 NAMES = {"eyes": EYE_PART, "heart": "the heart's", "muscle": "the muscles'", "mains": "the mains'"}
 
 
@@ -46,12 +46,16 @@ class ArtefactsCarry(View):
         Why an artefact has no part.
     windows : int
         How many were taken.
+    unasked : tuple of str
+        What was not looked for: a heart without an ECG channel, the search for which takes as long as the
+        explanation.
     """
 
     carried: Mapping[str, float]
     how: Mapping[str, str]
     missing: Mapping[str, Missing]
     windows: int
+    unasked: tuple[str, ...] = ()
 
     name = "artefacts"
 
@@ -61,6 +65,7 @@ class ArtefactsCarry(View):
             "carried": dict(self.carried),
             "how": dict(self.how),
             "missing": {kind: {"why": m.why, "said": m.said} for kind, m in self.missing.items()},
+            "not_looked_for": list(self.unasked),
             "windows": self.windows,
         }
 
@@ -77,6 +82,7 @@ class ArtefactsCarry(View):
         unknown = [kind for kind, m in self.missing.items() if m.why != "data"]
         more = f"; not seen: {', '.join(unseen)}" if unseen else ""
         more += f"; could not be looked for: {', '.join(unknown)}" if unknown else ""
+        more += f"; not looked for: {', '.join(self.unasked)}" if self.unasked else ""
         text = ", ".join(each) + more
         return f"{text[0].upper()}{text[1:]}."
 
@@ -93,6 +99,10 @@ class ArtefactsCarry(View):
         """A row for each artefact, and what the numbers about the eyes are."""
         rows = [(kind, _percent(v), self.how.get(kind, "")) for kind, v in self.carried.items()]
         rows += [(kind, "", m.said) for kind, m in self.missing.items()]
+        rows += [
+            (kind, "", "There is no channel of it, and it was not looked for in the others (validate does).")
+            for kind in self.unasked
+        ]
         yield Section(
             "What the artefacts' parts carry",
             (
@@ -132,7 +142,9 @@ def carried(explained: Explained, *, most: int = MOST) -> ArtefactsCarry:
         signal = np.concatenate([signal, held.signal[used]])
         onsets = np.concatenate([onsets, np.asarray(held.onsets, dtype=np.float64)[used]])
     joined = replace(windows, signal=signal, onsets=onsets, labels=(None,) * len(signal))
-    found, missing = look(joined)
+    of_heart = any(name in channel.upper() for channel in windows.channels for name in ECG)
+    kinds = tuple(kind for kind in KINDS if kind != "heart" or of_heart)
+    found, missing = look(joined, kinds=kinds)
     n = len(rows)
     total = dict.fromkeys(found, 0.0)
     for j, (_, m) in enumerate(pairs(explained, "artefacts' parts", microvolt=True)):
@@ -150,6 +162,7 @@ def carried(explained: Explained, *, most: int = MOST) -> ArtefactsCarry:
         {kind: part.how for kind, part in found.items()},
         missing,
         n,
+        tuple(kind for kind in KINDS if kind not in kinds),
     )
 
 

@@ -251,7 +251,12 @@ def test_the_eyes_part_carries_what_reads_the_eyes() -> None:
     brain[:, 4] = 1
     other = carried(made(NAMES, signal=signal, multiplier=brain))
     assert abs(other.carried["eyes"]) < 0.1
-    assert "heart" in other.missing or "heart" in other.carried
+    # Without a channel of it the search for a heart takes as long as the explanation.
+    assert other.unasked == ("heart",)
+    assert other.said().endswith("not looked for: heart.")
+    beside = carried(made((*NAMES[:-1], "ECG"), signal=signal, multiplier=brain))
+    assert "heart" in beside.missing or "heart" in beside.carried
+    assert beside.unasked == ()
 
 
 def test_a_part_is_never_a_part_of_nothing() -> None:

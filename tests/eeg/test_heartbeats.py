@@ -182,6 +182,13 @@ def test_trains_that_are_regular_are_likelier_as_hearts() -> None:
     assert ratio(lambda: rng.normal(0.8, 0.05) * rng.choice([1, 2], p=[0.85, 0.15])) > 10  # some are missed
 
 
+def test_one_window_has_no_halves() -> None:
+    """Filters are made on half of the windows and tried on the other."""
+    signal = np.random.default_rng(0).normal(0, 10, (1, 4, 1000))
+    signal[0, :, 100::200] += 200
+    assert pulse(signal, 200.0, None, np.zeros(1)) is None
+
+
 def test_windows_that_follow_each_other_are_one_segment() -> None:
     onsets = np.array([0.0, 1.0, 2.0, 4.0, 5.0, 0.0])
     assert starts_of(6, 1.0, onsets, None).tolist() == [0, 0, 0, 3, 3, 5]

@@ -33,6 +33,7 @@ from onnxplain.eeg.reports.recording_figures import HEAD, OVER_TIME, Drawn, Draw
 from onnxplain.eeg.review import page as review_page
 from onnxplain.eeg.studies.compare import Comparison, ComparisonRow, SideAgreement
 from onnxplain.eeg.studies.evaluate import Evaluation, evaluate
+from onnxplain.eeg.studies.sides import SideScore
 from onnxplain.eeg.studies.statistics import Interval
 from onnxplain.eeg.views.artefact_parts import ArtefactsCarry
 from onnxplain.eeg.views.baselines import BaselineComparison, SpatialAgreement
@@ -204,11 +205,12 @@ def recording(name: Name, out: Path) -> Path:
 
 
 def compared(name: Name, out: Path) -> Path:
-    row = ComparisonRow(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3))
+    row = ComparisonRow(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3), None)
     alike = SideAgreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
+    scores = tuple(SideScore(name(s), 1, 9, 0.5, 9, None, 0.2, {name("class"): 9}) for s in ("a", "b"))
     found = Comparison(
         (name("a"), name("b")), (1, 1), Electrodes([name(f"E{i}") for i in range(3)]), np.ones((2, 3)) / 3,
-        (row,), (alike,), name("test"), (name("note"),),
+        (row,), (alike,), scores, "subjects", name("test"), (name("note"),),
     )  # fmt: skip
     return comparison.write(found, out)[-1]
 
