@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -205,12 +205,16 @@ def recording(name: Name, out: Path) -> Path:
 
 
 def compared(name: Name, out: Path) -> Path:
-    row = ComparisonRow(name("set"), "set", (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3), None)
+    kinds: tuple[Literal["region", "electrode", "set"], ...] = ("region", "electrode", "set")
+    rows = tuple(
+        ComparisonRow(name(kind), kind, (0.5, 0.2), (0.1, 0.1), 0.3, Interval(0.2, 0.1, 0.3), None)
+        for kind in kinds
+    )
     alike = SideAgreement(name("a"), name("b"), 0.4, 0.5, 0.3, 9, 0.8)
     scores = tuple(SideScore(name(s), 1, 9, 0.5, 9, None, 0.2, {name("class"): 9}) for s in ("a", "b"))
     found = Comparison(
         (name("a"), name("b")), (1, 1), Electrodes([name(f"E{i}") for i in range(3)]), np.ones((2, 3)) / 3,
-        (row,), (alike,), scores, "subjects", name("test"), (name("note"),),
+        rows, (alike,), scores, "subjects", name("test"), (name("note"),),
     )  # fmt: skip
     return comparison.write(found, out)[-1]
 
