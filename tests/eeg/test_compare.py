@@ -283,9 +283,9 @@ def test_the_files(tmp_path: Path) -> None:
     explanation(tmp_path / "motor", "C3", seed=1)
     found = compare([read_side(tmp_path / n) for n in ("<b>odd", "motor")])
     files = comparison.write(found, tmp_path)
-    assert {f.name for f in files} == {
-        "comparison.json", "electrodes.csv", "shares.csv", "head_maps.png", "time_course.png", "report.html",
-    }  # fmt: skip
+    drawn = {f"{name}.{kind}" for name in ("head_maps", "time_course") for kind in ("png", "svg", "pdf")}
+    written = {"comparison.json", "electrodes.csv", "shares.csv", "report.html"}
+    assert {f.name for f in files} == written | drawn
     with (tmp_path / "electrodes.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["electrode", "<b>odd", "motor"]
