@@ -55,8 +55,10 @@ def command(out: Path, threads: int | None, seed: int, overwrite: bool, as_json:
         step("loading MNE")
         with _gates(MODELS, temporary, threads) as verdicts_of:
             from ..eeg.demo import run_demo, write_demo
+            from ..eeg.drawing import resolution
             from ..eeg.reports.links import Link
 
+            resolution.draw_for_screens()
             found = run_demo(seed=seed, threads=threads)
             gates = [Link(f"gate-{n}/report.html", f"the gate on {n}") for n in MODELS]
             write_demo(found, temporary, gates)
@@ -110,10 +112,12 @@ def _tell(told: Queue[tuple[str, float | None]]) -> None:
 def judged(name: str, out: Path, threads: int | None) -> Verdict:
     """The gate's verdict on one of the demo's models, written to a folder of its own."""
     from .. import models
+    from ..eeg.drawing import resolution
     from ..eeg.reports.links import Link
     from ..validation import Gate, Policy, outputs
     from ..validation.report import write_report
 
+    resolution.draw_for_screens()
     verdict = Gate(Policy.from_text(POLICY)).run(
         models.demo_file(f"{name}.onnx"), models.demo_file("recording.edf"), threads=threads
     )

@@ -406,6 +406,7 @@ def save(figure: Figure, path: Path, dpi: int | None = None) -> Path:
     # Names of clips and markers are salted with what they hold, so that the same figure is the same file.
     with rc_context({"svg.hashsalt": "onnxplain", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        about = {"CreationDate": None, "Creator": None, "Producer": None}
-        figure.savefig(path.with_suffix(".pdf"), metadata=about)
+        if resolution.for_paper():
+            about = {"CreationDate": None, "Creator": None, "Producer": None}
+            figure.savefig(path.with_suffix(".pdf"), metadata=about)
     return path

@@ -57,9 +57,10 @@ class Drawing:
     caption: str
 
     @property
-    def files(self) -> tuple[Path, Path, Path]:
-        """PNG, SVG and PDF."""
-        return self.path, self.path.with_suffix(".svg"), self.path.with_suffix(".pdf")
+    def files(self) -> tuple[Path, ...]:
+        """PNG, SVG, and PDF where figures are for paper, too."""
+        kinds = (".svg", ".pdf") if resolution.for_paper() else (".svg",)
+        return self.path, *(self.path.with_suffix(kind) for kind in kinds)
 
     @property
     def image(self) -> bytes:
