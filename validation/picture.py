@@ -36,13 +36,13 @@ def pictures(shown: Shown, out: Path) -> list[Drawing]:
     what = "decided" if shown.of_classes else "output"
     found = [
         Drawing(
-            figures.save(exchanged_figure(shown), out / f"{NAMES[0]}.png"),
+            figures.save(exchanged_figure(shown), out / f"{NAMES[0]}.png", paper=False),
             "What was exchanged",
             f"{shown.part[0].upper()}{shown.part[1:]}, in a pair of windows, at {e.electrode}: "
             f"{what} {e.said[0]}; the part is from a window {what} {e.said[1]}; with it {e.said[2]}.",
         ),
         Drawing(
-            figures.save(decisions_figure(shown), out / f"{NAMES[1]}.png"),
+            figures.save(decisions_figure(shown), out / f"{NAMES[1]}.png", paper=False),
             "Where decisions went",
             "; ".join(f"{w.decided}: {w.along:.0%} of {w.pairs} pairs go along" for w in shown.went) + "."
             if shown.of_classes
@@ -58,7 +58,7 @@ def pictures(shown: Shown, out: Path) -> list[Drawing]:
         rings = " Ringed: the electrodes of the part." if ringed else ""
         found.append(
             Drawing(
-                figures.save(figure, out / f"{NAMES[2]}.png"),
+                figures.save(figure, out / f"{NAMES[2]}.png", paper=False),
                 "The map of the difference",
                 "Relevance share of each electrode against windows that are decided otherwise: "
                 f"most on {', '.join(map(plain, first))}.{rings}",

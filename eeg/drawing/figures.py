@@ -391,7 +391,7 @@ def _round(value: float) -> float:
     return float(min((1, 2, 5, 10), key=lambda k: abs(k * power - value)) * power)
 
 
-def save(figure: Figure, path: Path, dpi: int | None = None) -> Path:
+def save(figure: Figure, path: Path, dpi: int | None = None, *, paper: bool = True) -> Path:
     """Write a figure as PNG, and as SVG and PDF beside it, without a time stamp or a software name in them.
 
     Parameters
@@ -401,12 +401,14 @@ def save(figure: Figure, path: Path, dpi: int | None = None) -> Path:
         Of the PNG.
     dpi : int, optional
         Of the PNG; by default that of `resolution.dpi`.
+    paper : bool
+        Whether the PDF is wanted, where figures are for paper at all.
     """
     figure.savefig(path, dpi=dpi or resolution.dpi(), metadata={"Software": None})
     # Names of clips and markers are salted with what they hold, so that the same figure is the same file.
     with rc_context({"svg.hashsalt": "onnxplain", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        if resolution.for_paper():
+        if paper and resolution.for_paper():
             about = {"CreationDate": None, "Creator": None, "Producer": None}
             figure.savefig(path.with_suffix(".pdf"), metadata=about)
     return path

@@ -58,9 +58,9 @@ class Drawing:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """PNG, SVG, and PDF where figures are for paper, too."""
-        kinds = (".svg", ".pdf") if resolution.for_paper() else (".svg",)
-        return self.path, *(self.path.with_suffix(kind) for kind in kinds)
+        """PNG, SVG, and PDF where one was written."""
+        beside = (self.path.with_suffix(kind) for kind in (".svg", ".pdf"))
+        return self.path, *(path for path in beside if path.exists())
 
     @property
     def image(self) -> bytes:
