@@ -8,6 +8,8 @@ Sejnowski 1999), in seconds where infomax takes minutes; in common average refer
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mne
@@ -96,6 +98,40 @@ def one_thread() -> Any:
     return threadpool_limits(1, "blas")
 
 
+@contextmanager
+def maps_at_once() -> Iterator[None]:
+    """A context in which mne-icalabel interpolates a topography at all points of its grid at once.
+
+    It takes them one by one (0.10), half of the time of a verdict's components. The numbers are the same.
+    """
+    from mne_icalabel.iclabel import features
+
+    kept = features._gdatav4
+    features._gdatav4 = _interpolated
+    try:
+        yield
+    finally:
+        features._gdatav4 = kept
+
+
+def _interpolated(x: Floats, y: Floats, v: Floats, xq: Floats, yq: Floats) -> tuple[Floats, Floats, Floats]:
+    """A biharmonic spline through values at x and y (Sandwell 1987, eq. 5 to 7), on the grid of xq and yq."""
+    from mne_icalabel.iclabel._utils import _mergepoints2D
+
+    x, y, v = _mergepoints2D(x, y, v)
+    there = np.squeeze(x + 1j * y)
+    weights = np.linalg.lstsq(_green(np.abs(np.subtract.outer(there, there))), v, rcond=-1)[0]
+    grid = (xq + 1j * yq).reshape(-1, 1)
+    return xq, yq, (_green(np.abs(grid - there)) @ weights).reshape(xq.shape)
+
+
+def _green(distance: Floats) -> Floats:
+    """Green's function of the biharmonic operator in two dimensions."""
+    near = distance <= 1e-8
+    safe = np.where(near, 1.0, distance)
+    return np.where(near, 0.0, np.square(safe) * (np.log(safe) - 1))
+
+
 def labels(raw: Any, ica: Any) -> Floats:
     """Probability of each class, [component, class]."""
     from mne_icalabel.iclabel import iclabel_label_components
@@ -109,7 +145,7 @@ def labels(raw: Any, ica: Any) -> Floats:
         raise InputError(
             f"components: {raw.info['sfreq']:g} Hz; ICLabel needs {SLOWEST} Hz or more, or label=False"
         )
-    with warnings.catch_warnings(), mne.utils.use_log_level("error"):
+    with warnings.catch_warnings(), mne.utils.use_log_level("error"), maps_at_once():
         warnings.simplefilter("ignore")
         try:
             found = iclabel_label_components(raw, ica, inplace=False, backend="onnx")

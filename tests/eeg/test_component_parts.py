@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from onnxplain.eeg.artefacts.component_parts import component_parts
+from onnxplain.eeg.artefacts.ica import maps_at_once
 from onnxplain.eeg.electrodes.positions import Electrodes
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.recording.windows import Windows, cut
@@ -36,6 +37,23 @@ def test_the_eyes_of_the_demo(demo_cap: Any) -> None:
     power = np.abs(np.fft.rfft(eyes.signal)) ** 2
     fast = np.fft.rfftfreq(windows.signal.shape[-1], 1 / windows.sfreq) > 25
     assert power[..., fast].sum() < 1e-3 * power.sum()
+
+
+def test_topographies_are_interpolated_as_mne_icalabel_does() -> None:
+    """All points at once give what its loop gives; a point of the grid on an electrode is among them."""
+    from mne_icalabel.iclabel import features
+
+    rng = np.random.default_rng(0)
+    x, y, v = rng.uniform(-0.5, 0.5, (3, 24, 1))
+    x[0], y[0] = 0.1, 0.2
+    grid = np.meshgrid(np.linspace(-0.5, 0.5, 11), np.linspace(-0.5, 0.5, 11))
+    grid[0][3, 4], grid[1][3, 4] = 0.1, 0.2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theirs = features._gdatav4(x, y, v, *grid)
+    with maps_at_once():
+        ours = features._gdatav4(x, y, v, *grid)
+    for a, b in zip(theirs, ours, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_noise_of_one_electrode_is_no_muscle(windows: Windows) -> None:

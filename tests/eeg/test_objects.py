@@ -174,6 +174,7 @@ def test_the_keywords_that_editors_know_are_those_there_are() -> None:
         names = {f.metadata.get("keyword", f.name) for record in records for f in fields(record)}
         if typed is RecordingKeywords:
             names |= {kind.name for kind in registry.kinds() if not kind.always}
+            names |= {name for kind in registry.kinds() for name in kind.takes}
         assert set(typed.__annotations__) == names
         function = {RecordingKeywords: explain_recording, SampleKeywords: sample}[typed]
         text = function.__doc__ or ""
