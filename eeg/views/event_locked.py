@@ -148,18 +148,24 @@ def _check(asked: Any, more: Mapping[str, Any], given: Mapping[str, Any]) -> Non
     recording = given.get("recording")
     if recording is None:
         return
-    for name in _names(asked, recording):
+    shown = _shown(recording, asked, given.get("classes", ()), every=bool(given.get("every")))
+    for name in _names(asked, shown):
         if not is_detected(name):
-            times_of(recording, name)
+            times_of(shown, name)
+
+
+def _shown(recording: Recording, asked: Sequence[str], classes: Sequence[str], *, every: bool) -> Recording:
+    """The recording with texts that can be shown: a message says which annotations there are."""
+    whole = ", ".join(f'"{name}"' if "," in name else name for name in asked)
+    return Remarks(tuple(classes), whole, every).of(recording)
 
 
 @register("locked", needs=("recording",), order=10, off=(), absent={}, takes=("lags", "at"), check=_check)
 def _around_events(explained: Explained, context: ViewContext) -> AroundEvents:
     made: dict[str, EventLocked] = {}
     notes: list[str] = []
-    whole = ", ".join(f'"{name}"' if "," in name else name for name in context.option)
     every = bool(explained.provenance.get("options", {}).get("show_annotations"))
-    recording = Remarks(explained.contract.classes, whole, every).of(context.recording)
+    recording = _shown(context.recording, context.option, explained.contract.classes, every=every)
     lags = context.more.get("lags")
     before, after = (BEFORE, AFTER) if lags is None else (-float(lags[0]), float(lags[1]))
     at = _electrodes(explained, context.more.get("at") or (), notes)

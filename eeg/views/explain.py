@@ -77,7 +77,10 @@ def explain_with_views(
     regions = Regions() if regions is None else regions
     step("reading the recording")
     recording = recording_of(data)
-    registry.check(asked, more, recording=_marked(recording, windowing))
+    registry.check(
+        asked, more, recording=_marked(recording, windowing), classes=contract.classes,
+        every=windowing.show_annotations,
+    )  # fmt: skip
     windows = windowing.cut(recording, contract)
     explainer, contract = filled(explainer, contract, windows)
     regions.check(windows.channels, plain(model, 300))
