@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from web import colours, opened
 
 from onnxplain.models import demo_file
@@ -53,6 +55,14 @@ def test_the_answer_comes_first(seen: dict[str, Any]) -> None:
         assert sentence.endswith(".")
         assert len(sentence) > 40
         assert under < end < SCREEN
+
+
+def test_no_sentence_of_the_answer_is_cut(seen: dict[str, Any], folder: Path) -> None:
+    assert seen["said"]
+    answer = json.loads((folder / "out" / "summary.json").read_text(encoding="utf-8"))["answer"]
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert len(" ".join(answer["trust"])) > 400  # longer than what is printed of one value
+    assert [s for s in answer["said"] if escape(s) not in page] == []
 
 
 @pytest.mark.parametrize("name", ["wide", "narrow"])
