@@ -22,7 +22,7 @@ EYES: dict[str, str] = {
     ),
     EYE_COMPONENTS: (
         "the share of relevance on independent components that ICLabel calls eye (--components): it counts "
-        "sizes, so that it grows with the number of components, and mixed components go to one class"
+        "sizes, so that it grows with the number of components, and mixed components go to one kind"
     ),
 }
 
