@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import console, options, output
+from . import console, options, output, view_options
 
 
 @click.command("cohort")
@@ -36,15 +36,9 @@ from . import console, options, output
 @options.contract
 @options.cutting
 @options.regions
-@click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
-@click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
-@click.option(
-    "--locked",
-    metavar="EVENTS",
-    type=str,
-    callback=options.checked(options.names),
-    help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
-)
+@view_options.components
+@view_options.baselines
+@view_options.locked
 @options.batch_size
 @options.threads
 @options.seed

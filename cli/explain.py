@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import console, options, output
+from . import console, options, output, view_options
 
 ARRAYS = (".npy", ".npz")
 RECORDINGS_ONLY = (
@@ -56,17 +56,11 @@ RECORDINGS_ONLY = (
 )
 @options.label_column
 @options.regions
-@click.option("--components", is_flag=True, help="Split relevance by independent components (ICLabel) too.")
-@click.option("--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside.")
+@view_options.components
+@view_options.baselines
 @click.option("--inside", is_flag=True, help="Look at attention heads and the position embedding too.")
 @click.option("--clusters", is_flag=True, help="Cluster the windows' maps into strategies (SpRAy) too.")
-@click.option(
-    "--locked",
-    metavar="EVENTS",
-    type=str,
-    callback=options.checked(options.names),
-    help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
-)
+@view_options.locked
 @click.option("--csv", is_flag=True, help="Write relevance.csv too: a row a window, electrode and band.")
 @click.option(
     "--lags",

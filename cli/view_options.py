@@ -1,0 +1,21 @@
+"""Options for what is beside the map, where more than one command takes them."""
+
+from __future__ import annotations
+
+import click
+
+from . import options
+
+components = click.option(
+    "--components", is_flag=True, help="Split relevance by independent components (ICLabel) too."
+)
+baselines = click.option(
+    "--baselines", is_flag=True, help="Put CSP + LDA, channel power and random weights beside."
+)
+locked = click.option(
+    "--locked",
+    metavar="EVENTS",
+    type=str,
+    callback=options.checked(options.names),
+    help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
+)
