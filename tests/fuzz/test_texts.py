@@ -24,7 +24,7 @@ from onnxplain.eeg.recording.labels import read_labels
 from onnxplain.eeg.recording.read import read
 from onnxplain.engine.composite import Composite
 from onnxplain.validation import Policy
-from onnxplain.validation.policy import Checks
+from onnxplain.validation.check_settings import Checks
 
 SECONDS, LONGEST = 1.0, 1500
 # The same examples on every machine; `make fuzz` draws others, and more of them.

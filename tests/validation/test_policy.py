@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from onnxplain.engine.errors import PolicyError
+from onnxplain.validation.check_settings import Checks
 from onnxplain.validation.expects import PRESETS, Expects
-from onnxplain.validation.policy import STARTER, Checks, Policy
+from onnxplain.validation.policy import STARTER, Policy
 
 
 def test_the_starter_is_the_default_but_for_what_a_warning_does() -> None:
