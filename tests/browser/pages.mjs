@@ -53,15 +53,15 @@ function first() {
   ];
 }
 
-// Words of tables, no longer than a name, that go over more than one line.
+// Words of tables, no longer than a name, that go over more than one line (not at a hyphen of theirs).
 function broken() {
   const found = [];
   for (const cell of document.querySelectorAll("td, th")) {
     if (!cell.checkVisibility()) continue;
     const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
     for (let node; (node = walk.nextNode()); )
-      for (const word of node.data.matchAll(/\S{2,16}(?!\S)/g)) {
-        if (word.index && /\S/.test(node.data[word.index - 1])) continue;
+      for (const word of node.data.matchAll(/[^\s-]{2,16}(?![^\s-])/g)) {
+        if (word.index && /[^\s-]/.test(node.data[word.index - 1])) continue;
         const range = document.createRange();
         range.setStart(node, word.index);
         range.setEnd(node, word.index + word[0].length);
