@@ -109,7 +109,8 @@ def curves_figure(curves: Mapping[str, Curves], methods: tuple[str, ...], *, uni
         _tidy(axis)
     for axis in axes[len(names) :]:
         axis.set_visible(False)
-    axes[0].legend(fontsize=7, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8, frameon=False)
     figure.supxlabel(f"part of the {plain(what, 20)} that is gone", fontsize=9)
     figure.supylabel(f"explained ({plain(unit, 20)})", fontsize=9)
     return figure
@@ -139,7 +140,7 @@ def scores_figure(scores: Mapping[str, Mapping[str, Estimate]], *, unit: str) ->
     axis.set_yticks(range(len(names)), [plain(n, 30) for n in names], fontsize=8, parse_math=False)
     axis.invert_yaxis()
     axis.set_xlabel(f"area between the curves, ABPC ({plain(unit, 20)})", fontsize=9)
-    axis.legend(fontsize=7, frameon=False)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
     _tidy(axis)
     return figure
 

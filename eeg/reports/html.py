@@ -297,7 +297,10 @@ def provenance(about: Mapping[str, Any], data: str, *, target: bool = False) -> 
     ]
     if target:
         rows += [("target", about["target"]), ("contrast", about["contrast"] or "none")]
-    rows += [(str(k).replace("_", " "), "" if v in (None, {}) else v) for k, v in about["options"].items()]
+    options = {str(k).replace("_", " "): v for k, v in about["options"].items()}
+    absent = [name for name, value in options.items() if value in (None, {})]
+    rows += [(name, value) for name, value in options.items() if name not in absent]
+    rows += [("not given", ", ".join(absent))] if absent else []
     return Table((), [*rows, ("versions", said_versions(about["versions"]))])
 
 

@@ -130,8 +130,8 @@ class Evaluation:
                 else "no different, as far as can be told, from"
             )
             said.append(
-                f"By {replacement}: that is {how} ordering by power alone ({numbers[POWER_NAME].abpc}), "
-                f"which knows nothing of the model; difference {over}."
+                f"By {replacement}: that is {how} ordering by power alone, which knows nothing of the "
+                f"model and has {numbers[POWER_NAME].abpc}; difference {over}."
             )
             best = max(found.methods, key=lambda m: numbers[m].abpc.value)
             removal = best in (OCCLUSION, EXCHANGE)
