@@ -96,7 +96,7 @@ warns again.
 AGAIN = """## The sealed part once more, by the gate as it is
 
 Its cases had been looked at by then, and what was mended was mended on some of them: this shows that nothing
-was lost, and no more. Of the policy without `expects` only honest networks and controls were run again.
+was lost, and no more.
 """
 
 FOOT = """## What this does not show
