@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     type=options.above_zero,
     help="Length of a window (default: as events lie apart, 0.5 to 4).",
 )
+@options.subject
 @options.unit
 @options.force_unit
 @options.show_annotations
@@ -57,6 +58,7 @@ def command(
     labels: Path | None,
     label_column: str | None,
     seconds: float | None,
+    subject: str | None,
     unit: str | None,
     force_unit: bool,
     show_annotations: bool,
@@ -97,6 +99,7 @@ def command(
             show_annotations=show_annotations,
         ),
         seed=seed,
+        subject=subject,
     )
     if out is not None:
         from ..eeg.reports.audit import write

@@ -24,11 +24,7 @@ from . import console, options, output, view_options
     type=click.Path(path_type=Path),
     help="Write all of it as a table too: a row a window, electrode and band of each recording.",
 )
-@click.option(
-    "--subject",
-    metavar="PATTERN",
-    help="Where a file's name has the subject, e.g. '{subject}_run*.edf' (* any characters, ? one).",
-)
+@options.subject
 @options.question
 @options.holding
 @options.backend
@@ -39,6 +35,8 @@ from . import console, options, output, view_options
 @view_options.components
 @view_options.baselines
 @view_options.locked
+@view_options.lags
+@view_options.at
 @options.batch_size
 @options.threads
 @options.seed

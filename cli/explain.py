@@ -62,20 +62,8 @@ RECORDINGS_ONLY = (
 @click.option("--clusters", is_flag=True, help="Cluster the windows' maps into strategies (SpRAy) too.")
 @view_options.locked
 @click.option("--csv", is_flag=True, help="Write relevance.csv too: a row a window, electrode and band.")
-@click.option(
-    "--lags",
-    metavar="FROM,TO",
-    type=str,
-    callback=options.checked(options.lags),
-    help="Seconds from the event, for --locked (default -0.2,0.6, or what windows have of it).",
-)
-@click.option(
-    "--at",
-    metavar="NAMES",
-    type=str,
-    callback=options.checked(options.names),
-    help="Electrodes, sets or regions for --locked, e.g. Pz (default: all).",
-)
+@view_options.lags
+@view_options.at
 @options.batch_size
 @options.threads
 @options.seed

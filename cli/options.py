@@ -257,6 +257,11 @@ unit = _option(
     help="The recording's unit, if its file errs.",
 )
 force_unit = _option("--force-unit", is_flag=True, help="Take amplitudes that no EEG has, and mark them.")
+subject = _option(
+    "--subject",
+    metavar="PATTERN",
+    help="Where a file's name has the subject, e.g. '{subject}_run*.edf' (* any characters, ? one).",
+)
 show_annotations = _option(
     "--show-annotations", is_flag=True, help="Show texts of annotations that may hold names."
 )

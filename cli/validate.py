@@ -65,6 +65,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     metavar="VARIABLE",
     help="Environment variable with the key that signs audit records.",
 )
+@options.subject
 @options.contract
 @options.tmin
 @options.tmax
@@ -83,6 +84,7 @@ def command(
     baseline: Path | None,
     audit_log: Path | None,
     audit_key: str | None,
+    subject: str | None,
     contract: Path | None,
     tmin: float | None,
     tmax: float | None,
@@ -99,6 +101,8 @@ def command(
     Exit codes: 0 the model passes (also with a warning, unless the policy says otherwise), 1 it fails or
     nothing could be evaluated, 2 model, data or policy cannot be used. There is never a pass by default.
     """
+    if out is not None:
+        output.check(out, overwrite=overwrite, folder=True)
     from ..eeg.recording.options import WindowOptions
     from ..engine.contract import InputContract
     from ..engine.steps import step
@@ -111,11 +115,9 @@ def command(
     stored = None if baseline is None else outputs.read(baseline)
     # A log that cannot be gone on with is refused before the work, and not after it.
     torn = 0 if audit_log is None or not audit_log.exists() else outputs.torn(audit_log, key)
-    if out is not None:
-        output.check(out, overwrite=overwrite, folder=True)
     given = None if contract is None else InputContract.from_file(contract)
     cutting = WindowOptions(tmin=tmin, tmax=tmax, stride=stride, show_annotations=show_annotations)
-    verdict = gate.run(model, data, contract=given, threads=threads, window_options=cutting)
+    verdict = gate.run(model, data, contract=given, threads=threads, window_options=cutting, subject=subject)
     drift = None if stored is None else outputs.drifted(stored, verdict)
     if out is not None:
         from ..eeg.reports.links import reports_beside

@@ -19,3 +19,17 @@ locked = click.option(
     callback=options.checked(options.names),
     help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
 )
+lags = click.option(
+    "--lags",
+    metavar="FROM,TO",
+    type=str,
+    callback=options.checked(options.lags),
+    help="Seconds from the event, for --locked (default -0.2,0.6, or what windows have of it).",
+)
+at = click.option(
+    "--at",
+    metavar="NAMES",
+    type=str,
+    callback=options.checked(options.names),
+    help="Electrodes, sets or regions for --locked, e.g. Pz (default: all).",
+)

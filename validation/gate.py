@@ -59,6 +59,7 @@ class Gate:
         contract: InputContract | None = None,
         threads: int | None = None,
         window_options: WindowOptions | None = None,
+        subject: str | None = None,
     ) -> Verdict:
         """Hold a model against the policy.
 
@@ -73,6 +74,8 @@ class Gate:
         threads : int, optional
         window_options : WindowOptions, optional
             How recordings are cut, but for events, which the policy says.
+        subject : str, optional
+            Where a file's name has the subject: "{subject}_run*.edf" (see `participants.pattern_of`).
 
         Returns
         -------
@@ -85,8 +88,9 @@ class Gate:
         """
         model, data = Path(model), Path(data)
         case = open_case(
-            model, data, self.policy, contract=contract, threads=threads, window_options=window_options
-        )
+            model, data, self.policy, contract=contract, threads=threads, window_options=window_options,
+            subject=subject,
+        )  # fmt: skip
         return self.judge(case, audit=_audit(case, data, self.policy, threads))
 
     def judge(self, case: Case, *, audit: Mapping[str, Any] | None = None) -> Verdict:

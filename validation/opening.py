@@ -13,7 +13,7 @@ from ..eeg.electrodes.positions import together
 from ..eeg.electrodes.regions import unknown
 from ..eeg.explanation.explained import truth
 from ..eeg.explanation.open import filled, open_model
-from ..eeg.recording.dataset import Item, recordings, unsaid
+from ..eeg.recording.dataset import of_path, unsaid
 from ..eeg.recording.labels import number_in
 from ..eeg.recording.options import WindowOptions
 from ..eeg.recording.read import Recording, read
@@ -34,8 +34,9 @@ def open_case(
     contract: InputContract | None = None,
     threads: int | None = None,
     window_options: WindowOptions | None = None,
+    subject: str | None = None,
 ) -> Case:
-    """Read a model and a recording, or a dataset of several.
+    """Read a model and a recording, or a dataset of several; `subject` as in `dataset.recordings`.
 
     Raises
     ------
@@ -48,8 +49,7 @@ def open_case(
     )
     windowing = window_options or WindowOptions()
     contract = windowing.contract(contract)
-    dataset = data.is_dir() and data.suffix.lower() not in (".mff", ".ds", ".mefd")
-    items = recordings(data) if dataset else (Item(data.stem, data.stem, data),)
+    items = of_path(data, subject)
     found: list[tuple[Windows, str, dict[str, Floats]]] = []
     kept: list[Recording] = []
     notes = []

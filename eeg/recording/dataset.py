@@ -14,6 +14,7 @@ from ..text import counted, listed, plain
 from .bids import ROOT
 from .participants import Origin, said, subjects
 
+FOLDERS = frozenset({".mff", ".ds", ".mefd"})  # of recordings that are one each
 KINDS = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
 # Other parts of one recording, and what BIDS keeps beside the raw data.
 _ASIDE = frozenset({"derivatives", "sourcedata", "code", "stimuli", ".git"})
@@ -94,6 +95,21 @@ def recordings(dataset: Path, pattern: str | None = None, subject: str | None = 
             else f"{where}: no {'EEG ' if bids else ''}recording in it ({kinds})"
         )
     return _named(found, dataset, subject)
+
+
+def of_path(path: Path, subject: str | None = None) -> tuple[Item, ...]:
+    """The recordings of a dataset, or the one that a path is; `subject` as in `recordings`.
+
+    Raises
+    ------
+    InputError
+        As `recordings` does; `subject` was given with a single recording.
+    """
+    if path.is_dir() and path.suffix.lower() not in FOLDERS:
+        return recordings(path, subject=subject)
+    if subject is not None:
+        raise InputError(f"{plain(path, 300)}: is one recording, of one subject; --subject is for a folder")
+    return (Item(path.stem, path.stem, path),)
 
 
 def unsaid(items: Sequence[Item]) -> list[str]:

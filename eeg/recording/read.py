@@ -18,14 +18,13 @@ import numpy as np
 from ...engine.errors import InputError, LimitError, OnnxplainError
 from ..text import counted, plain
 from . import bids, units
+from .dataset import FOLDERS
 from .further import names_of
 from .headers import HeaderFacts, check_brainvision, check_edf, looks_like
 from .marks import Mark as Mark
 from .marks import marks_of, with_triggers
 from .objects import as_mne
 
-# Folders that are one recording.
-_FOLDERS = {".mff", ".ds", ".mefd"}
 # Parts of a recording that only its header can tell about.
 _HEADERS = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".avg": ".vhdr", ".fdt": ".set"}
 _MAGIC = {
@@ -160,7 +159,7 @@ def _check_file(path: Path, extension: str, where: str) -> HeaderFacts:
     if extension in _HEADERS:
         _refuse_part(path, extension, where)
     if stat.S_ISDIR(mode):
-        if extension not in _FOLDERS:
+        if extension not in FOLDERS:
             raise InputError(f"{where}: is a folder, not a recording")
         return HeaderFacts()
     if not stat.S_ISREG(mode):

@@ -16,7 +16,7 @@ from ...engine.steps import step
 from ...engine.storage.arrays import load as load_arrays
 from ..electrodes.positions import Electrodes, together
 from ..explanation.explained import truth
-from ..recording.dataset import Item, recordings, unsaid
+from ..recording.dataset import Item, of_path, unsaid
 from ..recording.labels import Labels
 from ..recording.options import WindowOptions
 from ..recording.read import Recording, read
@@ -31,7 +31,6 @@ MOST = 1000  # windows
 LONGEST, SHORTEST, USUAL = 4.0, 0.5, 2.0  # seconds of a window, where nobody says
 MACHINE = "the rate, channels and filters in files' headers"
 VOLT = 1e-3  # below this amplitudes are no microvolts
-_FOLDERS = (".mff", ".ds", ".mefd")
 _BESIDE = ("EOG", "ECG", "EKG", "EMG")
 
 
@@ -50,6 +49,7 @@ def audit_of(
     contract: InputContract | None = None,
     options: WindowOptions | None = None,
     seed: int = 0,
+    subject: str | None = None,
 ) -> Audit:
     """Audit a recording, a folder of recordings (BIDS or not), or an .npz of windows.
 
@@ -64,6 +64,8 @@ def audit_of(
     options : WindowOptions, optional
         Events, length of a window, labels, unit. By default windows start at annotations.
     seed : int
+    subject : str, optional
+        Where a file's name has the subject: "{subject}_run*.edf" (see `participants.pattern_of`).
 
     Returns
     -------
@@ -75,10 +77,9 @@ def audit_of(
         One line with the file, the reason and what to do.
     """
     options = (options or WindowOptions()).loaded()
+    items = of_path(data, subject)
     if data.suffix.lower() == ".npz":
         return _of_arrays(data, options, seed)
-    several = data.is_dir() and data.suffix.lower() not in _FOLDERS
-    items = recordings(data) if several else (Item(data.stem, data.stem, data),)
     if len(items) > 1 and options.labels is not None:
         raise InputError(
             f"{plain(data, 300)}: a table of labels is for one recording, and here are {len(items)}"

@@ -77,6 +77,8 @@ def test_strict(run: Run, tmp_path: Path) -> None:
         ((str(DATA), "--contract", "{text}"), "contract"),
         ((str(DATA), "--contract", "none.onnx"), "none.onnx: no such file"),
         ((str(DATA), "--out", "none/out"), "no folder"),
+        ((str(DATA), "--subject", "{{subject}}.edf"), "is one recording, of one subject; --subject is for"),
+        (("{cue}", "--subject", "{{subject}}.npz"), "is one recording, of one subject; --subject is for"),
         (("{folder}",), "no recording in it"),
         (("{one}",), "two classes of 10 windows"),
         (("{lacks}",), "lacks channels"),

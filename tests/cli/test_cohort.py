@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import xarray as xr
 
 from onnxplain.models import demo_file
 
@@ -103,7 +104,8 @@ def test_a_flat_folder(tmp_path: Path, run: Run, line: Callable[[str], str]) -> 
     flat.mkdir()
     for name in ("anna_run1.edf", "anna_run2.edf"):
         shutil.copy(demo_file("recording.edf"), flat / name)
-    command = ("cohort", demo_file("honest.onnx"), flat, "--out", "s.zarr", "--events", "left,right")
+    command = ("cohort", demo_file("honest.onnx"), flat, "--out", "s.zarr", "--events", "left,right",
+               "--locked", "left", "--lags", "0,0.5", "--at", "C3")  # fmt: skip
     page = tmp_path / "s-report"
     page.mkdir()
     (page / "mine.txt").write_text("mine")
@@ -117,6 +119,8 @@ def test_a_flat_folder(tmp_path: Path, run: Run, line: Callable[[str], str]) -> 
     assert alone.returncode == 0, alone.stderr
     assert "2 recordings count as subjects by the file's name" in " ".join(alone.stdout.split())
     assert not page.exists()
+    with xr.open_zarr(tmp_path / "s.zarr" / "anna_run1") as kept:
+        assert (kept["lag"].values[0], kept["lag"].values[-1]) == pytest.approx((0, 0.5), abs=0.01)
 
     named = run(*command, "--subject", "{subject}_run*.edf")
     assert named.returncode == 0, named.stderr

@@ -276,6 +276,10 @@ def test_a_folder(tmp_path: Path) -> None:
     assert any("1 channel that some recordings lack" in n for n in found.notes)
     assert any(n.startswith("Left out: ") and "broken.edf" in n for n in found.notes)
     assert any("4 recordings count as subjects by the file's name" in n for n in found.notes)
+    (tmp_path / "broken.edf").unlink()
+    told = audit_of(tmp_path, subject="{subject}?_raw.fif")
+    assert (told.windows, told.subjects) == (180, 1)
+    assert not any("count as subjects" in n for n in told.notes)
 
 
 def test_events_and_a_table_of_labels(tmp_path: Path) -> None:

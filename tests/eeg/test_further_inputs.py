@@ -210,6 +210,14 @@ def test_subjects_of_a_dataset(make_raw: Callable[..., Any], tmp_path: Path) -> 
         open_case(model, tmp_path / "data", Policy(version=1), contract=settings)
     case = open_case(model, tmp_path / "data", Policy(version=1), contract=contract(who=1))
     assert set(case.groups) == {"01", "02"}
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in (tmp_path / "data").rglob("*.fif"):
+        file.rename(flat / file.name)
+    one = open_case(
+        model, flat, Policy(version=1), contract=contract(who=1), subject="sub-{subject}?_raw.fif"
+    )
+    assert set(one.groups) == {"0"}
 
 
 def test_what_is_refused(recorded: Callable[..., Path], make_raw: Callable[..., Any], tmp_path: Path) -> None:
