@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import console, options, output
+from . import console, options, output, values
 
 if TYPE_CHECKING:
     from ..eeg.studies.audit import Audit
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command("audit")
-@click.argument("data", type=str, callback=options.checked(partial(options.existing, folder=True)))
+@click.argument("data", type=str, callback=values.checked(partial(values.existing, folder=True)))
 @click.option(
     "--contract",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     metavar="MODEL|FILE",
     help="Cut windows as a model does: its ONNX file, or a contract (YAML or JSON).",
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--labels",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     metavar="FILE",
     help="A table of labels (.csv, .tsv): a row for each window, or with a column onset.",
 )

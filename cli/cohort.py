@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from . import console, options, output, view_options
+from . import console, options, output, values, view_options
 
 
 @click.command("cohort")
 @options.model
-@click.argument("dataset", type=str, callback=options.checked(partial(options.existing, folder=True)))
+@click.argument("dataset", type=str, callback=values.checked(partial(values.existing, folder=True)))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The Zarr store to write.")
 @click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler, e.g. tls://host:8786.")
 @click.option("--workers", type=options.positive, help="Processes on this machine (default: half the cores).")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import console, options, output
+from . import console, options, output, values
 
 
 @click.command("compare")
@@ -17,20 +17,20 @@ from . import console, options, output
     nargs=-1,
     required=True,
     type=str,
-    callback=options.checked(partial(options.existing, folder=True)),
+    callback=values.checked(partial(values.existing, folder=True)),
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option(
     "--labels",
     type=str,
-    callback=options.checked(options.names),
+    callback=values.checked(values.names),
     help="Names of the sides; by default those of their folders.",
 )
 @click.option(
     "--by-label",
     type=str,
     metavar="LABELS",
-    callback=options.checked(options.names),
+    callback=values.checked(values.names),
     help="Split one explanation by the labels of its windows, e.g. target,standard.",
 )
 @options.dpi

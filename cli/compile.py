@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import console, options, output
+from . import console, options, output, values
 
 
 @click.command("compile")
@@ -24,7 +24,7 @@ from . import console, options, output
     "references",
     metavar="FILE",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     help="Of a difference: reference windows to have in the file (.npy, .npz).",
 )
 @options.contract

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import console, options, output, view_options
+from . import console, options, output, values, view_options
 
 ARRAYS = (".npy", ".npz")
 RECORDINGS_ONLY = (
@@ -50,7 +50,7 @@ RECORDINGS_ONLY = (
     "--labels",
     metavar="FILE",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     help="Labels of windows: a CSV with a column label, and onset (s) where windows start there; or a "
     "hypnogram (EDF+).",
 )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from ..engine.errors import InputError
-from . import console, options, output
+from . import console, options, output, values
 from .inspect import in_words
 
 
@@ -142,7 +142,7 @@ def _reference(given: str | None) -> str | tuple[str, ...] | None:
     """The reference as a contract has it."""
     if given is None or given.casefold() in ("average", "as recorded"):
         return given if given is None else given.casefold()
-    return options.names(given)
+    return values.names(given)
 
 
 def _labelled(members: tuple[str, ...]) -> dict[str, str]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
-import re
-import stat
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,173 +11,29 @@ from typing import Any
 
 import click
 
-from . import console, guard
+from . import console, guard, values
 
 Command = Callable[..., Any]
-Target = str | int | dict[str | int, float]
-
-
-def checked(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback for click that parses text; a ValueError becomes an error of usage."""
-
-    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-        if value is None:
-            return None
-        try:
-            return tuple(map(parse, value)) if isinstance(value, tuple) else parse(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx=ctx, param=param) from None
-
-    return callback
-
-
-def existing(text: str, *, folder: bool = False) -> Path:
-    """A path that can be read: never a pipe or a device, and nothing is opened to find out."""
-    path = Path(text)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise ValueError(f"{text}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{text}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if stat.S_ISDIR(mode) and not folder:
-        raise ValueError(f"{text}: is a folder, not a file")
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise ValueError(f"{text}: is a pipe or a device, not a file")
-    return path
-
-
-def growing(text: str) -> Path:
-    """A file that is gone on with, or begun where there is none: never a pipe, a device or a link."""
-    path = Path(text)
-    if path.is_symlink():
-        raise ValueError(f"{text}: is a symbolic link; name the file itself")
-    try:
-        path.stat()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise ValueError(f"{text}: there is no folder {path.parent} to write into") from None
-        return path
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{text}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    return existing(text)
-
-
-def size(text: str) -> int:
-    """Bytes, from "8G", "500M", "1.5GiB" or a plain number; K, M, G and T are powers of 1024."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    number = 0 if match is None else int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
-    if number <= 0:
-        raise ValueError(f"{text!r} is no size; write it like 8G or 500M")
-    return number
-
-
-def seconds(text: str) -> float:
-    """A number above 0; "inf" stands for no limit."""
-    number = _number(text)
-    if not number > 0:
-        raise ValueError(f"{text!r} is no number of seconds above 0")
-    return number
-
-
-def parameter(text: str) -> tuple[str, float]:
-    """NAME=VALUE; whether the composite has such a parameter is the engine's to say."""
-    name, sign, value = (part.strip() for part in text.partition("="))
-    if not (sign and name.isidentifier()):
-        raise ValueError(f"{text!r} is not NAME=VALUE, like epsilon=1e-6")
-    number = _number(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, not {value!r}")
-    return name, number
-
-
-def explained(text: str) -> Target:
-    """A target: predicted, all, a class number or name, or {class: weight} from "left:1,right:-1".
-
-    Whether the model has such a class is the engine's to say.
-    """
-    text = text.strip()
-    if not text:
-        raise ValueError("it is empty")
-    parts = [part.rpartition(":") for part in text.split(",")]
-    numbers = [_number(weight) for _, _, weight in parts]
-    if not all(name.strip() for name, _, _ in parts) or any(map(math.isnan, numbers)):
-        return _class(text)  # a name may itself have a comma or a colon in it
-    weights: dict[str | int, float] = {}
-    for (name, _, _), weight in zip(parts, numbers, strict=True):
-        if _class(name) in weights:
-            raise ValueError(f"the class {name!r} stands twice")
-        if not math.isfinite(weight):
-            raise ValueError(f"the weight of {name!r} must be finite")
-        weights[_class(name)] = weight
-    return weights
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Names separated by commas, none of them empty or twice."""
-    # A name with a comma in it stands in quotes.
-    parts = re.findall(r"""\s*(?:"([^"]*)"|'([^']*)')\s*(?:,|$)|([^,]*)(?:,|$)""", f"{text},")[:-1]
-    found = tuple((a or b or c).strip() for a, b, c in parts)
-    if not all(found):
-        raise ValueError("a name is empty")
-    twice = [name for name in found if found.count(name) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} stands twice")
-    return found
-
-
-def lags(text: str) -> tuple[float, float]:
-    """Two numbers of seconds, the first before the second."""
-    numbers = [_number(part) for part in text.split(",")]
-    if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
-        raise ValueError(f"{text!r} is not FROM,TO in seconds, like -0.2,0.8")
-    return numbers[0], numbers[1]
-
-
-def bands(text: str) -> dict[str, tuple[float, float]]:
-    """Frequency bands by name, of NAME=LOW-HIGH separated by commas; whether they make sense is for later."""
-    found: dict[str, tuple[float, float]] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([^=]+?)\s*=\s*([\d.]+)\s*-\s*([\d.]+)\s*", part)
-        edges = (math.nan, math.nan) if match is None else (_number(match[2]), _number(match[3]))
-        if match is None or any(map(math.isnan, edges)):
-            raise ValueError(f"{part.strip()!r} is not NAME=LOW-HIGH in Hz, like mu=8-13")
-        if match[1] in found:
-            raise ValueError(f"the band {match[1]!r} stands twice")
-        found[match[1]] = edges
-    return found
-
-
-def _class(text: str) -> str | int:
-    try:
-        return int(text)
-    except ValueError:
-        return text.strip()
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
 
 
 def _option(
     *names: str, parse: Callable[[str], Any] | None = None, **more: Any
 ) -> Callable[[Command], Command]:
     if parse is not None:
-        more.update(type=str, callback=checked(parse))
+        more.update(type=str, callback=values.checked(parse))
     return click.option(*names, **more)
 
 
 positive = click.IntRange(min=1)
 above_zero = click.FloatRange(min=0, min_open=True)
 
-model = click.argument("model", type=str, callback=checked(existing))
-data = click.argument("data", type=str, callback=checked(functools.partial(existing, folder=True)))
+model = click.argument("model", type=str, callback=values.checked(values.existing))
+data = click.argument(
+    "data", type=str, callback=values.checked(functools.partial(values.existing, folder=True))
+)
 target = _option(
     "--target",
-    parse=explained,
+    parse=values.explained,
     default="predicted",
     show_default=True,
     help="predicted, all, a class number or name, or a contrast like left:1,right:-1.",
@@ -204,7 +57,7 @@ first_composite = _option(
 param = _option(
     "--param",
     "params",
-    parse=parameter,
+    parse=values.parameter,
     multiple=True,
     metavar="NAME=VALUE",
     help="A parameter of the composite, e.g. epsilon=1e-6.",
@@ -226,18 +79,18 @@ max_closure = _option(
 )
 contract = _option(
     "--contract",
-    parse=existing,
+    parse=values.existing,
     metavar="FILE",
     help="The model's input contract (YAML), where its own file carries none.",
 )
 example = _option(
     "--example",
-    parse=existing,
+    parse=values.existing,
     metavar="FILE",
     help="An input (.npy, .npz), where the file leaves open how long one is.",
 )
 channels = _option(
-    "--channels", parse=names, metavar="NAMES", help="Electrodes in the model's order, e.g. C3,Cz,C4."
+    "--channels", parse=values.names, metavar="NAMES", help="Electrodes in the model's order, e.g. C3,Cz,C4."
 )
 recorded = _option(
     "--channels",
@@ -287,13 +140,13 @@ references = _option(
 )
 rhythms = _option(
     "--bands",
-    parse=bands,
+    parse=values.bands,
     metavar="NAME=LOW-HIGH,...",
     help="Frequency bands in Hz, e.g. mu=8-13,beta=13-30.",
 )
 regions = _option(
     "--regions",
-    parse=existing,
+    parse=values.existing,
     metavar="FILE",
     help="Electrode sets and regions of your own (YAML with sets and partition).",
 )
@@ -303,13 +156,15 @@ axes = _option(
     metavar="NAMES",
     help="Axes of the model's input, e.g. batch,one,channel,time.",
 )
-classes = _option("--classes", parse=names, metavar="NAMES", help="Names of the outputs, e.g. left,right.")
+classes = _option(
+    "--classes", parse=values.names, metavar="NAMES", help="Names of the outputs, e.g. left,right."
+)
 batch_size = _option(
     "--batch-size", type=positive, default=8, show_default=True, help="Windows explained at a time."
 )
 methods = _option(
     "--methods",
-    parse=names,
+    parse=values.names,
     metavar="NAMES",
     help="Methods to compare, e.g. difference,cplrp,occlusion: composites, integrated_gradients, "
     "expected_gradients, occlusion, exchange.",
@@ -454,7 +309,7 @@ def guarded(
     def wrap(body: Command) -> Command:
         @_option(
             "--time-limit",
-            parse=seconds,
+            parse=values.seconds,
             default=str(time_limit),
             show_default=True,
             metavar="SECONDS",
@@ -462,7 +317,7 @@ def guarded(
         )
         @_option(
             "--memory-limit",
-            parse=size,
+            parse=values.size,
             metavar="SIZE",
             help=f"E.g. 8G (default: {part} of the memory, or what is free less a margin).",
         )

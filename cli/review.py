@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import console, options, output
+from . import console, options, output, values
 
 RANDOM = "random weights"
 
@@ -17,7 +17,7 @@ def labelled(text: str) -> tuple[str, Path]:
     label, sign, folder = (part.strip() for part in text.partition("="))
     if not (label and sign and folder):
         raise ValueError(f"{text!r} is not LABEL=FOLDER, like another_subject=out-2")
-    return label, options.existing(folder, folder=True)
+    return label, values.existing(folder, folder=True)
 
 
 @click.group("review", invoke_without_command=True)
@@ -36,7 +36,7 @@ def command(ctx: click.Context) -> None:
 @click.argument(
     "explained",
     type=str,
-    callback=options.checked(partial(options.existing, folder=True)),
+    callback=values.checked(partial(values.existing, folder=True)),
     metavar="EXPLAINED",
 )
 @click.option(
@@ -44,14 +44,14 @@ def command(ctx: click.Context) -> None:
     "others",
     type=str,
     multiple=True,
-    callback=options.checked(labelled),
+    callback=values.checked(labelled),
     metavar="LABEL=FOLDER",
     help="An explanation to mix in, and what the key calls it; may be given several times.",
 )
 @click.option(
     "--random-model",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     metavar="MODEL",
     help="The explained model's file: mix in what a copy of it with shuffled weights says.",
 )
@@ -126,8 +126,8 @@ def make(
 
 
 @command.command("score")
-@click.argument("key", type=str, callback=options.checked(options.existing))
-@click.argument("answers", nargs=-1, required=True, type=str, callback=options.checked(options.existing))
+@click.argument("key", type=str, callback=values.checked(values.existing))
+@click.argument("answers", nargs=-1, required=True, type=str, callback=values.checked(values.existing))
 @options.as_json
 @options.quiet
 @options.guarded()

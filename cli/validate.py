@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import console, options, output
+from . import console, options, output, values
 
 if TYPE_CHECKING:
     from ..validation import Verdict
@@ -28,7 +28,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 @click.command("validate")
 @options.model
-@click.argument("data", type=str, callback=options.checked(partial(options.existing, folder=True)))
+@click.argument("data", type=str, callback=values.checked(partial(values.existing, folder=True)))
 @click.option(
     "--init",
     is_flag=True,
@@ -41,7 +41,7 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     "--policy",
     required=True,
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     metavar="FILE",
     help="What the model has to pass (YAML); --init prints one to begin with.",
 )
@@ -49,14 +49,14 @@ def _init(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.option(
     "--baseline",
     type=str,
-    callback=options.checked(options.existing),
+    callback=values.checked(values.existing),
     metavar="VERDICT",
     help="A verdict.json of before: what changed is reported.",
 )
 @click.option(
     "--audit-log",
     type=str,
-    callback=options.checked(options.growing),
+    callback=values.checked(values.growing),
     metavar="FILE",
     help="An audit log to go on with, hash-chained.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import options
+from . import values
 
 components = click.option(
     "--components", is_flag=True, help="Split relevance by independent components (ICLabel) too."
@@ -16,20 +16,20 @@ locked = click.option(
     "--locked",
     metavar="EVENTS",
     type=str,
-    callback=options.checked(options.names),
+    callback=values.checked(values.names),
     help="Lock relevance to r-peaks, blinks, saccades, or annotations, e.g. r-peaks,left.",
 )
 lags = click.option(
     "--lags",
     metavar="FROM,TO",
     type=str,
-    callback=options.checked(options.lags),
+    callback=values.checked(values.lags),
     help="Seconds from the event, for --locked (default -0.2,0.6, or what windows have of it).",
 )
 at = click.option(
     "--at",
     metavar="NAMES",
     type=str,
-    callback=options.checked(options.names),
+    callback=values.checked(values.names),
     help="Electrodes, sets or regions for --locked, e.g. Pz (default: all).",
 )
