@@ -1,7 +1,7 @@
 """The viewer as a page has it: its scripts, its styles, and what it shows as JSON.
 
-A report has it in one script, with the windows beside it. The browser page has it as a module, for explanations
-that it makes itself.
+A report has it in one script, with the windows beside it. The browser page has it as a module, for
+explanations that it makes itself.
 """
 
 from __future__ import annotations
