@@ -15,7 +15,9 @@ export function settled(contract, shape) {
       "onnxplain contract embed, and compile it again");
   }
   const whole = { ...DEFAULTS, ...contract };
-  if (whole.scaling) throw new Refused(`scales each window by ${whole.scaling.by}, which this page does not do; ${ELSEWHERE}`);
+  if (whole.scaling?.over === "recording") {
+    throw new Refused(`scales each electrode over the whole recording, which this page does not do; ${ELSEWHERE}`);
+  }
   const lengths = { batch: 1, channel: whole.channels.length, time: whole.window, patch: whole.window / whole.patch, sample: whole.patch };
   const axes = whole.axes.slice(1).map((axis) => lengths[axis] ?? 1);
   if (axes.join() !== shape.join()) throw new Refused(`takes ${shape.join(" \u00d7 ")}, and its input contract says ${axes.join(" \u00d7 ")}`);

@@ -59,8 +59,11 @@ export class Edf {
   async read(rows, first, count) {
     const each = this.channels[rows[0]].samples, wide = this.wide;
     const from = Math.floor(first / each), to = Math.ceil((first + count) / each);
-    const bytes = await this.part(this.begin + from * this.frame, this.begin + to * this.frame);
-    const view = new DataView(bytes.buffer);
+    // A record may be as long as the whole file: the last ones that were read are kept.
+    if (this.kept?.from !== from || this.kept.to !== to) {
+      this.kept = { from, to, bytes: await this.part(this.begin + from * this.frame, this.begin + to * this.frame) };
+    }
+    const view = new DataView(this.kept.bytes.buffer);
     const out = new Float64Array(rows.length * count);
     rows.forEach((row, r) => {
       const { at, factor, offset, unit } = this.channels[row], to = microvolt(unit);

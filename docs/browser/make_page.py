@@ -33,7 +33,7 @@ from onnxplain.models import demo_file
 HERE = Path(__file__).parent
 PAGE = (
     "index.html", "page.css", "page.js", "map.js", "model.js", "files.js",
-    "recording.js", "windows.js", "edf.js", "names.js", "contract.js", "head.js",
+    "recording.js", "windows.js", "edf.js", "names.js", "contract.js", "scaling.js", "head.js",
 )  # fmt: skip
 # The bundle has its loader inside and needs nothing but the WebAssembly beside it.
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")

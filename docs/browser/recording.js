@@ -3,6 +3,7 @@ import { layout, perMicrovolt, settled, undone } from "./contract.js";
 import { ELSEWHERE, Edf, listed, microvolt } from "./edf.js";
 import { Refused } from "./files.js";
 import { matched } from "./names.js";
+import { scale, told } from "./scaling.js";
 
 const PLAUSIBLE = [0.5, 500]; // microvolt that an EEG's typical amplitude can be, once offset and drift are gone
 const PROBES = 12, PROBE = 10; // places that are looked at, and seconds of each
@@ -35,7 +36,7 @@ export class Recording {
     if (samples < contract.window) throw new Refused(`${samples / contract.sfreq} s long, and a window takes ${contract.window / contract.sfreq} s`);
     Object.assign(this, { contract, rows, samples, layout: layout(contract), factor: perMicrovolt(contract) });
     const renamed = contract.channels.map((name, i) => [name, channels[i].name]).filter(([a, b]) => a.toLowerCase() !== b.toLowerCase());
-    this.said = [undone(contract), renamed.length ? `Channels by other names: ${listed(renamed.map(([a, b]) => `${a} is '${b}'`), 40)}.` : "",
+    this.said = [undone(contract), contract.scaling ? told(contract.scaling) : "", renamed.length ? `Channels by other names: ${listed(renamed.map(([a, b]) => `${a} is '${b}'`), 40)}.` : "",
       contract.unknown?.length ? `Not known, and assumed, says the input contract: ${contract.unknown.join(", ")}.` : ""].filter(Boolean);
   }
 
@@ -78,8 +79,8 @@ export class Recording {
   }
 
   // The signal of a window in microvolt, (channel, time).
-  async signal(first) {
-    return Float32Array.from(await this.edf.read(this.rows, first, this.contract.window));
+  signal(first) {
+    return this.edf.read(this.rows, first, this.contract.window);
   }
 
   // Why a window is left out; empty where it is not.
@@ -100,7 +101,9 @@ export class Recording {
 
   // What the model takes of a window.
   input(signal) {
-    return Float32Array.from(this.layout, (place) => signal[place] * this.factor);
+    const { scaling } = this.contract, x = signal.map((v) => v * this.factor);
+    const made = scaling ? scale(x, this.rows.length, scaling) : x;
+    return Float32Array.from(this.layout, (place) => made[place]);
   }
 
   // Relevance in the model's layout as (channel, time).

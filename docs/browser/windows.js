@@ -75,7 +75,7 @@ export async function explained(model, recording, { wanted, at, table }, go) {
     accounted ? `Relevance and what stayed on the way add up to what was explained within ${Number(open.toPrecision(2))} ${model.unit()} in each window.` : "",
   ].filter(Boolean);
   const numbersOf = async (k) => ({
-    points: samples, bins, signal: await recording.signal(windows[k].first), relevance: relevance[k],
+    points: samples, bins, signal: Float32Array.from(await recording.signal(windows[k].first)), relevance: relevance[k],
     partSignal: null, partRelevance: null, bands: null,
   });
   const target = wanted === "predicted" ? 0 : Number(wanted);

@@ -20,6 +20,7 @@ import onnxplain as ox
 from onnxplain.eeg.electrodes.matching import match
 from onnxplain.eeg.electrodes.names import parse
 from onnxplain.eeg.electrodes.positions import series
+from onnxplain.eeg.recording.scaling import scaled
 from onnxplain.eeg.recording.windows import to_model_layout
 from onnxplain.engine.errors import InputError
 
@@ -57,6 +58,12 @@ ASKS = [
      ("0.5 to 45 Hz", "no mains at 50 Hz", "a reference to average", "does not filter")),
     ({"reference": ["M1", "M2"]}, ("a reference to M1, M2",)),
 ]  # fmt: skip
+SCALED: dict[str, dict[str, Any]] = {
+    "zscore": {"by": "zscore", "clip": 2},
+    "zscore of the window": {"by": "zscore", "over": "window"},
+    "percentile": {"by": "percentile"},
+    "percentile of the window": {"by": "percentile", "percentile": 61.3, "over": "window", "clip": 1},
+}
 RATE, SECONDS = 100, 20
 
 
@@ -109,6 +116,9 @@ def recordings(folder: Path) -> dict[str, dict[str, Any]]:
             made[f"{name}{kind}"] = {"file": str(file), "at": at}
         made[f"in the flat part{kind}"] = {**made[f"flat for a while{kind}"], "first": 20}
         made[f"in the bad part{kind}"] = {**made[f"annotated{kind}"], "first": 1150}
+    for name, scaling in SCALED.items():
+        own = {**BASE, "unit": "mV", "scaling": scaling}
+        made[name] = {"file": str(folder / "plain.edf"), "at": "one after another", "contract": own}
     whole = (folder / "plain.edf").read_bytes()
     for name, data in {
         "short": whole[:-10], "header": whole[:300], "empty": b"", "picture": b"\x89PNG" + bytes(500),
@@ -135,7 +145,7 @@ def found(folder: Path) -> dict[str, Any]:
         one["shape"] = list(ox.InputContract.model_validate(one["contract"]).shape)
     more = [
         *({"contract": {**BASE, **asks}, "shape": [3, 120]} for asks, _ in ASKS),
-        {"contract": {**BASE, "scaling": {"by": "zscore"}}, "shape": [3, 120]},
+        {"contract": {**BASE, "scaling": {"by": "zscore", "over": "recording"}}, "shape": [3, 120]},
         {"contract": BASE, "shape": [3, 100]},
         {"contract": {}, "shape": [3, 120]},
     ]
@@ -189,9 +199,18 @@ def test_what_is_not_done_is_said_or_refused(found: dict[str, Any]) -> None:
     for i, (_, words) in enumerate(ASKS):
         assert all(word in found["undone"][n + i] for word in words)
     scaling, shape, none = found["layouts"][n + len(ASKS) :]
-    assert "by zscore, which this page does not do; onnxplain explain can" in scaling["refused"]
+    assert "over the whole recording, which this page does not do; onnxplain explain" in scaling["refused"]
     assert "takes 3 \u00d7 100, and its input contract says 3 \u00d7 120" in shape["refused"]
     assert "no input contract" in none["refused"]
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_windows_are_scaled_as_the_contract_says(found: dict[str, Any], name: str) -> None:
+    got = found["recordings"][name]
+    contract = ox.InputContract.model_validate({**BASE, "unit": "mV", "scaling": SCALED[name]})
+    want = scaled(np.reshape(got["signal"], (3, 120)), contract)
+    np.testing.assert_allclose(np.reshape(got["input"], (3, 120)), want, rtol=1e-5, atol=1e-6)
+    assert any("as the contract says" in text for text in got["said"])
 
 
 GOOD = ("plain", "annotated", "late", "whole", "millivolt", "greek", "slow EOG", "flat for a while")
