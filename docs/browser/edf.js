@@ -7,7 +7,16 @@ const MICROVOLT = { v: 1e6, volt: 1e6, volts: 1e6, mv: 1e3, millivolt: 1e3, mill
   uv: 1, microv: 1, uvolt: 1, microvolt: 1, microvolts: 1 };
 const BLOCK = 4_000_000; // bytes that are read at a time
 
-const latin = new TextDecoder("latin1");
+// A byte a letter; what TextDecoder calls latin1 is another code.
+const latin = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+// Letters that are bytes of UTF-8, or else as they are.
+function utf8(text) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
+  } catch {
+    return text;
+  }
+}
 const listed = (names, most = 8) => names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
 
 // A field of the header that is a number. No message quotes the header: it has the patient's name.
@@ -24,7 +33,7 @@ export class Edf {
   // The header of a file, checked.
   static async open(file) {
     const part = async (from, to) => new Uint8Array(await file.slice(from, to).arrayBuffer());
-    const fixed = latin.decode(await part(0, 256));
+    const fixed = latin(await part(0, 256));
     const bdf = fixed.startsWith("\u00ffBIOSEMI");
     if (!bdf && !fixed.startsWith("0       ")) throw new Refused("no EDF or BDF file, and this page opens no others; save the recording as one");
     if (fixed.length < 256) throw new Refused("cut short in its header");
@@ -34,7 +43,7 @@ export class Edf {
     const n = number(fixed.slice(252, 256), "channel count");
     if (!(n > 0 && n <= 65536) || size !== 256 * (n + 1)) throw new Refused("the header's size and channel count do not go together");
     if (file.size < size) throw new Refused("cut short in its header");
-    const table = latin.decode(await part(256, size));
+    const table = latin(await part(256, size));
     const column = (offset, width) => Array.from({ length: n }, (_, i) => table.slice(offset * n + i * width, offset * n + (i + 1) * width));
     const numbers = (offset, what) => column(offset, 8).map((text) => number(text, what));
     const [samples, low, high, from, to] = [216, 104, 112, 120, 128].map((at) => numbers(at, at === 216 ? "samples a record" : "range"));
@@ -87,7 +96,7 @@ export class Edf {
       if (r % many === 0) this.block = await this.part(this.begin + r * this.frame, this.begin + (r + many) * this.frame);
       told.forEach((channel, c) => {
         const at = (r % many) * this.frame + channel.at;
-        const tals = latin.decode(this.block.subarray(at, at + channel.samples * this.wide));
+        const tals = latin(this.block.subarray(at, at + channel.samples * this.wide));
         const [, own] = /^([+-]\d+(?:\.\d*)?)\x14/.exec(tals) ?? [];
         if (c === 0 && own !== undefined) {
           start ??= Number(own);
@@ -98,8 +107,7 @@ export class Edf {
         }
         for (const [, onset, duration, texts] of tals.matchAll(/([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14([^\0\x15]*)\x14\0/g)) {
           for (const text of texts.split("\x14").filter(Boolean)) {
-            const spelt = new TextDecoder().decode(Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
-            found.push({ onset: Number(onset) - (start ?? 0), duration: Number(duration ?? 0), text: spelt.trim() });
+            found.push({ onset: Number(onset) - (start ?? 0), duration: Number(duration ?? 0), text: utf8(text).trim() });
           }
         }
       });

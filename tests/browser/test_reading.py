@@ -90,12 +90,13 @@ def recordings(folder: Path) -> dict[str, dict[str, Any]]:
         flat = {**eeg, "C4": np.zeros(RATE * SECONDS, np.int32)}
         short = {**eeg, "C4": np.where(np.arange(RATE * SECONDS) < 150, 7, eeg["C4"])}
         texts = {
-            2: b"+2.25\x151.5\x14right/\xc3\xbcber\x14\0", 4: b"+4\x14left\x14other\x14\0",
+            2: b"+2.25\x151.5\x14right/\xc3\x84hre\x14\0", 4: b"+4\x14left\x14other\x14\0",
             12: b"+12\x150.2\x14BAD muscle\x14\0", 19: b"+19.5\x14left\x14\0",
         }  # fmt: skip
         said, far = {r: t for r, t in texts.items() if r != 19}, {19: texts[19]}
         all_of_it = {
             "plain": {"channels": eeg}, "annotated": {"channels": eeg, "told": tals(texts)},
+            "latin": {"channels": eeg, "told": tals({4: b"+4\x14\xc4hre\x14\0"})},
             "late": {"channels": eeg, "told": tals({4: b"+4.75\x14left\x14\0"}, late=0.25)},
             "whole": {"channels": eeg, "told": tals(said, jump=0.0), "kind": "+D"},
             "gaps": {"channels": eeg, "told": tals(far, jump=3.0), "kind": "+D"},
@@ -213,7 +214,7 @@ def test_windows_are_scaled_as_the_contract_says(found: dict[str, Any], name: st
     assert any("as the contract says" in text for text in got["said"])
 
 
-GOOD = ("plain", "annotated", "late", "whole", "millivolt", "greek", "slow EOG", "flat for a while")
+GOOD = ("plain", "annotated", "late", "latin", "whole", "millivolt", "greek", "slow EOG", "flat for a while")
 
 
 @pytest.mark.parametrize("kind", [".edf", ".bdf"])
@@ -222,7 +223,8 @@ def test_a_file_is_read_as_mne_reads_it(found: dict[str, Any], folder: Path, nam
     got = found["recordings"][f"{name}{kind}"]
     reader = {".edf": mne.io.read_raw_edf, ".bdf": mne.io.read_raw_bdf}[kind]
     file = folder / f"{name if name != 'greek' else 'plain'}{kind}"  # the same numbers
-    raw = reader(file, exclude=["EOG"], verbose="error")
+    letters = "latin1" if name == "latin" else "utf8"
+    raw = reader(file, exclude=["EOG"], encoding=letters, verbose="error")
     signal = raw.get_data(picks=["EEG C3-REF", "Cz", "C4"], start=130, stop=250) * 1e6
     np.testing.assert_allclose(np.reshape(got["signal"], (3, 120)), signal, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(np.reshape(got["input"], (3, 120)), signal * 1e-3 * 0.5, rtol=1e-5, atol=1e-7)
@@ -237,7 +239,7 @@ def test_windows_start_where_they_should(found: dict[str, Any], kind: str) -> No
     made = found["recordings"]
     assert made[f"plain{kind}"]["starts"] == [[120 * k, "", True] for k in range(16)]
     assert made[f"annotated{kind}"]["starts"] == [
-        [225, "right/\u00fcber", True], [400, "left", True], [1950, "left", False],
+        [225, "right/\u00c4hre", True], [400, "left", True], [1950, "left", False],
     ]  # fmt: skip
     assert made[f"late{kind}"]["starts"] == [[450, "left", True]]
     assert made[f"plain{kind}"]["lost"] == ""
