@@ -121,5 +121,11 @@ seen.demo = { title: await page.textContent("#of"), open: await open() };
 await page.setInputFiles("#own-window", job.window);
 await settled();
 seen.demo.window = await open();
+
+const whole = JSON.parse(JSON.stringify(seen)); // what follows is a request that the page itself never makes
+whole.blocked = await page.evaluate(() => new Promise((done) => {
+  document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+  fetch("http://127.0.0.2:9/").catch(() => setTimeout(() => done("went out"), 5000));
+}));
 await browser.close();
-writeFileSync(`${job.out}/seen.json`, JSON.stringify(seen));
+writeFileSync(`${job.out}/seen.json`, JSON.stringify(whole));

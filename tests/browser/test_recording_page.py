@@ -115,6 +115,7 @@ def close(found: Any, want: np.ndarray) -> None:
 def test_nothing_leaves_the_machine(seen: dict[str, Any], served: str) -> None:
     assert seen["problems"] == []
     assert {u for u in seen["requests"] if not u.startswith((served, "blob:", "data:"))} == set()
+    assert seen["blocked"] == "connect-src"
     # Every request is one for a file of the page: nothing of the user's is in an address.
     assert all("?" not in u and "own.onnx" not in u for u in seen["requests"])
 
