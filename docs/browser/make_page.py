@@ -2,9 +2,9 @@
 
 python docs/browser/make_page.py [FOLDER]     by default build/browser
 
-It gets the page, onnxruntime-web, the demo's two models compiled, and one window of the demo's recording.
-Each model is compiled twice: by `attnlrp`, and by `difference` with four other windows of the recording
-in the file.
+It gets the page, the viewer of the reports, onnxruntime-web, where electrodes lie, the demo's two models
+compiled, its recording and one window of it. Each model is compiled twice: by `attnlrp`, and by `difference`
+with four other windows of the recording in the file.
 """
 
 from __future__ import annotations
@@ -22,13 +22,19 @@ import numpy as np
 import onnxplain as ox
 from onnxplain.eeg.demo import NAMES
 from onnxplain.eeg.drawing.figures import order
+from onnxplain.eeg.electrodes.names import template
+from onnxplain.eeg.electrodes.positions import Electrodes, head_positions
 from onnxplain.eeg.electrodes.regions import regions_of
 from onnxplain.eeg.recording.read import read
 from onnxplain.eeg.recording.windows import cut
+from onnxplain.eeg.reports.viewer import page as viewer
 from onnxplain.models import demo_file
 
 HERE = Path(__file__).parent
-PAGE = ("index.html", "page.css", "page.js", "files.js", "map.js")
+PAGE = (
+    "index.html", "page.css", "page.js", "map.js", "model.js", "files.js",
+    "recording.js", "windows.js", "edf.js", "names.js", "contract.js", "scaling.js", "head.js",
+)  # fmt: skip
 # The bundle has its loader inside and needs nothing but the WebAssembly beside it.
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 # A window that the two demo models disagree on.
@@ -73,6 +79,13 @@ def window(contract: ox.InputContract) -> dict[str, Any]:
     }
 
 
+def electrodes() -> dict[str, tuple[float, float]]:
+    """Where a head map has each electrode of the 10-5 system, from front to back as in reports."""
+    known = Electrodes(template())
+    places = head_positions(known)
+    return {known[i]: (round(places[known[i]][0], 6), round(places[known[i]][1], 6)) for i in order(known)}
+
+
 def references(name: str) -> tuple[np.ndarray[Any, Any], str]:
     """Windows of the recording that a model calls otherwise than the page's, and what it calls them."""
     model = demo_file(f"{name}.onnx")
@@ -96,6 +109,10 @@ def build(folder: Path, packages: Path) -> None:
         shutil.copyfile(HERE / name, folder / name)
     for name in RUNTIME:
         shutil.copyfile(dist / name, folder / "ort" / name)
+    (folder / "viewer.js").write_text(viewer.module(), encoding="utf-8")
+    (folder / "viewer.css").write_text(viewer.style(), encoding="utf-8")
+    (folder / "electrodes.json").write_text(json.dumps(electrodes()), encoding="utf-8")
+    shutil.copyfile(demo_file("recording.edf"), folder / "recording.edf")
     against = {}
     for name in NAMES:
         model, (others, said) = demo_file(f"{name}.onnx"), references(name)

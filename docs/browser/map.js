@@ -1,36 +1,6 @@
 // Draws relevance on a canvas: electrode by time, with the signal over it.
 
-// RdBu from blue to red, the colours of the reports' figures; white is zero.
-const COLOURS = ["053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7", "fddbc7", "f4a582", "d6604d", "b2182b",
-  "67001f"].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
-
-// The colour of a value between -1 and 1.
-function colour(value) {
-  const place = (Math.min(1, Math.max(-1, value)) + 1) * 5;
-  const low = Math.min(9, Math.floor(place));
-  return COLOURS[low].map((c, i) => Math.round(c + (COLOURS[low + 1][i] - c) * (place - low)));
-}
-
-function picture(width, height, value) {
-  const image = new ImageData(width, height);
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at += 4) image.data.set([...colour(value(x, y)), 255], at);
-  }
-  const sheet = document.createElement("canvas");
-  [sheet.width, sheet.height] = [width, height];
-  sheet.getContext("2d").putImageData(image, 0, 0);
-  return sheet;
-}
-
-function quantile(values, q) {
-  const sorted = Float64Array.from(values, Math.abs).sort();
-  return sorted[Math.round(q * (sorted.length - 1))];
-}
-
-function rounded(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].reduce((a, b) => (Math.abs(b * power - value) < Math.abs(a * power - value) ? b : a)) * power;
-}
+import { quantile, rounded, sheet } from "./viewer.js";
 
 export const short = (value) => String(Number(value.toPrecision(3))).replace("-", "\u2212");
 
@@ -72,7 +42,7 @@ export function draw(canvas, what) {
     }
     return found / limit;
   };
-  pen.drawImage(picture(across, rows, strongest), left, top, width, height);
+  pen.drawImage(sheet(across, rows, strongest), left, top, width, height);
 
   // The signal over it, in the dark ink of both themes: the map's middle is white in both.
   const traces = order.map((i) => {
@@ -132,7 +102,7 @@ export function draw(canvas, what) {
   const bar = Math.min(width - 24, 320);
   const start = left + (width - bar) / 2;
   const under = top + height + 46;
-  pen.drawImage(picture(256, 1, (x) => x / 127.5 - 1), start, under, bar, 10);
+  pen.drawImage(sheet(256, 1, (x) => x / 127.5 - 1), start, under, bar, 10);
   pen.fillStyle = ink;
   for (const value of [-1, -0.5, 0, 0.5, 1]) {
     const x = start + ((value + 1) / 2) * bar;

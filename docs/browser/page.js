@@ -1,50 +1,22 @@
-// Runs a compiled model and draws its relevance. Everything happens in this page.
-import * as ort from "./ort/ort.wasm.bundle.min.mjs";
-import { Refused, fromJson, fromNpy, metadata } from "./files.js";
+// Runs a compiled model on one window or on a recording, and shows its relevance. Everything happens in this page.
+import { Refused, fromJson, fromNpy } from "./files.js";
 import { draw, short } from "./map.js";
-
-ort.env.wasm.numThreads = 1; // more need a server that isolates the page from other origins
+import { Model, sum, times } from "./model.js";
+import { Recording } from "./recording.js";
+import { Viewer } from "./viewer.js";
+import { explained } from "./windows.js";
 
 const $ = (id) => document.getElementById(id);
-const times = (shape) => shape.join(" \u00d7 ");
 const product = (shape) => shape.reduce((a, b) => a * b, 1);
 
-let model = null; // {name, choice, session, input, output, seed (its length), shape, contract, rules}
-let sample = null; // {name, shape, data, and what a .json file may add}
-let shown = null; // what the map shows
+let model = null; // a Model
+let sample = null; // one window: {name, shape, data, and what a .json file may add}
+let recording = null; // a Recording, which is shown in place of the window
+let shown = null; // what is shown, as it is saved
+let stopped = false; // whether the user wants no further window
+let closed = ""; // why a recording was closed that another model was chosen for
 
-// ---- files -----------------------------------------------------------------------------------
-
-// `choice` is what the lists of models and of rules say while this one is shown.
-async function openModel(bytes, name, choice) {
-  const about = metadata(bytes);
-  if (!about["onnxplain.compiled"]) {
-    throw new Refused("not a compiled file; make one with: onnxplain compile MODEL -o FILE");
-  }
-  const rules = JSON.parse(about["onnxplain.compiled"]);
-  const contract = JSON.parse(about["onnxplain.contract"] ?? "{}");
-  if (rules.targets) throw new Refused("compiled with --targets; this page takes files without it");
-  const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-  const session = await ort.InferenceSession.create(bytes, options);
-  const inputs = session.inputMetadata.filter((i) => i.name !== "seed");
-  if (inputs.some((i) => i.name.startsWith("reference.")) && rules.references === "given") {
-    throw new Refused("takes reference windows as an input; compile it with --against FILE to have them in it");
-  }
-  const input = inputs[0];
-  const seed = session.inputMetadata.find((i) => i.name === "seed");
-  const output = session.outputMetadata.find((o) => o.name === rules.explained);
-  const shape = input?.shape.slice(1) ?? [];
-  if (inputs.length !== 1 || input.type !== "float32" || !shape.length || shape.some((n) => !(n > 0))) {
-    throw new Refused("this page takes models with one float32 input, whose shape is fixed but for the batch");
-  }
-  if (!output || !seed || seed.type !== "float32" || seed.shape.length !== 2 || !(seed.shape[1] > 0)) {
-    throw new Refused("this page takes models that give one row of classes");
-  }
-  if (contract.channels?.length !== shape[0]) delete contract.channels;
-  const names = { input: input.name, output: output.name };
-  const against = rules.references ? `${rules.references} reference windows in its file` : "a silent signal";
-  model = { name, choice, session, contract, rules, against, shape, ...names, seed: seed.shape[1] };
-}
+// ---- one window -----------------------------------------------------------------------------
 
 // Why the model cannot take a window; nothing where it can.
 function misfit({ shape, channels }) {
@@ -71,67 +43,37 @@ function openWindow(bytes, name) {
   sample = { ...found, shape, name, order };
 }
 
-// ---- relevance -------------------------------------------------------------------------------
-
-function classes() {
-  const known = model.contract.classes ?? [];
-  return known.length === model.seed ? known : Array.from({ length: model.seed }, (_, i) => `class ${i}`);
-}
-
-function run(seed) {
-  return model.session.run({
-    [model.input]: new ort.Tensor("float32", sample.data, [1, ...model.shape]),
-    seed: new ort.Tensor("float32", seed, [1, model.seed]),
-  });
-}
-
-async function explain() {
-  const n = model.seed;
-  const logits = [...(await run(new Float32Array(n)))[model.output].data];
-  const predicted = logits.indexOf(Math.max(...logits));
-  const target = $("target").value === "predicted" ? predicted : Number($("target").value);
-  // The class against the mean of the others: what all classes share tells nothing of one of them.
-  const seed = Float32Array.from({ length: n }, (_, i) => (i === target ? 1 : -1 / (n - 1)));
-  const got = await run(seed);
-  const relevance = got[`relevance.${model.input}`].data;
-  if (!relevance.every(Number.isFinite)) throw new Refused("the relevance is not finite here");
+async function explainWindow() {
+  const got = await model.explain(sample.data, $("target").value);
   const channels = model.contract.channels ?? [...Array(product(model.shape.slice(0, -1))).keys()].map(String);
-  const cols = relevance.length / channels.length;
-  const each = channels.map((_, r) => relevance.subarray(r * cols, (r + 1) * cols));
+  const cols = got.relevance.length / channels.length;
+  const each = channels.map((_, r) => got.relevance.subarray(r * cols, (r + 1) * cols));
   const size = each.map((values) => sum(values.map(Math.abs)));
   const all = sum(size) || 1;
-  const stayed = Object.keys(got).filter((name) => name.startsWith("ledger."));
   shown = {
     model: model.name,
     window: sample.name,
     composite: model.rules.composite,
     against: model.against,
-    classes: classes(),
-    logits,
-    predicted,
-    target,
-    // Of a difference: less the mean over the references.
-    explained: got.explained ? got.explained.data[0] : sum(logits.map((y, i) => y * seed[i])),
+    classes: model.outputs,
     channels,
     total: each.map(sum),
     share: size.map((s) => s / all),
-    ledger: Object.fromEntries(stayed.map((name) => [name.slice("ledger.".length), got[name].data[0]])),
     input: model.input,
     shape: model.shape,
-    relevance: [...relevance],
+    ...got,
+    relevance: [...got.relevance],
   };
 }
-
-const sum = (values) => values.reduce((a, b) => a + b, 0);
 
 // ---- what is seen ----------------------------------------------------------------------------
 
 function redraw() {
-  if (!shown || !$("map").clientWidth) return; // nothing to draw, or hidden
+  if (!shown || recording || !$("map").clientWidth) return; // nothing to draw, or hidden
   const { contract } = model;
   const unit = draw($("map"), {
     channels: shown.channels, relevance: shown.relevance, signal: sample.data, rate: contract.sfreq,
-    order: sample.order, regions: sample.regions, unit: contract.output_unit ?? "logit",
+    order: sample.order, regions: sample.regions, unit: model.unit(shown.target),
   });
   const name = (contract.unit ?? (contract.sfreq ? "uV" : "")).replace("uV", "\u00b5V");
   $("caption").textContent =
@@ -154,14 +96,13 @@ function cells(body, lines) {
 function show() {
   const { classes: names, logits, target, predicted, ledger, explained, share, channels, total } = shown;
   const others = names.length === 2 ? names[1 - target] : "the mean of the others";
-  const what = names.length === 1 ? names[0] : `${names[target]} against ${others}`;
-  $("result").hidden = false;
+  const what = names.length === 1 || model.regresses ? names[target] : `${names[target]} against ${others}`;
   const how = shown.composite === "difference" ? "difference to other windows" : "relevance against silence";
   $("title").textContent = `${what}: ${shown.model} on ${sample.label ?? shown.window}, ${how}`;
-  const best = (i) => (i === predicted && names.length > 1 ? " (predicted)" : "");
+  const best = (i) => (i === predicted && names.length > 1 && !model.regresses ? " (predicted)" : "");
   const digits = (value) => value.toFixed(3).replace("-", "\u2212");
   cells($("logits"), names.map((name, i) => [name + best(i), digits(logits[i])]));
-  $("unit").textContent = model.contract.output_unit ?? "logit";
+  $("unit").textContent = model.unit(target);
   const kept = Object.entries(ledger);
   const account = kept.map(([kind, value]) => `${short(value)} (${kind})`).join(", ");
   $("account").textContent =
@@ -176,51 +117,114 @@ function show() {
   redraw();
 }
 
+// What there is to choose: outputs of the model, and where windows of the recording start.
 function offer() {
-  const names = classes();
-  const chosen = $("target").value;
-  const options = names.map((name, i) => new Option(name, i));
-  $("target").replaceChildren(new Option("predicted", "predicted"), ...options);
-  $("target").value = Number(chosen) < names.length ? chosen : "predicted";
+  const chosen = $("target").value, names = model.outputs;
+  const first = model.regresses ? [] : [new Option("predicted", "predicted")];
+  $("target").replaceChildren(...first, ...names.map((name, i) => new Option(name, i)));
+  $("target").value = chosen && Number(chosen) < names.length ? chosen : first.length ? "predicted" : "0";
+  $("cut-label").hidden = !recording;
+  if (!recording) return;
+  const at = $("cut").value, ways = [["one after another", "one after another"]];
+  for (const [way, text] of [["classes", "at annotations of its classes"], ["all", "at all annotations"]]) {
+    const n = recording.marks(way).length;
+    if (n) ways.push([way, `${text} (${n})`]);
+  }
+  $("cut").replaceChildren(...ways.map(([way, text]) => new Option(text, way)));
+  $("cut").value = ways.some(([way]) => way === at) ? at : "one after another";
+}
+
+// ---- a recording -----------------------------------------------------------------------------
+
+let electrodes = null; // where electrodes lie, from front to back
+
+// Before each window the page is drawn, so that it can be seen how far it is, and stopped.
+async function further(done, of) {
+  [$("progress").max, $("progress").value] = [of, done];
+  $("far").textContent = `Window ${done + 1} of ${of}`;
+  await new Promise((go) => setTimeout(go));
+  return !stopped;
+}
+
+async function explainRecording() {
+  electrodes ??= await json("electrodes.json");
+  stopped = false;
+  $("working").hidden = false;
+  const how = { wanted: $("target").value, at: $("cut").value, table: electrodes };
+  const { shown: view, numbers } = await explained(model, recording, how, further);
+  const { name, rules, against } = model, { channels } = recording.contract;
+  shown = { model: name, recording: recording.name, composite: rules.composite, against, classes: model.outputs, channels, windows: numbers };
+  return view;
+}
+
+function open(view) {
+  const how = model.rules.composite === "difference" ? "difference to other windows" : "relevance against silence";
+  $("of").textContent = `${model.name} on ${recording.name}, ${how}`;
+  $("prepared").replaceChildren(...recording.said.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+  $("prepared").hidden = !recording.said.length;
+  $("viewer").viewer = new Viewer($("viewer"), view);
 }
 
 // ---- what the user does ----------------------------------------------------------------------
 
 let last = Promise.resolve();
+let waiting = 0; // what is to be done, with what is being done
+
+// Explains what is open; the line that says so.
+async function explainOpen() {
+  const began = performance.now();
+  const view = recording ? await explainRecording() : sample ? await explainWindow() : null;
+  const spent = ((performance.now() - began) / 1000).toFixed(2);
+  $("result").hidden = Boolean(recording) || !sample;
+  $("recording").hidden = !recording;
+  if (recording) open(view);
+  else if (sample) show();
+  else return `${model.name} takes a window of ${times(model.shape)}; choose your own.`;
+  return `${recording ? `${shown.windows.length} windows explained` : "Explained"} in ${spent} s, in this page.`;
+}
 
 // One thing after another; a file that cannot be used leaves what was there, and one line.
 function act(name, what) {
   $("main").setAttribute("aria-busy", "true");
+  waiting++;
   last = last.then(async () => {
-    const before = [model, sample];
+    const before = [model, sample, recording];
+    closed = "";
     try {
       await what();
       offer();
+      $("status").textContent = (await explainOpen()) + closed;
       $("error").hidden = true;
-      if (sample) {
-        const began = performance.now();
-        await explain();
-        const spent = performance.now() - began;
-        show();
-        $("status").textContent = `Explained in ${(spent / 1000).toFixed(2)} s, in this page.`;
-      } else {
-        $("result").hidden = true;
-        $("status").textContent = `${model.name} takes a window of ${times(model.shape)}; choose your own.`;
-      }
-      if (before[0] !== model) before[0]?.session.release();
+      if (before[0] !== model) before[0]?.release();
     } catch (problem) {
-      if (model !== before[0]) model?.session.release();
-      [model, sample] = before;
+      if (model !== before[0]) model?.release();
+      [model, sample, recording] = before;
+      if (recording && model) recording.fit(model);
       if (model) offer();
       const line = String(problem?.message ?? problem).split("\n")[0].slice(0, 300);
       $("error").textContent = `${name}: ${problem instanceof Refused ? line : `cannot be used (${line})`}`;
       $("error").hidden = false;
       if (!shown) $("status").textContent = "Nothing is explained yet.";
     }
+    $("working").hidden = true;
+    if (--waiting) return; // the lists have what was chosen meanwhile
     if (model) [$("model").value, $("rules").value] = model.choice;
     $("main").setAttribute("aria-busy", "false");
   });
   return last;
+}
+
+// Another model for what is open; what does not fit it is closed.
+async function use(bytes, name, choice) {
+  model = await Model.open(bytes, name, choice);
+  try {
+    recording?.fit(model);
+  } catch (problem) {
+    if (!(problem instanceof Refused)) throw problem;
+    closed = ` ${recording.name} was closed, for ${model.name} does not fit it: ${problem.message}.`;
+    recording = null;
+  }
+  if (sample && misfit(sample)) sample = null;
 }
 
 async function fetched(path) {
@@ -234,11 +238,9 @@ async function json(path) {
 }
 
 async function demo(name, rules) {
-  const kept = sample;
-  const path = `models/${name}.${rules}.onnx`;
-  await openModel(await fetched(path), name, [name, rules]);
+  await use(await fetched(`models/${name}.${rules}.onnx`), name, [name, rules]);
   if (rules === "difference") model.against = (await json("models/references.json"))[name];
-  if (!kept || misfit(kept)) openWindow(await fetched("window.json"), "window.json");
+  if (!sample) openWindow(await fetched("window.json"), "window.json");
 }
 
 // A choice in one list; the other one stays, or is the first where it was a file of the user's own.
@@ -250,29 +252,36 @@ function chosen() {
 $("model").addEventListener("change", chosen);
 $("rules").addEventListener("change", chosen);
 $("target").addEventListener("change", () => act(model.name, () => {}));
-for (const id of ["own-model", "own-window"]) {
-  // A file that was changed on disk can be chosen again.
+$("cut").addEventListener("change", () => act(recording.name, () => {}));
+$("stop").addEventListener("click", () => (stopped = true));
+
+// A file that the user chooses; one that was changed on disk can be chosen again.
+function onFile(id, what) {
   $(id).addEventListener("click", ({ target }) => (target.value = ""));
+  $(id).addEventListener("change", ({ target: { files: [file] } }) => file && act(file.name, () => what(file)));
 }
-$("own-model").addEventListener("change", ({ target }) => {
-  const [file] = target.files;
-  if (!file) return;
-  act(file.name, async () => {
-    await openModel(new Uint8Array(await file.arrayBuffer()), file.name, ["", ""]);
-    if (sample && misfit(sample)) sample = null;
-  });
+const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
+async function openRecording(file) {
+  if (!model) throw new Refused("choose a model first");
+  recording = await Recording.open(file, model);
+}
+onFile("own-model", async (file) => use(await bytesOf(file), file.name, ["", ""]));
+onFile("own-recording", openRecording);
+onFile("own-window", async (file) => {
+  openWindow(await bytesOf(file), file.name);
+  recording = null;
 });
-$("own-window").addEventListener("change", ({ target }) => {
-  const [file] = target.files;
-  if (file) act(file.name, async () => openWindow(new Uint8Array(await file.arrayBuffer()), file.name));
-});
-$("save").addEventListener("click", () => {
+$("demo-recording").addEventListener("click", () =>
+  act("recording.edf", async () => openRecording(new File([await fetched("recording.edf")], "recording.edf"))));
+for (const id of ["save", "save-recording"]) $(id).addEventListener("click", save);
+
+function save() {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify(shown)], { type: "application/json" }));
   link.download = "relevance.json";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-});
+}
 new ResizeObserver(redraw).observe($("map"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 chosen();

@@ -26,9 +26,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def address(site: Path) -> Iterator[str]:
-    """Where the page is served while a test runs."""
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """Where the page is served."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -38,3 +38,9 @@ def address(site: Path) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
+
+
+@pytest.fixture
+def address(served: str) -> str:
+    """Where the page is served, for one test."""
+    return served

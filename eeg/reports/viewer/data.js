@@ -1,6 +1,6 @@
-// What a page has of an explanation, read back: numbers of windows, and what is known of them.
+// What the viewer shows of an explanation, and how a report's page is read back into it.
 //
-// A window's text is base64 of deflated whole numbers, two bytes each, low bytes of an array before its high
+// In a report a window's text is base64 of deflated whole numbers, two bytes each, low bytes of an array before its high
 // ones. A signal is kept as differences of neighbours; relevance is kept in bins. Both times a step is 1.
 "use strict";
 
@@ -15,6 +15,22 @@
  * @property {?Float32Array} bands Band by bin, summed over channels.
  */
 
+/**
+ * @typedef {object} Shown What the viewer shows: of an explanation in a report, or of one made in the page.
+ * @property {string} unit Of relevance.
+ * @property {string[]} classes Empty for a regression.
+ * @property {number} sfreq Hz. @property {number} samples Of a window. @property {number} tmin Seconds.
+ * @property {{name: string, place: ?number[], made: boolean}[]} channels
+ * @property {number[]} order Channels from top to bottom.
+ * @property {?object} head As head_weights.py makes it, its weights as an array (point, electrode).
+ * @property {object[]} windows number, onset, label, said, target, verdict, explained, and the samples of a point
+ *   (samples) and of a bin (bin), the steps of its numbers (steps), whether it has artefact parts (parts).
+ * @property {Float32Array} sums Relevance of every electrode over each window, (window, channel).
+ * @property {string[]} parts What artefact parts were made from. @property {string[]} said Further sentences.
+ * @property {{name: string, edges: ?number[]}[]} bands
+ * @property {(k: number) => Promise<WindowNumbers>} numbersOf
+ */
+
 /** @param {string} text base64 @returns {Uint8Array} */
 function bytesOf(text) {
   const raw = atob(text);
@@ -27,6 +43,13 @@ function bytesOf(text) {
 async function inflated(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** @param {object} page As payload.py makes it. @returns {Shown} */
+function unpacked(page) {
+  const head = page.head && { ...page.head, weights: new Int16Array(bytesOf(page.head.weights).buffer) };
+  const sums = new Float32Array(bytesOf(page.sums).buffer);
+  return { ...page, head, sums, numbersOf: (k) => readWindow(page, k) };
 }
 
 /**

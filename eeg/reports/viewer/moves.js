@@ -150,8 +150,3 @@ Object.assign(Viewer.prototype, {
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells("td", row)))));
   },
 });
-
-{
-  const root = document.getElementById("ox-view"), data = document.getElementById("ox-view-data");
-  if (root && data) root.viewer = new Viewer(root, JSON.parse(data.textContent));
-}

@@ -1,4 +1,8 @@
-"""The viewer as a page has it: its scripts, its styles, and what it shows as JSON."""
+"""The viewer as a page has it: its scripts, its styles, and what it shows as JSON.
+
+A report has it in one script, with the windows beside it. The browser page has it as a module, for
+explanations that it makes itself.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from .payload import payload
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("data.js", "pictures.js", "viewer.js", "moves.js")
+START = "start.js"
+# What the module gives out.
+EXPORTS = ("Viewer", "digits", "quantile", "rounded", "sheet")
 SMALLEST, LARGEST = 1_200_000, 6_000_000
 
 
@@ -40,10 +47,19 @@ def viewer_section(explained: Explained, room: int) -> ViewerSection:
 
 @cache
 def script() -> str:
-    """What runs: uPlot, then the viewer, which leaves no name behind on the page."""
+    """What runs in a report: uPlot, then the viewer, which leaves no name behind on the page."""
+    return f"(() => {{\n{_whole()}\n{_read(START)}\n}})();\n"
+
+
+def module() -> str:
+    """The same for a page that imports `EXPORTS` and makes a `Viewer` of an element and of what it shows."""
+    return f"{_whole()}\nexport {{ {', '.join(EXPORTS)} }};\n"
+
+
+def _whole() -> str:
     licence = _read("uplot/LICENSE").strip().replace("*/", "* /")
     own = "\n".join(_read(name) for name in SCRIPTS)
-    return f"(() => {{\n/*\n{licence}\n*/\n{_read('uplot/uPlot.iife.min.js')}\n{own}\n}})();\n"
+    return f"/*\n{licence}\n*/\n{_read('uplot/uPlot.iife.min.js')}\n{own}"
 
 
 @cache

@@ -45,9 +45,7 @@ class HeadMap {
     this.canvas = canvas;
     this.page = page;
     this.head = page.head;
-    if (!this.head) return;
-    const bytes = bytesOf(this.head.weights);
-    this.weights = new Int16Array(bytes.buffer);
+    this.weights = this.head?.weights;
   }
 
   /**

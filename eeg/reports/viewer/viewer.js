@@ -22,13 +22,13 @@ const options = (entries) => entries.map(([value, text]) => make("option", { val
 class Viewer {
   /**
    * @param {HTMLElement} root Filled with the viewer.
-   * @param {object} page As payload.py makes it.
+   * @param {Shown} page See data.js.
    */
   constructor(root, page) {
     this.page = page;
     this.rows = page.channels.length;
     this.seconds = page.samples / page.sfreq;
-    this.sums = new Float32Array(bytesOf(page.sums).buffer);
+    this.sums = page.sums;
     this.k = 0; // which of the page's windows
     this.which = "all";
     this.taller = 1;
@@ -137,7 +137,7 @@ class Viewer {
     }
     this.k = k;
     this.list.value = String(k);
-    const numbers = await readWindow(this.page, k);
+    const numbers = await this.page.numbersOf(k);
     if (this.k !== k) return; // another one was picked meanwhile
     this.numbers = numbers;
     this.own = this.page.windows[k];
