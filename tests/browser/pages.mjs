@@ -121,6 +121,10 @@ async function review() {
   );
   await narrow.close();
   const page = await open("wide");
+  await page.evaluate(`${AXE}; 0`);
+  seen.axe.wide = await page.evaluate(async () =>
+    (await axe.run()).violations.map((v) => [v.impact, v.id, v.nodes.map((n) => n.html.slice(0, 150))]),
+  );
   const press = async (name) => {
     await page.click("button[type=submit]");
     await page.waitForTimeout(300);

@@ -41,6 +41,7 @@ def test_an_expert_fills_the_page_in(tmp_path: Path) -> None:
     seen = opened(page, tmp_path, "review", expert=EXPERT, answers=answers)
 
     assert seen["problems"] == []
+    assert [v for v in seen["axe"]["wide"] if v[0] in ("serious", "critical")] == []
     assert {u for u in seen["requests"] if not u.startswith(("file:", "data:", "blob:"))} == set()
     said = seen["said"]
     assert said["no name"] == "Please give a name or initials."

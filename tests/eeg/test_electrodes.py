@@ -74,6 +74,8 @@ def test_a_series_past_ten_is_a_caps_own() -> None:
     assert regions.members("cardiac-prone", cap) == ()
     assert regions.members(["C3", "A2"], cap) == ("C3",)
     assert regions.unknown(cap) == ("A2", "A32")
+    assert regions.said_unknown(cap) == "No place on the head is known of A2, A32."
+    assert regions.said_unknown(cap.some(["A1", "C3"])) == ""
     # What is picked out of the cap stays the cap's own.
     assert cap.some(["A1", "A2"]).nowhere == ("A2",)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from onnxplain.eeg.electrodes import regions
 from onnxplain.eeg.electrodes.positions import Electrodes
@@ -100,3 +101,33 @@ def test_sets_and_regions_under_both_namings(naming: Any) -> None:
 def test_unknown_set_is_refused() -> None:
     with pytest.raises(InputError, match="no region 'frontel'"):
         regions.members("frontel", Electrodes(["Fp1"]))
+
+
+def test_bands_by_hand() -> None:
+    """Of the 100 Hz that 200 samples a second hold: 8 to 13, from 40 on, the rest, and what has none."""
+    values = np.zeros((3, 2, 4))
+    values[0] = [[1, 2, 0, 0], [-1, 0, 4, 0]]
+    values[1] = [[0, 0, 0, -5], [5, 0, 0, 0]]
+    # The third window has no relevance, and does not count.
+    names = ("alpha", "high", shares.REST, "unassigned")
+    edges = {"lower": ("band", [8.0, 40.0, np.nan, np.nan]), "upper": ("band", [13.0, 140.0, np.nan, np.nan])}
+    view = xr.DataArray(
+        values,
+        dims=("epoch", "channel", "band"),
+        coords={"band": list(names), **edges},
+        attrs={"sfreq": 200.0},
+    )
+    found = {s.name: s for s in shares.by_band(view)}
+    assert [found[n].share for n in names] == pytest.approx(
+        [(2 / 8 + 5 / 10) / 2, 2 / 8 / 2, 4 / 8 / 2, 5 / 10 / 2]
+    )
+    assert [found[n].of_frequencies for n in names] == pytest.approx([0.05, 0.60, 0.35, 0.0])
+    view["upper"].values[0] = 90.0  # overlapping bands leave no rest, and not less than none
+    assert {s.name: s for s in shares.by_band(view)}[shares.REST].of_frequencies == 0.0
+
+
+def test_electrodes_of_windows_without_relevance() -> None:
+    relevance = np.zeros((2, 3, 2))
+    relevance[1] = [[1, 1], [-1, 0], [0, 1]]
+    assert shares.by_electrode(relevance).tolist() == pytest.approx([0.5, 0.25, 0.25])
+    assert np.isnan(shares.by_electrode(relevance[:1])).all()

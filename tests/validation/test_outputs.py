@@ -26,6 +26,7 @@ def test_junit_counts_what_fails_the_gate(tmp_path: Path) -> None:
     failed = [case.get("name") for case in suite if case.find("failure") is not None]
     assert failed == ["verdict", "follows.gain", "intervention.muscle"]
     assert suite.get("failures") == "3"
+    assert suite.get("tests") == str(len(suite)) == str(1 + len([*GOOD, *bad, *warns, MIXED]))
     assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["task.confounded"]
     told = [case.get("name") for case in suite if case.find("system-out") is not None]
     assert told == ["share.muscle", "agreement", "follows.first"]
