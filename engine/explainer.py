@@ -33,6 +33,7 @@ from .plan.results import (
     explained,
     picked,
 )
+from .plan.source import Source
 from .plan.targets import ask
 
 Array = np.ndarray[Any, Any]
@@ -128,10 +129,10 @@ class Explainer:
         if self.contract is not None and (values := self.contract.constants()):
             loaded = filled(loaded, self.contract.input, values)
         runtime = Runtime(str(self.path), providers, threads)
-        self._session = runtime.session(loaded.proto)
+        self._source = Source(loaded.proto, runtime)
         self._request = Request.of(
             loaded.proto,
-            self._session,
+            self._source.session,
             runtime,
             self.composite,
             output or (self.contract.output if self.contract else None),
@@ -140,7 +141,7 @@ class Explainer:
             backend=backend,
             identity=loaded.identity,
         )
-        self._plans = Plans(self._request, self._session)
+        self._plans = Plans(self._request, self._source)
         self._classes = self.contract.names if self.contract else ()
         self._inner: Any = None
         self.inputs, self.output, self.backend = self._request.inputs, self._request.output, backend
@@ -353,5 +354,5 @@ class Explainer:
 
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         request = self._request
-        made = request.runtime.run(self._session, request.outputs, feed)
+        made = request.runtime.run(self._source.session, request.outputs, feed)
         return dict(zip(request.outputs, made, strict=True))

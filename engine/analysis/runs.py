@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import onnxruntime as ort
 
 from ..file import runtime
 from ..file.graph import Graph
+from . import pieces
 from .shapes import Layout
 
 Array = np.ndarray[Any, Any]
@@ -71,6 +73,8 @@ class Runs:
         Of inputs that have rows.
     noise : bool
         Whether rows are made different by noise; else by shuffling what they hold.
+    cut : bool
+        Whether it is run in pieces where all values are asked for, which takes less memory.
     """
 
     def __init__(
@@ -82,11 +86,18 @@ class Runs:
         where: str,
     ) -> None:
         self.proto, self.graph, self.where = proto, graph, where
-        self._session = _open_all(proto, graph, where)
-        self._fetch = [o.name for o in self._session.get_outputs()]
         self.example = example
         self.noise = True
+        self.cut = pieces.can_be_cut(proto)
         self.axes = {n: a for n, a in axes.items() if a is not None}
+
+    @cached_property
+    def _session(self) -> ort.InferenceSession:
+        return _open_all(self.proto, self.graph, self.where)
+
+    @cached_property
+    def _fetch(self) -> list[str]:
+        return [o.name for o in self._session.get_outputs()]
 
     def feed(self, rows: int) -> dict[str, Array]:
         """Rows like the example's first ones, no two alike."""
@@ -127,6 +138,16 @@ class Runs:
         made = runtime.run(self._session, self._fetch, feed, where=self.where)
         known = {n: v for n, v in zip(self._fetch, made, strict=True) if isinstance(v, np.ndarray)}
         return {**known, **feed}
+
+    def in_pieces(self, feeds: Sequence[Mapping[str, Array]]) -> Iterator[Iterator[dict[str, Array]]]:
+        """All tensors of a run on each feed, what was fed included: some of every feed's, then others.
+
+        What it gives is to be used up before the next is asked for.
+        """
+        if self.cut:
+            yield from pieces.run(self.proto, feeds, where=self.where)
+        else:
+            yield map(self.values, feeds)
 
     def rows_of_sample(
         self,

@@ -14,7 +14,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 
 from ..errors import ModelError
 from ..steps import step
@@ -22,6 +21,7 @@ from . import cache
 from .parity import check_parity, spread_of
 from .request import Request
 from .runner import Plan
+from .source import Source
 
 Array = np.ndarray[Any, Any]
 Feed = dict[str, Array]
@@ -85,12 +85,12 @@ class Plans:
     Parameters
     ----------
     request : Request
-    session : onnxruntime.InferenceSession
-        Of the model as it is in the file.
+    source : Source
+        The model as it is in the file.
     """
 
-    def __init__(self, request: Request, session: ort.InferenceSession) -> None:
-        self.request, self._session = request, session
+    def __init__(self, request: Request, source: Source) -> None:
+        self.request, self._source = request, source
         self._known: dict[Any, list[Plan]] = {}
 
     def runs(self, feed: Feed, chosen: ChosenPlan | None = None) -> Iterator[Run]:
@@ -188,10 +188,12 @@ class Plans:
     def _check(self, plan: Plan, feed: Feed, values: Mapping[str, Any]) -> None:
         """The instrumented model must say what the file says."""
         request = self.request
-        made = request.runtime.run(self._session, request.outputs, feed)
+        session = self._source.session
+        made = request.runtime.run(session, request.outputs, feed)
         own = dict(zip(request.outputs, made, strict=True))
-        spread = partial(spread_of, self._session, request.proto, feed, request.runtime)
+        spread = partial(spread_of, session, request.proto, feed, request.runtime)
         check_parity(own, values, request.where, spread if plan.facts.approximate else None)
+        self._source.close()  # its copy of the weights; only `predict` will ask for it again
 
 
 def _noted(plan: Plan, notes: Sequence[str]) -> Plan:
