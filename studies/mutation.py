@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+from difflib import SequenceMatcher
 from pathlib import Path
 from types import ModuleType
 
@@ -161,15 +162,30 @@ def section() -> str:
         run, noticed = run + len(found["run"]), noticed + good
         share = f"{good} ({100 * good / len(found['run']):.0f} %)"
         lines.append(f"| `{module}` | {found['all']} | {len(found['run'])} | {share} |")
+    survivors = [
+        f"* `{module}:{at}`: {_change(before, after)}"
+        for module in MODULES
+        if module in kept
+        for _, at, before, after in kept[module]["survived"]
+    ]
     lines += [
         "",
-        f"Noticed: {noticed} of {run} ({100 * noticed / max(run, 1):.0f} %).",
+        f"Noticed: {noticed} of {run} ({100 * noticed / max(run, 1):.0f} %). What survived:",
+        "",
+        *survivors,
         "",
         machine(),
         "",
         END,
     ]
     return "\n".join(lines)
+
+
+def _change(before: str, after: str) -> str:
+    """What a mutant changed of a line, with some of what is around it."""
+    parts = [p for p in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if p[0] != "equal"]
+    (_, i, _, k, _), (_, _, j, _, m) = parts[0], parts[-1]
+    return f"`{before[max(0, i - 24) : j + 12]}` as `{after[max(0, k - 24) : m + 12]}`"
 
 
 def main() -> None:
