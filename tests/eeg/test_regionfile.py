@@ -60,7 +60,6 @@ def test_sets_and_partition_are_used(
         ("sets: {a: [1]}", "sets.a.0"),
         ('sets: {"": [Cz]}', "sets"),
         ('sets: {a: [""]}', "sets.a.0"),
-        ("sets: {a: [!!binary Q3o=]}", "sets.a.0"),
         ("- Cz", "file"),
         ("partition: {a: [Cz, C3], b: [c3]}", "C3 is in a and in b"),
         ("partition: {a: [T3], b: [T7]}", "T7 is in a and in b"),
