@@ -147,7 +147,7 @@ def confirm(
         None where there are too few windows, or none that could be a pair.
     """
     rng = np.random.default_rng(seed)
-    signal = explained.windows.signal.astype(np.float64)
+    signal = explained.windows.signal
     n = len(signal)
     order = rng.permutation(n)
     seen, new = order[: n // 2], order[n // 2 :]
@@ -155,7 +155,7 @@ def confirm(
     if len(rows) < FEWEST or len(np.unique(rows)) < FEWEST // 2:
         return None
     value = _value(explained, explainer)
-    x, z = signal[rows], partners
+    x, z = signal[rows].astype(np.float64), partners
     here, there = value(x, rows), value(z, rows)
 
     def way(parts: str, changed: Floats) -> Way:
@@ -198,7 +198,7 @@ def _smallest(
     rows, z = _pairs(explained, seen, rng, LOOKING)
     if len(rows) < FEWEST:
         return None
-    x = explained.windows.signal.astype(np.float64)[rows]
+    x = explained.windows.signal[rows].astype(np.float64)
     here = value(x, rows)
     whole = float((here - value(z, rows)).sum())
     if abs(whole) <= 1e-9 * max(float(np.abs(here).max(initial=0.0)), 1.0):
@@ -229,7 +229,7 @@ def _pairs(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Windows, and for each a signal to exchange with: one of its own half that the model calls otherwise."""
     held, guess = explained.references, predictions(explained)
-    signal = explained.windows.signal.astype(np.float64)
+    signal = explained.windows.signal
     rows, partners = [], []
     within = held is not None and bool(np.isfinite(held.onsets).all()) and _are_windows(explained)
     if guess is None:
@@ -241,14 +241,14 @@ def _pairs(
                 pool = [j for j in new if guess[j] != guess[i]]
                 other = signal[rng.choice(pool)] if pool else None
             elif held is not None:
-                other = held.signal[rng.choice(held.index[i])].astype(np.float64)
+                other = held.signal[rng.choice(held.index[i])]
             else:
                 other = None
             if other is not None:
                 rows.append(int(i))
-                partners.append(other)
+                partners.append(other)  # where they lie: only what is taken in the end is copied
     rows, partners = rows[:most], partners[:most]
-    return np.array(rows, np.int64), np.array(partners)
+    return np.array(rows, np.int64), np.array(partners, np.float64)
 
 
 def _are_windows(explained: Explained) -> bool:

@@ -159,7 +159,7 @@ def _judged(name: str, lower: float, upper: float, share: float, spread: float, 
 
 def _outside(explained: Explained, lowest: float, highest: float) -> Band | None:
     """Which side of all bands has the relevance that no band has."""
-    from .bands import blocks, by_frequency
+    from .bands import by_frequency
     from .pairs import mean_of
 
     n, sfreq = explained.relevance.shape[-1], explained.windows.sfreq
@@ -171,11 +171,8 @@ def _outside(explained: Explained, lowest: float, highest: float) -> Band | None
     }
 
     def split(x: Floats, m: Floats) -> Floats:
-        parts = []
-        for s in blocks(len(x)):
-            r = by_frequency(x[s], m[s])
-            parts.append(np.stack([r[..., inside].sum(-1) for inside in sides.values()], -1))
-        return np.concatenate(parts)
+        r = by_frequency(x, m)
+        return np.stack([r[..., inside].sum(-1) for inside in sides.values()], -1)
 
     try:
         units = mean_of(explained, split)

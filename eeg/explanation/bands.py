@@ -35,7 +35,6 @@ BANDS: Mapping[str, tuple[float, float]] = {
     "gamma": (30.0, 45.0),
 }
 UNASSIGNED = "unassigned"
-_BLOCK = 64  # windows at a time: transforms are complex float64
 
 
 def bands(explained: Explained, edges: Mapping[str, tuple[float, float]] | None = None) -> xr.DataArray:
@@ -60,11 +59,8 @@ def bands(explained: Explained, edges: Mapping[str, tuple[float, float]] | None 
     masks = masks_of(explained.relevance.shape[-1], explained.windows.sfreq, edges)
 
     def split(x: Floats, m: Floats) -> Floats:
-        parts = []
-        for s in blocks(len(x)):
-            r = by_frequency(x[s], m[s])
-            parts.append(np.stack([r[..., inside].sum(-1) for inside in masks.values()], -1))
-        return np.concatenate(parts)
+        r = by_frequency(x, m)
+        return np.stack([r[..., inside].sum(-1) for inside in masks.values()], -1)
 
     found = mean_of(explained, split)
     left = unassigned_of(explained)
@@ -103,11 +99,6 @@ def by_frequency(x: Floats, m: Floats) -> Floats:
     """
     n = x.shape[-1]
     return np.asarray(weight_of(n) * np.real(np.conj(np.fft.rfft(x)) * np.fft.rfft(m)) / n)
-
-
-def blocks(n: int, size: int = _BLOCK) -> list[slice]:
-    """The windows that are transformed at a time."""
-    return [slice(a, a + size) for a in range(0, n, size)]
 
 
 def masks_of(

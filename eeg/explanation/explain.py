@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.attribution import Attribution
 from ...engine.contract import InputContract
 from ...engine.errors import InputError
 from ...engine.explainer import Explainer
 from ...engine.steps import step
-from ..recording.windows import Windows, from_model_layout
+from ..recording.windows import Windows
 from ..text import plain
 from . import dataset as named
 from .bands import bands as by_band
+from .collecting import Collected
 from .explained import Explained
 from .question import question_of
 from .references import ReferenceWindows, overlapping
@@ -60,40 +60,38 @@ def explain_windows(
     per_window = isinstance(asked.target, list | np.ndarray)
     if per_window and len(asked.target) != len(windows):
         raise InputError(f"target: {len(asked.target)} values for {len(windows)} windows")
-    parts: list[Attribution] = []
-    order: list[NDArray[np.int64]] = []
+    made, done = Collected(len(windows), contract, paired=references is not None), 0
     for rows, given in _batches(explainer, windows, contract, batch_size, references):
-        step("explaining", sum(map(len, order)) / len(windows))
+        step("explaining", done / len(windows))
         x = {contract.input: windows.data[rows]}
         own = np.asarray(asked.target)[rows] if per_window else asked.target
-        parts.append(explainer(x, target=own, contrast=asked.contrast, **given))
-        order.append(rows)
+        made.put(rows, explainer(x, target=own, contrast=asked.contrast, **given))
+        done += len(rows)
     step("explaining", 1.0)
-    name, made = contract.input, _Parts(parts, np.argsort(np.concatenate(order)))
-    relevance = made.of_input("relevance", name)
+    relevance, output = made.array("relevance"), made.array("output")
     if relevance is None:
         raise InputError(f"input {plain(contract.input)}: the explained output does not depend on it")
     dataset = named.to_dataset(
         windows,
         contract,
         relevance=relevance,
-        multiplier=made.multiplier(name, references),
-        unassigned=made.of_input("unassigned", name),
-        explained=made.joined(lambda p: p.explained),
-        target=made.classes(),
-        output=made.output(contract),
+        multiplier=made.array("multiplier"),
+        unassigned=made.array("unassigned"),
+        explained=made.explained,
+        target=made.array("target"),
+        output=output,
         ledger=made.ledger(),
-        closure=made.joined(Attribution.closure),
+        closure=made.array("closure"),
         provenance=provenance,
         references=references,
     )
-    notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
+    notes = tuple(made.notes)
     notes += () if references is None else references.notes
-    notes += _constant(made.output(contract))
-    notes += _first_of(made.output(contract), contract, target)
+    notes += _constant(output)
+    notes += _first_of(output, contract, target)
     unit = asked.unit
     if references is not None:
-        each = (("epoch", "reference", "channel"), made.by_reference(contract), {"units": unit})
+        each = (("epoch", "reference", "channel"), made.array("by_reference"), {"units": unit})
         dataset = dataset.assign(by_reference=each)
     found = Explained(dataset, windows, contract, dict(provenance or {}), notes, unit, references=references)
     if overlapping(windows) is not None:
@@ -154,70 +152,3 @@ def _batches(
             given["reference"] = explainer.references(against, {name: windows.data[rows[:1]]})
         for start in range(0, len(rows), size):
             yield rows[start : start + size], given
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Explanations of some windows each, which together are all."""
-
-    parts: Sequence[Attribution]
-    back: NDArray[np.int64]  # where each window is among those of all parts
-
-    def joined(self, of: Callable[[Attribution], NDArray[Any]]) -> NDArray[Any]:
-        """An array of each part, in the order of the windows."""
-        return np.concatenate([of(p) for p in self.parts])[self.back]
-
-    def of_input(self, what: str, name: str) -> NDArray[Any] | None:
-        """Relevance or what is unassigned of an input; None where there is none."""
-        if name not in getattr(self.parts[0], what):
-            return None
-
-        def found(p: Attribution) -> NDArray[Any]:
-            return np.asarray(getattr(p, what)[name])
-
-        return self.joined(found)
-
-    def multiplier(self, name: str, references: ReferenceWindows | None) -> NDArray[Any] | None:
-        """The multiplier of an input, [epoch, *shape], or [epoch, reference, *shape]."""
-        if name not in self.parts[0].multiplier:
-            return None
-        if references is None:
-            return self.joined(lambda p: p.multiplier[name])
-        return self.joined(lambda p: np.stack([a.multiplier[name] for a in p.per_reference], 1))
-
-    def by_reference(self, contract: InputContract) -> NDArray[Any]:
-        """Relevance of each electrode against each reference, [epoch, reference, channel]."""
-        name = contract.input
-
-        def summed(a: Attribution) -> NDArray[Any]:
-            return np.asarray(from_model_layout(a.relevance[name], contract).sum(-1, dtype=np.float64))
-
-        return self.joined(lambda p: np.stack([summed(a) for a in p.per_reference], 1))
-
-    def classes(self) -> NDArray[Any] | None:
-        """The explained class of each window; None where a target is no class."""
-        for p in self.parts:
-            t = np.asarray(p.target)
-            if t.dtype.kind not in "iu" or t.shape != (len(p.explained),):
-                return None
-        return self.joined(lambda p: np.asarray(p.target))
-
-    def output(self, contract: InputContract) -> NDArray[Any] | None:
-        """What the model says of each window."""
-        first = self.parts[0]
-        name = contract.output or (
-            first.output if first.output in first.outputs else next(iter(first.outputs))
-        )
-        return self.joined(lambda p: p.outputs[name]) if name in first.outputs else None
-
-    def ledger(self) -> dict[str, NDArray[Any]]:
-        """Per kind, one value a window; a kind that a batch lacks is zero there. Largest first."""
-        found = {id(p): p.ledger.by_kind() for p in self.parts}
-        kinds = list(dict.fromkeys(kind for each in found.values() for kind in each))
-        whole = {
-            kind: np.concatenate([found[id(p)].get(kind, np.zeros(len(p.explained))) for p in self.parts])[
-                self.back
-            ]
-            for kind in kinds
-        }
-        return dict(sorted(whole.items(), key=lambda kv: -float(np.abs(kv[1]).sum())))

@@ -115,7 +115,7 @@ def share(
     -------
     Share
     """
-    units = np.asarray(relevance, dtype=np.float64).sum(-1)
+    units = np.asarray(relevance).sum(-1, dtype=np.float64)
     inside = np.isin(np.array(channels), np.array(electrodes, dtype=str))
     found = summed(units, inside)
     return Share(
@@ -135,7 +135,7 @@ def by_electrode(relevance: NDArray[Any]) -> NDArray[np.float64]:
     ----------
     relevance : ndarray, shape (window, channel, time)
     """
-    units = np.abs(np.asarray(relevance, dtype=np.float64).sum(-1))
+    units = np.abs(np.asarray(relevance).sum(-1, dtype=np.float64))
     units = units[units.sum(-1) > 0]
     each = units / units.sum(-1, keepdims=True)
     return each.mean(0) if len(each) else np.full(relevance.shape[1], np.nan)

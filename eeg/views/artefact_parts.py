@@ -147,12 +147,12 @@ def carried(explained: Explained, *, most: int = MOST) -> ArtefactsCarry:
     found, missing = look(joined, kinds=kinds)
     n = len(rows)
     total = dict.fromkeys(found, 0.0)
-    for j, (_, m) in enumerate(pairs(explained, "artefacts' parts", microvolt=True)):
+    for j, (_, m) in enumerate(pairs(explained, "artefacts' parts", microvolt=True, rows=rows)):
         for kind, part in found.items():
             own = part.signal[:n]
             if held is not None:
                 own = own - part.signal[n:][np.searchsorted(used, held.index[rows, j])]
-            total[kind] += float((own * m[rows]).sum()) / n_pairs(explained)
+            total[kind] += float((own * m).sum()) / n_pairs(explained)
     per_window = explained.relevance[rows].sum((-2, -1), dtype=np.float64)
     whole = float(per_window.sum())
     # Of windows whose relevance cancels nothing is a part.

@@ -25,7 +25,6 @@ from ..explanation import shares
 from ..explanation.bands import (
     UNASSIGNED,
     band_coords,
-    blocks,
     by_frequency,
     masks_of,
     named,
@@ -64,11 +63,7 @@ def spectrum(explained: Explained) -> xr.DataArray:
         There is no multiplier.
     """
     n = explained.relevance.shape[-1]
-
-    def split(x: Floats, m: Floats) -> Floats:
-        return np.concatenate([by_frequency(x[s], m[s]) for s in blocks(len(x))])
-
-    found = mean_of(explained, split)
+    found = mean_of(explained, by_frequency)
     frequency = np.fft.rfftfreq(n, 1 / explained.windows.sfreq)
     return named(explained, found, ("frequency",), {"frequency": ("frequency", frequency, {"units": "Hz"})})
 
@@ -98,11 +93,8 @@ def band_time(explained: Explained, edges: Mapping[str, tuple[float, float]] | N
     masks = masks_of(n, explained.windows.sfreq, edges)
 
     def split(x: Floats, m: Floats) -> Floats:
-        parts = []
-        for s in blocks(len(x)):
-            X = np.fft.rfft(x[s])
-            parts.append(np.stack([np.fft.irfft(X * inside, n) * m[s] for inside in masks.values()], -2))
-        return np.concatenate(parts)
+        X = np.fft.rfft(x)
+        return np.stack([np.fft.irfft(X * inside, n) * m for inside in masks.values()], -2)
 
     found, names = mean_of(explained, split), [*masks]
     left = unassigned_of(explained)
@@ -157,18 +149,16 @@ def time_frequency(
     weight = weight_of(length)
 
     def split(x: Floats, m: Floats) -> Floats:
-        parts: list[Floats] = []
-        for s in blocks(len(x), 8):
-            # Outside the signal both are 0, and what S is there does not matter.
-            share = np.pad(m[s], pad) / np.where(squares > 0, squares, 1.0)
-            X = np.fft.rfft(np.pad(x[s], pad)[..., at + before] * g)
-            M = np.fft.rfft(share[..., at + before] * g)
-            r = np.asarray(weight * np.real(np.conj(X) * M) / length)
-            parts.append(r.sum(0, keepdims=True) if mean else r)
-        whole = np.concatenate(parts)
-        return np.asarray(whole.sum(0) / len(x)) if mean else whole
+        # Outside the signal both are 0, and what S is there does not matter.
+        share = np.pad(m, pad) / np.where(squares > 0, squares, 1.0)
+        X = np.fft.rfft(np.pad(x, pad)[..., at + before] * g)
+        M = np.fft.rfft(share[..., at + before] * g)
+        r = np.asarray(weight * np.real(np.conj(X) * M) / length)
+        return r.sum(0, keepdims=True) if mean else r
 
-    found = mean_of(explained, split)
+    found = mean_of(explained, split, size=8)
+    if mean:
+        found = found.sum(0) / len(explained.windows)
     coords = {
         "frame": ("frame", (starts + length / 2) / sfreq, {"units": "s", "long_name": "centre"}),
         "frequency": ("frequency", np.fft.rfftfreq(length, 1 / sfreq), {"units": "Hz"}),

@@ -13,7 +13,7 @@ from ...eeg.artefacts.parts import ArtefactPart
 from ...eeg.electrodes.regions import members
 from ...eeg.explanation import shares
 from ...eeg.explanation.explained import Explained
-from ...eeg.explanation.pairs import multipliers, n_pairs
+from ...eeg.explanation.pairs import multiplier, n_pairs
 from ...eeg.recording.scaling import centre_and_gain
 from ..case import Case
 from ..result import PARTS, CheckResult, not_asked, not_evaluable
@@ -48,15 +48,16 @@ def of_part(explained: Explained, part: ArtefactPart, rows: NDArray[np.int64] | 
     at = np.arange(len(explained.windows)) if rows is None else rows
     held, whole = explained.references, explained.windows.signal
     mine, rest = 0.0, 0.0
-    for j, m in enumerate(multipliers(explained, "shares")):
+    for j in range(n_pairs(explained)):
+        m = multiplier(explained, j, "shares", at)
         artefact = part.signal[at] * scale[at]
         signal = (whole[at].astype(np.float64) - centre[at]) * scale[at]
         if held is not None:  # windows of the case itself: see `Case.references`
             other = held.index[at, j]
             artefact = artefact - part.signal[other] * scale[other]
             signal = signal - (whole[other] - centre[other]) * scale[other]
-        mine = mine + (artefact * m[at]).sum(-1)
-        rest = rest + ((signal - artefact) * m[at]).sum(-1)
+        mine = mine + (artefact * m).sum(-1)
+        rest = rest + ((signal - artefact) * m).sum(-1)
     mine, rest = (np.abs(v / n_pairs(explained)).sum(-1) for v in (mine, rest))
     some = mine + rest > 0
     return float((mine[some] / (mine[some] + rest[some])).mean()) if some.any() else float("nan")
