@@ -61,6 +61,7 @@ def test_names_of_electrodes_lie_where_the_template_has_them() -> None:
     far = (0.0, -0.1, 0.0)
     found = Electrodes(["Fp1", "E1"], {"Fp1": far, "E1": far})
     assert dict(found.measured) == {"E1": far}
+    assert regions.unknown(found) == ()  # it lies somewhere, whatever it is called
     np.testing.assert_array_equal(found.positions["Fp1"], template_positions(["Fp1"])["Fp1"])
 
 

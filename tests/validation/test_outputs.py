@@ -166,3 +166,16 @@ def test_drift_is_told() -> None:
     assert any(s.startswith("intervention.eyes: was PASS") for s in said)
     assert any("0 has become 0.9" in s for s in said)
     assert outputs.drifted(before, decide(GOOD, {}, DECLARED)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(40.0, False), (44.0, False), (45.0, True), (36.0, False), (35.0, True)]
+)
+def test_numbers_drift_by_a_tenth_of_the_larger_one(value: float, told: bool) -> None:
+    """Of the two and of what they are held against (here 0.5)."""
+    of = {
+        v: decide([*GOOD, made("invariance", "data", "REPORTED", value=v)], {}, DECLARED)
+        for v in (40.0, value)
+    }
+    said = outputs.drifted(of[40.0].to_dict(), of[value])
+    assert said == ([f"invariance: 40 has become {value:.3g}."] if told else [])
