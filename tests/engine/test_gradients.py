@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
@@ -179,6 +183,24 @@ def test_logits_where_they_are_asked_for(tmp_path: Path) -> None:
         assert _error(_run(made, {"x": x, "seed": seed})["gradient.x"], want) <= BOUND
 
 
+def test_the_command_line_says_what_is_derived(tmp_path: Path) -> None:
+    x, w = normal(3, 4), normal(4, 3)
+    path = Case("soft", "z = MatMul(x, w) y = Softmax(z)", {"x": x}, {"w": w}).save(tmp_path)
+    made = {}
+    for option, explained in (("--logits", "z"), ("--no-logits", "y")):
+        out = tmp_path / f"{explained}.onnx"
+        command = [sys.executable, "-m", "onnxplain", "compile", str(path), "-o", str(out), "--json"]
+        command += ["--composite", "gradient", "--targets", "2", option]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        about = json.loads(done.stdout)
+        assert (about["explained"], about["outputs"]) == (explained, ["y", "relevance.x", "gradient.x"])
+        seed = np.broadcast_to(np.eye(2, 3, dtype=np.float32)[:, None], (2, 3, 3))
+        made[explained] = _run(out, {"x": x, "seed": seed})["gradient.x"]
+    assert _error(made["z"], np.broadcast_to(w.T[:2, None], (2, 3, 4))) <= BOUND
+    assert _error(made["y"], ox.gradient(path, x, target="all")[:2]) <= BOUND
+
+
 def test_plans_of_logits_and_outputs_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from onnxplain.engine.plan import cache
 
@@ -262,6 +284,25 @@ def test_a_network_of_eeg_in_a_batch_and_alone() -> None:
     assert _error(whole, each) <= BOUND
     x[:, 3] = 0
     assert np.abs(ox.gradient(explain, x, target="left")[:, 3]).max() > 1e-3 * np.abs(whole).max()
+
+
+def test_rows_that_are_run_one_by_one(tmp_path: Path) -> None:
+    """Where the file has a batch of one, each row has its own weights."""
+    text = (
+        '<ir_version: 8, opset_import: ["" : 18]> g (float[1, 4] x) => (float[1, 3] y) '
+        "{ t = Tanh(x) y = MatMul(t, w) }"
+    )
+    model, w, x = onnx.parser.parse_model(text), normal(4, 3), normal(5, 4)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    path = tmp_path / "one.onnx"
+    onnx.save(model, path)
+    slope = 1 - np.tanh(x.astype(float)) ** 2
+    seeds = normal(2, 5, 3)
+    assert _error(ox.gradient(path, x, target=seeds), (seeds @ w.T) * slope) <= BOUND
+    assert _error(ox.gradient(path, x, target="all"), w.T[:, None] * slope) <= BOUND
+    assert _error(ox.gradient(path, x, target=[0, 1, 2, 1, 0]), w.T[[0, 1, 2, 1, 0]] * slope) <= BOUND
+    with pytest.raises(ox.InputError, match="for 5 samples"):
+        ox.gradient(path, x, target=seeds[:, :4])
 
 
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
