@@ -305,6 +305,22 @@ def test_rows_that_are_run_one_by_one(tmp_path: Path) -> None:
         ox.gradient(path, x, target=seeds[:, :4])
 
 
+def test_each_branch_has_its_own(tmp_path: Path) -> None:
+    text = (
+        '<ir_version: 8, opset_import: ["" : 18]> g (float[N, 4] x) => (float[N, 4] y) <float zero = {0.0}> '
+        "{ s = ReduceSum<keepdims = 0>(x) c = Greater(s, zero) y = If (c) "
+        "<then_branch = a () => (float[N, 4] p) { p = Tanh(x) }, "
+        "else_branch = b () => (float[N, 4] q) { q = Mul(x, x) }> }"
+    )
+    path = tmp_path / "branches.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    made = ox.compile(path, tmp_path / "g.onnx", "gradient")
+    x, seed = np.abs(normal(1, 4)), normal(1, 4)
+    for value, slope in ((x, 1 - np.tanh(x) ** 2), (-x, -2 * x)):
+        assert _error(ox.gradient(path, value, target=seed), seed * slope) <= BOUND
+        assert _error(_run(made, {"x": value, "seed": seed})["gradient.x"], seed * slope) <= BOUND
+
+
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     x = normal(3, 4)
     path = Case("net", "y = MatMul(x, w)", {"x": x}, {"w": normal(4, 2)}).save(tmp_path)
