@@ -1,7 +1,7 @@
 # make demo    install, and explain the bundled models on the bundled recording
 # make test    install what development needs, and run the tests
 # make test-long   the tests left out there: third parties' models by the dozen, and the like
-# make test-all    both
+# make test-all    both; needs g++ and Debian's apt, for the example in C++
 # make check   lint, types, import layers
 # make fuzz    random models, texts and bytes for hours: make fuzz HOURS=8 SEED=100000
 # make bench   what explanations cost, beside other libraries; writes docs/performance.md

@@ -18,6 +18,11 @@ from . import console, options, output, values
 @click.option("--targets", type=options.positive, help="Explain so many targets in one run.")
 @click.option("--ledger", is_flag=True, help="Also give what stayed on the way, by kind.")
 @click.option("--output", "explained", help="The output to explain, by name.")
+@click.option(
+    "--logits/--no-logits",
+    default=True,
+    help="Where the model ends in a softmax or sigmoid: the logit before it (the default), or its output.",
+)
 @options.example
 @click.option(
     "--against",
@@ -40,6 +45,7 @@ def command(
     targets: int | None,
     ledger: bool,
     explained: str | None,
+    logits: bool,
     example: Path | None,
     references: Path | None,
     contract: Path | None,
@@ -50,8 +56,9 @@ def command(
     """Write MODEL and its relevance as one ONNX file, which needs nothing but onnxruntime.
 
     It takes the model's inputs and `seed`, shaped like the explained output (1 at a class, 0 elsewhere),
-    and gives the model's outputs and `relevance.<input>`, for any batch size. Under the composite
-    `difference` it takes `reference.<input>` too, a set of windows to hold these against, or has it inside.
+    and gives the model's outputs and `relevance.<input>`, for any batch size. Under the composite `gradient`
+    it gives `gradient.<input>` too. Under `difference` it takes `reference.<input>` too, a set of windows to
+    hold these against, or has it inside.
     """
     output.check(out, overwrite=overwrite, folder=False)
     from ..engine.compile.compiler import about, compile
@@ -66,6 +73,7 @@ def command(
         targets=targets,
         ledger=ledger,
         output=explained,
+        logits=logits,
         example=None if example is None else arrays.load(example),
         references=None if references is None else arrays.load(references),
         contract=None if contract is None else InputContract.from_file(contract),

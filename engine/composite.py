@@ -212,6 +212,11 @@ class Composite:
         return self.variant("activation") == "gradient"
 
     @property
+    def is_derivative(self) -> bool:
+        """Whether multipliers are gradients: so for every kind of layer, and no layer has its own rule."""
+        return not self.layers and all(self.variant(kind) == "gradient" for kind in VARIANTS)
+
+    @property
     def is_difference(self) -> bool:
         """Whether relevance is that of a difference: of what is explained from a reference."""
         return self.variant("activation") == "secant"

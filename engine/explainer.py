@@ -70,6 +70,9 @@ class Explainer:
         How far relevance and ledger may be from what was explained, relative (`Attribution.closure`): beyond
         it an explanation is refused, with the node at which the account opens. None lets everything pass that
         is finite; without a ledger there is nothing to look at.
+    logits : bool
+        Whether the logit is explained where the model ends in a softmax or sigmoid; False explains the output
+        itself, in which a class is mixed with its rivals.
     **parameters : float
         Of the composite, e.g. ``epsilon=1e-6``.
 
@@ -84,6 +87,8 @@ class Explainer:
     output : str
         The output that is explained.
     composite : Composite
+    at : tuple of str
+    logits : bool
 
     Raises
     ------
@@ -113,6 +118,7 @@ class Explainer:
         ledger: bool = True,
         at: Sequence[str] = (),
         max_closure: float | None = MAX_CLOSURE,
+        logits: bool = True,
         **parameters: Any,
     ) -> None:
         if backend not in BACKENDS:
@@ -139,12 +145,14 @@ class Explainer:
             ledger=ledger,
             at=(at,) if isinstance(at, str) else tuple(at),
             backend=backend,
+            logits=logits,
             identity=loaded.identity,
         )
         self._plans = Plans(self._request, self._source)
         self._classes = self.contract.names if self.contract else ()
         self._inner: Any = None
         self.inputs, self.output, self.backend = self._request.inputs, self._request.output, backend
+        self.at, self.logits = self._request.at, logits
 
     def __call__(
         self,
@@ -162,7 +170,7 @@ class Explainer:
             Batch first.
         target : object
             An int; one int a sample; "predicted"; a class name of the contract; {class: weight}; an index
-            tuple for dense outputs; "all"; or an array of the output's shape.
+            tuple for dense outputs; "all"; or an array of the output's shape, or K of them.
         contrast : {"rest", None}
             "rest" explains the class against the mean of the others.
         reference : ndarray, or dict of input name to ndarray
@@ -319,38 +327,30 @@ class Explainer:
             self._inner = self._request.runtime.session(proto)
         return self._request.runtime.run(self._inner, [name], self.inputs.checked(x))[0]
 
+    def with_options(self, **options: Any) -> Explainer:
+        """The same model, opened anew with other arguments of `Explainer`; the rest stay as they are."""
+        request = self._request
+        own = {
+            "composite": self.composite,
+            "backend": self.backend,
+            "providers": request.runtime.providers,
+            "threads": request.runtime.threads,
+            "output": self.output,
+            "contract": self.contract,
+            "ledger": request.ledger,
+            "at": self.at,
+            "max_closure": self.max_closure,
+            "logits": self.logits,
+        }
+        return Explainer(self.path, **{**own, **options})
+
     def with_composite(self, composite: str | Composite, **parameters: Any) -> Explainer:
         """The same model and options under another composite."""
-        request = self._request
-        return Explainer(
-            self.path,
-            composite,
-            self.backend,
-            providers=request.runtime.providers,
-            threads=request.runtime.threads,
-            output=self.output,
-            contract=self.contract,
-            ledger=request.ledger,
-            at=request.at,
-            max_closure=self.max_closure,
-            **parameters,
-        )
+        return self.with_options(composite=composite, **parameters)
 
     def with_contract(self, contract: InputContract) -> Explainer:
         """The same model and options under another contract, whose constants fill its further inputs."""
-        request = self._request
-        return Explainer(
-            self.path,
-            self.composite,
-            self.backend,
-            providers=request.runtime.providers,
-            threads=request.runtime.threads,
-            output=self.output,
-            contract=contract,
-            ledger=request.ledger,
-            at=request.at,
-            max_closure=self.max_closure,
-        )
+        return self.with_options(contract=contract)
 
     def _predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         request = self._request

@@ -40,6 +40,19 @@ def test_python_in_the_readme_runs(number: int, tmp_path: Path, monkeypatch: pyt
     exec(compile(blocks(ROOT / "README.md", "python")[number], "README.md", "exec"), {})
 
 
+def test_python_in_the_page_of_gradients_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(demo_file("honest.onnx"), tmp_path / "model.onnx")
+    contract = ox.inspect(tmp_path / "model.onnx").contract
+    assert contract is not None
+    np.save(tmp_path / "windows.npy", np.random.default_rng(0).normal(size=(2, *contract.shape)))
+    monkeypatch.chdir(tmp_path)
+    (text,) = blocks(ROOT / "docs" / "gradients.md", "python")
+    names: dict[str, np.ndarray] = {}
+    exec(compile(text, "gradients.md", "exec"), names)
+    assert names["J"].shape == names["g"].shape == (2, *names["x"].shape)
+    np.testing.assert_allclose(names["g"][0], names["J"].sum(0), rtol=1e-4, atol=1e-7)
+
+
 def test_the_example_contract_is_valid() -> None:
     text, *parts = blocks(ROOT / "docs" / "contract.md", "yaml")
     contract = ox.InputContract.parse(yaml.safe_load(text), where="docs/contract.md")

@@ -32,6 +32,7 @@ PUBLIC = [
     "composites",
     "eeg",
     "explain_recording",
+    "gradient",
     "inspect",
     "methods",
     "rule",

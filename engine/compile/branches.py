@@ -23,7 +23,7 @@ from ..lowering.graphs import ancestors, defined, reads, rename_free
 from ..ops.onnx import cast_float
 from ..plan.look import look_again
 from ..plan.recipe import Recipe
-from .one_graph import EXPLAINED, LEDGER, RELEVANCE
+from .one_graph import EXPLAINED, GRADIENT, LEDGER, RELEVANCE
 
 Array = np.ndarray[Any, Any]
 
@@ -278,6 +278,6 @@ def _as_it_is(source: onnx.ModelProto, like: onnx.ModelProto) -> onnx.ModelProto
     dtype = np.float64 if kind == cast_float(np.dtype(np.float64)) else np.float32
     graph.initializer.append(numpy_helper.from_array(np.full(1, np.nan, dtype), name))
     for output in graph.output:
-        if output.name.startswith((RELEVANCE, LEDGER)) or output.name == EXPLAINED:
+        if output.name.startswith((RELEVANCE, GRADIENT, LEDGER)) or output.name == EXPLAINED:
             graph.node.append(helper.make_node("Identity", [name], [output.name]))
     return model

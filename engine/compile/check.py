@@ -14,7 +14,7 @@ from ..file.runtime import Runtime
 from ..plan.onnx_runner import SEED
 from ..plan.parity import disagreement, gap, spread_of
 from ..plan.recipe import Recipe
-from .one_graph import EXPLAINED, REFERENCES, RELEVANCE
+from .one_graph import EXPLAINED, GRADIENT, REFERENCES, RELEVANCE, with_gradient
 
 Array = np.ndarray[Any, Any]
 Feed = Mapping[str, Array]
@@ -37,7 +37,7 @@ class Wanted:
     outputs : dict of str to ndarray
         Of the instrumented model.
     added : dict of str to ndarray
-        Relevance, by numpy, and what is explained of a difference.
+        Relevance and gradients, by numpy, and what is explained of a difference.
     approximate : bool
         Whether numbers are rounded to 8 or 16 bits.
     references : dict of str to ndarray
@@ -84,6 +84,7 @@ def wanted(
     if is_difference:
         pairs = _pairs(recipe, feed, baked)
     each: list[dict[str, Array]] = []
+    slopes = with_gradient(recipe)
     for there, given in pairs:
         found = numpy.backward(values, seed, batch, given)
         apart = guarded and given is not None and not recipe.facts.holds(given)
@@ -93,6 +94,9 @@ def wanted(
             amount = x if there is None else x.astype(seed.dtype) - there[name].astype(seed.dtype)
             full: Any = (0 if m is None else m * amount) + (0 if r is None else r)
             made[RELEVANCE + name] = np.broadcast_to(np.nan if apart else full, (len(seed), *x.shape))
+        for name in slopes:
+            m, shape = found.multipliers.get(name), (len(seed), *feed[name].shape)
+            made[GRADIENT + name] = np.broadcast_to(seed.dtype.type(0) if m is None else m, shape)
         each.append(made)
     added = {n: np.mean([e[n] for e in each], axis=0) for n in each[0]}
     outputs = {name: values[name] for name in numpy.instrumented.outputs}
@@ -224,11 +228,17 @@ def _compare(
         raise ModelError(f"{runtime.where}: compiled, output {found[0]!r} changes by {found[1]:.1e}; refused")
     if wanted.approximate and disagreement(wanted.outputs, got, None) is not None:
         return  # activations are others, by a step of 8 bits here and there: so is relevance
-    relevance = [np.abs(a[np.isfinite(a)]) for n, a in wanted.added.items() if n.startswith(RELEVANCE)]
     # An input that nearly nothing depends on has rounding for relevance: it is measured by the others'.
-    largest = max((float(a.max(initial=0.0)) for a in relevance), default=0.0)
+    relevance, slopes = _largest(wanted.added, RELEVANCE), _largest(wanted.added, GRADIENT)
     for name, array in wanted.added.items():
-        apart = gap(got[name], array, largest)
+        apart = gap(got[name], array, slopes if name.startswith(GRADIENT) else relevance)
         if not apart <= AGREES:
-            what = "what is explained" if name == EXPLAINED else f"relevance of {name[len(RELEVANCE) :]!r}"
+            kind, _, of = name.partition(".")
+            what = "what is explained" if name == EXPLAINED else f"{kind} of {of!r}"
             raise ModelError(f"{runtime.where}: compiled, {what} is {apart:.1e} from numpy's; refused")
+
+
+def _largest(added: Mapping[str, Array], kind: str) -> float:
+    """The largest number of one kind, over all inputs."""
+    found = (np.abs(a[np.isfinite(a)]) for n, a in added.items() if n.startswith(kind))
+    return max((float(a.max(initial=0.0)) for a in found), default=0.0)

@@ -50,12 +50,14 @@ def compile(
     contract: InputContract | None = None,
     references: Array | Mapping[str, Array] | None = None,
     overwrite: bool = True,
+    logits: bool = True,
     **parameters: Any,
 ) -> Path:
     """Write a model and its relevance as one ONNX file.
 
     The file has the model's inputs and ``seed``, shaped like what is explained (one-hot at a class, or any
     weights), and gives the model's outputs and ``relevance.<input>``. It needs nothing but onnxruntime.
+    Under `gradient` it gives ``gradient.<input>`` of each floating input, too.
 
     Under a composite that explains a difference it takes ``reference.<input>`` [n, ...] beside each input, a
     set that every window of the batch is held against, and gives ``explained`` [batch] too: f(x) less its
@@ -82,6 +84,8 @@ def compile(
         Of a difference: one reference or a set [n, ...] to have in the file, which then takes none. What the
         model gives for them is computed here and kept in the file.
     overwrite : bool
+    logits : bool
+        Whether the logit is explained where the model ends in a softmax or sigmoid; False: the output itself.
     **parameters : float
         Of the composite.
 
@@ -108,7 +112,9 @@ def compile(
         raise InputError(f"{path} is the model itself; choose another name")
     rules = find_composite(composite, parameters)
     with outputs.alone(path):
-        made = _made(Path(model), rules, targets, ledger, output, example, contract, references)
+        made = _made(
+            Path(model), rules, targets, ledger, output, example, contract, references, logits=logits
+        )
         save(made, path)
     return path
 
@@ -122,6 +128,8 @@ def _made(
     example: Any,
     contract: InputContract | None,
     references: Array | Mapping[str, Array] | None,
+    *,
+    logits: bool = True,
 ) -> onnx.ModelProto:
     """The compiled model, checked; see `compile`."""
     loaded = load(model)
@@ -139,7 +147,7 @@ def _made(
         )
     runtime = Runtime(where)
     asked = output or (known.output if known else None)
-    request = Request.of(source, runtime.session(source), runtime, rules, asked, ledger=ledger)
+    request = Request.of(source, runtime.session(source), runtime, rules, asked, ledger=ledger, logits=logits)
     recipe = example_for(request, example, known)
     baked = None if references is None else _baked(recipe, references, where)
     way = explored(recipe)

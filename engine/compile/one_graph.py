@@ -29,6 +29,8 @@ from ..rules.node import Message
 Array = np.ndarray[Any, Any]
 
 RELEVANCE, LEDGER = "relevance.", "ledger."
+# Of the composite `gradient`: before the name of a floating input.
+GRADIENT = "gradient."
 # Of a difference: before the name of an input, its references; and f(x) less its mean over them.
 REFERENCES, EXPLAINED = "reference.", "explained"
 
@@ -56,7 +58,9 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str] | None, targets: int | Non
     model.CopyFrom(recipe.proto)
     initialisers = {t.name for t in model.graph.initializer}
     own = {i.name for i in model.graph.input} | {o for n in model.graph.node for o in n.output}
+    slopes = with_gradient(recipe)
     added = {SEED, *([] if kinds is None else [EXPLAINED]), *(RELEVANCE + i for i in inputs)}
+    added |= {GRADIENT + i for i in slopes}
     if taken := own & added:
         raise ModelError(
             f"{where}: a tensor of it is called {sorted(taken)[0]!r}, a compiled file's own name"
@@ -84,6 +88,8 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str] | None, targets: int | Non
     try:
         for name in inputs:
             out.give(RELEVANCE + name, out.relevance(name, recording.messages.get(name)), name)
+        for name in slopes:
+            out.give(GRADIENT + name, out.multiplier(name, recording.messages.get(name)), name)
         for k in kinds or ():
             out.give(LEDGER + k, out.ledger([x.relevance for x in recording.entries if x.kind == k]))
         if amount is not None:
@@ -96,6 +102,13 @@ def one_graph(recipe: Recipe, *, kinds: Sequence[str] | None, targets: int | Non
     drop_unread(model.graph)
     share_gates(model.graph, dtype)
     return in_order(model)
+
+
+def with_gradient(recipe: Recipe) -> list[str]:
+    """The inputs whose gradient a compiled file gives: the floating ones, where multipliers are that."""
+    if not recipe.request.composite.is_derivative:
+        return []
+    return [n for n in recipe.request.inputs if recipe.probe.dtypes[n].kind == "f"]
 
 
 def picked(recipe: Recipe, amount: Expr, shapes: dict[int, Shape]) -> Expr:
@@ -150,6 +163,17 @@ class Outputs:
                 "Expand", [made, e.ints([d for d in self.front if isinstance(d, int)] + [1] * len(shape))]
             )
         return made if r is None else e.node("Add", [made, r])
+
+    def multiplier(self, name: str, message: Message | None) -> str:
+        """``m`` of an input, in its shape; 0 where nothing arrived."""
+        e, shape = self.emitter, self.probe.shapes[name]
+        m = None if message is None or message.m is None else e.name(message.m)
+        front = [d for d in self.front if isinstance(d, int)]
+        size = e.node("Shape", [name])
+        if front:
+            size = e.node("Concat", [e.ints(front), size], axis=0)
+        made = m or e.constant(np.zeros([1] * (len(shape) + len(front)), e.dtype))
+        return e.node("Expand", [made, size])
 
     def as_number(self, name: str, x: str) -> str:
         """An input, or a reference of it, in the arithmetic's type."""

@@ -74,7 +74,16 @@ def keys(request: Request, feed: Mapping[str, Any]) -> tuple[str, str] | None:
     if foreign is None:
         return None
     c, runtime = request.composite, request.runtime
-    what = (c.variants, c.layers, c.parameters, request.output, request.ledger, request.at, runtime.providers)
+    what = (
+        c.variants,
+        c.layers,
+        c.parameters,
+        request.output,
+        request.ledger,
+        request.at,
+        request.logits,
+        runtime.providers,
+    )
     plain = [
         request.identity,
         foreign,

@@ -73,8 +73,9 @@ class Recipe:
     def target(self) -> tuple[str, str | None]:
         """The tensor that is explained, and a note where it is not the output itself."""
         output, lowered = self.request.output, self.lowered
-        found, note = explained_tensor(self.canonical.graph, output)
-        if found != output or note:
+        logits = self.request.logits
+        found, note = explained_tensor(self.canonical.graph, output, logits)
+        if found != output or note or not logits:
             return found, note
         return lowered.score or output, lowered.end_note
 

@@ -37,6 +37,8 @@ class Request:
         Inner tensors whose relevance is wanted; "re:" and an expression for several.
     backend : {"numpy", "onnx", "auto"}
         What runs the backward pass.
+    logits : bool
+        Whether the logit is explained where the model ends in a softmax or sigmoid, or the output itself.
     identity : str
         Of the model; "" where it is not known, and no plan can be kept.
     given : dict of str to ndarray
@@ -52,6 +54,7 @@ class Request:
     ledger: bool = True
     at: tuple[str, ...] = ()
     backend: str = "numpy"
+    logits: bool = True
     identity: str = ""
     given: Mapping[str, Array] = field(default_factory=dict)
 

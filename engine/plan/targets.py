@@ -24,13 +24,21 @@ _HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _THROUGH = frozenset({"Identity", "Cast", "Dropout", "ZipMap"})
 
 
-def explained_tensor(graph: Graph, output: str) -> tuple[str, str | None]:
-    """The tensor to start from for an output, and a note where it is not the output itself."""
+def explained_tensor(graph: Graph, output: str, logits: bool = True) -> tuple[str, str | None]:
+    """The tensor to start from for an output, and a note where it is not the output itself.
+
+    Parameters
+    ----------
+    graph : Graph
+    output : str
+    logits : bool
+        Whether to start before a softmax or sigmoid that the model ends in.
+    """
     at = output
     while (node := graph.producer.get(at)) is not None and node.domain in ("", "ai.onnx.ml"):
         if node.op_type in _THROUGH:
             at = node.inputs[0]
-        elif node.op_type in _FINAL:
+        elif node.op_type in _FINAL and logits:
             return node.inputs[0], f"the model ends in {node.op_type}; the logit before it is explained"
         else:
             break
@@ -112,7 +120,7 @@ def ask(
         The target does not fit.
     """
     batch = samples.stop - samples.start
-    own = target if batch == of else _of_samples(target, samples, of)
+    own = target if batch == of else _of_samples(target, samples, of, y.ndim)
     return Asked(*seed_for(y, own, contrast, classes, batch))
 
 
@@ -127,7 +135,7 @@ def seed_for(
         The explained tensor.
     target : object
         An int; one int a sample; "predicted"; a class name; {class: weight}; an index tuple for dense
-        outputs; "all"; or an array of the shape of y.
+        outputs; "all"; or an array of the shape of y, or K of them, [K, *the shape of y].
     contrast : {"rest", None}
         "rest" explains each class against the mean of the others.
     classes : sequence of str
@@ -156,11 +164,13 @@ def seed_for(
     flat = y.reshape(batch, -1)
     n = flat.shape[1]
     if isinstance(target, np.ndarray) and target.dtype.kind == "f":
-        if target.shape != y.shape:
+        several = target.ndim == y.ndim + 1 and len(target) > 0
+        if (target.shape[1:] if several else target.shape) != y.shape:
             raise InputError(
-                f"a target array must have the output's shape {list(y.shape)}, not {list(target.shape)}"
+                f"a target array must have the output's shape {list(y.shape)} (or K of them: [K, ...]), not "
+                f"{list(target.shape)}"
             )
-        return target[None].astype(y.dtype), target, False
+        return (target if several else target[None]).astype(y.dtype), target, several
     if isinstance(target, Mapping):
         row = np.zeros(n, dtype=y.dtype)
         for name, weight in target.items():
@@ -239,8 +249,10 @@ def _dense(target: tuple[Any, ...], y: Array) -> int:
     return int(np.ravel_multi_index(tuple(int(t) for t in target), shape)) if shape else 0
 
 
-def _of_samples(target: Any, at: slice, samples: int) -> Any:
+def _of_samples(target: Any, at: slice, samples: int, rank: int) -> Any:
     """The part of a target that belongs to some of the samples, where it has one for each.
+
+    `rank` is that of the explained tensor.
 
     Raises
     ------
@@ -253,6 +265,9 @@ def _of_samples(target: Any, at: slice, samples: int) -> Any:
         given = len(target)
     except TypeError:
         return target
+    several = isinstance(target, np.ndarray) and target.dtype.kind == "f" and target.ndim == rank + 1
+    if several and target.shape[1] == samples:
+        return target[:, at]
     if given != samples and isinstance(target, np.ndarray) and target.dtype.kind == "f":
         raise InputError(f"a target array must have the output's shape: {given} rows for {samples} samples")
     if given != samples:

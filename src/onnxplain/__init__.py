@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .engine.extensions import add_operators as add_operators
     from .engine.inspection import Inspection as Inspection
     from .engine.inspection import inspect as inspect
+    from .engine.methods.gradients import gradient as gradient
     from .engine.rules.registry import rule as rule
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOME = {
     "UnsupportedOperator": "engine.errors",
     "explain_recording": "eeg.run",
     "Explainer": "engine.explainer",
+    "gradient": "engine.methods.gradients",
     "Inspection": "engine.inspection",
     "inspect": "engine.inspection",
     "add_operators": "engine.extensions",

@@ -66,6 +66,12 @@ def test_compiled_is_numpy(case, tmp_path, composite, targets, bound):
     for name in (f"relevance.{n}" for n in case.inputs):
         maps = _several([a.relevance[name.removeprefix("relevance.")] for a in want], targets)
         assert_same(got[name], maps, bound, lambda name=name: in_double(path, feed, name))
+    floating = [n for n, x in case.inputs.items() if x.dtype.kind == "f"]
+    slopes = [f"gradient.{n}" for n in floating if composite == "gradient"]
+    assert [n for n in got if n.startswith("gradient.")] == slopes
+    for name in slopes:
+        maps = _several([a.multiplier[name.removeprefix("gradient.")] for a in want], targets)
+        assert_same(got[name], maps, bound, lambda name=name: in_double(path, feed, name))
     largest = max(np.abs(r).max() for a in want for r in a.relevance.values())
     for kind in want[0].ledger.by_kind():
         each = _several([a.ledger.by_kind()[kind] for a in want], targets)

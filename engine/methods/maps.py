@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .attribution import Attribution, Ledger, LedgerEntry
-from .errors import InputError
-from .explainer import Explainer
-from .plan.references import references
-from .plan.results import averaged
-from .steps import step
+from ..attribution import Attribution, Ledger, LedgerEntry
+from ..errors import InputError
+from ..explainer import Explainer
+from ..plan.references import references
+from ..plan.results import averaged
+from ..steps import step
 
 Array = np.ndarray[Any, Any]
 Model = str | os.PathLike[str] | Explainer
