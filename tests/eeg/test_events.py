@@ -10,7 +10,7 @@ import mne
 import numpy as np
 import pytest
 
-from onnxplain.cli.options import names as listed_names
+from onnxplain.cli.values import names as listed_names
 from onnxplain.eeg.artefacts.events import times_of
 from onnxplain.eeg.explanation.references import fits
 from onnxplain.eeg.recording.read import Recording, read
