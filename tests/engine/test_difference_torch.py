@@ -20,7 +20,10 @@ def others(windows) -> np.ndarray:
 def _check(file, x, reference, bound: float) -> None:
     want, made = difference(file.network, x, reference, TARGET)
     for backend in ("numpy", "onnx"):
-        a = ox.Explainer(file.path, "difference", backend)(x, target=TARGET, reference=reference)
+        # Of windows that are close the difference is so small that rounding is a part of it: relevance is
+        # held against float64 here, and what it sums to is not what lets it pass.
+        explain = ox.Explainer(file.path, "difference", backend, max_closure=None)
+        a = explain(x, target=TARGET, reference=reference)
         got = a.relevance["x"]
         assert np.abs(got - want).max() <= bound * np.abs(want).max()
         # Sums too: as the difference of float64's outputs is.
